@@ -1,0 +1,36 @@
+"""The one exception whose message is meant for the user, not for a developer."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SemveilError(Exception):
+    """Something the user can mend: the command line prints it as one line and exits with 2.
+
+    Example:
+        >>> str(SemveilError("no recipe 'mnst'"))
+        "no recipe 'mnst'"
+    """
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
+    """Return the error for a name that is not among those known, with the nearest one.
+
+    Args:
+        kind: What the name should have named, such as ``"recipe"``.
+        name: What the user wrote.
+        known: The names there are.
+
+    Returns:
+        The error, ready to be raised.
+
+    Example:
+        >>> str(unknown("scheme", "minimax", ["multitask", "minmax"]))
+        "unknown scheme 'minimax': did you mean 'minmax'? (there are: minmax, multitask)"
+    """
+    names = sorted(known)
+    nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f": did you mean '{nearest[0]}'?" if nearest else ""
+    return SemveilError(f"unknown {kind} '{name}'{hint} (there are: {', '.join(names)})")

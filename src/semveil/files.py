@@ -1,0 +1,74 @@
+"""Writing files so that a reader finds the old content or the new one, never half of either."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+from semveil.errors import SemveilError
+
+
+def write_atomic(path: Path, content: bytes | str) -> None:
+    """Replace a file by new content in one step that survives a crash or a full disk.
+
+    The content goes to a temporary file beside the target, is flushed to the disk and only then
+    renamed over it; if anything fails, the old file stays and the temporary one is removed.
+
+    Args:
+        path: File to write; its folder must exist.
+        content: The whole new content; text is written as UTF-8.
+
+    Raises:
+        SemveilError: If the disk is full or the folder cannot be written.
+
+    Example:
+        >>> import tempfile
+        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
+        >>> write_atomic(target, "new"); target.read_text()
+        'new'
+    """
+    data = content.encode() if isinstance(content, str) else content
+    scratch: str | None = None
+    try:
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(scratch, 0o644)
+        os.replace(scratch, path)
+        scratch = None
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise SemveilError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        if scratch is not None:
+            Path(scratch).unlink(missing_ok=True)
+
+
+def new_folder(path: Path) -> Path:
+    """Create a folder that must not exist yet.
+
+    Args:
+        path: The folder; missing parents are made too.
+
+    Returns:
+        ``path``.
+
+    Raises:
+        SemveilError: If it exists or cannot be made.
+    """
+    try:
+        path.mkdir(parents=True)
+    except FileExistsError:
+        raise SemveilError(
+            f"output folder {path} exists already: name another, or continue it with --resume"
+        ) from None
+    except OSError as error:
+        raise SemveilError(f"cannot make output folder {path}: {error.strerror}") from error
+    return path
