@@ -1,0 +1,56 @@
+"""One number, or one per image: bringing it to the shape of a batch."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def per_image(value: Tensor | float, batch: Tensor, name: str = "value") -> Tensor:
+    """Shape a setting so that it broadcasts over everything but the images of a batch.
+
+    A single number stays a zero-dimensional tensor, which combines with a batch on any device
+    without a copy.
+
+    Args:
+        value: Real or complex, one number or one per image, ``[B]``.
+        batch: The batch, ``[B, ...]``.
+        name: What the value is, for the error message.
+
+    Returns:
+        The value, ``[]`` or ``[B, 1, ..., 1]`` with as many dimensions as ``batch``.
+
+    Raises:
+        ValueError: If there is neither one value nor one per image.
+
+    Example:
+        >>> per_image(torch.tensor([0.0, 10.0]), torch.zeros(2, 3, 4)).shape
+        torch.Size([2, 1, 1])
+    """
+    value = torch.as_tensor(value)
+    if value.numel() == 1:
+        return value.reshape(())
+    if value.shape != batch.shape[:1]:
+        raise ValueError(
+            f"{name} of shape {list(value.shape)} is neither one value nor one for each of "
+            f"{batch.shape[0]} images"
+        )
+    return value.reshape(-1, *[1] * (batch.ndim - 1))
+
+
+def squared_magnitude(z: Tensor) -> Tensor:
+    """Return ``|z|²`` with a gradient that is finite at zero, where that of ``abs`` is not.
+
+    Args:
+        z: Complex (or real) numbers, any shape.
+
+    Returns:
+        Real numbers of the same shape.
+
+    Example:
+        >>> squared_magnitude(torch.tensor([3 + 4j]))
+        tensor([25.])
+    """
+    if not z.is_complex():
+        return z.square()
+    return torch.view_as_real(z.resolve_conj()).square().sum(-1)

@@ -1,0 +1,71 @@
+"""Transmit power: one unit per complex symbol, counted for every image on its own."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semveil.phy.broadcast import squared_magnitude
+
+
+def average_power(z: Tensor) -> Tensor:
+    """Return the mean power per symbol of every image.
+
+    Args:
+        z: Symbols, complex ``[B, ...]``.
+
+    Returns:
+        Mean of ``|z|²`` over everything but the first dimension, real ``[B]``.
+
+    Example:
+        >>> average_power(torch.tensor([[1 + 1j, 0], [2, 2]]))
+        tensor([1., 4.])
+    """
+    return squared_magnitude(z).flatten(1).mean(1)
+
+
+def normalise_power(z: Tensor) -> Tensor:
+    """Scale every image to unit mean power per symbol, ``‖z‖² = k``.
+
+    The gain is each image's own, so that one loud image cannot borrow power from its batch. An
+    image that is zero everywhere has no direction to scale: it stays zero, with zero gradient.
+
+    Args:
+        z: Symbols, complex ``[B, k]`` (or ``[B, ...]``).
+
+    Returns:
+        Symbols of the same shape with :func:`average_power` one.
+
+    Example:
+        >>> z = torch.tensor([[3 + 4j, 0, 0, 0], [0, 0, 0, 0]])
+        >>> normalise_power(z)
+        tensor([[1.2000+1.6000j, 0.0000+0.0000j, 0.0000+0.0000j, 0.0000+0.0000j],
+                [0.0000+0.0000j, 0.0000+0.0000j, 0.0000+0.0000j, 0.0000+0.0000j]])
+    """
+    parts = torch.view_as_real(z.resolve_conj())
+    flat = parts.flatten(1)
+    # The result does not depend on the scale of an image, so dividing by its peak first (a
+    # constant to autograd) changes no gradient and keeps the squares from under- or overflowing.
+    peak = flat.detach().abs().amax(1, keepdim=True)
+    flat = flat / torch.where(peak > 0, peak, 1.0)
+    energy = flat.square().sum(1, keepdim=True)
+    symbols = flat.shape[1] // 2
+    flat = flat * (symbols / torch.where(energy > 0, energy, 1.0)).sqrt()
+    return torch.view_as_complex(flat.reshape(parts.shape))
+
+
+def papr_db(z: Tensor) -> Tensor:
+    """Return the peak-to-average power ratio of every image's waveform.
+
+    Args:
+        z: Waveform, complex ``[B, ...]``.
+
+    Returns:
+        ``max |z|² / mean |z|²`` in dB, real ``[B]``; ``nan`` for an image that is zero.
+
+    Example:
+        >>> papr_db(torch.tensor([[2 + 0j, 0, 0, 0]]))
+        tensor([6.0206])
+    """
+    power = squared_magnitude(z).flatten(1)
+    return 10 * torch.log10(power.amax(1) / power.mean(1))
