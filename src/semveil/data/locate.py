@@ -1,0 +1,120 @@
+"""Where data sets lie on the disk, and reading their files with one-line errors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from semveil.errors import SemveilError
+
+ROOT_VARIABLE = "SEMVEIL_DATA"
+
+
+def data_root(root: Path | None = None) -> Path:
+    """Return the folder that holds the data sets.
+
+    Args:
+        root: The folder; the environment variable ``SEMVEIL_DATA`` names it if omitted.
+
+    Returns:
+        The folder, which need not exist.
+
+    Raises:
+        SemveilError: If neither names one.
+
+    Example:
+        >>> data_root(Path("sets")).name
+        'sets'
+    """
+    if root is not None:
+        return Path(root).expanduser()
+    if named := os.environ.get(ROOT_VARIABLE):
+        return Path(named).expanduser()
+    raise SemveilError(
+        f"no data folder: set {ROOT_VARIABLE} to the folder that holds the data sets, "
+        "or to an empty one and run 'semveil data fetch NAME'"
+    )
+
+
+def find_files(name: str, root: Path | None, folder: str, files: Iterable[tuple[str, ...]]) -> Path:
+    """Find the folder in which all files of a data set lie.
+
+    Args:
+        name: Name of the data set, for the message.
+        root: Data folder, see :func:`data_root`.
+        folder: Where the set lies below it; the files may also lie in the root itself.
+        files: For every file, the names it may have.
+
+    Returns:
+        The folder with the files.
+
+    Raises:
+        SemveilError: If the set or one of its files is not there.
+
+    Example:
+        >>> import tempfile
+        >>> root = Path(tempfile.mkdtemp())
+        >>> (root / "raw").mkdir(); _ = (root / "raw" / "a.gz").write_bytes(b"")
+        >>> find_files("letters", root, "raw", [("a", "a.gz")]).name
+        'raw'
+    """
+    base = data_root(root)
+    remedy = f"run 'semveil data fetch {name}'"
+    for place in (base / folder, base):
+        missing = [names[0] for names in files if not any((place / n).is_file() for n in names)]
+        if not missing:
+            return place
+        if any((place / n).is_file() for names in files for n in names):
+            raise SemveilError(f"{name}: {place / missing[0]} is missing; {remedy}")
+    raise SemveilError(
+        f"{name} is not in {base} (no {folder}/); {remedy}, "
+        f"or set {ROOT_VARIABLE} to the folder that holds it"
+    )
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        All its bytes.
+
+    Raises:
+        SemveilError: If it cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> read_file(Path(tempfile.mkdtemp()) / "none")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: cannot read ...none: No such file or directory
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SemveilError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+def verify(path: Path, content: bytes, algorithm: str, expected: str) -> None:
+    """Check that a file's content is what its publisher distributed.
+
+    Args:
+        path: The file, for the message.
+        content: Its bytes.
+        algorithm: ``"md5"`` or ``"sha256"``, whichever the publisher states.
+        expected: The digest, in hexadecimal.
+
+    Raises:
+        SemveilError: If the digest differs.
+
+    Example:
+        >>> verify(Path("a"), b"abc", "md5", "900150983cd24fb0d6963f7d28e17f72")
+    """
+    # md5 detects damage and is what the CIFAR-10 authors publish; not a defence against forgery.
+    if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != expected:
+        raise SemveilError(
+            f"{path} is not the published file ({algorithm} differs): delete it and fetch it again"
+        )

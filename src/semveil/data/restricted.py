@@ -1,0 +1,97 @@
+"""Reading Python pickles of byte arrays without giving them a way to run anything.
+
+A pickle may name any function of any module and have it called. Here the only names it gets
+are three of numpy's, and what it gets under these names is not numpy but the inert classes
+below, which take in bytes and nothing else: no code of the pickle's choosing runs, and numpy
+never sees a type or a shape that the pickle made up.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semveil.errors import SemveilError
+
+
+class _ByteType:
+    """Stands for ``numpy.dtype``: there is only the unsigned byte."""
+
+    def __init__(self, code: object, *_: object) -> None:
+        if code not in (b"u1", "u1"):
+            raise pickle.UnpicklingError(f"array of {code!r}")
+
+    def __setstate__(self, state: object) -> None:
+        """Ignore byte order and alignment, which a single byte does not have."""
+
+
+class _ByteArray:
+    """Stands for ``numpy.ndarray`` and for the function that makes an empty one."""
+
+    values: NDArray[np.uint8] | None = None
+
+    def __init__(self, *_: object) -> None:
+        """Ignore type and shape: the state that follows has both."""
+
+    def __setstate__(self, state: tuple[int, tuple[int, ...], object, bool, bytes]) -> None:
+        _, shape, kind, column_major, raw = state
+        # Exactly these types: a stand-in in their place has no business here.
+        if type(kind) is not _ByteType or type(raw) is not bytes or column_major:
+            raise pickle.UnpicklingError("array in an unknown form")
+        if not all(type(n) is int and n >= 0 for n in shape) or math.prod(shape) != len(raw):
+            raise pickle.UnpicklingError(f"array of {len(raw)} bytes and shape {shape!r}")
+        self.values = np.frombuffer(raw, np.uint8).reshape(shape)
+
+
+class _Unpickler(pickle.Unpickler):
+    """Knows three names, each at the two places where numpy has kept it."""
+
+    names = {  # noqa: RUF012 - constant
+        ("numpy.core.multiarray", "_reconstruct"): _ByteArray,
+        ("numpy._core.multiarray", "_reconstruct"): _ByteArray,
+        ("numpy", "ndarray"): _ByteArray,
+        ("numpy", "dtype"): _ByteType,
+    }
+
+    def find_class(self, module: str, name: str) -> Any:
+        try:
+            return self.names[module, name]
+        except KeyError:
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}") from None
+
+
+def unpickle_arrays(path: Path, content: bytes) -> Any:
+    """Unpickle plain containers, numbers, byte strings and numpy arrays of bytes.
+
+    Args:
+        path: The file that the pickle is from, for the message.
+        content: The pickle. Byte strings of Python 2 become ``bytes``.
+
+    Returns:
+        What was pickled; if it is a dict, arrays among its values are uint8 arrays, read-only.
+
+    Raises:
+        SemveilError: If the pickle is damaged or asks for anything else.
+
+    Example:
+        >>> unpickle_arrays(Path("a"), pickle.dumps({"n": [1, 2]}))
+        {'n': [1, 2]}
+        >>> unpickle_arrays(Path("a"), pickle.dumps(print))
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: a: refused to unpickle: it asks for builtins.print
+    """
+    try:
+        loaded = _Unpickler(io.BytesIO(content), encoding="bytes").load()
+    # A crafted or cut pickle can fail in any way at all, and each means the same.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise SemveilError(f"{path}: refused to unpickle: {reason}") from error
+    if isinstance(loaded, dict):
+        return {k: v.values if isinstance(v, _ByteArray) else v for k, v in loaded.items()}
+    return loaded
