@@ -1,0 +1,38 @@
+"""Known sequences of constant modulus."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def zadoff_chu(
+    length: int,
+    *,
+    root: int = 1,
+    dtype: torch.dtype = torch.complex64,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Return a Zadoff-Chu sequence: constant modulus in time and in frequency.
+
+    ``exp(−jπ·u·n(n+c)/N)`` with ``c = N mod 2`` (Chu, 1972). Every subcarrier is sounded with
+    the same power and the waveform has no peaks for an amplifier to clip.
+
+    Args:
+        length: Length ``N``.
+        root: Root ``u``, coprime to ``N``.
+        dtype: Complex dtype.
+        device: Where the result lies.
+
+    Returns:
+        Sequence of modulus one, complex ``[N]``.
+
+    Example:
+        >>> zadoff_chu(4).abs()
+        tensor([1., 1., 1., 1.])
+    """
+    n = torch.arange(length, device=device)
+    # Whole turns are taken off in integers, which keeps long sequences exact.
+    turn = (root * n * (n + length % 2)) % (2 * length)
+    angle = turn.to(dtype.to_real()) * (-torch.pi / length)
+    return torch.polar(torch.ones_like(angle), angle)
