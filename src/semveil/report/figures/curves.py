@@ -1,0 +1,181 @@
+"""What Bob and Eve get against the SNR and against the latent dimension."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from semveil.report.figures.style import GUESSING, PARTIES, ROLES, UNITS, palette, panels, styled
+from semveil.report.select import SETTING, floor, over_seeds, present, strongest, where
+from semveil.report.summary import signed
+from semveil.report.table import heading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+@styled
+def against_snr(
+    frame: pd.DataFrame,
+    metric: str = "accuracy",
+    *,
+    target: str | None = None,
+    colours: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw a metric against the SNR of the party that it belongs to, one panel per system.
+
+    Args:
+        frame: Frame of records.
+        metric: ``accuracy``, ``psnr_db`` or ``ssim``.
+        target: What is guessed; by default the label, or the image for image metrics.
+        colours: Colour of each scheme (see `palette`).
+
+    Returns:
+        The figure; an interval over several seeds spans those of all of them.
+    """
+    table = parties(frame, metric, target)
+    table = table[table["test_snr_db"].notna()]
+    colours = colours or palette(frame["scheme"])
+    keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
+    varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
+    systems = list(table.groupby([*keys, "scheme", "psr_db"], dropna=False, sort=False))
+    figure, axes = panels(len(systems), columns=3, width=2.9, height=2.35)
+    for place, (values, system) in zip(axes, systems, strict=True):
+        where_from: dict[str, Any] = dict(zip([*keys, "scheme", "psr_db"], values, strict=True))
+        scheme, psr_db = str(where_from["scheme"]), float(where_from["psr_db"])
+        title = scheme if math.isnan(psr_db) else f"{scheme}, PSR {signed(psr_db)} dB"
+        above = heading((key, where_from[key]) for key in varying)
+        place.set_title(f"{above}\n{title}" if above else title)
+        for party in ("bob", "paper", "adaptive"):
+            _line(place, where(system, party=party), "test_snr_db", party, colours[scheme])
+        _floor(place, floor(frame, metric, target=_target(metric, target), **where_from))
+    _finish(figure, axes, table, metric, "SNR of the party drawn (dB)")
+    _legend(figure, table["party"].unique(), None)
+    return figure
+
+
+@styled
+def against_dimension(
+    frame: pd.DataFrame,
+    metric: str = "accuracy",
+    *,
+    target: str | None = None,
+    colours: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw a metric against the latent dimension at Bob's training SNR, one panel per protocol.
+
+    Args:
+        frame: Frame of records.
+        metric: ``accuracy``, ``psnr_db`` or ``ssim``.
+        target: What is guessed; by default the label, or the image for image metrics.
+        colours: Colour of each scheme (see `palette`).
+
+    Returns:
+        The figure, with a row of panels for each dataset or other setting.
+    """
+    table = parties(frame, metric, target)
+    table = table[table["latent_dim"].notna() & at_home(table)]
+    colours = colours or palette(frame["scheme"])
+    keys = present(table, SETTING)
+    varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
+    settings = list(table.groupby(keys, dropna=False, sort=False))
+    protocols = [name for name in ("paper", "adaptive") if name in set(table["party"])]
+    places = [(values, part, name) for values, part in settings for name in protocols or ["bob"]]
+    figure, axes = panels(len(places), columns=2, width=4.2, height=2.9)
+    for place, (values, part, protocol) in zip(axes, places, strict=True):
+        context = dict(zip(keys, values, strict=True))
+        above = heading((key, context[key]) for key in varying)
+        place.set_title(" · ".join(filter(None, [above, PARTIES[protocol]])))
+        for (name, _), system in part.groupby(["scheme", "psr_db"], dropna=False, sort=False):
+            for party in dict.fromkeys(("bob", protocol)):
+                _line(place, where(system, party=party), "latent_dim", party, colours[str(name)])
+        _floor(place, floor(frame, metric, target=_target(metric, target), **context))
+        place.set_xscale("log", base=2)
+        place.set_xticks(sorted(table["latent_dim"].unique()))
+        place.xaxis.set_major_formatter("{x:g}")
+        place.minorticks_off()
+    _finish(figure, axes, table, metric, "latent dimension d (reals)")
+    _legend(figure, table["party"].unique(), {s: colours[s] for s in table["scheme"].unique()})
+    return figure
+
+
+def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.DataFrame:
+    """Return a metric's rows of undisturbed Bob and of the strongest Eves, seeds merged.
+
+    Args:
+        frame: Frame of records.
+        metric: The metric.
+        target: What is guessed; by default the label, or the image for image metrics.
+
+    Returns:
+        The rows, with a column ``party``: ``bob``, ``paper`` or ``adaptive``.
+    """
+    goal = _target(metric, target)
+    table = where(frame[frame["value"].notna()], metric=metric)
+    table = table[table["target"].isna() | (table["target"] == goal)]
+    bob = table[(table["role"] == "bob") & table["adversary"].isna()]
+    table = over_seeds(pd.concat([bob, strongest(table)]).sort_index())
+    table["party"] = table["protocol"].where(table["role"] == "eve", "bob")
+    return table[table["party"].isin(list(PARTIES))]
+
+
+def at_home(table: pd.DataFrame) -> pd.Series:
+    """Say of each row whether its SNR is the one Bob was trained at (true if either is unknown)."""
+    both = table["test_snr_db"].notna() & table["train_snr_db"].notna()
+    return ~both | (table["test_snr_db"] == table["train_snr_db"])
+
+
+def _target(metric: str, target: str | None) -> str:
+    return target or ("label" if metric == "accuracy" else "image")
+
+
+def _line(place: Axes, table: pd.DataFrame, x: str, party: str, colour: str) -> None:
+    if table.empty:
+        return
+    table = table.sort_values(x)
+    value = table["value"].to_numpy()
+    below = np.nan_to_num(value - table["ci_low"].to_numpy()).clip(0)
+    above = np.nan_to_num(table["ci_high"].to_numpy() - value).clip(0)
+    place.errorbar(
+        table[x], value, [below, above], color=colour, elinewidth=1, capsize=2, **ROLES[party]
+    )
+
+
+def _floor(place: Axes, value: float | None) -> None:
+    if value is not None:
+        place.axhline(value, **GUESSING)
+
+
+def _finish(figure: Figure, axes: list[Axes], table: pd.DataFrame, metric: str, x: str) -> None:
+    """Give all panels the same limits, so that they can be compared by eye."""
+    figure.supxlabel(x, fontsize=9.5)
+    figure.supylabel(UNITS.get(metric, metric), fontsize=9.5)
+    low = min((place.get_ylim()[0] for place in axes), default=0.0)
+    high = max((place.get_ylim()[1] for place in axes), default=1.0)
+    for place in axes:
+        place.set_ylim(low, high)
+        if metric in {"accuracy", "ssim"}:
+            place.set_ylim(0, 1.02)
+        if metric == "accuracy":
+            place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+
+
+def _legend(figure: Figure, drawn: np.ndarray, schemes: Mapping[str, str] | None) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = [
+        Line2D([], [], color=colour, linewidth=3, label=name)
+        for name, colour in (schemes or {}).items()
+    ]
+    entries += [
+        Line2D([], [], color="#5A5A5A", label=label, **ROLES[party])
+        for party, label in PARTIES.items()
+        if party in drawn
+    ]
+    entries.append(Line2D([], [], label="guessing", **GUESSING))
+    figure.legend(handles=entries, loc="outside lower center", ncols=4)

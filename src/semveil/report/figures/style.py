@@ -1,0 +1,203 @@
+"""How every figure looks, and how it becomes a file or a part of a page."""
+
+from __future__ import annotations
+
+import functools
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from semveil.errors import SemveilError
+from semveil.files import write_atomic
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Okabe and Ito's colours, told apart under every common colour blindness; their yellow is left out,
+# since a line of it vanishes on white.
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, SKY, ORANGE, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#5A5A5A"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, GREY)
+KNOWN = {"multitask": BLUE, "minmax": VERMILLION, "cooperative": GREEN}
+INK, FAINT = "#24292f", "#8a929b"
+
+# One marker and one line per party, in every figure.
+ROLES: Mapping[str, Mapping[str, Any]] = {
+    "bob": {"marker": "o", "linestyle": "-"},
+    "adaptive": {"marker": "^", "linestyle": "--"},
+    "paper": {"marker": "^", "linestyle": ":", "markerfacecolor": "white"},
+}
+GUESSING: dict[str, Any] = {
+    "color": FAINT,
+    "linewidth": 1.2,
+    "linestyle": (0, (1, 1.5)),
+    "zorder": 1,
+}
+PARTIES = {"bob": "Bob", "adaptive": "fresh Eve, strongest", "paper": "paper’s Eve"}
+UNITS = {"accuracy": "accuracy", "psnr_db": "PSNR (dB)", "ssim": "SSIM"}
+
+SETTINGS: dict[Any, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": FAINT,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 9.5,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "figure.facecolor": "white",
+    "font.family": "DejaVu Sans",
+    "font.size": 9.5,
+    "grid.color": "#e6e9ec",
+    "grid.linewidth": 0.8,
+    "legend.fontsize": 9.5,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+    "lines.markersize": 5.5,
+    # Text stays text: smaller files, and it can be selected and read aloud.
+    "svg.fonttype": "none",
+    # Without it matplotlib names the parts of a drawing at random.
+    "svg.hashsalt": "semveil",
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "xtick.labelcolor": INK,
+    "ytick.color": FAINT,
+    "ytick.labelcolor": INK,
+}
+
+
+def styled(draw: Callable[P, T]) -> Callable[P, T]:
+    """Run a function under the project's settings, whatever the user's own are."""
+
+    @functools.wraps(draw)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> T:
+        from matplotlib import style
+
+        with style.context(["default", SETTINGS]):
+            return draw(*args, **kwargs)
+
+    return inner
+
+
+def palette(schemes: Iterable[str]) -> dict[str, str]:
+    """Give each scheme a colour that is the same in every report, a control a tint of its scheme's.
+
+    Args:
+        schemes: Names of schemes and controls.
+
+    Returns:
+        A colour for each name.
+
+    Example:
+        >>> palette(["minmax", "cooperative/noise"])
+        {'minmax': '#D55E00', 'cooperative/noise': '#73cbb4'}
+    """
+    names = list(dict.fromkeys(schemes))
+    families = sorted({name.split("/")[0] for name in names})
+    colours = {family: KNOWN[family] for family in families if family in KNOWN}
+    for family in families:
+        if family not in colours:
+            # The place hangs on the name alone unless it is taken.
+            start = zlib.crc32(family.encode()) % len(CYCLE)
+            turn = CYCLE[start:] + CYCLE[:start]
+            colours[family] = next((c for c in turn if c not in colours.values()), turn[0])
+    controls = [name for name in sorted(names) if "/" in name]
+    for name in controls:
+        family = name.split("/")[0]
+        earlier = sum(other.startswith(family + "/") for other in controls[: controls.index(name)])
+        colours[name] = _tint(colours[family], min(0.45 + 0.15 * earlier, 0.75))
+    return {name: colours[name] for name in names}
+
+
+def _tint(colour: str, white: float) -> str:
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
+
+
+def panels(count: int, *, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """Return a figure with that many panels on a grid, and the panels in reading order.
+
+    Args:
+        count: Panels wanted, at least one.
+        columns: The most panels beside each other.
+        width: Width of a panel, inches.
+        height: Height of a panel, inches.
+
+    Returns:
+        The figure and its panels.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(columns, max(count, 1))
+    lines = -(-max(count, 1) // columns)
+    figure = Figure(figsize=(columns * width, lines * height + 0.45), layout="constrained")
+    axes = figure.subplots(lines, columns, squeeze=False).flatten().tolist()
+    for spare in axes[count:]:
+        spare.remove()
+    return figure, axes[:count]
+
+
+@styled
+def render(figure: Figure, kind: str) -> bytes:
+    """Return a figure as the content of an ``svg`` or ``png`` file, the same on every call."""
+    buffer = io.BytesIO()
+    empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    metadata = empty if kind == "svg" else {"Software": None}
+    figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
+    content = buffer.getvalue()
+    if kind == "svg":
+        # The measuring font comes first in matplotlib's own list; a reader may lack it.
+        content = content.replace(b"'DejaVu Sans'", b"system-ui, 'DejaVu Sans', sans-serif")
+    return content
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure to a file; the same figure gives the same bytes.
+
+    Args:
+        figure: The figure.
+        path: File to write; its ending says the format, ``.svg`` or ``.png``.
+
+    Raises:
+        SemveilError: If the ending is another, or the file cannot be written.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in {"svg", "png"}:
+        raise SemveilError(f"cannot write figure {path}: the name must end in .svg or .png")
+    write_atomic(path, render(figure, kind))
+
+
+def inline(figure: Figure, *, name: str, about: str) -> str:
+    """Return a figure as an SVG element for the inside of a page.
+
+    Args:
+        figure: The figure.
+        name: Word that no other figure of the page has; it keeps their inner names apart.
+        about: What the figure shows, for those who cannot see it.
+
+    Returns:
+        The ``<svg>`` element, which scales with its box.
+    """
+    from semveil.report.markup import text
+
+    drawing = render(figure, "svg").decode()
+    drawing = drawing[drawing.index("<svg") :]
+    head, body = drawing.split(">", 1)
+    box = re.search(r'viewBox="[^"]+"', head)
+    width = float(re.search(r'width="([\d.]+)pt"', head)[1])  # type: ignore[index]
+    # Style rules inside an SVG would reach the whole page.
+    body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
+    body = body.replace("xlink:href=", "href=")
+    body = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{name}-", body)
+    return (
+        f'<svg role="img" aria-label="{text(about)}" {box[0] if box else ""} '
+        f'style="--natural:{width:g}pt" stroke-linejoin="round" stroke-linecap="butt">{body}'
+    )

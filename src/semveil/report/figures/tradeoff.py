@@ -1,0 +1,161 @@
+"""Privacy against utility: what Eve gets beside what Bob gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from semveil.report.figures.style import FAINT, GUESSING, INK, palette, panels, styled
+from semveil.report.summary import Measure, Row, rows
+from semveil.report.table import heading
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKERS = ("o", "s", "D", "v", "P", "X")
+
+
+@styled
+def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = None) -> Figure:
+    """Draw Bob's accuracy against the strongest fresh Eve's, both at Bob's SNR.
+
+    A hollow marker is the paper's Eve; an arrow leads from her to the fresh one. On the diagonal
+    Eve gets what Bob gets; the best place is up and left, on the line of chance.
+
+    Args:
+        frame: Frame of records.
+        colours: Colour of each scheme (see `palette`).
+
+    Returns:
+        The figure, with a panel for each dataset or other setting.
+    """
+    found = [row for row in rows(frame) if row.bob_accuracy and (row.eve_fresh or row.eve_paper)]
+    colours = colours or palette(frame["scheme"])
+    settings: dict[str, list[Row]] = {}
+    for row in found:
+        words = [(key, value) for key, value in row.condition if key not in {"latent_dim", "seed"}]
+        settings.setdefault(heading(words), []).append(row)
+    markers = _markers(found)
+    figure, axes = panels(len(settings), columns=2, width=4.4, height=4.0)
+    for place, (title, group) in zip(axes, settings.items(), strict=True):
+        place.set_title(title)
+        _background(place, group)
+        several = len({dict(row.condition)["latent_dim"] for row in group}) > 1
+        for row in group:
+            _system(place, row, colours[row.scheme], markers[row.name])
+            if several:
+                _dimension(place, row)
+        place.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+        place.set(xlabel="Eve’s accuracy", ylabel="Bob’s accuracy")
+        for axis in (place.xaxis, place.yaxis):
+            axis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+    _legend(figure, found, colours, markers)
+    return figure
+
+
+def _markers(found: list[Row]) -> dict[str, str]:
+    """A scheme and its controls share a colour, so each of them has a marker of its own."""
+    taken: dict[str, int] = {}
+    markers: dict[str, str] = {}
+    for row in found:
+        if row.name not in markers:
+            family = row.scheme.split("/")[0]
+            markers[row.name] = MARKERS[taken.get(family, 0) % len(MARKERS)]
+            taken[family] = taken.get(family, 0) + 1
+    return markers
+
+
+def _background(place: Axes, group: list[Row]) -> None:
+    place.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
+    place.fill_between([0, 1], [0, 1], color="#f1f3f5", zorder=0)
+    place.text(0.97, 0.05, "Eve gets more than Bob", ha="right", color="#5A5A5A", fontsize=8.5)
+    for chance in {row.chance for row in group if row.chance is not None}:
+        place.axvline(chance, **GUESSING)
+        place.axhline(chance, **GUESSING)
+
+
+def _system(place: Axes, row: Row, colour: str, marker: str) -> None:
+    assert row.bob_accuracy is not None
+    y = row.bob_accuracy
+    for eve, face in ((row.eve_paper, "white"), (row.eve_fresh, colour)):
+        if eve is not None:
+            place.errorbar(
+                eve.value,
+                y.value,
+                xerr=_bars(eve),
+                yerr=_bars(y),
+                color=colour,
+                marker=marker,
+                markerfacecolor=face,
+                markersize=7,
+                elinewidth=1,
+                zorder=3,
+            )
+    if row.eve_paper and row.eve_fresh:
+        place.annotate(
+            "",
+            (row.eve_fresh.value, y.value),
+            (row.eve_paper.value, y.value),
+            arrowprops={
+                "arrowstyle": "->",
+                "color": colour,
+                "linewidth": 0.9,
+                "shrinkA": 5,
+                "shrinkB": 5,
+            },
+        )
+
+
+def _dimension(place: Axes, row: Row) -> None:
+    eve = row.eve_fresh or row.eve_paper
+    assert row.bob_accuracy is not None
+    assert eve is not None
+    number = dict(row.condition)["latent_dim"]
+    place.annotate(
+        "" if pd.isna(number) else f"{number:g}",
+        (eve.value, row.bob_accuracy.value),
+        (0, 6),
+        textcoords="offset points",
+        ha="center",
+        color=INK,
+        fontsize=7.5,
+    )
+
+
+def _bars(measure: Measure) -> list[list[float]]:
+    return [[max(measure.value - measure.low, 0)], [max(measure.high - measure.value, 0)]]
+
+
+def _legend(
+    figure: Figure, found: list[Row], colours: Mapping[str, str], markers: Mapping[str, str]
+) -> None:
+    from matplotlib.lines import Line2D
+
+    entries = {
+        row.name: Line2D(
+            [],
+            [],
+            color=colours[row.scheme],
+            marker=markers[row.name],
+            linestyle="",
+            label=row.name,
+        )
+        for row in found
+    }
+    fixed = [
+        Line2D([], [], color="#5A5A5A", marker="o", linestyle="", label="fresh Eve, strongest"),
+        Line2D(
+            [],
+            [],
+            color="#5A5A5A",
+            marker="o",
+            linestyle="",
+            markerfacecolor="white",
+            label="paper’s Eve",
+        ),
+        Line2D([], [], label="guessing", **GUESSING),
+    ]
+    figure.legend(handles=[*entries.values(), *fixed], loc="outside right upper")

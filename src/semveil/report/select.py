@@ -1,0 +1,174 @@
+"""Choosing records: a data frame of them, the strongest Eve, and the floor that guessing sets."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from semveil.records import FIELDS, Record
+
+NUMERIC = (
+    "train_snr_db",
+    "test_snr_db",
+    "latent_dim",
+    "bandwidth_ratio",
+    "psr_db",
+    "value",
+    "ci_low",
+    "ci_high",
+)
+
+# Two Eves compete with each other only if all of these agree. "run" is there when several run
+# folders are compared in one frame.
+CONTEST = (
+    "run",
+    "study",
+    "scheme",
+    "dataset",
+    "channel",
+    "train_snr_db",
+    "test_snr_db",
+    "latent_dim",
+    "protocol",
+    "psr_db",
+    "target",
+    "metric",
+    "seed",
+)
+
+# What sets a measurement apart from others before the scheme does: figures give each a panel.
+SETTING = ("run", "study", "dataset", "channel")
+
+# What an adversary without the waveform reaches, by metric.
+FLOORS = {"accuracy": "chance", "psnr_db": "psnr_mean_image_db", "ssim": "ssim_mean_image"}
+
+# Distances: the Eve with the least of them has got the most.
+LESS_IS_MORE = frozenset({"mse", "lpips"})
+
+
+def frame(records: Iterable[Record]) -> pd.DataFrame:
+    """Return records as a data frame, one row each, with the columns of `Record` in order.
+
+    Args:
+        records: Any number of records, also none.
+
+    Returns:
+        The frame; numbers are floats and a missing one is NaN.
+
+    Example:
+        >>> bob = Record(scheme="multitask", dataset="digits", channel="awgn/perfect", role="bob",
+        ...     metric="accuracy", value=0.9, n=100, seed=0)
+        >>> frame([bob])["value"].tolist()
+        [0.9]
+    """
+    table = pd.DataFrame([dataclasses.asdict(record) for record in records], columns=list(FIELDS))
+    return table.astype(dict.fromkeys(NUMERIC, float))
+
+
+def where(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
+    """Return the rows whose columns equal the wanted values; a missing value equals a missing one.
+
+    Args:
+        table: Frame of records.
+        **wanted: Column names and the value each must have.
+
+    Returns:
+        The rows that agree, in order.
+
+    Example:
+        >>> table = pd.DataFrame({"role": ["bob", "eve"], "psr_db": [float("nan"), -10.0]})
+        >>> where(table, psr_db=None)["role"].tolist()
+        ['bob']
+    """
+    keep = pd.Series(True, index=table.index)
+    for column, value in wanted.items():
+        keep &= table[column].isna() if pd.isna(value) else table[column] == value
+    return table[keep]
+
+
+def present(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+    """Return those of the columns that the frame has, in the order asked for."""
+    return [column for column in columns if column in table.columns]
+
+
+def strongest(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep, of the Eves that listened under the same circumstances, the one that got the most.
+
+    Eves compete when they agree in everything but their architecture: study, scheme, dataset,
+    channel, both SNRs, latent dimension, protocol, PSR, target, metric and seed. The most is the
+    largest accuracy, PSNR or SSIM (the least of a distance). An Eve without a number, say one whose
+    training diverged, never wins.
+
+    Args:
+        table: Frame of records (see `frame`), of all roles.
+
+    Returns:
+        The winning rows, in their order in ``table``, with their adversary named.
+
+    Example:
+        >>> eve = dict(scheme="minmax", dataset="digits", channel="awgn/perfect", role="eve",
+        ...     protocol="adaptive", target="label", metric="accuracy", n=100, seed=0)
+        >>> both = [Record(adversary="inference/linear", value=0.3, **eve),
+        ...     Record(adversary="inference/wide", value=0.8, **eve)]
+        >>> strongest(frame(both))["adversary"].tolist()
+        ['inference/wide']
+    """
+    eves = table[(table["role"] == "eve") & table["value"].notna()]
+    gain = eves["value"].where(~eves["metric"].isin(LESS_IS_MORE), -eves["value"])
+    # A stable sort keeps the first of equals, so that the choice does not hang on pandas.
+    ranked = eves.loc[gain.sort_values(ascending=False, kind="stable").index]
+    return ranked.drop_duplicates(present(table, CONTEST)).sort_index()
+
+
+def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
+    """Return what guessing reaches in a metric: the majority rate, or the mean image's PSNR.
+
+    A floor belongs to the data more than to a scheme, so records of it are narrowed by each part
+    of the context in turn only while some of them agree with it.
+
+    Args:
+        table: Frame of records.
+        metric: Metric whose floor is wanted, such as ``accuracy``.
+        **context: Columns and values, the most important first.
+
+    Returns:
+        The floor in the metric's unit; ``None`` if it was not measured.
+    """
+    found = table[
+        (table["role"] == "system")
+        & (table["metric"] == FLOORS.get(metric))
+        & table["value"].notna()
+    ]
+    if "dataset" in context:
+        found = where(found, dataset=context.pop("dataset"))
+    for column, value in context.items():
+        if column in found.columns:
+            narrower = where(found, **{column: value})
+            found = found if narrower.empty else narrower
+    return None if found.empty else float(found["value"].median())
+
+
+def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+    """Merge rows that differ in nothing but the seed into one: for curves, not for tables.
+
+    Args:
+        table: Frame of records, one Eve per contest.
+
+    Returns:
+        Rows with the mean value, and an interval that spans those of all seeds.
+
+    Example:
+        >>> bob = dict(scheme="multitask", dataset="digits", channel="awgn/perfect", role="bob",
+        ...     metric="accuracy", n=100)
+        >>> two = [Record(value=0.8, seed=0, **bob), Record(value=0.9, seed=1, **bob)]
+        >>> round(float(over_seeds(frame(two))["value"].iloc[0]), 3)
+        0.85
+    """
+    keys = [key for key in (*present(table, CONTEST), "role") if key != "seed"]
+    pooled = table.groupby(keys, dropna=False, sort=False).agg(
+        value=("value", "mean"), ci_low=("ci_low", "min"), ci_high=("ci_high", "max")
+    )
+    return pooled.reset_index()

@@ -1,0 +1,285 @@
+"""One row per system: what Bob gets, what each Eve gets, and the verdict under a stated rule."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import pandas as pd
+
+from semveil.report.select import SETTING, floor, present, strongest, where
+
+RULE = (
+    "No protection: the 95 % intervals of Bob and of the strongest Eve overlap, or she is ahead. "
+    "At chance: her interval reaches what guessing gets. "
+    "Partial: neither. "
+    "Bob at chance: the link itself does not work. "
+    "Above chance: she beats guessing and Bob has no such figure to compare with. "
+    "Eve is judged at Bob's SNR; if the paper's Eve beats the fresh ones, it is she who counts."
+)
+
+
+class Verdict(StrEnum):
+    """How Eve stands to Bob and to guessing."""
+
+    NONE = "no protection"
+    PARTIAL = "partial"
+    CHANCE = "at chance"
+    LEAK = "above chance"
+    BROKEN = "Bob at chance"
+    UNTESTED = "not tested"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A value with its 95 % interval; without one, the interval is the value itself.
+
+    Attributes:
+        value: The number, in its metric's unit.
+        low: Lower end of the interval.
+        high: Upper end of it.
+        n: Test images behind it.
+        adversary: Eve's architecture, if the figure is hers.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    adversary: str | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether there is no interval to show."""
+        return self.low == self.high
+
+
+@dataclass(frozen=True)
+class Row:
+    """One system under one condition.
+
+    Attributes:
+        condition: What rows are grouped by: run, study, dataset, channel, latent dimension,
+            training SNR and seed.
+        scheme: Scheme or control.
+        psr_db: Perturbation-to-signal ratio, dB.
+        asymmetry: What protects.
+        snr_db: Bob's SNR, dB, at which both are compared.
+        target: What Eve guesses; ``label`` is Bob's own task.
+        bob_accuracy: Share of labels that Bob gets right.
+        bob_psnr: PSNR of Bob's images, dB.
+        eve_paper: Accuracy of the strongest Eve of the paper's protocol.
+        eve_fresh: Accuracy of the strongest fresh Eve.
+        eve_psnr: PSNR of the strongest fresh Eve's images, dB.
+        chance: Accuracy of guessing.
+        floor_db: PSNR of the mean image, dB.
+        label: Verdict on ``target``.
+        image: Verdict on the image.
+        notes: What weakens the evidence, in words.
+    """
+
+    condition: tuple[tuple[str, Any], ...]
+    scheme: str
+    psr_db: float | None
+    asymmetry: str | None
+    snr_db: float | None
+    target: str
+    bob_accuracy: Measure | None
+    bob_psnr: Measure | None
+    eve_paper: Measure | None
+    eve_fresh: Measure | None
+    eve_psnr: Measure | None
+    chance: float | None
+    floor_db: float | None
+    label: Verdict
+    image: Verdict
+    notes: tuple[str, ...]
+
+    @property
+    def control(self) -> bool:
+        """Whether this is a control of another scheme."""
+        return "/" in self.scheme
+
+    @property
+    def name(self) -> str:
+        """The scheme with its PSR, and Eve's target where it is not Bob's."""
+        psr = "" if self.psr_db is None else f" ({signed(self.psr_db)} dB)"
+        return self.scheme + psr + ("" if self.target == "label" else f": {self.target}")
+
+
+def signed(number: float) -> str:
+    """Return a number in its shortest form, with a true minus sign.
+
+    Example:
+        >>> signed(-10.0), signed(2.5)
+        ('−10', '2.5')
+    """
+    return f"{number:g}".replace("-", "−")
+
+
+def judge(bob: Measure | None, eve: Measure | None, chance: float | None) -> Verdict:
+    """Return the verdict of `RULE` on one goal of Eve.
+
+    Args:
+        bob: Bob's figure on the same goal, if he has one.
+        eve: The strongest Eve's.
+        chance: What guessing gets.
+
+    Returns:
+        The verdict.
+
+    Example:
+        >>> bob, eve = Measure(0.95, 0.94, 0.96, 900), Measure(0.94, 0.93, 0.95, 900)
+        >>> judge(bob, eve, chance=0.1).value
+        'no protection'
+    """
+    if eve is None or (bob is None and chance is None):
+        return Verdict.UNTESTED
+    if bob is not None and chance is not None and bob.low <= chance:
+        return Verdict.BROKEN
+    if bob is not None and eve.high >= bob.low:
+        return Verdict.NONE
+    if chance is not None and eve.low <= chance:
+        return Verdict.CHANCE
+    return Verdict.LEAK if bob is None else Verdict.PARTIAL
+
+
+def rows(table: pd.DataFrame) -> list[Row]:
+    """Sum up a frame of records, one row per system, condition and target of Eve's guess.
+
+    Args:
+        table: Frame of records (see `semveil.report.select.frame`).
+
+    Returns:
+        The rows, in the order in which conditions and schemes first occur.
+    """
+    keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "seed"]
+    parties = table[table["role"].isin(["bob", "eve"])]
+    found: list[Row] = []
+    for values, group in parties.groupby(keys, dropna=False, sort=False):
+        condition = dict(zip(keys, values, strict=True))
+        for scheme in group["scheme"].unique():
+            system = where(group, scheme=scheme)
+            for psr_db in _powers(system):
+                found.extend(_system(table, condition, system, str(scheme), psr_db))
+    return found
+
+
+def _powers(system: pd.DataFrame) -> list[float | None]:
+    """The PSRs of a system; figures without one belong to each of them."""
+    clean = system[(system["role"] == "eve") | system["adversary"].isna()]
+    known = sorted(clean["psr_db"].dropna().unique())
+    return list(known) or [None]
+
+
+def _system(
+    table: pd.DataFrame,
+    condition: dict[str, Any],
+    system: pd.DataFrame,
+    scheme: str,
+    psr_db: float | None,
+) -> list[Row]:
+    if psr_db is not None:
+        system = system[system["psr_db"].isna() | (system["psr_db"] == psr_db)]
+    # Bob under attack is another figure than Bob.
+    bob = system[(system["role"] == "bob") & system["adversary"].isna()]
+    eve = strongest(system)
+    snr_db = _snr(bob, eve, condition["train_snr_db"])
+    bob = where(bob, test_snr_db=snr_db)
+    here = where(eve, test_snr_db=snr_db)
+    asymmetries = system["asymmetry"].dropna().unique()
+    context = {**condition, "scheme": scheme}
+    floor_db = floor(table, "psnr_db", **context)
+
+    bob_accuracy = _measure(
+        bob[bob["target"].isna() | (bob["target"] == "label")], metric="accuracy"
+    )
+    bob_psnr = _measure(bob, metric="psnr_db")
+    images = here[here["target"].isna() | (here["target"] == "image")]
+    eve_psnr = _measure(images, metric="psnr_db", protocol="adaptive")
+    paper_psnr = _measure(images, metric="psnr_db", protocol="paper")
+    guesses = here[(here["metric"] == "accuracy") & here["value"].notna()]
+    found = []
+    for target in list(guesses["target"].dropna().unique()) or ["label"]:
+        paper = _measure(guesses, target=target, protocol="paper")
+        fresh = _measure(guesses, target=target, protocol="adaptive")
+        chance = floor(table, "accuracy", **{**context, "target": target})
+        notes = _notes(system, snr_db, str(target), paper, fresh)
+        own = bob_accuracy if target == "label" else None
+        found.append(
+            Row(
+                condition=tuple(condition.items()),
+                scheme=scheme,
+                psr_db=psr_db,
+                asymmetry=str(asymmetries[0]) if len(asymmetries) else None,
+                snr_db=snr_db,
+                target=str(target),
+                bob_accuracy=bob_accuracy,
+                bob_psnr=bob_psnr,
+                eve_paper=paper,
+                eve_fresh=fresh,
+                eve_psnr=eve_psnr,
+                chance=chance,
+                floor_db=floor_db,
+                label=judge(own, _best(paper, fresh), chance),
+                image=judge(bob_psnr, _best(paper_psnr, eve_psnr), floor_db),
+                notes=notes,
+            )
+        )
+    return found
+
+
+def _best(paper: Measure | None, fresh: Measure | None) -> Measure | None:
+    """The stronger Eve, but only once there are fresh ones: the paper's alone proves nothing."""
+    if fresh is None or paper is None:
+        return fresh
+    return max(fresh, paper, key=lambda measure: measure.value)
+
+
+def _snr(bob: pd.DataFrame, eve: pd.DataFrame, trained_db: float) -> float | None:
+    """Bob's SNR to compare at: where he was trained, or as near as he was tested beside Eve."""
+    tested = set(bob["test_snr_db"].dropna()) or set(eve["test_snr_db"].dropna())
+    shared = tested & set(where(eve, protocol="adaptive")["test_snr_db"].dropna())
+    choices = sorted(shared or tested, reverse=True)
+    if not choices:
+        return None
+    if math.isnan(trained_db):
+        return choices[0]
+    return min(choices, key=lambda snr_db: abs(snr_db - trained_db))
+
+
+def _measure(table: pd.DataFrame, **wanted: Any) -> Measure | None:
+    found = where(table, **wanted)
+    found = found[found["value"].notna()]
+    if found.empty:
+        return None
+    row = found.iloc[0]
+    value = float(row["value"])
+    low, high = row["ci_low"], row["ci_high"]
+    return Measure(
+        value=value,
+        low=value if pd.isna(low) else float(low),
+        high=value if pd.isna(high) else float(high),
+        n=int(row["n"]),
+        adversary=None if pd.isna(row["adversary"]) else str(row["adversary"]),
+    )
+
+
+def _notes(
+    system: pd.DataFrame,
+    snr_db: float | None,
+    target: str,
+    paper: Measure | None,
+    fresh: Measure | None,
+) -> tuple[str, ...]:
+    tried = where(
+        system, role="eve", protocol="adaptive", test_snr_db=snr_db, target=target
+    ).dropna(subset=["value"])["adversary"]
+    notes = []
+    if 0 < tried.nunique() < 3:
+        notes.append(f"only {tried.nunique()} fresh Eve{'s' * (tried.nunique() > 1)} tried, not 3")
+    if paper is not None and fresh is not None and paper.low > fresh.high:
+        notes.append("the paper's Eve beats every fresh one: these were not trained to the end")
+    return tuple(notes)

@@ -1,0 +1,217 @@
+"""The summary table, for the terminal and for the page: the same rows in the same words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from semveil.records import Record
+from semveil.report.markup import tag, text
+from semveil.report.select import frame
+from semveil.report.summary import Measure, Row, Verdict, rows, signed
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+ABSENT = "–"
+TONES = {
+    Verdict.NONE: "bad",
+    Verdict.LEAK: "bad",
+    Verdict.PARTIAL: "mixed",
+    Verdict.CHANCE: "good",
+    Verdict.BROKEN: "mixed",
+    Verdict.UNTESTED: "unknown",
+}
+COLUMNS = {
+    "System": 20,
+    "Asymmetry": 9,
+    "Bob\nacc.": 5,
+    "Bob\nPSNR": 5,
+    "Eve acc.\npaper": 8,
+    "Eve acc.\nfresh": 8,
+    "Eve PSNR\nfresh": 8,
+    "Chance\n": 6,
+    "Verdict": 20,
+}
+STYLES = {"bad": "red", "mixed": "yellow", "good": "green", "unknown": "dim"}
+
+
+def percent(share: float) -> str:
+    """Return a share in percent.
+
+    Example:
+        >>> percent(0.9567)
+        '95.7'
+    """
+    return f"{100 * share:.1f}"
+
+
+def decibels(value: float) -> str:
+    """Return a level in dB, to the hundredth, with a true minus sign.
+
+    Example:
+        >>> decibels(-3.0)
+        '−3.00'
+    """
+    return f"{value:.2f}".replace("-", "−")
+
+
+def heading(condition: Iterable[tuple[str, Any]]) -> str:
+    """Return the circumstances of a group of rows in words.
+
+    Args:
+        condition: Pairs of a record's field and its value.
+
+    Returns:
+        One line, without what is missing.
+
+    Example:
+        >>> heading([("dataset", "digits"), ("latent_dim", 16.0), ("train_snr_db", 10.0)])
+        'digits · d = 16 · trained at 10 dB'
+    """
+    forms = {
+        "latent_dim": lambda value: f"d = {value:g}",
+        "train_snr_db": lambda value: f"trained at {signed(value)} dB",
+        "seed": lambda value: f"seed {value}",
+    }
+    return " · ".join(forms.get(key, str)(value) for key, value in condition if not pd.isna(value))
+
+
+def summary_table(records: Iterable[Record]) -> Table:
+    """Return the summary of a run for the terminal, at most 100 columns wide.
+
+    Each system takes two lines: the values, and below them the wider half of their 95 % intervals;
+    below chance stands the PSNR of the mean image.
+
+    Args:
+        records: Records of one or more runs.
+
+    Returns:
+        The table, ready to be printed by rich.
+    """
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    whole = Table.grid()
+    for number, (condition, group) in enumerate(grouped(rows(frame(records)))):
+        part = Table(
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=(0, 1, 0, 0),
+            show_header=number == 0,
+        )
+        for name, width in COLUMNS.items():
+            part.add_column(name, width=width, justify="right" if "\n" in name else "left")
+        for row in group:
+            verdict = Text("label: " if row.target == "label" else "guess: ")
+            verdict.append(row.label.value, style=STYLES[TONES[row.label]])
+            verdict.append("\nimage: ")
+            verdict.append(row.image.value, style=STYLES[TONES[row.image]])
+            psr = "" if row.psr_db is None else f"\nPSR {signed(row.psr_db)} dB"
+            floor_db = ABSENT if row.floor_db is None else decibels(row.floor_db)
+            part.add_row(
+                Text(row.scheme + psr, overflow="fold"),
+                row.asymmetry or ABSENT,
+                _lines(row.bob_accuracy, share=True),
+                _lines(row.bob_psnr),
+                _lines(row.eve_paper, share=True),
+                _lines(row.eve_fresh, share=True),
+                _lines(row.eve_psnr),
+                (ABSENT if row.chance is None else percent(row.chance)) + "\n" + floor_db,
+                verdict,
+            )
+        whole.add_row(Text(heading(condition), style="bold"))
+        whole.add_row(part)
+        whole.add_row("")
+    whole.caption = (
+        "Accuracy in %, PSNR in dB, ± 95 %; Eve at Bob's SNR; below chance: the mean image's PSNR."
+    )
+    whole.caption_justify = "left"
+    return whole
+
+
+def html_table(found: Iterable[Row]) -> str:
+    """Return the same rows as an HTML table, with the exact ends of every interval.
+
+    Args:
+        found: Rows (see `semveil.report.summary.rows`).
+
+    Returns:
+        A ``<table>`` element.
+    """
+    names = (
+        "System",
+        "Protected by",
+        "Bob’s accuracy, %",
+        "Bob’s PSNR, dB",
+        "Paper Eve’s accuracy, %",
+        "Fresh Eve’s accuracy, %",
+        "Fresh Eve’s PSNR, dB",
+        "Chance, % and dB",
+        "Label",
+        "Image",
+    )
+    head = tag("thead", tag("tr", *(tag("th", text(name), scope="col") for name in names)))
+    bodies = []
+    for condition, group in grouped(found):
+        title = tag("th", text(heading(condition)), scope="rowgroup", colspan=str(len(names)))
+        bodies.append(
+            tag("tbody", tag("tr", title, class_="group"), *(_html_row(row) for row in group))
+        )
+    caption = "What each party gets; 95 % intervals below the values."
+    return tag("table", tag("caption", caption), head, *bodies, class_="summary")
+
+
+def grouped(found: Iterable[Row]) -> Iterator[tuple[tuple[tuple[str, Any], ...], list[Row]]]:
+    """Yield each condition with its rows."""
+    # By its words, since a missing value (NaN) would not equal itself.
+    for _, group in groupby(found, key=lambda row: str(row.condition)):
+        members = list(group)
+        yield members[0].condition, members
+
+
+def _lines(measure: Measure | None, *, share: bool = False) -> str:
+    if measure is None:
+        return ABSENT
+    form = percent if share else decibels
+    half = max(measure.high - measure.value, measure.value - measure.low)
+    return form(measure.value) + ("" if measure.exact else f"\n±{form(half)}")
+
+
+def _html_row(row: Row) -> str:
+    cells = [
+        tag("th", text(row.name), scope="row"),
+        tag("td", text(row.asymmetry or ABSENT), class_="word"),
+        _cell(row.bob_accuracy, share=True),
+        _cell(row.bob_psnr),
+        _cell(row.eve_paper, share=True),
+        _cell(row.eve_fresh, share=True),
+        _cell(row.eve_psnr),
+        tag(
+            "td",
+            ABSENT if row.chance is None else percent(row.chance),
+            "" if row.floor_db is None else tag("small", decibels(row.floor_db)),
+        ),
+        _badge(row.label, *row.notes),
+        _badge(row.image),
+    ]
+    return tag("tr", *cells, **({"class_": "control"} if row.control else {}))
+
+
+def _cell(measure: Measure | None, *, share: bool = False) -> str:
+    if measure is None:
+        return tag("td", ABSENT)
+    form = percent if share else decibels
+    below = "" if measure.exact else tag("small", f"{form(measure.low)}–{form(measure.high)}")
+    about = f"n = {measure.n}" + (f", {measure.adversary}" if measure.adversary else "")
+    return tag("td", form(measure.value), below, title=about)
+
+
+def _badge(verdict: Verdict, *notes: str) -> str:
+    mark = tag("span", verdict.value, class_=f"verdict {TONES[verdict]}")
+    return tag("td", mark, *(tag("small", text(note)) for note in notes), class_="word")
