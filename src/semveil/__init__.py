@@ -1,1 +1,25 @@
-"""semveil."""
+"""semveil: private and robust semantic communications, trained, protected, attacked, measured.
+
+``semveil.audit`` attacks any transmitter; the command ``semveil`` does the rest.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from semveil.auditing.api import AuditResult, audit
+
+__version__ = version("semveil")
+__all__ = ["AuditResult", "__version__", "audit"]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first used: importing the package, as the command line's help does, stays
+    # instant, and torch is not imported for it.
+    if name in ("audit", "AuditResult"):
+        from semveil.auditing import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'semveil' has no attribute '{name}'")

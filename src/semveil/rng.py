@@ -8,6 +8,8 @@ which is resumed, reordered or spread over processes draws the same numbers as o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -125,3 +127,27 @@ def uniform(
     """
     full, mine = _rows(shape, generator)
     return torch.rand(full, dtype=dtype, device=device, generator=_generator(generator))[mine]
+
+
+@contextmanager
+def seeded(seed: int, *scope: str | int) -> Iterator[None]:
+    """Give library code that knows only the global generator a stream of its own.
+
+    Initial weights are drawn by torch's layers from the global generator; inside this context
+    they depend on the seed and the scope alone, and the global state is put back afterwards.
+
+    Args:
+        seed: The user's seed.
+        scope: What the stream is for.
+
+    Example:
+        >>> with seeded(0, "weights"):
+        ...     a = torch.nn.Linear(2, 1).weight
+        >>> with seeded(0, "weights"):
+        ...     b = torch.nn.Linear(2, 1).weight
+        >>> bool((a == b).all())
+        True
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(stream(seed, *scope))
+        yield

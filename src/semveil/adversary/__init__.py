@@ -1,0 +1,1 @@
+"""Adversaries: who listens (``eavesdrop``) and who disturbs (``perturb``)."""

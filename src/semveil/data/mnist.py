@@ -79,8 +79,8 @@ def read(root: Path | None = None) -> Source:
     folder = locate(root)
     arrays = []
     for name, (shape, digest) in FILES.items():
-        plain = folder / name
-        path = plain if plain.is_file() else folder / f"{name}.gz"
+        packed = folder / f"{name}.gz"
+        path = packed if packed.is_file() else folder / name
         arrays.append(read_idx(path, shape, digest))
         if len(shape) == 1 and arrays[-1].max() > 9:
             raise SemveilError(f"{path}: label {arrays[-1].max()} is not a digit")

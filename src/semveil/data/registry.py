@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from semveil.data import cifar10, digits, mnist
+from semveil.data import cifar10, digits, folder, mnist
 from semveil.data.splits import ImageSplits, Source, hold_out, split
 from semveil.errors import SemveilError, unknown
 
@@ -25,6 +26,8 @@ class Reader:
     locate: Callable[[Path | None], Path | None]
     read: Callable[[Path | None], Source]
 
+
+FOLDER_PREFIX = "folder:"
 
 # A new set is a module with these three names and a line here.
 READERS = {
@@ -52,13 +55,13 @@ class Status:
 
 
 def names() -> dict[str, str]:
-    """Return the data sets that can be asked for by name, each with one line about it.
+    """Return what :func:`load` can be asked for, each with one line about it.
 
     Example:
         >>> sorted(names())
-        ['cifar10', 'digits', 'mnist']
+        ['cifar10', 'digits', 'folder:PATH', 'mnist']
     """
-    return {name: reader.about for name, reader in READERS.items()}
+    return {name: r.about for name, r in READERS.items()} | {f"{FOLDER_PREFIX}PATH": folder.ABOUT}
 
 
 def status(root: Path | None = None) -> list[Status]:
@@ -84,7 +87,12 @@ def status(root: Path | None = None) -> list[Status]:
 
 
 def load(
-    name: str, *, root: Path | None = None, seed: int = 0, limit: int | None = None
+    name: str,
+    *,
+    root: Path | None = None,
+    seed: int = 0,
+    limit: int | None = None,
+    image_size: int | None = None,
 ) -> ImageSplits:
     """Load a data set, dealt out to system, adversary, validation and test.
 
@@ -92,11 +100,15 @@ def load(
     out as one.
 
     Args:
-        name: One of :func:`names`.
-        root: Data folder; ``SEMVEIL_DATA`` if omitted. Embedded sets need none.
-        seed: Decides who gets which training image; the same seed gives the same parts.
+        name: One of :func:`names`, ``"folder:PATH"``, or the path of an image folder (see
+            :func:`semveil.data.folder.read`).
+        root: Data folder; ``SEMVEIL_DATA`` if omitted. Embedded sets need none, and the path
+            of an image folder does not depend on it.
+        seed: Decides who gets which image; the same seed gives the same parts.
         limit: Use at most this many training images in all (see
             :func:`semveil.data.splits.split`); the test set is never limited.
+        image_size: Height and width that the images of a folder are resized to, required for
+            it; the named sets have their own.
 
     Returns:
         The four parts.
@@ -110,11 +122,22 @@ def load(
         >>> parts.image_shape, parts.n_classes
         ((1, 8, 8), 10)
     """
-    if name not in READERS:
-        raise unknown("data set", name, READERS)
-    source = READERS[name].read(root)
+    source = _read(name, root, image_size)
     if source.test is None:
         train, test = hold_out(source.train, seed)
     else:
         train, test = source.train, source.test
     return split(source.name, train, test, source.classes, seed, limit=limit)
+
+
+def _read(name: str, root: Path | None, image_size: int | None) -> Source:
+    if name in READERS:
+        if image_size is not None:
+            raise SemveilError(f"{name} has its own image size; only image folders are resized")
+        return READERS[name].read(root)
+    path = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
+    if not (name.startswith(FOLDER_PREFIX) or os.sep in name or path.is_dir()):
+        raise unknown("data set", name, [*READERS, f"{FOLDER_PREFIX}PATH"])
+    if image_size is None:
+        raise SemveilError(f"image folder {path}: say which image size to resize to")
+    return folder.read(path, image_size)

@@ -239,7 +239,7 @@ def _deal(
         left = left - shares[-1]
     ends = np.cumsum([*shares, left], axis=0)
 
-    dealt: list[list[Indices]] = [[] for _ in sizes]
+    dealt = [[np.empty(0, dtype=np.int64)] for _ in sizes]
     rank = random.permutation(len(first))[group]
     for number, label in enumerate(known):
         members = np.flatnonzero(stratum == label)

@@ -26,7 +26,7 @@ TONES = {
     Verdict.UNTESTED: "unknown",
 }
 COLUMNS = {
-    "System": 20,
+    "System": 22,
     "Asymmetry": 9,
     "Bob\nacc.": 5,
     "Bob\nPSNR": 5,
@@ -102,7 +102,7 @@ def summary_table(records: Iterable[Record]) -> Table:
             box=box.SIMPLE_HEAD,
             show_edge=False,
             pad_edge=False,
-            padding=(0, 1, 0, 0),
+            padding=0,
             show_header=number == 0,
         )
         for name, width in COLUMNS.items():

@@ -1,0 +1,1 @@
+"""Eve: passive adversaries who infer the label or rebuild the image."""

@@ -1,0 +1,1 @@
+"""Perturbations of the waveform, whoever sends them, at a stated PSR."""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from semveil.report.figures.style import GUESSING, PARTIES, ROLES, UNITS, palette, panels, styled
+from semveil.report.figures.layout import arrange, panels
+from semveil.report.figures.style import GREY, GUESSING, PARTIES, ROLES, UNITS, palette, styled
 from semveil.report.select import SETTING, floor, over_seeds, present, strongest, where
 from semveil.report.summary import signed
 from semveil.report.table import heading
@@ -17,6 +18,7 @@ from semveil.report.table import heading
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 
 @styled
@@ -44,7 +46,7 @@ def against_snr(
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
     systems = list(table.groupby([*keys, "scheme", "psr_db"], dropna=False, sort=False))
-    figure, axes = panels(len(systems), columns=3, width=2.9, height=2.35)
+    figure, axes = panels(len(systems), columns=3)
     for place, (values, system) in zip(axes, systems, strict=True):
         where_from: dict[str, Any] = dict(zip([*keys, "scheme", "psr_db"], values, strict=True))
         scheme, psr_db = str(where_from["scheme"]), float(where_from["psr_db"])
@@ -54,8 +56,16 @@ def against_snr(
         for party in ("bob", "paper", "adaptive"):
             _line(place, where(system, party=party), "test_snr_db", party, colours[scheme])
         _floor(place, floor(frame, metric, target=_target(metric, target), **where_from))
-    _finish(figure, axes, table, metric, "SNR of the party drawn (dB)")
-    _legend(figure, table["party"].unique(), None)
+    _limits(axes, metric)
+    arrange(
+        figure,
+        axes,
+        width=2.45,
+        height=1.7,
+        x="SNR of the party drawn (dB)",
+        y=UNITS.get(metric, metric),
+        entries=_entries(table["party"].unique(), {}),
+    )
     return figure
 
 
@@ -86,7 +96,7 @@ def against_dimension(
     settings = list(table.groupby(keys, dropna=False, sort=False))
     protocols = [name for name in ("paper", "adaptive") if name in set(table["party"])]
     places = [(values, part, name) for values, part in settings for name in protocols or ["bob"]]
-    figure, axes = panels(len(places), columns=2, width=4.2, height=2.9)
+    figure, axes = panels(len(places), columns=2)
     for place, (values, part, protocol) in zip(axes, places, strict=True):
         context = dict(zip(keys, values, strict=True))
         above = heading((key, context[key]) for key in varying)
@@ -99,8 +109,18 @@ def against_dimension(
         place.set_xticks(sorted(table["latent_dim"].unique()))
         place.xaxis.set_major_formatter("{x:g}")
         place.minorticks_off()
-    _finish(figure, axes, table, metric, "latent dimension d (reals)")
-    _legend(figure, table["party"].unique(), {s: colours[s] for s in table["scheme"].unique()})
+    _limits(axes, metric)
+    arrange(
+        figure,
+        axes,
+        width=3.7,
+        height=2.3,
+        x="latent dimension d (reals)",
+        y=UNITS.get(metric, metric),
+        entries=_entries(
+            table["party"].unique(), {name: colours[name] for name in table["scheme"].unique()}
+        ),
+    )
     return figure
 
 
@@ -151,31 +171,25 @@ def _floor(place: Axes, value: float | None) -> None:
         place.axhline(value, **GUESSING)
 
 
-def _finish(figure: Figure, axes: list[Axes], table: pd.DataFrame, metric: str, x: str) -> None:
+def _limits(axes: list[Axes], metric: str) -> None:
     """Give all panels the same limits, so that they can be compared by eye."""
-    figure.supxlabel(x, fontsize=9.5)
-    figure.supylabel(UNITS.get(metric, metric), fontsize=9.5)
     low = min((place.get_ylim()[0] for place in axes), default=0.0)
     high = max((place.get_ylim()[1] for place in axes), default=1.0)
     for place in axes:
-        place.set_ylim(low, high)
-        if metric in {"accuracy", "ssim"}:
-            place.set_ylim(0, 1.02)
+        place.set_ylim((0, 1.02) if metric in {"accuracy", "ssim"} else (low, high))
         if metric == "accuracy":
             place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
 
 
-def _legend(figure: Figure, drawn: np.ndarray, schemes: Mapping[str, str] | None) -> None:
+def _entries(drawn: np.ndarray, schemes: Mapping[str, str]) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     entries = [
-        Line2D([], [], color=colour, linewidth=3, label=name)
-        for name, colour in (schemes or {}).items()
+        Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in schemes.items()
     ]
     entries += [
-        Line2D([], [], color="#5A5A5A", label=label, **ROLES[party])
+        Line2D([], [], color=GREY, label=label, **ROLES[party])
         for party, label in PARTIES.items()
         if party in drawn
     ]
-    entries.append(Line2D([], [], label="guessing", **GUESSING))
-    figure.legend(handles=entries, loc="outside lower center", ncols=4)
+    return [*entries, Line2D([], [], label="guessing", **GUESSING)]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semveil.report.figures.style import FAINT, palette, panels, styled
+from semveil.report.figures.layout import LETTER, arrange, panels
+from semveil.report.figures.style import FAINT, palette, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,7 +20,7 @@ MOST_SYMBOLS = 4000
 def reconstruction_grid(
     samples: Mapping[str, np.ndarray],
     *,
-    columns: int = 8,
+    columns: int = 6,
     scores: Mapping[str, str] | None = None,
     floor: str | None = None,
 ) -> Figure:
@@ -30,7 +31,7 @@ def reconstruction_grid(
             ``eve/<system>``, uint8 ``[N, C, H, W]``; ``labels`` int ``[N]``.
         columns: The most images to show.
         scores: A word on a row, such as its PSNR, by its key in ``samples``.
-        floor: A word on what the mean image reaches, written at the foot.
+        floor: A word on what the mean image reaches, written beside the originals.
 
     Returns:
         The figure, without any smoothing of pixels.
@@ -43,9 +44,10 @@ def reconstruction_grid(
     originals = samples["originals"]
     columns = min(columns, len(originals))
     keys = ["originals", *_in_pairs(samples)]
-    figure, axes = panels(len(keys) * columns, columns=columns, width=0.72, height=0.72)
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width + 1.9, height)
+    names = {key: _row_name(key, (scores or {}).get(key)) for key in keys}
+    if floor:
+        names["originals"] += f"\n{floor}"
+    figure, axes = panels(len(keys) * columns, columns=columns)
     for number, place in enumerate(axes):
         key, column = keys[number // columns], number % columns
         image = np.moveaxis(samples[key][column], 0, -1)
@@ -56,18 +58,18 @@ def reconstruction_grid(
         place.set(xticks=[], yticks=[])
         place.spines[:].set_visible(False)
         if number < columns and "labels" in samples:
-            place.set_title(str(samples["labels"][column]), loc="center")
+            place.set_title(str(samples["labels"][column]))
         if column == 0:
-            score = (scores or {}).get(key)
-            place.set_ylabel(
-                _row_name(key) + (f"\n{score}" if score else ""),
-                rotation=0,
+            place.annotate(
+                names[key],
+                (-0.12, 0.5),
+                xycoords="axes fraction",
                 ha="right",
                 va="center",
                 linespacing=1.35,
             )
-    if floor:
-        figure.supxlabel(floor, fontsize=9)
+    longest = max(len(line) for name in names.values() for line in name.split("\n"))
+    arrange(figure, axes, width=0.72, height=0.72, left=0.2 + LETTER * longest, gap=0.07)
     return figure
 
 
@@ -92,7 +94,7 @@ def constellation(
         if key.startswith("waveform/")
     }
     colours = colours or palette(waves)
-    figure, axes = panels(len(waves), columns=3, width=2.6, height=2.6)
+    figure, axes = panels(len(waves), columns=3)
     reach = max((float(np.quantile(np.abs(wave), 0.999)) for wave in waves.values()), default=1.0)
     reach = 1.1 * max(reach, 1.0)
     for place, (name, wave) in zip(axes, waves.items(), strict=True):
@@ -110,8 +112,7 @@ def constellation(
         )
         place.add_patch(Circle((0, 0), 1, fill=False, color=FAINT, linewidth=1))
         place.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
-    figure.supxlabel("in-phase", fontsize=9.5)
-    figure.supylabel("quadrature", fontsize=9.5)
+    arrange(figure, axes, width=2.3, height=2.3, x="in-phase", y="quadrature")
     return figure
 
 
@@ -124,8 +125,8 @@ def _in_pairs(samples: Mapping[str, np.ndarray]) -> list[str]:
     return [key for key in keys if key in samples]
 
 
-def _row_name(key: str) -> str:
+def _row_name(key: str, score: str | None) -> str:
     if key == "originals":
-        return "original"
+        return "originals"
     party, system = key.split("/", 1)
-    return f"{system}: {party.capitalize()}"
+    return f"{system}\n{party.capitalize()}" + (f", {score}" if score else "")

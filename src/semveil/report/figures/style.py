@@ -14,7 +14,6 @@ from semveil.errors import SemveilError
 from semveil.files import write_atomic
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
@@ -42,6 +41,9 @@ GUESSING: dict[str, Any] = {
 }
 PARTIES = {"bob": "Bob", "adaptive": "fresh Eve, strongest", "paper": "paper’s Eve"}
 UNITS = {"accuracy": "accuracy", "psnr_db": "PSNR (dB)", "ssim": "SSIM"}
+
+COORDINATES = re.compile(rb' (?:d|x|y|transform)="[^"]*"')
+LONG = re.compile(rb"-?\d+\.\d{3,}")
 
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -122,27 +124,9 @@ def _tint(colour: str, white: float) -> str:
     return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
 
 
-def panels(count: int, *, columns: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """Return a figure with that many panels on a grid, and the panels in reading order.
-
-    Args:
-        count: Panels wanted, at least one.
-        columns: The most panels beside each other.
-        width: Width of a panel, inches.
-        height: Height of a panel, inches.
-
-    Returns:
-        The figure and its panels.
-    """
-    from matplotlib.figure import Figure
-
-    columns = min(columns, max(count, 1))
-    lines = -(-max(count, 1) // columns)
-    figure = Figure(figsize=(columns * width, lines * height + 0.45), layout="constrained")
-    axes = figure.subplots(lines, columns, squeeze=False).flatten().tolist()
-    for spare in axes[count:]:
-        spare.remove()
-    return figure, axes[:count]
+def _short(number: re.Match[bytes]) -> bytes:
+    """A coordinate to a hundredth of a point: finer ones only fill the page."""
+    return f"{float(number[0]):.2f}".rstrip("0").rstrip(".").encode()
 
 
 @styled
@@ -156,6 +140,7 @@ def render(figure: Figure, kind: str) -> bytes:
     if kind == "svg":
         # The measuring font comes first in matplotlib's own list; a reader may lack it.
         content = content.replace(b"'DejaVu Sans'", b"system-ui, 'DejaVu Sans', sans-serif")
+        content = COORDINATES.sub(lambda part: LONG.sub(_short, part[0]), content)
     return content
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from semveil.report.figures.style import FAINT, GUESSING, INK, palette, panels, styled
+from semveil.report.figures.layout import arrange, panels
+from semveil.report.figures.style import FAINT, GREY, GUESSING, INK, palette, styled
 from semveil.report.summary import Measure, Row, rows
 from semveil.report.table import heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 MARKERS = ("o", "s", "D", "v", "P", "X")
 
@@ -39,7 +41,7 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
         words = [(key, value) for key, value in row.condition if key not in {"latent_dim", "seed"}]
         settings.setdefault(heading(words), []).append(row)
     markers = _markers(found)
-    figure, axes = panels(len(settings), columns=2, width=4.4, height=4.0)
+    figure, axes = panels(len(settings), columns=2)
     for place, (title, group) in zip(axes, settings.items(), strict=True):
         place.set_title(title)
         _background(place, group)
@@ -49,10 +51,17 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
             if several:
                 _dimension(place, row)
         place.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
-        place.set(xlabel="Eve’s accuracy", ylabel="Bob’s accuracy")
         for axis in (place.xaxis, place.yaxis):
             axis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-    _legend(figure, found, colours, markers)
+    arrange(
+        figure,
+        axes,
+        width=3.7,
+        height=3.7,
+        x="Eve’s accuracy",
+        y="Bob’s accuracy",
+        entries=_entries(found, colours, markers),
+    )
     return figure
 
 
@@ -71,7 +80,7 @@ def _markers(found: list[Row]) -> dict[str, str]:
 def _background(place: Axes, group: list[Row]) -> None:
     place.plot([0, 1], [0, 1], color=FAINT, linewidth=1)
     place.fill_between([0, 1], [0, 1], color="#f1f3f5", zorder=0)
-    place.text(0.97, 0.05, "Eve gets more than Bob", ha="right", color="#5A5A5A", fontsize=8.5)
+    place.text(0.97, 0.05, "Eve gets more than Bob", ha="right", color=GREY, fontsize=8.5)
     for chance in {row.chance for row in group if row.chance is not None}:
         place.axvline(chance, **GUESSING)
         place.axhline(chance, **GUESSING)
@@ -129,33 +138,18 @@ def _bars(measure: Measure) -> list[list[float]]:
     return [[max(measure.value - measure.low, 0)], [max(measure.high - measure.value, 0)]]
 
 
-def _legend(
-    figure: Figure, found: list[Row], colours: Mapping[str, str], markers: Mapping[str, str]
-) -> None:
+def _entries(
+    found: list[Row], colours: Mapping[str, str], markers: Mapping[str, str]
+) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
-    entries = {
-        row.name: Line2D(
-            [],
-            [],
-            color=colours[row.scheme],
-            marker=markers[row.name],
-            linestyle="",
-            label=row.name,
-        )
-        for row in found
-    }
-    fixed = [
-        Line2D([], [], color="#5A5A5A", marker="o", linestyle="", label="fresh Eve, strongest"),
-        Line2D(
-            [],
-            [],
-            color="#5A5A5A",
-            marker="o",
-            linestyle="",
-            markerfacecolor="white",
-            label="paper’s Eve",
-        ),
+    def entry(label: str, **look: Any) -> Line2D:
+        return Line2D([], [], linestyle="", markersize=7, label=label, **look)
+
+    schemes = {row.name: (colours[row.scheme], markers[row.name]) for row in found}
+    return [
+        *(entry(name, color=colour, marker=mark) for name, (colour, mark) in schemes.items()),
+        entry("fresh Eve, strongest", color=GREY, marker="o"),
+        entry("paper’s Eve", color=GREY, marker="o", markerfacecolor="white"),
         Line2D([], [], label="guessing", **GUESSING),
     ]
-    figure.legend(handles=[*entries.values(), *fixed], loc="outside right upper")

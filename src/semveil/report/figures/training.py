@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semveil.report.figures.style import CYCLE, panels, styled
+from semveil.report.figures.layout import arrange, panels
+from semveil.report.figures.style import CYCLE, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,6 +30,8 @@ def training_curves(history: Iterable[Mapping[str, Any]]) -> Figure:
         >>> len(training_curves([{"step": 0, "stage": "link", "loss": 2.3}]).axes)
         1
     """
+    from matplotlib.lines import Line2D
+
     stages: dict[str, dict[str, list[tuple[float, float]]]] = {}
     for line in history:
         # Words beside the stage, such as a scheme's name, tell one training from another.
@@ -39,7 +42,7 @@ def training_curves(history: Iterable[Mapping[str, Any]]) -> Figure:
                 curves.setdefault(name, []).append((line["step"], value))
     names = list(dict.fromkeys(name for curves in stages.values() for name in curves))
     colours = {name: CYCLE[number % len(CYCLE)] for number, name in enumerate(names)}
-    figure, axes = panels(len(stages), columns=3, width=2.9, height=2.2)
+    figure, axes = panels(len(stages), columns=3)
     for place, (title, curves) in zip(axes, stages.items(), strict=True):
         place.set_title(title)
         for name, points in curves.items():
@@ -49,15 +52,6 @@ def training_curves(history: Iterable[Mapping[str, Any]]) -> Figure:
         values = np.array([value for points in curves.values() for _, value in points])
         if values.size and values.min() > 0 and values.max() > 30 * values.min():
             place.set_yscale("log")
-    figure.supxlabel("step", fontsize=9.5)
-    figure.supylabel("loss", fontsize=9.5)
-    _legend(figure, colours)
-    return figure
-
-
-def _legend(figure: Figure, colours: Mapping[str, str]) -> None:
-    from matplotlib.lines import Line2D
-
     entries = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
-    if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=5)
+    arrange(figure, axes, width=2.3, height=1.5, x="step", y="loss", entries=entries, shared=False)
+    return figure

@@ -1,0 +1,181 @@
+"""Training a fresh eavesdropper to convergence, and scoring her."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.adversary.eavesdrop.intercepts import Intercepts
+from semveil.device import native_bfloat16
+from semveil.errors import SemveilError
+from semveil.link import as_float
+from semveil.nets.eavesdropper import inference_network, inversion_network
+from semveil.rng import generator, seeded
+
+_BATCH = 256
+_LEARNING_RATE = 2e-3
+_COOLING = 0.3
+_COOLINGS = 2
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What an eavesdropper is after.
+
+    Attributes:
+        name: ``inference`` (the label) or ``inversion`` (the image).
+        target: ``label`` or ``image``, as records say it.
+        build: Capacity, inputs, image shape, classes → network.
+        loss: Output, images float, labels → scalar.
+    """
+
+    name: str
+    target: str
+    build: Callable[[str, int, tuple[int, int, int], int], nn.Module]
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+INFERENCE = Goal(
+    "inference",
+    "label",
+    lambda capacity, inputs, shape, classes: inference_network(capacity, inputs, classes),
+    lambda output, images, labels: F.cross_entropy(output.float(), labels),
+)
+INVERSION = Goal(
+    "inversion",
+    "image",
+    lambda capacity, inputs, shape, classes: inversion_network(capacity, inputs, shape),
+    lambda output, images, labels: F.mse_loss(output.float(), images),
+)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard an eavesdropper tries.
+
+    Attributes:
+        max_epochs: Upper end of the training.
+        patience: Epochs without a better validation loss before the learning rate falls to
+            three tenths; the third time, training ends.
+    """
+
+    max_epochs: int
+    patience: int
+
+
+def fit_eavesdropper(
+    goal: Goal,
+    capacity: str,
+    training: Intercepts,
+    validation: Intercepts,
+    snrs_db: Sequence[float],
+    classes: int,
+    effort: Effort,
+    seed: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> nn.Module:
+    """Train an eavesdropper from scratch.
+
+    One network serves all of Eve's SNRs: each training image gets one of them at random, and the
+    reliability among her inputs tells her which she has. Under fading every mean SNR is a
+    mixture anyway.
+
+    Args:
+        goal: What she is after.
+        capacity: Which of the goal's networks.
+        training: Her receptions of images that the defence was not trained on.
+        validation: Receptions for early stopping.
+        snrs_db: Her mean E_s/N_0, dB.
+        classes: Labels of the task.
+        effort: When she stops.
+        seed: Seed of her weights, order, fading and noise.
+        progress: Told ``(epochs done, epochs at most)``.
+
+    Returns:
+        The network with the best validation loss, in evaluation mode.
+
+    Raises:
+        SemveilError: If her loss is not finite.
+    """
+    device = training.device
+    shape = tuple(training.images.shape[1:])
+    with seeded(seed, goal.name, capacity, "weights"):
+        network = goal.build(capacity, training.width, shape, classes)
+    network = network.to(device, memory_format=torch.channels_last)
+    levels = torch.tensor(snrs_db, dtype=torch.float32, device=device)
+    batch = min(_BATCH, len(training))
+    # Heard once: every epoch is judged on the same receptions.
+    listening = generator(seed, goal.name, capacity, "validation", device=device)
+    rows = torch.arange(len(validation), device=device)
+    heard = validation.hear(rows, levels[rows % len(levels)], listening)
+
+    optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
+    best, best_state = float("inf"), copy.deepcopy(network.state_dict())
+    stale = coolings = 0
+    for epoch in range(effort.max_epochs):
+        source = generator(seed, goal.name, capacity, "epoch", epoch, device=device)
+        network.train()
+        for chosen in torch.randperm(len(training), generator=source, device=device).split(batch):
+            levels_now = torch.randint(
+                len(levels), (len(chosen),), generator=source, device=device
+            )
+            features = training.hear(chosen, levels[levels_now], source)
+            with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
+                output = network(features)
+            loss = goal.loss(output, as_float(training.images[chosen]), training.labels[chosen])
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+        now = _validate(goal, network, heard, validation)
+        if now != now:
+            raise SemveilError(f"{goal.name}/{capacity}: loss is not finite in epoch {epoch + 1}")
+        if progress:
+            progress(epoch + 1, effort.max_epochs)
+        if now < best * (1 - 1e-4):
+            best, best_state, stale = now, copy.deepcopy(network.state_dict()), 0
+            continue
+        stale += 1
+        if stale == effort.patience:
+            if coolings == _COOLINGS:
+                break
+            coolings, stale = coolings + 1, 0
+            network.load_state_dict(best_state)
+            for group in optimiser.param_groups:
+                group["lr"] *= _COOLING
+    network.load_state_dict(best_state)
+    return network.eval()
+
+
+@torch.no_grad()
+def _validate(goal: Goal, network: nn.Module, heard: Tensor, validation: Intercepts) -> float:
+    network.eval()
+    total = 0.0
+    for rows in torch.arange(len(heard), device=heard.device).split(2000):
+        loss = goal.loss(
+            network(heard[rows]), as_float(validation.images[rows]), validation.labels[rows]
+        )
+        total += float(loss) * len(rows)
+    return total / len(heard)
+
+
+@torch.no_grad()
+def listen(network: nn.Module, test: Intercepts, snr_db: float, source: torch.Generator) -> Tensor:
+    """Let a trained eavesdropper hear the test images once, at one SNR.
+
+    Args:
+        network: Her network.
+        test: Her receptions of the test images.
+        snr_db: Her mean E_s/N_0, dB.
+        source: Fading and noise.
+
+    Returns:
+        Her outputs in float32: logits ``[N, classes]`` or images ``[N, C, H, W]``.
+    """
+    network.eval()
+    rows = torch.arange(len(test), device=test.device)
+    return torch.cat([network(test.hear(some, snr_db, source)) for some in rows.split(2000)])

@@ -1,0 +1,118 @@
+"""What Eve is handed: her own receptions of her own images, and nothing of Alice or Bob."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from semveil.channel import Channel
+from semveil.link import as_float
+from semveil.rng import Randomness, generator
+
+Transmit = Callable[[Tensor, torch.Generator], Tensor]
+"""Images float ``[B, C, H, W]`` in [0, 1] and a generator → waveform complex ``[B, k]``."""
+
+_BATCH = 1000
+_COPIES = 8
+
+
+class Recording:
+    """Waveforms of a set of images, made once and heard through Eve's channel again and again.
+
+    A system whose waveform depends on the image alone is recorded once. A randomised one
+    is recorded eight times, so that an adversary trains on the average over its randomness.
+
+    Args:
+        transmit: The system.
+        images: uint8 ``[N, C, H, W]``.
+        labels: int ``[N]``.
+        seed: Seed of the system's randomness.
+        device: Where everything is computed.
+        copies: Recordings of a randomised system.
+    """
+
+    def __init__(
+        self,
+        transmit: Transmit,
+        images: Tensor,
+        labels: Tensor,
+        *,
+        seed: int,
+        device: torch.device,
+        copies: int = _COPIES,
+    ) -> None:
+        self.images, self.labels = images.to(device), labels.to(device)
+        self.device = device
+        first = self._play(transmit, self.images[:_BATCH], seed, 0)
+        again = self._play(transmit, self.images[:_BATCH], seed, 1)
+        self.randomised = not torch.equal(first, again)
+        takes = copies if self.randomised else 1
+        self.waveforms = torch.stack(
+            [self._play(transmit, self.images, seed, take) for take in range(takes)]
+        )
+
+    @torch.no_grad()
+    def _play(self, transmit: Transmit, images: Tensor, seed: int, take: int) -> Tensor:
+        parts = [
+            transmit(as_float(chunk), generator(seed, "system", take, part, device=self.device))
+            for part, chunk in enumerate(images.split(_BATCH))
+        ]
+        return torch.cat(parts).to(torch.complex64)
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def waveform(self, rows: Tensor, source: Randomness = None) -> Tensor:
+        """Return one of the recorded waveforms of each row, complex ``[B, k]``."""
+        takes = len(self.waveforms)
+        if takes == 1:
+            return self.waveforms[0, rows]
+        chosen = torch.randint(
+            takes,
+            (len(rows),),
+            generator=source if isinstance(source, torch.Generator) else None,
+            device=self.device,
+        )
+        return self.waveforms[chosen, rows]
+
+
+class Intercepts:
+    """Eve's receptions of a recording, with fresh fading and noise at every hearing.
+
+    Eve's networks are trained and scored through this class alone. She owns the images and
+    labels (she made or bought them); of the system she hears the waveform over her channel.
+
+    Args:
+        recording: What Alice's transmitter does with Eve's images.
+        channel: Eve's channel.
+    """
+
+    def __init__(self, recording: Recording, channel: Channel) -> None:
+        self._recording = recording
+        self._channel = channel
+        self.images, self.labels = recording.images, recording.labels
+        self.device = recording.device
+
+    def __len__(self) -> int:
+        return len(self._recording)
+
+    @property
+    def width(self) -> int:
+        """Numbers per observation."""
+        return 2 * self._recording.waveforms.shape[2] + 1
+
+    def hear(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Tensor:
+        """Receive some of the images.
+
+        Args:
+            rows: Which, int ``[B]``.
+            snr_db: Eve's mean E_s/N_0 in dB, one number or one per row.
+            source: Fading, noise, and which transmission of a randomised system.
+
+        Returns:
+            Features of the receptions, float ``[B, 2k + 1]``.
+        """
+        waveform = self._recording.waveform(rows, source)
+        return self._channel(waveform, snr_db, generator=source).features()

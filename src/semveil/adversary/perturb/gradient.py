@@ -1,0 +1,46 @@
+"""Perturbations found by following a gradient: one step, or several with projection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.perturb.budget import to_psr
+
+ImageLoss = Callable[[Tensor, int], Tensor]
+"""Perturbed waveform ``[B, k]`` and the number of the step → loss per image ``[B]``."""
+
+
+def descend(signal: Tensor, loss: ImageLoss, psr_db: Tensor | float, steps: int = 1) -> Tensor:
+    """Minimise a loss of the perturbed waveform at exactly a PSR.
+
+    One step is the fast gradient method (Sadeghi and Larsson, arXiv 1902.08391): the whole
+    budget along the negative gradient. Several steps go 2.5/steps of the budget each and are
+    projected back onto its sphere (projected gradient descent; the step size is our reading).
+
+    Args:
+        signal: Waveform to perturb, complex ``[B, k]``.
+        loss: What is to be minimised; images must not influence each other's.
+        psr_db: Budget in dB, one number or one per image; met exactly.
+        steps: Gradient steps.
+
+    Returns:
+        Perturbation δ, complex ``[B, k]``; zero where the gradient is.
+
+    Example:
+        >>> signal = torch.ones(1, 4, dtype=torch.complex64)
+        >>> delta = descend(signal, lambda z, step: z.real.sum(1), -20.0)
+        >>> bool(torch.allclose(delta, torch.full((1, 4), -0.1 + 0j)))
+        True
+    """
+    stride = 1.0 if steps == 1 else 2.5 / steps
+    delta = torch.zeros_like(signal)
+    for step in range(steps):
+        probe = delta.clone().requires_grad_(True)
+        with torch.enable_grad():
+            total = loss(signal.detach() + probe, step).sum()
+        (slope,) = torch.autograd.grad(total, probe)
+        delta = to_psr(delta - stride * to_psr(slope, signal, psr_db), signal, psr_db)
+    return delta.detach()

@@ -1,0 +1,60 @@
+"""What an audit needs of a system, whoever trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from semveil.adversary.eavesdrop.intercepts import Transmit
+from semveil.channel import Channel, Reception
+from semveil.link import Answer
+
+
+@dataclass(frozen=True)
+class System:
+    """One system under audit.
+
+    Attributes:
+        scheme: Its name in the records.
+        transmit: Images float ``[B, C, H, W]`` in [0, 1] and a generator → waveform complex
+            ``[B, k]``; the only thing that Eve's side is given.
+        receive: What Bob receives → his answer; no figures of Bob's if None.
+        asymmetry: What protects it: task, channel, key or knowledge; None if nothing.
+        paper_eve: The adversary it was built against, features → logits; no figures under the
+            paper protocol if None.
+        psr_db: Power of its perturbation over the signal's, dB; None if it has none.
+        total_power: Mean power per symbol it declares; SNRs refer to one unit.
+    """
+
+    scheme: str
+    transmit: Transmit
+    receive: Callable[[Reception], Answer] | None = None
+    asymmetry: str | None = None
+    paper_eve: nn.Module | None = None
+    psr_db: float | None = None
+    total_power: float = 1.0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and when systems are measured; the same for all that are compared.
+
+    Attributes:
+        study: Study or recipe that the records name.
+        bob: Bob's channel.
+        eve: Eve's channel.
+        train_snr_db: Bob's SNR in training; None if unknown.
+        bob_snrs_db: Bob's SNRs in the test.
+        eve_snrs_db: Eve's SNRs in the test.
+        seed: Seed of every stream.
+    """
+
+    study: str | None
+    bob: Channel
+    eve: Channel
+    train_snr_db: float | None
+    bob_snrs_db: tuple[float, ...]
+    eve_snrs_db: tuple[float, ...]
+    seed: int

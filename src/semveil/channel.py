@@ -1,0 +1,170 @@
+"""The seam between a waveform and whoever receives it: fading, noise and what the receiver knows.
+
+The same class carries Alice's waveform to Bob and to Eve; each has an instance of their own, so
+their fading, noise and channel knowledge are independent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from semveil import phy
+from semveil.phy.broadcast import per_image, squared_magnitude
+from semveil.recipe import Antenna
+from semveil.rng import Randomness
+
+Fading = Literal["awgn", "rayleigh", "rician"]
+Csi = Literal["perfect", "estimated"]
+
+
+@dataclass(frozen=True)
+class Reception:
+    """What an antenna heard of one batch, and what its owner knows of the channel.
+
+    Attributes:
+        symbols: Received data symbols, complex ``[B, k]``.
+        csi: Channel coefficient as the receiver knows it, complex ``[B, 1]``.
+        noise_variance: Noise per complex symbol, real, one value or ``[B]``.
+    """
+
+    symbols: Tensor
+    csi: Tensor
+    noise_variance: Tensor
+
+    def features(self) -> Tensor:
+        """Return the reception as numbers for a network.
+
+        The MMSE-equalised symbols and the reliability ``|h|²/(|h|² + σ²)`` together are a
+        sufficient statistic of flat fading: a receiver of any capacity loses nothing by them.
+
+        Returns:
+            Real and imaginary parts and the reliability, float ``[B, 2k + 1]``.
+
+        Example:
+            >>> y = torch.ones(1, 2, dtype=torch.complex64)
+            >>> Reception(y, y[:, :1], torch.tensor(1.0)).features()
+            tensor([[0.5000, 0.0000, 0.5000, 0.0000, 0.5000]])
+        """
+        equalised = phy.mmse(self.symbols, self.csi, self.noise_variance)
+        gain = squared_magnitude(self.csi)
+        variance = per_image(self.noise_variance, gain, "noise_variance")
+        reliability = gain / (gain + variance)
+        return torch.cat([torch.view_as_real(equalised).flatten(1), reliability], dim=1)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """Flat block fading with white noise: one coefficient per image, ``y = h·z + w``.
+
+    Attributes:
+        fading: ``awgn`` (h = 1), ``rayleigh`` or ``rician``; ``E|h|² = 1`` in each.
+        csi: ``perfect``, or ``estimated`` (LMMSE) from pilots that suffer the same noise.
+        pilots: Pilot symbols sent before the data when CSI is estimated; overhead, reported
+            beside the bandwidth ratio.
+        k_factor_db: Line of sight over scatter of Rician fading, dB.
+
+    Example:
+        >>> z = torch.ones(2, 8, dtype=torch.complex64)
+        >>> Channel("rayleigh")(z, snr_db=10.0).features().shape
+        torch.Size([2, 17])
+    """
+
+    fading: Fading = "rayleigh"
+    csi: Csi = "perfect"
+    pilots: int = 4
+    k_factor_db: float = 6.0
+
+    @property
+    def name(self) -> str:
+        """Channel law and CSI as records carry them, such as ``rayleigh/perfect``."""
+        return f"{self.fading}/{self.csi}"
+
+    @property
+    def overhead(self) -> int:
+        """Pilot symbols per image."""
+        return self.pilots if self.csi == "estimated" else 0
+
+    def frame(self, waveform: Tensor) -> Tensor:
+        """Put the pilots, if any, before the data.
+
+        Args:
+            waveform: Data symbols, complex ``[B, k]``.
+
+        Returns:
+            Frame, complex ``[B, overhead + k]``.
+
+        Example:
+            >>> Channel(csi="estimated", pilots=2).frame(torch.zeros(1, 3) + 0j).shape
+            torch.Size([1, 5])
+        """
+        if not self.overhead:
+            return waveform
+        pilots = waveform.new_ones(self.overhead)
+        return torch.cat([pilots.expand(len(waveform), -1), waveform], dim=1)
+
+    def __call__(
+        self,
+        waveform: Tensor,
+        snr_db: Tensor | float,
+        *,
+        generator: Randomness = None,
+        injected: Tensor | None = None,
+    ) -> Reception:
+        """Carry a waveform to one antenna.
+
+        Args:
+            waveform: Data symbols of unit mean power, complex ``[B, k]``.
+            snr_db: Mean E_s/N_0 in dB, one number or one per image ``[B]``.
+            generator: Source of fading and noise; the default generator if omitted.
+            injected: Mallory's perturbation as it arrives at this antenna, complex
+                ``[B, overhead + k]``: it reaches the pilots and so the channel estimate.
+
+        Returns:
+            What the antenna's owner holds.
+
+        Raises:
+            ValueError: If ``snr_db`` has neither one value nor ``B``.
+        """
+        frame = self.frame(waveform)
+        h = self._coefficient(frame, generator)
+        faded = phy.flat(h, frame)
+        if injected is not None:
+            faded = faded + injected
+        received = phy.awgn(faded, snr_db, generator=generator)
+        variance = phy.snr_to_noise_variance(
+            torch.as_tensor(snr_db, dtype=torch.float32, device=frame.device)
+        )
+        if self.overhead:
+            sent = frame.new_ones(self.overhead)
+            h = phy.lmmse_flat(received[:, : self.overhead], sent, variance)
+            received = received[:, self.overhead :]
+        return Reception(received, h, variance)
+
+    def _coefficient(self, frame: Tensor, generator: Randomness) -> Tensor:
+        if self.fading == "awgn":
+            return frame.new_ones(len(frame), 1)
+        if self.fading == "rayleigh":
+            return phy.rayleigh(
+                len(frame), generator=generator, device=frame.device, dtype=frame.dtype
+            )
+        return phy.rician(
+            len(frame),
+            self.k_factor_db,
+            generator=generator,
+            device=frame.device,
+            dtype=frame.dtype,
+        )
+
+
+def channel_of(antenna: Antenna) -> Channel:
+    """Return the channel that a recipe describes.
+
+    Example:
+        >>> channel_of(Antenna(fading="awgn")).name
+        'awgn/perfect'
+    """
+    return Channel(antenna.fading, antenna.csi, antenna.pilots, antenna.k_factor_db)

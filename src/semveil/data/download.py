@@ -1,0 +1,205 @@
+"""Downloading one file whose digest is known: resumed, verified, and never half there."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import http.client
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from semveil.errors import SemveilError
+
+ROUNDS = 4
+PAUSE = 1.0  # seconds after the first round; doubles with every further one
+CHUNK = 1 << 18
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A file as its publisher describes it.
+
+    Attributes:
+        name: File name, the last part of its address.
+        size: Length in bytes.
+        algorithm: ``"md5"`` or ``"sha256"``.
+        digest: Its digest, in hexadecimal.
+    """
+
+    name: str
+    size: int
+    algorithm: str
+    digest: str
+
+    def is_at(self, path: Path) -> bool:
+        """Return whether exactly this file lies at ``path``."""
+        try:
+            if path.stat().st_size != self.size:
+                return False
+            with path.open("rb") as file:
+                # The publisher's digest may be md5: it finds damage, which is what it is for.
+                found = hashlib.file_digest(
+                    file, lambda: hashlib.new(self.algorithm, usedforsecurity=False)
+                )
+        except OSError:
+            return False
+        return found.hexdigest() == self.digest
+
+
+class _FailedError(Exception):
+    """One attempt failed; ``final`` says that this source will not do better next time."""
+
+    def __init__(self, reason: str, *, final: bool = False) -> None:
+        super().__init__(reason)
+        self.final = final
+
+
+def download(
+    file: Remote,
+    folder: Path,
+    sources: Sequence[str],
+    *,
+    timeout: float = 30.0,
+    progress: Progress | None = None,
+) -> Path:
+    """Download a file into a folder, or find it there.
+
+    The bytes go to ``NAME.part`` and get the final name only once length and digest are right.
+    An interrupted download leaves its part, and the next one goes on from there; a server that
+    cannot send the rest alone sends all of it. The sources are tried in turn, several times,
+    with growing pauses.
+
+    Args:
+        file: What to download.
+        folder: Where to; must exist.
+        sources: Addresses of folders that have the file, each ending in ``/``.
+        timeout: Seconds without a byte after which a connection counts as dead.
+        progress: Called with file name, bytes there and bytes in all after every piece.
+
+    Returns:
+        The file in the folder.
+
+    Raises:
+        SemveilError: If no source delivers it, the disk cannot take it, or another process is
+            downloading it to the same place.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> _ = (folder / "a").write_bytes(b"abc")
+        >>> file = Remote("a", 3, "md5", "900150983cd24fb0d6963f7d28e17f72")
+        >>> download(file, folder, ["https://example.org/"]).name
+        'a'
+    """
+    target, part = folder / file.name, folder / f"{file.name}.part"
+    if file.is_at(target):
+        return target
+    failures: dict[str, str] = {}
+    remaining = list(sources)
+    try:
+        with part.open("ab") as out:
+            fcntl.flock(out, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            for number in range(ROUNDS):
+                if number and remaining:
+                    time.sleep(PAUSE * 2 ** (number - 1))
+                for source in tuple(remaining):
+                    try:
+                        _attempt(source + file.name, file, part, timeout, progress)
+                    except _FailedError as failure:
+                        failures[source] = str(failure)
+                        if failure.final:
+                            remaining.remove(source)
+                    else:
+                        os.fsync(out.fileno())
+                        os.replace(part, target)
+                        return target
+            if not part.stat().st_size:
+                part.unlink()
+    except BlockingIOError:
+        raise SemveilError(f"{part} is being downloaded by another process") from None
+    except OSError as error:
+        raise SemveilError(f"cannot write {part}: {error.strerror or error}") from error
+    reasons = "; ".join(f"{source}: {reason}" for source, reason in failures.items())
+    kept = "; run it again to continue from what has arrived" if part.exists() else ""
+    raise SemveilError(f"cannot download {file.name} ({reasons}){kept}")
+
+
+def _attempt(url: str, file: Remote, part: Path, timeout: float, progress: Progress | None) -> None:
+    """Complete the part from one source and check it; on failure keep what can be of use."""
+    have = part.stat().st_size
+    if have > file.size:
+        os.truncate(part, 0)
+        have = 0
+    if have < file.size:
+        _transfer(url, file, part, have, timeout, progress)
+    if not file.is_at(part):
+        os.truncate(part, 0)
+        # What went wrong may have been in an earlier part; then another try is worth it.
+        raise _FailedError(f"{file.algorithm} differs from the published one", final=have == 0)
+
+
+def _transfer(
+    url: str, file: Remote, part: Path, have: int, timeout: float, progress: Progress | None
+) -> None:
+    headers = {"User-Agent": "semveil", "Accept-Encoding": "identity"}
+    if have:
+        headers["Range"] = f"bytes={have}-"
+    with _open(urllib.request.Request(url, headers=headers), timeout) as response:
+        if response.status == 206:
+            if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
+                raise _FailedError("the server sent another range than the one asked for")
+        else:
+            have = 0
+        offered = response.headers.get("Content-Length")
+        if offered is not None and offered != str(file.size - have):
+            raise _FailedError(
+                f"the server offers {offered} bytes, not {file.size - have}", final=True
+            )
+        os.truncate(part, have)
+        with part.open("ab") as out:
+            for chunk in _chunks(response, timeout):
+                have += len(chunk)
+                if have > file.size:
+                    out.truncate(0)
+                    raise _FailedError(f"the server sent more than {file.size} bytes", final=True)
+                out.write(chunk)
+                if progress is not None:
+                    progress(file.name, have, file.size)
+    if have < file.size:
+        raise _FailedError(f"the connection ended after {have} of {file.size} bytes")
+
+
+def _open(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
+    try:
+        response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout)
+    except urllib.error.HTTPError as error:
+        error.close()
+        # Of the refusals only these may pass by themselves.
+        passing = error.code in (408, 425, 429) or error.code >= 500
+        raise _FailedError(f"HTTP {error.code} {error.reason}", final=not passing) from None
+    except (OSError, http.client.HTTPException) as error:
+        raise _FailedError(_reason(error, timeout)) from None
+    return response
+
+
+def _chunks(response: http.client.HTTPResponse, timeout: float) -> Iterator[bytes]:
+    """Yield the body as it arrives; a failure of the network, unlike one of the disk, passes."""
+    try:
+        while chunk := response.read1(CHUNK):
+            yield chunk
+    except (OSError, http.client.HTTPException) as error:
+        raise _FailedError(_reason(error, timeout)) from None
+
+
+def _reason(error: Exception, timeout: float) -> str:
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    if isinstance(cause, TimeoutError):
+        return f"nothing arrived for {timeout:g} s"
+    return " ".join(str(cause).split()) or type(cause).__name__

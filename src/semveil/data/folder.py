@@ -1,0 +1,113 @@
+"""Any folder of images with one subfolder per class."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semveil.data.splits import Images, Source
+from semveil.errors import SemveilError
+
+ABOUT = "any image folder with one subfolder per class, resized; also train/ and test/ or val/"
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"}
+# Named one by one: Pillow also has formats that start other programs.
+FORMATS = ("BMP", "JPEG", "PNG", "PPM", "WEBP")
+GREY = {"1", "L", "LA"}
+EIGHT_BIT = GREY | {"CMYK", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
+
+
+def read(path: Path, image_size: int) -> Source:
+    """Read an image folder.
+
+    The classes are the subfolders of ``path`` in the order of their names. If ``path`` has the
+    subfolders ``train`` and ``test`` (or ``val``, used only if there is no ``test``), the
+    classes lie in these and they are the official training and test set.
+
+    Args:
+        path: The folder.
+        image_size: Height and width of the images in memory: each is turned upright as its
+            EXIF data says, cropped to its central square and resized (bicubic, antialiased).
+
+    Returns:
+        Images uint8 ``[N, 3, image_size, image_size]``, or ``[N, 1, ...]`` if all are grey.
+        The first image of every class comes first, then the second of every class, and so on,
+        so that any first part of the set has all classes in it.
+
+    Raises:
+        SemveilError: If the folder has not this form, or an image cannot be read.
+
+    Example:
+        >>> import tempfile
+        >>> from PIL import Image
+        >>> root = Path(tempfile.mkdtemp())
+        >>> for name in ("cat", "dog"):
+        ...     (root / name).mkdir()
+        ...     Image.new("RGB", (40, 30)).save(root / name / "1.png")
+        >>> source = read(root, 16)
+        >>> source.classes, source.train.x.shape
+        (('cat', 'dog'), (2, 3, 16, 16))
+    """
+    if image_size < 1:
+        raise SemveilError(f"image size {image_size} is not positive")
+    if not path.is_dir():
+        raise SemveilError(f"no image folder {path}")
+    held_out = next((path / n for n in ("test", "val") if (path / n).is_dir()), None)
+    if held_out is None or not (path / "train").is_dir():
+        classes, train, grey = _read_classes(path, image_size)
+        return Source(path.resolve().name, classes, _images(train, grey), None)
+    classes, train, train_grey = _read_classes(path / "train", image_size)
+    test_classes, test, test_grey = _read_classes(held_out, image_size)
+    if classes != test_classes:
+        odd = sorted(set(classes) ^ set(test_classes))[0]
+        raise SemveilError(f"{path}: class '{odd}' is not in both train/ and {held_out.name}/")
+    grey = train_grey and test_grey
+    return Source(path.resolve().name, classes, _images(train, grey), _images(test, grey))
+
+
+def _images(labelled: Images, grey: bool) -> Images:
+    return Images(labelled.x[:, :1].copy(), labelled.y) if grey else labelled
+
+
+def _read_classes(path: Path, image_size: int) -> tuple[tuple[str, ...], Images, bool]:
+    """Return class names, images with three channels, and whether all of them are grey."""
+    folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
+    if len(folders) < 2:
+        raise SemveilError(f"{path}: needs one subfolder per class, has {len(folders)}")
+    places: list[tuple[int, int, Path]] = []
+    for label, folder in enumerate(folders):
+        found = sorted(
+            f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."
+        )
+        if not found:
+            raise SemveilError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it")
+        places += [(number, label, file) for number, file in enumerate(found)]
+    places.sort()
+    x = np.empty((len(places), 3, image_size, image_size), np.uint8)
+    grey = True
+    with ThreadPoolExecutor() as pool:
+        decoded = pool.map(lambda place: _decode(place[2], image_size), places)
+        for row, (pixels, is_grey) in zip(x, decoded, strict=True):
+            row[...] = pixels
+            grey &= is_grey
+    y = np.array([label for _, label, _ in places], dtype=np.int64)
+    return tuple(folder.name for folder in folders), Images(x, y), grey
+
+
+def _decode(file: Path, image_size: int) -> tuple[NDArray[np.uint8], bool]:
+    """Return an image as uint8 ``[3, S, S]`` and whether it is grey."""
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(file, formats=FORMATS) as opened:
+            mode = opened.mode
+            if mode not in EIGHT_BIT:
+                raise SemveilError(f"{file}: pixel format {mode} has not 8 bits per channel")
+            upright = ImageOps.exif_transpose(opened).convert("RGB")
+    # What a damaged file makes Pillow raise depends on its format.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise SemveilError(f"{file} is not a readable image: {error}") from error
+    square = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.BICUBIC)
+    return np.asarray(square).transpose(2, 0, 1), mode in GREY

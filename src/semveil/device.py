@@ -1,0 +1,41 @@
+"""Which device to use and what its hardware computes."""
+
+from __future__ import annotations
+
+import torch
+
+from semveil.errors import SemveilError
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Return the device a user asked for.
+
+    Args:
+        wanted: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
+
+    Raises:
+        SemveilError: If CUDA is asked for and there is none.
+
+    Example:
+        >>> pick_device("cpu")
+        device(type='cpu')
+    """
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
+        raise SemveilError("--device cuda: torch sees no CUDA device")
+    return torch.device("cuda" if wanted != "cpu" and available else "cpu")
+
+
+def native_bfloat16(device: torch.device) -> bool:
+    """Tell whether the hardware itself computes in bfloat16 (elsewhere it is slower than float32).
+
+    Example:
+        >>> isinstance(native_bfloat16(torch.device("cpu")), bool)
+        True
+    """
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return bool(
+        torch.cpu._is_avx512_bf16_supported()  # type: ignore[no-untyped-call]
+        or torch.cpu._is_amx_tile_supported()  # type: ignore[no-untyped-call]
+    )

@@ -1,0 +1,116 @@
+"""The convolutional encoder and the two heads of a multi-task link."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+ImageShape = tuple[int, int, int]
+
+
+def _halvings(shape: ImageShape) -> int:
+    """Stages of stride two that leave a map of about seven pixels or four (small images)."""
+    side = min(shape[1:])
+    if side < 16:
+        return 1
+    return max(2, round(torch.log2(torch.tensor(side / 8)).item()))
+
+
+def _sizes(shape: ImageShape) -> list[tuple[int, int]]:
+    """Height and width before the first stage and after each one."""
+    sizes = [shape[1:]]
+    for _ in range(_halvings(shape)):
+        height, width = sizes[-1]
+        sizes.append(((height + 1) // 2, (width + 1) // 2))
+    return sizes
+
+
+class ConvEncoder(nn.Module):
+    """Images to latents: stages of 3×3 convolutions that halve the map, then one linear layer.
+
+    Our reading: the paper of the multi-task link names convolutions and a latent dimension only.
+    There is no batch normalisation, so an image's latent depends on that image alone.
+
+    Args:
+        image_shape: Channels, height, width of the source.
+        latent_dim: Reals in the latent, ``d``.
+        width: Channels after the first stage; doubled at each later one.
+
+    Shape:
+        images float ``[B, C, H, W]`` in [0, 1] → latents float ``[B, d]``.
+
+    Example:
+        >>> ConvEncoder((1, 28, 28), latent_dim=16, width=8)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 16])
+    """
+
+    def __init__(self, image_shape: ImageShape, latent_dim: int, width: int = 32) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        channels = image_shape[0]
+        sizes = _sizes(image_shape)
+        if channels > 1:
+            # Colour needs a look at full resolution before it is thinned out.
+            layers += [nn.Conv2d(channels, width // 2, 3, padding=1), nn.ReLU()]
+            channels = width // 2
+        for stage in range(len(sizes) - 1):
+            out = width << stage
+            layers += [nn.Conv2d(channels, out, 3, stride=2, padding=1), nn.ReLU()]
+            channels = out
+        height, length = sizes[-1]
+        self.features = nn.Sequential(*layers)
+        self.project = nn.Linear(channels * height * length, latent_dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
+        # Centred inputs train faster; the constant is no statistic of any data set.
+        return self.project(self.features(2 * images - 1).flatten(1))
+
+
+class Reconstructor(nn.Module):
+    """Observations to images: one linear layer, then the encoder's stages in reverse.
+
+    The sigmoid at its end covers the whole range of the images it rebuilds, [0, 1].
+
+    Args:
+        inputs: Numbers observed per image.
+        image_shape: Channels, height, width to rebuild.
+        width: Channels of the last hidden map.
+
+    Shape:
+        observations float ``[B, inputs]`` → images float ``[B, C, H, W]`` in [0, 1].
+
+    Example:
+        >>> Reconstructor(17, (3, 32, 32), width=8)(torch.zeros(2, 17)).shape
+        torch.Size([2, 3, 32, 32])
+    """
+
+    def __init__(self, inputs: int, image_shape: ImageShape, width: int = 32) -> None:
+        super().__init__()
+        sizes = _sizes(image_shape)
+        stages = len(sizes) - 1
+        channels = width << (stages - 1)
+        self.start = (channels, *sizes[-1])
+        self.expand = nn.Linear(inputs, channels * sizes[-1][0] * sizes[-1][1])
+        layers: list[nn.Module] = [nn.ReLU()]
+        for stage in reversed(range(stages)):
+            out = width << max(stage - 1, 0)
+            height, length = sizes[stage]
+            layers += [
+                nn.ConvTranspose2d(
+                    channels,
+                    out,
+                    3,
+                    stride=2,
+                    padding=1,
+                    output_padding=((height + 1) % 2, (length + 1) % 2),
+                ),
+                nn.ReLU(),
+            ]
+            channels = out
+        layers += [nn.Conv2d(channels, image_shape[0], 3, padding=1), nn.Sigmoid()]
+        self.stages = nn.Sequential(*layers)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Rebuild ``[B, C, H, W]`` from ``[B, inputs]``."""
+        return self.stages(self.expand(observations).unflatten(1, self.start))

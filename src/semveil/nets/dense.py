@@ -1,0 +1,88 @@
+"""Fully connected networks: heads, eavesdroppers and the learned perturbation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class Mlp(nn.Sequential):
+    """Linear layers with ReLU between them; no hidden width at all is a linear map.
+
+    Args:
+        inputs: Numbers in.
+        hidden: Width of each hidden layer.
+        outputs: Numbers out.
+
+    Shape:
+        float ``[B, inputs]`` → float ``[B, outputs]``.
+
+    Example:
+        >>> Mlp(17, (64,), 10)(torch.zeros(2, 17)).shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int) -> None:
+        layers: list[nn.Module] = []
+        for width in hidden:
+            layers += [nn.Linear(inputs, width), nn.ReLU()]
+            inputs = width
+        super().__init__(*layers, nn.Linear(inputs, outputs))
+
+
+class ResidualMlp(nn.Module):
+    """Residual blocks of layer norm and two linear layers: the widest of the dense networks.
+
+    Args:
+        inputs: Numbers in.
+        width: Width of every block.
+        blocks: Number of blocks.
+        outputs: Numbers out.
+
+    Shape:
+        float ``[B, inputs]`` → float ``[B, outputs]``.
+
+    Example:
+        >>> ResidualMlp(17, 32, 2, 10)(torch.zeros(2, 17)).shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(self, inputs: int, width: int, blocks: int, outputs: int) -> None:
+        super().__init__()
+        self.enter = nn.Linear(inputs, width)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                nn.LayerNorm(width), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width)
+            )
+            for _ in range(blocks)
+        )
+        self.leave = nn.Sequential(nn.LayerNorm(width), nn.ReLU(), nn.Linear(width, outputs))
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Map ``[B, inputs]`` to ``[B, outputs]``."""
+        state = self.enter(observations)
+        for block in self.blocks:
+            state = state + block(state)
+        return self.leave(state)
+
+
+class DenseImage(nn.Module):
+    """A dense network whose output is an image, in the images' own range [0, 1].
+
+    Args:
+        network: float ``[B, inputs]`` → float ``[B, C·H·W]``.
+        image_shape: Channels, height, width.
+
+    Example:
+        >>> DenseImage(Mlp(17, (), 64), (1, 8, 8))(torch.zeros(2, 17)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+
+    def __init__(self, network: nn.Module, image_shape: tuple[int, int, int]) -> None:
+        super().__init__()
+        self.network = network
+        self.image_shape = image_shape
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Rebuild ``[B, C, H, W]`` from ``[B, inputs]``."""
+        return torch.sigmoid(self.network(observations)).unflatten(1, self.image_shape)

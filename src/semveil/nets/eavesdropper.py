@@ -1,0 +1,70 @@
+"""What Eve may be: networks of three capacities for the label, and three for the image."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from semveil.errors import unknown
+from semveil.nets.convolutional import ImageShape, Reconstructor
+from semveil.nets.dense import DenseImage, Mlp, ResidualMlp
+
+INFERENCE = ("linear", "mlp", "wide")
+INVERSION = ("linear", "mlp", "deconv")
+
+
+def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
+    """Build a network that guesses the label.
+
+    Args:
+        capacity: ``linear`` (logistic regression), ``mlp`` (Bob's own architecture) or
+            ``wide`` (residual, 15 times as many weights as Bob's).
+        inputs: Numbers observed per image.
+        classes: Labels.
+
+    Returns:
+        Network float ``[B, inputs]`` → logits ``[B, classes]``.
+
+    Raises:
+        SemveilError: If there is no such capacity.
+
+    Example:
+        >>> sum(p.numel() for p in inference_network("linear", 17, 10).parameters())
+        180
+    """
+    if capacity == "linear":
+        return Mlp(inputs, (), classes)
+    if capacity == "mlp":
+        return Mlp(inputs, (256, 256), classes)
+    if capacity == "wide":
+        return ResidualMlp(inputs, 512, 3, classes)
+    raise unknown("inference capacity", capacity, INFERENCE)
+
+
+def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn.Module:
+    """Build a network that rebuilds the image; its range covers the images' [0, 1].
+
+    Args:
+        capacity: ``linear``, ``mlp`` or ``deconv`` (Bob's own architecture).
+        inputs: Numbers observed per image.
+        image_shape: Channels, height, width.
+
+    Returns:
+        Network float ``[B, inputs]`` → images ``[B, C, H, W]``.
+
+    Raises:
+        SemveilError: If there is no such capacity.
+
+    Example:
+        >>> import torch
+        >>> inversion_network("mlp", 17, (1, 8, 8))(torch.zeros(2, 17)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+    channels, height, width = image_shape
+    pixels = channels * height * width
+    if capacity == "linear":
+        return DenseImage(Mlp(inputs, (), pixels), image_shape)
+    if capacity == "mlp":
+        return DenseImage(Mlp(inputs, (512, 512), pixels), image_shape)
+    if capacity == "deconv":
+        return Reconstructor(inputs, image_shape)
+    raise unknown("inversion capacity", capacity, INVERSION)

@@ -1,0 +1,280 @@
+"""Recipes: every setting of a run, checked before anything slow starts. Knows no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from semveil.errors import SemveilError, unknown
+
+Positive = Annotated[int, Field(gt=0)]
+Decibel = Annotated[float, Field(ge=-60, le=60)]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+Capacities = Annotated[list[str], Field(min_length=1)]
+
+
+def _even(value: int) -> int:
+    if value % 2:
+        raise ValueError("must be even: two reals make one channel use")
+    return value
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Data(_Section):
+    """Which images.
+
+    Attributes:
+        name: ``digits``, ``mnist``, ``cifar10``, or the path of an image folder.
+        limit: Cap on the training images used, all splits together; none if null.
+        image_size: Side in pixels to which an image folder is resized.
+    """
+
+    name: str = "digits"
+    limit: Positive | None = None
+    image_size: Annotated[int, Field(ge=8, le=512)] = 32
+
+
+class Architecture(_Section):
+    """Sizes of the networks.
+
+    Attributes:
+        latent_dim: Reals per image, even; two are one channel use.
+        width: Channels of the first convolution.
+        head_width: Hidden width of Bob's semantic head.
+    """
+
+    latent_dim: Annotated[int, Field(ge=2, le=8192), AfterValidator(_even)] = 32
+    width: Annotated[int, Field(ge=2, le=512)] = 32
+    head_width: Annotated[int, Field(ge=2, le=4096)] = 256
+
+
+class Antenna(_Section):
+    """Somebody's channel from Alice.
+
+    Attributes:
+        snr_db: Mean E_s/N_0 in training, dB.
+        fading: ``awgn``, ``rayleigh`` or ``rician``.
+        csi: ``perfect`` or ``estimated`` from pilots.
+        pilots: Pilot symbols when estimated.
+        k_factor_db: Rician factor, dB.
+    """
+
+    snr_db: Decibel = 10.0
+    fading: Literal["awgn", "rayleigh", "rician"] = "rayleigh"
+    csi: Literal["perfect", "estimated"] = "perfect"
+    pilots: Annotated[int, Field(gt=0, le=1024)] = 4
+    k_factor_db: Decibel = 6.0
+
+
+class Train(_Section):
+    """How the link is trained.
+
+    Attributes:
+        epochs: Passes over the system's images.
+        batch: Images per step, over all devices together.
+        lr: Peak learning rate of Adam, for everybody.
+        reconstruction_weight: Weight of the mean squared error beside the cross-entropy.
+        max_grad_norm: Gradients are scaled down to this norm.
+        precision: ``auto`` takes bf16 where the processor computes it in hardware.
+    """
+
+    epochs: Positive = 10
+    batch: Annotated[int, Field(ge=2, le=65536)] = 256
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    reconstruction_weight: Weight = 10.0
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+
+
+class Privacy(_Section):
+    """The min-max game against the simulated Eve.
+
+    Attributes:
+        form: What Alice and Bob want of Eve: ``clipped`` (−CE, no further than chance),
+            ``uniform`` (her posterior uniform) or ``gap`` (|CE − ln C|).
+        weight: Weight of that wish beside their own tasks.
+        pretrain_epochs: Epochs before the game begins; both sides learn their tasks.
+        eve_steps: Eve's steps per round.
+        link_steps: Alice's and Bob's steps per round.
+        eve_capacity: Architecture of the simulated Eve.
+    """
+
+    form: Literal["clipped", "uniform", "gap"] = "uniform"
+    weight: Weight = 1.0
+    pretrain_epochs: Annotated[int, Field(ge=0)] = 2
+    eve_steps: Positive = 1
+    link_steps: Positive = 1
+    eve_capacity: Literal["linear", "mlp", "wide"] = "mlp"
+
+
+class Perturbation(_Section):
+    """The cooperative perturbation on Alice's waveform.
+
+    Attributes:
+        form: ``fgm`` (one gradient step), ``pgd`` (several, projected) or ``learned``.
+        psr_db: Its power over the signal's, dB, met exactly for every image.
+        total_power: Power per symbol of signal and perturbation together.
+        aim: What is wanted of Eve, as in the min-max game.
+        spare_weight: Weight of Bob's own losses against Eve's.
+        steps: Gradient steps of ``pgd``.
+        draws: Channel draws that a gradient is averaged over.
+        epochs: Passes over the system's images that train the ``learned`` form.
+    """
+
+    form: Literal["fgm", "pgd", "learned"] = "pgd"
+    psr_db: Decibel = -6.0
+    total_power: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    aim: Literal["clipped", "uniform", "gap"] = "clipped"
+    spare_weight: Weight = 1.0
+    steps: Annotated[int, Field(gt=0, le=1000)] = 10
+    draws: Annotated[int, Field(gt=0, le=1000)] = 4
+    epochs: Positive = 10
+
+
+class Audit(_Section):
+    """What the fresh eavesdroppers are given.
+
+    Attributes:
+        eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
+        bob_snr_db: Bob's SNRs in the test, dB.
+        inference: Capacities that guess the label.
+        inversion: Capacities that rebuild the image.
+        max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
+        patience: Epochs without improvement before the learning rate falls, then training ends.
+        pictures: Test images kept for the report.
+    """
+
+    eve_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 10.0, 20.0]
+    bob_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 5.0, 10.0, 15.0, 20.0]
+    inference: Capacities = ["linear", "mlp", "wide"]
+    inversion: Capacities = ["linear", "mlp", "deconv"]
+    max_epochs: Positive = 60
+    patience: Positive = 4
+    pictures: Annotated[int, Field(ge=0, le=64)] = 8
+
+
+class Recipe(_Section):
+    """One run: a scheme and everything it needs."""
+
+    scheme: str = "multitask"
+    data: Data = Data()
+    link: Architecture = Architecture()
+    bob: Antenna = Antenna()
+    eve: Antenna = Antenna()
+    train: Train = Train()
+    privacy: Privacy = Privacy()
+    perturbation: Perturbation = Perturbation()
+    audit: Audit = Audit()
+
+
+def names() -> list[str]:
+    """Return the recipes that come with the package.
+
+    Example:
+        >>> "quickstart" in names()
+        True
+    """
+    folder = resources.files("semveil") / "recipes"
+    return sorted(
+        file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")
+    )
+
+
+def load(name: str, overrides: Iterable[str] = ()) -> Recipe:
+    """Load a recipe by name or from a file, apply overrides, and check it.
+
+    Args:
+        name: A recipe of the package, or the path of a ``.yaml`` file.
+        overrides: ``key=value`` with dotted keys, the value in YAML.
+
+    Returns:
+        The recipe.
+
+    Raises:
+        SemveilError: If it is unknown, or a key is unknown (with the nearest one), or a value
+            is of the wrong type or out of range (with its full key).
+
+    Example:
+        >>> load("quickstart", ["link.latent_dim=8"]).link.latent_dim
+        8
+    """
+    return check(_override(_read(name), overrides))
+
+
+def check(plain: dict[str, Any]) -> Recipe:
+    """Check a plain dictionary and return it as a recipe; see :func:`load`."""
+    try:
+        return Recipe.model_validate(plain)
+    except ValidationError as error:
+        raise _explain(error) from None
+
+
+def _read(name: str) -> dict[str, Any]:
+    if name.endswith((".yaml", ".yml")):
+        try:
+            text = Path(name).read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SemveilError(f"cannot read recipe {name}: {error}") from None
+    elif name in names():
+        text = (resources.files("semveil") / "recipes" / f"{name}.yaml").read_text()
+    else:
+        raise unknown("recipe", name, names())
+    plain = _yaml(text, f"recipe {name}")
+    if not isinstance(plain, dict):
+        raise SemveilError(f"recipe {name}: expected keys with values")
+    return plain
+
+
+def _yaml(text: str, where: str) -> Any:
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise SemveilError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+
+
+def _override(plain: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
+    for override in overrides:
+        key, equals, value = override.partition("=")
+        if not equals or not key:
+            raise SemveilError(f"--set {override}: expected key=value, as in link.latent_dim=32")
+        *path, last = key.split(".")
+        section = plain
+        for part in path:
+            section = section.setdefault(part, {})
+            if not isinstance(section, dict):
+                raise unknown("key", key, keys())
+        section[last] = _yaml(value, f"--set {key}")
+    return plain
+
+
+def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
+    """Return the full key of every setting.
+
+    Example:
+        >>> keys()[:3]
+        ['scheme', 'data.name', 'data.limit']
+    """
+    found = []
+    for name, field in section.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            found += keys(kind, f"{prefix}{name}.")
+        else:
+            found.append(prefix + name)
+    return found
+
+
+def _explain(error: ValidationError) -> SemveilError:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        return unknown("key", key, keys())
+    return SemveilError(f"{key}: {first['msg']} (got {first['input']!r})")

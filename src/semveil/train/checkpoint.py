@@ -1,0 +1,112 @@
+"""Checkpoints: tensors in safetensors, facts in its header, replaced atomically; never a pickle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from semveil.errors import SemveilError
+from semveil.files import write_atomic
+
+_FORMAT = "semveil-1"
+
+
+def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Write tensors and JSON facts in one file; the old file survives any failure.
+
+    Args:
+        path: File to write, ``.safetensors``.
+        tensors: Tensors by name.
+        facts: Anything JSON can hold.
+
+    Raises:
+        SemveilError: If the disk is full or the folder cannot be written.
+    """
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    write_atomic(path, save(plain, {"format": _FORMAT, "facts": json.dumps(facts)}))
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what :func:`save_tensors` wrote.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Tensors by name on the CPU, and the facts.
+
+    Raises:
+        SemveilError: If the file is missing, truncated, or not one of ours.
+    """
+    if not path.is_file():
+        raise SemveilError(f"no checkpoint {path}")
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = file.metadata() or {}
+            if header.get("format") != _FORMAT:
+                raise SemveilError(f"checkpoint {path} was not written by semveil")
+            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(  # noqa: SIM118
+                header["facts"]
+            )
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        reason = " ".join(str(error).split())
+        raise SemveilError(f"checkpoint {path} is truncated or damaged: {reason}") from None
+
+
+def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
+    """Put weights into a module that must have exactly their names and shapes.
+
+    Args:
+        module: Module to fill.
+        tensors: Its state.
+        where: File that the tensors came from, for the error.
+
+    Raises:
+        SemveilError: If they belong to another architecture; the module is then left as it was.
+    """
+    own = module.state_dict()
+    for name in sorted(own.keys() | tensors.keys()):
+        here = tuple(own[name].shape) if name in own else "nothing"
+        there = tuple(tensors[name].shape) if name in tensors else "nothing"
+        if here != there:
+            raise SemveilError(
+                f"checkpoint {where} is of another architecture: "
+                f"{name} is {there} there and {here} here"
+            )
+    module.load_state_dict(tensors)
+
+
+def optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
+    """Flatten an optimiser's state into named tensors.
+
+    Example:
+        >>> import torch
+        >>> layer = torch.nn.Linear(1, 1)
+        >>> adam = torch.optim.Adam(layer.parameters())
+        >>> layer(torch.ones(1, 1)).sum().backward(); adam.step()
+        >>> sorted(optimiser_tensors("adam", adam))[0]
+        'adam/0/exp_avg'
+    """
+    state = optimiser.state_dict()["state"]
+    return {
+        f"{prefix}/{index}/{key}": value
+        for index, entries in state.items()
+        for key, value in entries.items()
+    }
+
+
+def restore_optimiser(prefix: str, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Undo :func:`optimiser_tensors`; an optimiser that never stepped stays fresh."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, value in tensors.items():
+        start, _, rest = name.partition("/")
+        if start == prefix:
+            index, key = rest.split("/")
+            state.setdefault(int(index), {})[key] = value
+    optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -1,0 +1,250 @@
+"""The training loop: alternating turns on Lightning Fabric, resumable at any step.
+
+Every random number of a step is a function of the seed, the stage and the step alone, so a
+checkpoint holds weights, optimisers and the step, and a resumed run ends at the same numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from semveil.device import native_bfloat16
+from semveil.errors import SemveilError
+from semveil.files import write_atomic
+from semveil.link import as_float
+from semveil.rng import Randomness, Shard, generator
+from semveil.train.checkpoint import (
+    load_tensors,
+    load_weights,
+    optimiser_tensors,
+    restore_optimiser,
+    save_tensors,
+)
+from semveil.train.objective import Batch, Objective, Turn
+
+Progress = Callable[[str, int, int], None]
+"""Told ``(stage, steps done, steps in all)``."""
+
+_LOG_EVERY = 20
+_SAVE_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast.
+
+    Attributes:
+        epochs: Passes over the images.
+        batch: Images per step, over all devices together.
+        lr: Peak learning rate.
+        max_grad_norm: Gradients are scaled down to this norm.
+        seed: Seed of every stream.
+    """
+
+    epochs: int
+    batch: int
+    lr: float
+    max_grad_norm: float
+    seed: int
+
+
+def resolve_precision(wanted: str, device: torch.device) -> str:
+    """Return Fabric's name for a precision; ``auto`` is bf16 where hardware computes it.
+
+    Args:
+        wanted: ``auto``, ``float32`` or ``bfloat16``.
+        device: Where the training runs.
+
+    Example:
+        >>> resolve_precision("float32", torch.device("cpu"))
+        '32-true'
+    """
+    if wanted == "auto":
+        wanted = "bfloat16" if native_bfloat16(device) else "float32"
+    return {"float32": "32-true", "bfloat16": "bf16-mixed"}[wanted]
+
+
+class _Run:
+    """Optimisers, randomness and bookkeeping of one stage in one process."""
+
+    def __init__(self, fabric: Fabric, objective: Objective, schedule: Schedule) -> None:
+        self.fabric, self.objective, self.schedule = fabric, objective, schedule
+        objective.modules.to(fabric.device)
+        if fabric.device.type in ("cpu", "cuda"):
+            objective.modules.to(memory_format=torch.channels_last)
+        self.optimisers = {
+            player: torch.optim.Adam(parameters, lr=schedule.lr)
+            for player, parameters in objective.players.items()
+        }
+
+    def state(self) -> dict[str, Tensor]:
+        tensors = {f"module/{k}": v for k, v in self.objective.modules.state_dict().items()}
+        for player, optimiser in self.optimisers.items():
+            tensors |= optimiser_tensors(player, optimiser)
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor], where: Path) -> None:
+        weights = {
+            name.removeprefix("module/"): tensor
+            for name, tensor in tensors.items()
+            if name.startswith("module/")
+        }
+        load_weights(self.objective.modules, weights, where)
+        for player, optimiser in self.optimisers.items():
+            restore_optimiser(player, optimiser, tensors)
+
+    def randomness(self, *scope: str | int) -> Randomness:
+        fresh = generator(
+            self.schedule.seed, self.objective.name, *scope, device=self.fabric.device
+        )
+        if self.fabric.world_size == 1:
+            return fresh
+        return Shard(fresh, self.fabric.global_rank, self.fabric.world_size)
+
+    def take(self, turn: Turn, batch: Batch, source: Randomness, lr: float) -> dict[str, Tensor]:
+        """Play one turn and return its losses, averaged over the processes."""
+        parameters = self.objective.players[turn.player]
+        optimiser = self.optimisers[turn.player]
+        for group in optimiser.param_groups:
+            group["lr"] = lr
+        optimiser.zero_grad(set_to_none=True)
+        with self.fabric.autocast():
+            losses = turn.loss(batch, source)
+        # Only this player's gradients: the others' parameters are part of the loss, not of it.
+        self.fabric.backward(losses["total"], inputs=parameters)
+        self._average_gradients(parameters)
+        nn.utils.clip_grad_norm_(parameters, self.schedule.max_grad_norm)
+        optimiser.step()
+        return {name: self._average(value.detach()) for name, value in losses.items()}
+
+    def _average(self, value: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return value
+        return torch.as_tensor(self.fabric.all_reduce(value, reduce_op="mean"))
+
+    def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
+        # One flat message per turn. DistributedDataParallel hooks whole modules, and turns update
+        # overlapping graphs of which each wants a part.
+        if self.fabric.world_size == 1:
+            return
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        flat = torch.as_tensor(self.fabric.all_reduce(flat, reduce_op="mean"))
+        start = 0
+        for gradient in gradients:
+            gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
+            start += gradient.numel()
+
+
+def learning_rate(peak: float, step: int, steps: int) -> float:
+    """Warm up over the first twentieth, then fall to zero along a half cosine.
+
+    Example:
+        >>> round(learning_rate(1.0, 99, 100), 4)
+        0.0003
+    """
+    warm = max(1, steps // 20)
+    if step < warm:
+        return peak * (step + 1) / warm
+    return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+
+def fit(
+    objective: Objective,
+    images: Tensor,
+    labels: Tensor,
+    schedule: Schedule,
+    fabric: Fabric,
+    folder: Path | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, float]]:
+    """Train an objective, from its checkpoint if there is one.
+
+    Args:
+        objective: What is trained, in place.
+        images: uint8 ``[N, C, H, W]``.
+        labels: int ``[N]``.
+        schedule: How long and how fast.
+        fabric: Devices and precision; launched.
+        folder: Where the checkpoint ``<stage>.checkpoint.safetensors`` and the losses
+            ``<stage>.history.jsonl`` are kept; nowhere if omitted.
+        progress: Told how far it is.
+
+    Returns:
+        The losses every 20 steps: the step, and each player's losses.
+
+    Raises:
+        SemveilError: If there are fewer images than a batch, if a batch cannot be shared evenly
+            between the devices, if a loss is not finite (the last good checkpoint stays), or if
+            the checkpoint does not fit.
+    """
+    world = fabric.world_size
+    if schedule.batch % world:
+        raise SemveilError(f"train.batch: {schedule.batch} images are not shared by {world} evenly")
+    if len(images) < schedule.batch:
+        raise SemveilError(
+            f"train.batch: {schedule.batch} images a step, but the set has only {len(images)}"
+        )
+    run = _Run(fabric, objective, schedule)
+    images, labels = images.to(fabric.device), labels.to(fabric.device)
+    per_epoch = len(images) // schedule.batch
+    steps = per_epoch * schedule.epochs
+    checkpoint = folder / f"{objective.name}.checkpoint.safetensors" if folder else None
+    start, history = 0, list[dict[str, float]]()
+    if checkpoint and checkpoint.exists():
+        tensors, facts = load_tensors(checkpoint)
+        run.restore(tensors, checkpoint)
+        start, history = facts["step"], facts["history"]
+
+    bad = torch.tensor(steps, device=fabric.device)
+    order = torch.empty(0)
+    saved = time.monotonic()
+    for step in range(start, steps):
+        epoch, place = divmod(step, per_epoch)
+        if place == 0 or step == start:
+            shuffle = generator(schedule.seed, objective.name, "order", epoch)
+            order = torch.randperm(len(images), generator=shuffle).to(fabric.device)
+        share = schedule.batch // world
+        first = place * schedule.batch + fabric.global_rank * share
+        chosen = order[first : first + share]
+        pixels = as_float(images[chosen]).contiguous(memory_format=torch.channels_last)
+        batch = Batch(pixels, labels[chosen])
+        source = run.randomness("step", step)
+        lr = learning_rate(schedule.lr, step, steps)
+        losses: dict[str, Tensor] = {}
+        for turn in objective.turns(step, per_epoch):
+            for name, value in run.take(turn, batch, source, lr).items():
+                losses[f"{turn.player}_{name}" if name == "total" else name] = value
+                # Noted on the device, looked at now and then: no wait in every step.
+                bad = torch.where(value.isfinite() | (bad < step), bad, step)
+        done = step + 1
+        last = done == steps
+        if done % _LOG_EVERY == 0 or last:
+            if int(bad) < steps:
+                kept = f"; {checkpoint} keeps the last good state" if checkpoint else ""
+                raise SemveilError(
+                    f"{objective.name}: loss is not finite at step {int(bad)} of {steps}{kept}"
+                )
+            history.append({"step": done} | {name: float(v) for name, v in losses.items()})
+            if progress:
+                progress(objective.name, done, steps)
+            if checkpoint and (last or time.monotonic() - saved > _SAVE_EVERY_S):
+                if fabric.is_global_zero:
+                    save_tensors(checkpoint, run.state(), {"step": done, "history": history})
+                saved = time.monotonic()
+    return history
+
+
+def write_history(path: Path, history: dict[str, list[dict[str, float]]]) -> None:
+    """Write the losses of a run's stages as one JSON object a line."""
+    lines = [json.dumps({"stage": stage} | row) for stage, rows in history.items() for row in rows]
+    write_atomic(path, "".join(line + "\n" for line in lines))

@@ -1,0 +1,89 @@
+"""The multi-task link and its min-max game against a simulated Eve.
+
+Sagduyu et al., arXiv 2512.24452, formula after our reading (their body gives none we could
+read)::
+
+    min over Alice, Bob   max over Eve   w_c CE_Bob + w_r MSE_Bob + λ wish(Eve)
+
+With ``λ = 0`` it is plain multi-task training with an Eve who learns alongside: the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.adversary.wish import wish
+from semveil.channel import channel_of
+from semveil.link import Answer, Link
+from semveil.recipe import Privacy, Recipe
+from semveil.rng import Randomness
+from semveil.train.objective import Batch, Losses, Turn
+
+
+def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Return Bob's cross-entropy and mean squared error, both scalars in float32."""
+    return (
+        F.cross_entropy(answer.logits.float(), batch.labels),
+        F.mse_loss(answer.images.float(), batch.images),
+    )
+
+
+class MinMax:
+    """Iterative optimisation of the min-max problem.
+
+    Args:
+        recipe: Weights, SNRs, ratio of steps, pre-training.
+        link: Alice and Bob.
+        eve: The simulated Eve, features ``[B, d + 1]`` → logits.
+        weight: λ; zero leaves Eve without influence on Alice.
+        name: Stage of the run.
+    """
+
+    def __init__(
+        self, recipe: Recipe, link: Link, eve: nn.Module, weight: float, name: str = "link"
+    ) -> None:
+        self.name = name
+        self.link, self.eve = link, eve
+        self.modules = nn.ModuleDict({"link": link, "eve": eve})
+        self.players = {"eve": list(eve.parameters()), "link": list(link.parameters())}
+        self.weight = weight
+        self.eve_channel = channel_of(recipe.eve)
+        self.bob_snr_db, self.eve_snr_db = recipe.bob.snr_db, recipe.eve.snr_db
+        self.reconstruction_weight = recipe.train.reconstruction_weight
+        self.privacy: Privacy = recipe.privacy
+        self.wish = wish(recipe.privacy.form)
+
+    def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
+        """Return Eve's steps at the start of every round, then Alice's and Bob's."""
+        playing = step >= self.privacy.pretrain_epochs * steps_per_epoch
+        pair = Turn("link", self._game if playing and self.weight else self._tasks)
+        if step % self.privacy.link_steps:
+            return [pair]
+        return [*[Turn("eve", self._eavesdrop)] * self.privacy.eve_steps, pair]
+
+    def _eve_logits(self, waveform: Tensor, source: Randomness) -> Tensor:
+        reception = self.eve_channel(waveform, self.eve_snr_db, generator=source)
+        return self.eve(reception.features()).float()
+
+    def _eavesdrop(self, batch: Batch, source: Randomness) -> Losses:
+        with torch.no_grad():
+            waveform = self.link.transmit(batch.images)
+        return {"total": F.cross_entropy(self._eve_logits(waveform, source), batch.labels)}
+
+    def _bob(self, waveform: Tensor, batch: Batch, source: Randomness) -> Losses:
+        reception = self.link.channel(waveform, self.bob_snr_db, generator=source)
+        ce, mse = task_losses(self.link.decode(reception.features()), batch)
+        return {"total": ce + self.reconstruction_weight * mse, "bob_ce": ce, "bob_mse": mse}
+
+    def _tasks(self, batch: Batch, source: Randomness) -> Losses:
+        return self._bob(self.link.transmit(batch.images), batch, source)
+
+    def _game(self, batch: Batch, source: Randomness) -> Losses:
+        waveform = self.link.transmit(batch.images)
+        losses = self._bob(waveform, batch, source)
+        eve = self.wish(self._eve_logits(waveform, source), batch.labels).mean()
+        return {**losses, "total": losses["total"] + self.weight * eve, "eve_wish": eve}
