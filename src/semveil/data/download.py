@@ -202,4 +202,5 @@ def _reason(error: Exception, timeout: float) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, TimeoutError):
         return f"nothing arrived for {timeout:g} s"
-    return " ".join(str(cause).split()) or type(cause).__name__
+    stated = cause.strerror if isinstance(cause, OSError) else None
+    return " ".join((stated or str(cause)).split()) or type(cause).__name__

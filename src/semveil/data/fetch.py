@@ -26,7 +26,7 @@ class Package:
         folder: Where it goes, below the data folder.
         sources: Addresses of folders that have the files, tried in this order.
         files: The files.
-        members: If the files are gzipped tar archives: file name → md5 of what is unpacked from them.
+        members: What is unpacked, if the files are gzipped tar archives: file name → md5.
     """
 
     folder: str

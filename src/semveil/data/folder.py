@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -52,10 +53,10 @@ def read(path: Path, image_size: int) -> Source:
     """
     if image_size < 1:
         raise SemveilError(f"image size {image_size} is not positive")
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise SemveilError(f"no image folder {path}")
-    held_out = next((path / n for n in ("test", "val") if (path / n).is_dir()), None)
-    if held_out is None or not (path / "train").is_dir():
+    held_out = next((path / n for n in ("test", "val") if os.path.isdir(path / n)), None)
+    if held_out is None or not os.path.isdir(path / "train"):
         classes, train, grey = _read_classes(path, image_size)
         return Source(path.resolve().name, classes, _images(train, grey), None)
     classes, train, train_grey = _read_classes(path / "train", image_size)
@@ -73,14 +74,12 @@ def _images(labelled: Images, grey: bool) -> Images:
 
 def _read_classes(path: Path, image_size: int) -> tuple[tuple[str, ...], Images, bool]:
     """Return class names, images with three channels, and whether all of them are grey."""
-    folders = sorted(f for f in path.iterdir() if f.is_dir() and not f.name.startswith("."))
+    folders = [entry for entry in _entries(path) if os.path.isdir(entry)]
     if len(folders) < 2:
         raise SemveilError(f"{path}: needs one subfolder per class, has {len(folders)}")
     places: list[tuple[int, int, Path]] = []
     for label, folder in enumerate(folders):
-        found = sorted(
-            f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES and f.name[0] != "."
-        )
+        found = [entry for entry in _entries(folder) if entry.suffix.lower() in SUFFIXES]
         if not found:
             raise SemveilError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it")
         places += [(number, label, file) for number, file in enumerate(found)]
@@ -94,6 +93,14 @@ def _read_classes(path: Path, image_size: int) -> tuple[tuple[str, ...], Images,
             grey &= is_grey
     y = np.array([label for _, label, _ in places], dtype=np.int64)
     return tuple(folder.name for folder in folders), Images(x, y), grey
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what is in a folder in the order of the names, hidden entries left out."""
+    try:
+        return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    except OSError as error:
+        raise SemveilError(f"cannot read {folder}: {error.strerror}") from error
 
 
 def _decode(file: Path, image_size: int) -> tuple[NDArray[np.uint8], bool]:

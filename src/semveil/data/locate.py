@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from semveil.errors import SemveilError
@@ -29,16 +29,16 @@ def data_root(root: Path | None = None) -> Path:
         'sets'
     """
     if root is not None:
-        return Path(root).expanduser()
+        return Path(os.path.expanduser(root))
     if named := os.environ.get(ROOT_VARIABLE):
-        return Path(named).expanduser()
+        return Path(os.path.expanduser(named))
     raise SemveilError(
         f"no data folder: set {ROOT_VARIABLE} to the folder that holds the data sets, "
         "or to an empty one and run 'semveil data fetch NAME'"
     )
 
 
-def find_files(name: str, root: Path | None, folder: str, files: Iterable[tuple[str, ...]]) -> Path:
+def find_files(name: str, root: Path | None, folder: str, files: Sequence[tuple[str, ...]]) -> Path:
     """Find the folder in which all files of a data set lie.
 
     Args:
@@ -63,10 +63,11 @@ def find_files(name: str, root: Path | None, folder: str, files: Iterable[tuple[
     base = data_root(root)
     remedy = f"run 'semveil data fetch {name}'"
     for place in (base / folder, base):
-        missing = [names[0] for names in files if not any((place / n).is_file() for n in names)]
+        # Unlike Path.is_file, this takes a folder that may not be entered as one without the file.
+        missing = [ns[0] for ns in files if not any(os.path.isfile(place / n) for n in ns)]
         if not missing:
             return place
-        if any((place / n).is_file() for names in files for n in names):
+        if len(missing) < len(files):
             raise SemveilError(f"{name}: {place / missing[0]} is missing; {remedy}")
     raise SemveilError(
         f"{name} is not in {base} (no {folder}/); {remedy}, "

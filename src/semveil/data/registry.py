@@ -135,9 +135,9 @@ def _read(name: str, root: Path | None, image_size: int | None) -> Source:
         if image_size is not None:
             raise SemveilError(f"{name} has its own image size; only image folders are resized")
         return READERS[name].read(root)
-    path = Path(name.removeprefix(FOLDER_PREFIX)).expanduser()
-    if not (name.startswith(FOLDER_PREFIX) or os.sep in name or path.is_dir()):
+    path = os.path.expanduser(name.removeprefix(FOLDER_PREFIX))
+    if not (name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path)):
         raise unknown("data set", name, [*READERS, f"{FOLDER_PREFIX}PATH"])
     if image_size is None:
         raise SemveilError(f"image folder {path}: say which image size to resize to")
-    return folder.read(path, image_size)
+    return folder.read(Path(path), image_size)
