@@ -17,9 +17,9 @@ from semveil.report import figures
 from semveil.report.folder import Run, read_run
 from semveil.report.markup import data_uri, tag, terms, text
 from semveil.report.select import SETTING, frame, present
-from semveil.report.summary import RULE, Row, rows
-from semveil.report.table import heading, html_table
-from semveil.report.words import chances, headline
+from semveil.report.summary import RULES, Row, Verdict, rows
+from semveil.report.table import TONES, heading, html_table
+from semveil.report.words import headline, lead, systems
 
 READING = (
     "Alice sends each image once; Bob and Eve hear the same waveform over channels of their own. "
@@ -106,13 +106,29 @@ def _meta(table: pd.DataFrame) -> str:
 
 
 def _summary(found: list[Row]) -> str:
-    sentences = [tag("dt", text(name)) + tag("dd", text(words)) for name, words in headline(found)]
-    return tag("p", text(chances(found)), class_="lead") + tag("dl", *sentences, class_="systems")
+    verdicts = {row.name: row.label for row in systems(found)}
+    several = len(verdicts) < len(systems(found))
+    sentences = []
+    for name, words in headline(found):
+        badge = "" if several else _badge(verdicts[name])
+        sentences.append(tag("dt", text(name), badge) + tag("dd", text(words)))
+    return tag("p", text(lead(found)), class_="lead") + tag("dl", *sentences, class_="systems")
+
+
+def _badge(verdict: Verdict) -> str:
+    return tag("span", verdict.value, class_=f"verdict {TONES[verdict]}")
 
 
 def _table(found: list[Row]) -> str:
     box = tag("div", html_table(found), **_scrolls("Table of results"))
-    return box + tag("p", text(RULE), class_="meta")
+    used = {row.label for row in found} | {row.image for row in found}
+    rules = (
+        tag("dt", _badge(verdict)) + tag("dd", rule)
+        for verdict, rule in RULES.items()
+        if verdict in used
+    )
+    last = "If the paper’s Eve beats every fresh one, it is she who counts."
+    return box + tag("dl", *rules, class_="facts rules") + tag("p", last, class_="meta")
 
 
 def _scrolls(name: str) -> dict[str, str]:
@@ -151,15 +167,17 @@ def _snr(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
             if figures.parties(part, metric)["test_snr_db"].nunique() < 2:
                 continue
             caption = (
-                f"{word} against the SNR of the party drawn, Bob’s or Eve’s"
+                f"{word} against SNR, each party at its own"
                 + (f" ({title})" if title else "")
                 + ". Bars are 95 % intervals, dotted lines are guessing."
             )
             drawing = figures.against_snr(part, metric, colours=colours)
+            if number and metric == "ssim":
+                continue  # one suffices to see that it goes with PSNR; all of it is in the records
             chosen = pieces if number == 0 and metric != "ssim" else folded
             chosen.append(_figure(drawing, f"snr{number}{metric}", caption))
     if folded:
-        pieces.append(tag("details", tag("summary", f"{len(folded)} more figures"), *folded))
+        pieces.append(tag("details", tag("summary", f"Further figures ({len(folded)})"), *folded))
     return "".join(pieces)
 
 

@@ -11,18 +11,12 @@ import pandas as pd
 
 from semveil.report.select import SETTING, floor, present, strongest, where
 
-RULE = (
-    "No protection: the 95 % intervals of Bob and of the strongest Eve overlap, or she is ahead. "
-    "At chance: her interval reaches what guessing gets. "
-    "Partial: neither. "
-    "Bob at chance: the link itself does not work. "
-    "Above chance: she beats guessing and Bob has no such figure to compare with. "
-    "Eve is judged at Bob's SNR; if the paper's Eve beats the fresh ones, it is she who counts."
-)
-
 
 class Verdict(StrEnum):
-    """How Eve stands to Bob and to guessing."""
+    """How the strongest Eve stands to Bob and to guessing, at Bob's SNR.
+
+    If the paper's Eve beats every fresh one, it is she who counts.
+    """
 
     NONE = "no protection"
     PARTIAL = "partial"
@@ -30,6 +24,16 @@ class Verdict(StrEnum):
     LEAK = "above chance"
     BROKEN = "Bob at chance"
     UNTESTED = "not tested"
+
+
+RULES = {
+    Verdict.NONE: "The 95 % intervals of Bob and of the strongest Eve overlap, or she is ahead.",
+    Verdict.PARTIAL: "Her interval lies below Bob’s and above what guessing gets.",
+    Verdict.CHANCE: "Her interval reaches what guessing gets.",
+    Verdict.LEAK: "She beats guessing; Bob has no such figure to compare with.",
+    Verdict.BROKEN: "Bob’s own interval reaches what guessing gets: the link does not work.",
+    Verdict.UNTESTED: "No fresh Eve was tried at Bob’s SNR, or there is nothing to compare with.",
+}
 
 
 @dataclass(frozen=True)
@@ -77,6 +81,8 @@ class Row:
         floor_db: PSNR of the mean image, dB.
         label: Verdict on ``target``.
         image: Verdict on the image.
+        fresh_tried: How many fresh Eves competed.
+        weaker: Accuracy of the strongest fresh Eve at each lower SNR, dB.
         notes: What weakens the evidence, in words.
     """
 
@@ -95,6 +101,8 @@ class Row:
     floor_db: float | None
     label: Verdict
     image: Verdict
+    fresh_tried: int
+    weaker: tuple[tuple[float, Measure], ...]
     notes: tuple[str, ...]
 
     @property
@@ -120,7 +128,7 @@ def signed(number: float) -> str:
 
 
 def judge(bob: Measure | None, eve: Measure | None, chance: float | None) -> Verdict:
-    """Return the verdict of `RULE` on one goal of Eve.
+    """Return the verdict on one goal of Eve, under `RULES`.
 
     Args:
         bob: Bob's figure on the same goal, if he has one.
@@ -206,7 +214,10 @@ def _system(
         paper = _measure(guesses, target=target, protocol="paper")
         fresh = _measure(guesses, target=target, protocol="adaptive")
         chance = floor(table, "accuracy", **{**context, "target": target})
-        notes = _notes(system, snr_db, str(target), paper, fresh)
+        fresh_ones = where(
+            system, role="eve", protocol="adaptive", test_snr_db=snr_db, target=target
+        )
+        tried = fresh_ones.dropna(subset=["value"])["adversary"].nunique()
         own = bob_accuracy if target == "label" else None
         found.append(
             Row(
@@ -225,7 +236,9 @@ def _system(
                 floor_db=floor_db,
                 label=judge(own, _best(paper, fresh), chance),
                 image=judge(bob_psnr, _best(paper_psnr, eve_psnr), floor_db),
-                notes=notes,
+                fresh_tried=tried,
+                weaker=_weaker(eve, str(target), snr_db),
+                notes=_notes(tried, paper, fresh),
             )
         )
     return found
@@ -267,19 +280,21 @@ def _measure(table: pd.DataFrame, **wanted: Any) -> Measure | None:
     )
 
 
-def _notes(
-    system: pd.DataFrame,
-    snr_db: float | None,
-    target: str,
-    paper: Measure | None,
-    fresh: Measure | None,
-) -> tuple[str, ...]:
-    tried = where(
-        system, role="eve", protocol="adaptive", test_snr_db=snr_db, target=target
-    ).dropna(subset=["value"])["adversary"]
+def _weaker(
+    eve: pd.DataFrame, target: str, snr_db: float | None
+) -> tuple[tuple[float, Measure], ...]:
+    if snr_db is None:
+        return ()
+    fresh = where(eve, metric="accuracy", protocol="adaptive", target=target)
+    below = sorted(fresh.loc[fresh["test_snr_db"] < snr_db, "test_snr_db"].unique())
+    found = ((float(level), _measure(fresh, test_snr_db=level)) for level in below)
+    return tuple((level, measure) for level, measure in found if measure is not None)
+
+
+def _notes(tried: int, paper: Measure | None, fresh: Measure | None) -> tuple[str, ...]:
     notes = []
-    if 0 < tried.nunique() < 3:
-        notes.append(f"only {tried.nunique()} fresh Eve{'s' * (tried.nunique() > 1)} tried, not 3")
+    if 0 < tried < 3:
+        notes.append(f"only {tried} fresh Eve{'s' * (tried > 1)} tried, not 3")
     if paper is not None and fresh is not None and paper.low > fresh.high:
-        notes.append("the paper's Eve beats every fresh one: these were not trained to the end")
+        notes.append("the paper’s Eve beats every fresh one: these were not trained to the end")
     return tuple(notes)

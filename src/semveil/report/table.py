@@ -144,26 +144,35 @@ def html_table(found: Iterable[Row]) -> str:
     Returns:
         A ``<table>`` element.
     """
-    names = (
-        "System",
-        "Protected by",
-        "Bob’s accuracy, %",
-        "Bob’s PSNR, dB",
-        "Paper Eve’s accuracy, %",
-        "Fresh Eve’s accuracy, %",
-        "Fresh Eve’s PSNR, dB",
-        "Chance, % and dB",
-        "Label",
-        "Image",
+    head = tag(
+        "thead",
+        tag(
+            "tr",
+            _head("System", rowspan="2"),
+            _head("Protected by", rowspan="2", class_="word"),
+            _head("Bob", colspan="2", scope="colgroup"),
+            _head("Paper’s Eve", scope="colgroup"),
+            _head("Fresh Eve, strongest", colspan="2", scope="colgroup"),
+            _head("Guessing", scope="colgroup"),
+            _head("Verdict", colspan="2", scope="colgroup", class_="word"),
+        ),
+        tag(
+            "tr",
+            *(_head(name) for name in ("accuracy, %", "PSNR, dB", "accuracy, %")),
+            *(_head(name) for name in ("accuracy, %", "PSNR, dB", "% and dB")),
+            *(_head(name, class_="word") for name in ("label", "image")),
+        ),
     )
-    head = tag("thead", tag("tr", *(tag("th", text(name), scope="col") for name in names)))
     bodies = []
     for condition, group in grouped(found):
-        title = tag("th", text(heading(condition)), scope="rowgroup", colspan=str(len(names)))
+        title = tag("th", text(heading(condition)), scope="rowgroup", colspan="10")
         bodies.append(
             tag("tbody", tag("tr", title, class_="group"), *(_html_row(row) for row in group))
         )
-    caption = "What each party gets; 95 % intervals below the values."
+    caption = (
+        "Both at Bob’s SNR. Small figures: 95 % intervals, the strongest Eve’s architecture, and "
+        "the PSNR of the mean image below chance."
+    )
     return tag("table", tag("caption", caption), head, *bodies, class_="summary")
 
 
@@ -181,6 +190,10 @@ def _lines(measure: Measure | None, *, share: bool = False) -> str:
     form = percent if share else decibels
     half = max(measure.high - measure.value, measure.value - measure.low)
     return form(measure.value) + ("" if measure.exact else f"\n±{form(half)}")
+
+
+def _head(name: str, **attributes: str) -> str:
+    return tag("th", text(name), **{"scope": "col", **attributes})
 
 
 def _html_row(row: Row) -> str:
@@ -208,8 +221,8 @@ def _cell(measure: Measure | None, *, share: bool = False) -> str:
         return tag("td", ABSENT)
     form = percent if share else decibels
     below = "" if measure.exact else tag("small", f"{form(measure.low)}–{form(measure.high)}")
-    about = f"n = {measure.n}" + (f", {measure.adversary}" if measure.adversary else "")
-    return tag("td", form(measure.value), below, title=about)
+    name = tag("small", text(measure.adversary.split("/")[-1])) if measure.adversary else ""
+    return tag("td", form(measure.value), below, name, title=f"n = {measure.n}")
 
 
 def _badge(verdict: Verdict, *notes: str) -> str:

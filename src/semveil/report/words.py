@@ -8,28 +8,65 @@ from collections.abc import Iterable
 from semveil.report.summary import Measure, Row, Verdict, signed
 from semveil.report.table import percent
 
+COUNTED = {
+    Verdict.NONE: "gets the label as well as Bob does",
+    Verdict.PARTIAL: "gets less of it than Bob and more than guessing",
+    Verdict.CHANCE: "does no better than guessing",
+    Verdict.LEAK: "beats guessing",
+    Verdict.BROKEN: "had nothing to get, since Bob himself does no better than guessing",
+    Verdict.UNTESTED: "was not tried",
+}
 OUTCOMES = {
-    Verdict.NONE: "She gets what Bob gets, within the 95 % intervals, or more: no protection.",
-    Verdict.PARTIAL: "She gets less than Bob and more than guessing: partial protection.",
-    Verdict.CHANCE: "That is no better than guessing, within its 95 % interval.",
+    Verdict.NONE: "That is Bob’s figure within the 95 % intervals, or more: no protection.",
+    Verdict.PARTIAL: "That is less than Bob and more than guessing: partial protection.",
+    Verdict.CHANCE: "Within its 95 % interval, that is no better than guessing.",
     Verdict.LEAK: "That is better than guessing.",
     Verdict.BROKEN: "Bob himself does no better than guessing, so there is nothing to protect.",
-    Verdict.UNTESTED: "No fresh Eve was tried, so nothing is known about protection.",
+    Verdict.UNTESTED: "No fresh Eve was tried at this SNR, so nothing is known about protection.",
 }
+
+
+def systems(found: Iterable[Row]) -> list[Row]:
+    """Return the rows of schemes, without controls while there are others.
+
+    Args:
+        found: Rows of one or more runs (see `semveil.report.summary.rows`).
+
+    Returns:
+        Those that a summary is about.
+    """
+    every = list(found)
+    return [row for row in every if not row.control] or every
+
+
+def lead(found: Iterable[Row]) -> str:
+    """Count the verdicts on Bob's own label, and say what guessing gets.
+
+    Args:
+        found: Rows of one or more runs.
+
+    Returns:
+        One or two sentences.
+    """
+    main = systems(found)
+    counts = Counter(row.label for row in main)
+    parts = [f"{COUNTED[verdict]} in {counts[verdict]}" for verdict in Verdict if counts[verdict]]
+    known = sorted({row.chance for row in main if row.chance is not None})
+    guessing = f" Guessing gets {_span(known)}." if known else ""
+    noun = "system" if len(main) == 1 else "systems"
+    return f"Of {len(main)} {noun}, the strongest Eve at Bob’s SNR {', '.join(parts)}.{guessing}"
 
 
 def headline(found: Iterable[Row]) -> list[tuple[str, str]]:
     """Say of each scheme what Bob, the paper's Eve and fresh Eves get.
 
     Args:
-        found: Rows of one or more runs (see `semveil.report.summary.rows`).
+        found: Rows of one or more runs.
 
     Returns:
-        Pairs of a scheme's name and plain sentences on it; controls are left out while there are
-        schemes.
+        Pairs of a scheme's name and plain sentences on it.
     """
-    every = list(found)
-    main = [row for row in every if not row.control] or every
+    main = systems(found)
     names = dict.fromkeys(row.name for row in main)
     groups = {name: [row for row in main if row.name == name] for name in names}
     return [
@@ -38,67 +75,59 @@ def headline(found: Iterable[Row]) -> list[tuple[str, str]]:
     ]
 
 
-def chances(found: Iterable[Row]) -> str:
-    """Say what guessing gets, as one figure or a range; empty if it was not measured.
-
-    Args:
-        found: Rows of one or more runs.
-
-    Returns:
-        A sentence.
-    """
-    known = sorted({row.chance for row in found if row.chance is not None})
-    return f"Guessing gets {_span(known)}." if known else ""
-
-
 def _one(row: Row) -> str:
-    where = "" if row.snr_db is None else f" at {signed(row.snr_db)} dB"
+    place = "" if row.snr_db is None else f" at {signed(row.snr_db)} dB"
     sentences = []
     if row.bob_accuracy is not None:
-        sentences.append(f"Bob names {_rate(row.bob_accuracy)} of the labels{where}.")
+        sentences.append(f"Bob gets {_rate(row.bob_accuracy)} of the labels right{place}.")
     if row.eve_paper is not None:
         sentences.append(f"The Eve trained as in the paper gets {_rate(row.eve_paper)}.")
     if row.eve_fresh is not None:
         goal = "" if row.target == "label" else f" of {row.target}"
-        sentences.append(
-            f"The strongest fresh Eve at the same SNR gets {_rate(row.eve_fresh)}{goal}."
-        )
+        several = row.fresh_tried > 1
+        who = f"The best of {row.fresh_tried} fresh Eves" if several else "The fresh Eve"
+        sentences.append(f"{who} at the same SNR gets {_rate(row.eve_fresh)}{goal}.")
     sentences.append(OUTCOMES[row.label])
+    if row.asymmetry == "channel":
+        sentences += [
+            f"With {signed(level)} dB she gets {_rate(measure)}." for level, measure in row.weaker
+        ]
     if row.eve_psnr is not None:
         sentences.append(_image(row))
+    sentences += [f"Caution: {note}." for note in row.notes]
     return " ".join(sentences)
 
 
 def _image(row: Row) -> str:
     assert row.eve_psnr is not None
-    floor = "" if row.floor_db is None else f"; the mean image has {row.floor_db:.1f} dB"
-    bob = "" if row.bob_psnr is None else f" to Bob’s {row.bob_psnr.value:.1f} dB"
-    return f"Her image has {row.eve_psnr.value:.1f} dB PSNR{bob}{floor} ({row.image.value})."
+    others = []
+    if row.bob_psnr is not None:
+        others.append(f"{row.bob_psnr.value:.1f} dB for Bob’s")
+    if row.floor_db is not None:
+        others.append(f"{row.floor_db:.1f} dB for the mean image")
+    against = f", against {' and '.join(others)}" if others else ""
+    return f"Her rebuilt image has {row.eve_psnr.value:.1f} dB PSNR{against}: {row.image.value}."
 
 
 def _many(group: list[Row]) -> str:
     bob = sorted(row.bob_accuracy.value for row in group if row.bob_accuracy)
     paper = sorted(row.eve_paper.value for row in group if row.eve_paper)
     fresh = sorted(row.eve_fresh.value for row in group if row.eve_fresh)
-    parts = [
-        f"{who} {_span(values)}"
-        for who, values in (
-            ("Bob", bob),
-            ("the paper’s Eve", paper),
-            ("the strongest fresh Eve", fresh),
-        )
-        if values
-    ]
+    parties = {"Bob gets": bob, "the paper’s Eve": paper, "the strongest fresh Eve": fresh}
+    parts = [f"{who} {_span(values)}" for who, values in parties.items() if values]
     counts = Counter(row.label for row in group)
     verdicts = ", ".join(f"{label.value} in {counts[label]}" for label in Verdict if counts[label])
-    return f"Over {len(group)} settings: {'; '.join(parts)}. Verdict: {verdicts}."
+    notes = dict.fromkeys(note for row in group for note in row.notes)
+    caution = "".join(f" Caution: {note}." for note in notes)
+    return f"Over {len(group)} settings: {', '.join(parts)}. Verdict: {verdicts}.{caution}"
 
 
 def _rate(measure: Measure) -> str:
     interval = "" if measure.exact else f" ({percent(measure.low)}–{percent(measure.high)})"
-    return f"{percent(measure.value)} %{interval}"
+    # A no-break space: the sign stays with its number.
+    return f"{percent(measure.value)}\N{NO-BREAK SPACE}%{interval}"
 
 
 def _span(values: list[float]) -> str:
     ends = list(dict.fromkeys(percent(value) for value in (values[0], values[-1])))
-    return "–".join(ends) + " %"
+    return "–".join(ends) + "\N{NO-BREAK SPACE}%"

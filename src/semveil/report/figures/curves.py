@@ -62,7 +62,7 @@ def against_snr(
         axes,
         width=2.45,
         height=1.7,
-        x="SNR of the party drawn (dB)",
+        x="SNR (dB)",
         y=UNITS.get(metric, metric),
         entries=_entries(table["party"].unique(), {}),
     )

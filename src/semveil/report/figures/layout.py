@@ -57,31 +57,30 @@ def arrange(
         height: Height of it.
         x: Name of all horizontal axes.
         y: Name of all vertical axes.
-        entries: Lines of the legend, which goes below the panels.
+        entries: Lines of the legend, below the panels, or beside a single one.
         shared: Whether all panels have the same limits, so that the numbers at the edge do.
         left: Margin on the left, inches.
         gap: Gap between panels; 0.35 more where each has its own numbers.
     """
     if not axes:
         return
-    grid = axes[0].get_gridspec()
-    columns, lines = grid.ncols, grid.nrows
-    titles = max(
-        (place.get_title("left").count("\n") + 1) * bool(place.get_title("left")) for place in axes
-    )
-    top = 0.12 + LINE * titles
+    columns, lines = _grid(axes[0])
+    top = 0.12 + LINE * _titles(axes[:columns])
     gap_x = gap if shared else gap + 0.35
-    gap_y = gap_x + LINE * titles
-    room = left + columns * width + (columns - 1) * gap_x + 0.2
-    longest = max((len(str(entry.get_label())) for entry in entries), default=1)
-    across = max(1, min(len(entries), int(room / (0.55 + LETTER * longest))))
-    strip = -(-len(entries) // across) * (LINE + 0.035) + 0.1 if entries else 0.0
+    gap_y = gap_x + LINE * _titles(axes[columns:])
     bottom = 0.1 + (0.2 if axes[0].get_xticks().size else 0.0) + (0.22 if x else 0.0)
-    tall = top + lines * height + (lines - 1) * gap_y + bottom + strip
+    room = left + columns * width + (columns - 1) * gap_x + 0.2
+    tall = top + lines * height + (lines - 1) * gap_y + bottom
+    # A single panel has its legend beside it, several have it below, on as few lines as fit.
+    entry = 0.6 + LETTER * max((len(str(line.get_label())) for line in entries), default=0)
+    beside = entry + 0.2 if entries and len(axes) == 1 else 0.0
+    across = 1 if beside else max(1, min(len(entries), int(room / entry)))
+    strip = -(-len(entries) // across) * (LINE + 0.035) + 0.1 if entries and not beside else 0.0
+    room, tall = room + beside, tall + strip
     figure.set_size_inches(room, tall)
     figure.subplots_adjust(
         left=left / room,
-        right=1 - 0.2 / room,
+        right=1 - (beside + 0.2) / room,
         top=1 - top / tall,
         bottom=(bottom + strip) / tall,
         wspace=gap_x / width,
@@ -96,8 +95,20 @@ def arrange(
     if entries:
         figure.legend(
             handles=list(entries),
-            loc="lower center",
-            bbox_to_anchor=(0.5, 0.0),
+            loc="upper right" if beside else "lower center",
+            bbox_to_anchor=(1.0, 1 - top / tall) if beside else (0.5, 0.0),
             ncols=across,
             borderaxespad=0.2,
         )
+
+
+def _grid(place: Axes) -> tuple[int, int]:
+    grid = place.get_gridspec()
+    assert grid is not None
+    return grid.ncols, grid.nrows
+
+
+def _titles(axes: Sequence[Axes]) -> int:
+    """The most lines that a title has."""
+    titles = (place.get_title(side) for place in axes for side in ("left", "center"))
+    return max((len(title.splitlines()) for title in titles), default=0)

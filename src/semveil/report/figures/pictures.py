@@ -13,7 +13,7 @@ from semveil.report.figures.style import FAINT, palette, styled
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MOST_SYMBOLS = 4000
+MOST_SYMBOLS = 2500
 
 
 @styled
@@ -58,7 +58,7 @@ def reconstruction_grid(
         place.set(xticks=[], yticks=[])
         place.spines[:].set_visible(False)
         if number < columns and "labels" in samples:
-            place.set_title(str(samples["labels"][column]))
+            place.set_title(str(samples["labels"][column]), loc="center")
         if column == 0:
             place.annotate(
                 names[key],
@@ -106,7 +106,7 @@ def constellation(
             ".",
             color=colours[name],
             markersize=2,
-            alpha=0.35,
+            alpha=0.5,
             markeredgewidth=0,
             rasterized=True,
         )

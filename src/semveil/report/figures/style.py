@@ -70,6 +70,10 @@ SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "semveil",
     "text.color": INK,
     "xtick.color": FAINT,
+    "xtick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
     "xtick.labelcolor": INK,
     "ytick.color": FAINT,
     "ytick.labelcolor": INK,
@@ -135,7 +139,7 @@ def render(figure: Figure, kind: str) -> bytes:
     buffer = io.BytesIO()
     empty = {"Date": None, "Creator": None, "Format": None, "Type": None}
     metadata = empty if kind == "svg" else {"Software": None}
-    figure.savefig(buffer, format=kind, dpi=160, metadata=metadata)
+    figure.savefig(buffer, format=kind, dpi=120 if kind == "svg" else 160, metadata=metadata)
     content = buffer.getvalue()
     if kind == "svg":
         # The measuring font comes first in matplotlib's own list; a reader may lack it.
@@ -181,6 +185,9 @@ def inline(figure: Figure, *, name: str, about: str) -> str:
     # Style rules inside an SVG would reach the whole page.
     body = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>", "", body, flags=re.DOTALL)
     body = body.replace("xlink:href=", "href=")
+    # Nothing refers to the names of groups, and browsers do not need the indentation.
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r"\n\s*", "\n", body)
     body = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{name}-", body)
     return (
         f'<svg role="img" aria-label="{text(about)}" {box[0] if box else ""} '
