@@ -34,5 +34,7 @@ def zadoff_chu(
     n = torch.arange(length, device=device)
     # Whole turns are taken off in integers, which keeps long sequences exact.
     turn = (root * n * (n + length % 2)) % (2 * length)
-    angle = turn.to(dtype.to_real()) * (-torch.pi / length)
+    # Not `dtype.to_real()`, which torch.compile cannot trace.
+    real = torch.float64 if dtype == torch.complex128 else torch.float32
+    angle = turn.to(real) * (-torch.pi / length)
     return torch.polar(torch.ones_like(angle), angle)
