@@ -113,7 +113,11 @@ class Row:
     @property
     def name(self) -> str:
         """The scheme with its PSR, and Eve's target where it is not Bob's."""
-        psr = "" if self.psr_db is None else f" ({signed(self.psr_db)} dB)"
+        psr = (
+            ""
+            if self.psr_db is None
+            else f", PSR\N{NO-BREAK SPACE}{signed(self.psr_db)}\N{NO-BREAK SPACE}dB"
+        )
         return self.scheme + psr + ("" if self.target == "label" else f": {self.target}")
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ABSENT = "–"
 TONES = {
     Verdict.NONE: "bad",
-    Verdict.LEAK: "bad",
+    Verdict.LEAK: "mixed",
     Verdict.PARTIAL: "mixed",
     Verdict.CHANCE: "good",
     Verdict.BROKEN: "mixed",
@@ -77,7 +77,8 @@ def heading(condition: Iterable[tuple[str, Any]]) -> str:
         "train_snr_db": lambda value: f"trained at {signed(value)} dB",
         "seed": lambda value: f"seed {value}",
     }
-    return " · ".join(forms.get(key, str)(value) for key, value in condition if not pd.isna(value))
+    words = (forms.get(key, str)(value) for key, value in condition if not pd.isna(value))
+    return " · ".join(dict.fromkeys(words))  # a run is often named after its study
 
 
 def summary_table(records: Iterable[Record]) -> Table:
@@ -165,15 +166,17 @@ def html_table(found: Iterable[Row]) -> str:
     )
     bodies = []
     for condition, group in grouped(found):
-        title = tag("th", text(heading(condition)), scope="rowgroup", colspan="10")
+        stay = tag("span", text(heading(condition)), class_="stay")
+        title = tag("th", stay, scope="rowgroup", colspan="10")
         bodies.append(
             tag("tbody", tag("tr", title, class_="group"), *(_html_row(row) for row in group))
         )
-    caption = (
+    words = (
         "Both at Bob’s SNR. Small figures: 95 % intervals, the strongest Eve’s architecture, and "
         "the PSNR of the mean image below chance."
     )
-    return tag("table", tag("caption", caption), head, *bodies, class_="summary")
+    caption = tag("caption", tag("span", words, class_="stay"))
+    return tag("table", caption, head, *bodies, class_="summary")
 
 
 def grouped(found: Iterable[Row]) -> Iterator[tuple[tuple[tuple[str, Any], ...], list[Row]]]:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable
 
 from semveil.report.summary import Measure, Row, Verdict, signed
-from semveil.report.table import percent
+from semveil.report.table import heading, percent
+
+MOST_LISTED = 3
 
 COUNTED = {
     Verdict.NONE: "gets the label as well as Bob does",
@@ -54,6 +56,8 @@ def lead(found: Iterable[Row]) -> str:
     known = sorted({row.chance for row in main if row.chance is not None})
     guessing = f" Guessing gets {_span(known)}." if known else ""
     noun = "system" if len(main) == 1 else "systems"
+    if len({row.name for row in main}) < len(main):
+        noun = "pairs of a system and a setting"
     return f"Of {len(main)} {noun}, the strongest Eve at Bob’s SNR {', '.join(parts)}.{guessing}"
 
 
@@ -69,10 +73,13 @@ def headline(found: Iterable[Row]) -> list[tuple[str, str]]:
     main = systems(found)
     names = dict.fromkeys(row.name for row in main)
     groups = {name: [row for row in main if row.name == name] for name in names}
-    return [
-        (name, _one(group[0]) if len(group) == 1 else _many(group))
-        for name, group in groups.items()
-    ]
+    return [(name, _words(group)) for name, group in groups.items()]
+
+
+def _words(group: list[Row]) -> str:
+    if len(group) == 1:
+        return _one(group[0])
+    return _few(group) if len(group) <= MOST_LISTED else _many(group)
 
 
 def _one(row: Row) -> str:
@@ -107,6 +114,24 @@ def _image(row: Row) -> str:
         others.append(f"{row.floor_db:.1f} dB for the mean image")
     against = f", against {' and '.join(others)}" if others else ""
     return f"Her rebuilt image has {row.eve_psnr.value:.1f} dB PSNR{against}: {row.image.value}."
+
+
+def _few(group: list[Row]) -> str:
+    """One line per setting, named by what sets it apart."""
+    conditions = [dict(row.condition) for row in group]
+    keys = [key for key in conditions[0] if len({str(one[key]) for one in conditions}) > 1]
+    lines = []
+    for row, condition in zip(group, conditions, strict=True):
+        parties = {
+            "Bob": row.bob_accuracy,
+            "the paper’s Eve": row.eve_paper,
+            "the strongest fresh Eve": row.eve_fresh,
+        }
+        parts = [f"{who} {_rate(measure)}" for who, measure in parties.items() if measure]
+        notes = "".join(f" Caution: {note}." for note in row.notes)
+        title = heading((key, condition[key]) for key in keys)
+        lines.append(f"{title}: {', '.join(parts)}: {row.label.value}.{notes}")
+    return " ".join(lines)
 
 
 def _many(group: list[Row]) -> str:

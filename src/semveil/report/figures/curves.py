@@ -47,6 +47,7 @@ def against_snr(
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
     systems = list(table.groupby([*keys, "scheme", "psr_db"], dropna=False, sort=False))
     figure, axes = panels(len(systems), columns=3)
+    floors = []
     for place, (values, system) in zip(axes, systems, strict=True):
         where_from: dict[str, Any] = dict(zip([*keys, "scheme", "psr_db"], values, strict=True))
         scheme, psr_db = str(where_from["scheme"]), float(where_from["psr_db"])
@@ -55,7 +56,7 @@ def against_snr(
         place.set_title(f"{above}\n{title}" if above else title)
         for party in ("bob", "paper", "adaptive"):
             _line(place, where(system, party=party), "test_snr_db", party, colours[scheme])
-        _floor(place, floor(frame, metric, target=_target(metric, target), **where_from))
+        floors.append(_floor(place, frame, metric, target, where_from))
     _limits(axes, metric)
     arrange(
         figure,
@@ -64,7 +65,7 @@ def against_snr(
         height=1.7,
         x="SNR (dB)",
         y=UNITS.get(metric, metric),
-        entries=_entries(table["party"].unique(), {}),
+        entries=_entries(table["party"].unique(), {}, any(floors)),
     )
     return figure
 
@@ -97,6 +98,7 @@ def against_dimension(
     protocols = [name for name in ("paper", "adaptive") if name in set(table["party"])]
     places = [(values, part, name) for values, part in settings for name in protocols or ["bob"]]
     figure, axes = panels(len(places), columns=2)
+    floors = []
     for place, (values, part, protocol) in zip(axes, places, strict=True):
         context = dict(zip(keys, values, strict=True))
         above = heading((key, context[key]) for key in varying)
@@ -104,7 +106,7 @@ def against_dimension(
         for (name, _), system in part.groupby(["scheme", "psr_db"], dropna=False, sort=False):
             for party in dict.fromkeys(("bob", protocol)):
                 _line(place, where(system, party=party), "latent_dim", party, colours[str(name)])
-        _floor(place, floor(frame, metric, target=_target(metric, target), **context))
+        floors.append(_floor(place, frame, metric, target, context))
         place.set_xscale("log", base=2)
         place.set_xticks(sorted(table["latent_dim"].unique()))
         place.xaxis.set_major_formatter("{x:g}")
@@ -118,7 +120,9 @@ def against_dimension(
         x="latent dimension d (reals)",
         y=UNITS.get(metric, metric),
         entries=_entries(
-            table["party"].unique(), {name: colours[name] for name in table["scheme"].unique()}
+            table["party"].unique(),
+            {name: colours[name] for name in table["scheme"].unique()},
+            any(floors),
         ),
     )
     return figure
@@ -166,22 +170,29 @@ def _line(place: Axes, table: pd.DataFrame, x: str, party: str, colour: str) -> 
     )
 
 
-def _floor(place: Axes, value: float | None) -> None:
+def _floor(
+    place: Axes, frame: pd.DataFrame, metric: str, target: str | None, context: dict[str, Any]
+) -> bool:
+    """Draw what guessing reaches, and say whether that is known."""
+    value = floor(frame, metric, target=_target(metric, target), **context)
     if value is not None:
         place.axhline(value, **GUESSING)
+    return value is not None
 
 
 def _limits(axes: list[Axes], metric: str) -> None:
     """Give all panels the same limits, so that they can be compared by eye."""
     low = min((place.get_ylim()[0] for place in axes), default=0.0)
     high = max((place.get_ylim()[1] for place in axes), default=1.0)
+    pad = 0.04 * (high - low)
+    bounded = metric in {"accuracy", "ssim"}
     for place in axes:
-        place.set_ylim((0, 1.02) if metric in {"accuracy", "ssim"} else (low, high))
+        place.set_ylim((0, 1.03) if bounded else (low - pad, high + pad))
         if metric == "accuracy":
             place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
 
 
-def _entries(drawn: np.ndarray, schemes: Mapping[str, str]) -> list[Line2D]:
+def _entries(drawn: np.ndarray, schemes: Mapping[str, str], floor: bool) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     entries = [
@@ -192,4 +203,4 @@ def _entries(drawn: np.ndarray, schemes: Mapping[str, str]) -> list[Line2D]:
         for party, label in PARTIES.items()
         if party in drawn
     ]
-    return [*entries, Line2D([], [], label="guessing", **GUESSING)]
+    return [*entries, Line2D([], [], label="guessing", **GUESSING)] if floor else entries

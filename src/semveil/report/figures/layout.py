@@ -26,8 +26,9 @@ def panels(count: int, *, columns: int) -> tuple[Figure, list[Axes]]:
     """
     from matplotlib.figure import Figure
 
-    columns = min(columns, max(count, 1))
-    lines = -(-max(count, 1) // columns)
+    count = max(count, 1)
+    lines = -(-count // columns)
+    columns = -(-count // lines)  # four are two and two, not three and one
     figure = Figure()
     axes = figure.subplots(lines, columns, squeeze=False).flatten().tolist()
     for spare in axes[count:]:
@@ -57,7 +58,7 @@ def arrange(
         height: Height of it.
         x: Name of all horizontal axes.
         y: Name of all vertical axes.
-        entries: Lines of the legend, below the panels, or beside a single one.
+        entries: Lines of the legend, which goes below the panels.
         shared: Whether all panels have the same limits, so that the numbers at the edge do.
         left: Margin on the left, inches.
         gap: Gap between panels; 0.35 more where each has its own numbers.
@@ -71,16 +72,20 @@ def arrange(
     bottom = 0.1 + (0.2 if axes[0].get_xticks().size else 0.0) + (0.22 if x else 0.0)
     room = left + columns * width + (columns - 1) * gap_x + 0.2
     tall = top + lines * height + (lines - 1) * gap_y + bottom
-    # A single panel has its legend beside it, several have it below, on as few lines as fit.
-    entry = 0.6 + LETTER * max((len(str(line.get_label())) for line in entries), default=0)
-    beside = entry + 0.2 if entries and len(axes) == 1 else 0.0
-    across = 1 if beside else max(1, min(len(entries), int(room / entry)))
-    strip = -(-len(entries) // across) * (LINE + 0.035) + 0.1 if entries and not beside else 0.0
-    room, tall = room + beside, tall + strip
+    widths = [0.62 + LETTER * len(str(line.get_label())) for line in entries]
+    if sum(widths) <= room:
+        across = max(len(entries), 1)
+    else:
+        across = min(max(2, int(room / max(widths))), len(entries))
+    strip = -(-len(entries) // across) * (LINE + 0.035) + 0.1 if entries else 0.0
+    tall += strip
+    # A legend wider than the panels leaves equal margins on both sides of them.
+    spare = max(0.0, across * max(widths, default=0.0) - room) if sum(widths) > room else 0.0
+    left, room = left + spare / 2, room + spare
     figure.set_size_inches(room, tall)
     figure.subplots_adjust(
         left=left / room,
-        right=1 - (beside + 0.2) / room,
+        right=1 - (0.2 + spare / 2) / room,
         top=1 - top / tall,
         bottom=(bottom + strip) / tall,
         wspace=gap_x / width,
@@ -95,8 +100,8 @@ def arrange(
     if entries:
         figure.legend(
             handles=list(entries),
-            loc="upper right" if beside else "lower center",
-            bbox_to_anchor=(1.0, 1 - top / tall) if beside else (0.5, 0.0),
+            loc="lower center",
+            bbox_to_anchor=(0.5, 0.0),
             ncols=across,
             borderaxespad=0.2,
         )

@@ -41,9 +41,8 @@ def reconstruction_grid(
         >>> len(reconstruction_grid({"originals": grey, "bob/multitask": grey}).axes)
         4
     """
-    originals = samples["originals"]
-    columns = min(columns, len(originals))
     keys = ["originals", *_in_pairs(samples)]
+    columns = min(columns, *(len(samples[key]) for key in keys))
     names = {key: _row_name(key, (scores or {}).get(key)) for key in keys}
     if floor:
         names["originals"] += f"\n{floor}"
@@ -106,7 +105,7 @@ def constellation(
             ".",
             color=colours[name],
             markersize=2,
-            alpha=0.5,
+            alpha=0.7,
             markeredgewidth=0,
             rasterized=True,
         )

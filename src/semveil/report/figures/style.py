@@ -22,10 +22,11 @@ T = TypeVar("T")
 # Okabe and Ito's colours, told apart under every common colour blindness; their yellow is left out,
 # since a line of it vanishes on white.
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, SKY, ORANGE, GREY = "#CC79A7", "#56B4E9", "#E69F00", "#5A5A5A"
-CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, GREY)
-KNOWN = {"multitask": BLUE, "minmax": VERMILLION, "cooperative": GREEN}
-INK, FAINT = "#24292f", "#8a929b"
+PURPLE, SKY, ORANGE, BLACK = "#CC79A7", "#56B4E9", "#E69F00", "#000000"
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK)
+KNOWN = {"multitask": BLUE, "minmax": VERMILLION, "cooperative": GREEN, "bottleneck": PURPLE}
+# Greys are left for what belongs to no scheme.
+INK, GREY, FAINT = "#24292f", "#5a5a5a", "#8a929b"
 
 # One marker and one line per party, in every figure.
 ROLES: Mapping[str, Mapping[str, Any]] = {
@@ -69,9 +70,13 @@ SETTINGS: dict[Any, Any] = {
     # Without it matplotlib names the parts of a drawing at random.
     "svg.hashsalt": "semveil",
     "text.color": INK,
+    # Names come from outside; a dollar sign in one is a dollar sign.
+    "text.parse_math": False,
     "xtick.color": FAINT,
+    "xtick.major.pad": 6,
     "xtick.major.size": 0,
     "xtick.minor.size": 0,
+    "ytick.major.pad": 6,
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
     "xtick.labelcolor": INK,
@@ -104,7 +109,7 @@ def palette(schemes: Iterable[str]) -> dict[str, str]:
 
     Example:
         >>> palette(["minmax", "cooperative/noise"])
-        {'minmax': '#D55E00', 'cooperative/noise': '#73cbb4'}
+        {'minmax': '#D55E00', 'cooperative/noise': '#59c0a4'}
     """
     names = list(dict.fromkeys(schemes))
     families = sorted({name.split("/")[0] for name in names})
@@ -119,7 +124,7 @@ def palette(schemes: Iterable[str]) -> dict[str, str]:
     for name in controls:
         family = name.split("/")[0]
         earlier = sum(other.startswith(family + "/") for other in controls[: controls.index(name)])
-        colours[name] = _tint(colours[family], min(0.45 + 0.15 * earlier, 0.75))
+        colours[name] = _tint(colours[family], min(0.35 + 0.15 * earlier, 0.65))
     return {name: colours[name] for name in names}
 
 

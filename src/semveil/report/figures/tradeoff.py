@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import FAINT, GREY, GUESSING, INK, palette, styled
+from semveil.report.figures.style import FAINT, GREY, GUESSING, palette, styled
 from semveil.report.summary import Measure, Row, rows
 from semveil.report.table import heading
 
@@ -25,7 +26,8 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
     """Draw Bob's accuracy against the strongest fresh Eve's, both at Bob's SNR.
 
     A hollow marker is the paper's Eve; an arrow leads from her to the fresh one. On the diagonal
-    Eve gets what Bob gets; the best place is up and left, on the line of chance.
+    Eve gets what Bob gets; the best place is up and left, on the line of chance. Of several latent
+    dimensions, the larger has the larger marker.
 
     Args:
         frame: Frame of records.
@@ -35,22 +37,22 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
         The figure, with a panel for each dataset or other setting.
     """
     found = [row for row in rows(frame) if row.bob_accuracy and (row.eve_fresh or row.eve_paper)]
+    powers = {(row.scheme, row.psr_db) for row in found}
+    single = {scheme for scheme, _ in powers if sum(scheme == other for other, _ in powers) == 1}
+    # A PSR is worth naming only where a scheme has several.
+    found = [replace(row, psr_db=None) if row.scheme in single else row for row in found]
     colours = colours or palette(frame["scheme"])
     settings: dict[str, list[Row]] = {}
     for row in found:
-        words = [(key, value) for key, value in row.condition if key not in {"latent_dim", "seed"}]
-        settings.setdefault(heading(words), []).append(row)
-    markers = _markers(found)
+        settings.setdefault(_title(row, found), []).append(row)
+    markers, sizes = _markers(found), _sizes(found)
     figure, axes = panels(len(settings), columns=2)
     for place, (title, group) in zip(axes, settings.items(), strict=True):
         place.set_title(title)
         _background(place, group)
-        several = len({dict(row.condition)["latent_dim"] for row in group}) > 1
         for row in group:
-            _system(place, row, colours[row.scheme], markers[row.name])
-            if several:
-                _dimension(place, row)
-        place.set(xlim=(0, 1), ylim=(0, 1.02), aspect="equal")
+            _system(place, row, colours[row.scheme], markers[row.name], sizes[_dimension(row)])
+        place.set(xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
         for axis in (place.xaxis, place.yaxis):
             axis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
     arrange(
@@ -61,8 +63,33 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
         x="Eve’s accuracy",
         y="Bob’s accuracy",
         entries=_entries(found, colours, markers),
+        gap=0.4,
     )
     return figure
+
+
+def _title(row: Row, found: list[Row]) -> str:
+    """What sets the row's panel apart from the others; its data and channel if nothing does."""
+    mine = dict(row.condition)
+    others = [dict(other.condition) for other in found]
+    keys = [key for key in mine if key not in {"latent_dim", "seed"}]
+    varying = [key for key in keys if len({str(other[key]) for other in others}) > 1]
+    return heading((key, mine[key]) for key in varying or ("dataset", "channel"))
+
+
+def _dimension(row: Row) -> float:
+    number = dict(row.condition)["latent_dim"]
+    return 0.0 if pd.isna(number) else float(number)
+
+
+def _sizes(found: list[Row]) -> dict[float, float]:
+    """The larger the latent dimension, the larger the marker."""
+    dimensions = sorted({_dimension(row) for row in found})
+    if len(dimensions) == 1:
+        return {dimensions[0]: 6.5}
+    return {
+        number: 4 + 5 * place / (len(dimensions) - 1) for place, number in enumerate(dimensions)
+    }
 
 
 def _markers(found: list[Row]) -> dict[str, str]:
@@ -86,7 +113,7 @@ def _background(place: Axes, group: list[Row]) -> None:
         place.axhline(chance, **GUESSING)
 
 
-def _system(place: Axes, row: Row, colour: str, marker: str) -> None:
+def _system(place: Axes, row: Row, colour: str, marker: str, size: float) -> None:
     assert row.bob_accuracy is not None
     y = row.bob_accuracy
     for eve, face in ((row.eve_paper, "white"), (row.eve_fresh, colour)):
@@ -99,7 +126,7 @@ def _system(place: Axes, row: Row, colour: str, marker: str) -> None:
                 color=colour,
                 marker=marker,
                 markerfacecolor=face,
-                markersize=7,
+                markersize=size,
                 elinewidth=1,
                 zorder=3,
             )
@@ -116,22 +143,6 @@ def _system(place: Axes, row: Row, colour: str, marker: str) -> None:
                 "shrinkB": 5,
             },
         )
-
-
-def _dimension(place: Axes, row: Row) -> None:
-    eve = row.eve_fresh or row.eve_paper
-    assert row.bob_accuracy is not None
-    assert eve is not None
-    number = dict(row.condition)["latent_dim"]
-    place.annotate(
-        "" if pd.isna(number) else f"{number:g}",
-        (eve.value, row.bob_accuracy.value),
-        (0, 6),
-        textcoords="offset points",
-        ha="center",
-        color=INK,
-        fontsize=7.5,
-    )
 
 
 def _bars(measure: Measure) -> list[list[float]]:

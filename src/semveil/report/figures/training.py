@@ -52,6 +52,8 @@ def training_curves(history: Iterable[Mapping[str, Any]]) -> Figure:
         values = np.array([value for points in curves.values() for _, value in points])
         if values.size and values.min() > 0 and values.max() > 30 * values.min():
             place.set_yscale("log")
+            place.yaxis.set_major_formatter("{x:g}")
+            place.yaxis.set_minor_formatter("")
     entries = [Line2D([], [], color=colour, label=name) for name, colour in colours.items()]
     arrange(figure, axes, width=2.3, height=1.5, x="step", y="loss", entries=entries, shared=False)
     return figure
