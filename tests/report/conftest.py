@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from semveil.records import Record, write_records
+from semveil.report.page import write_report
 
 SNRS = (0.0, 5.0, 10.0, 15.0, 20.0)
 INFERENCE = ("inference/linear", "inference/mlp", "inference/wide")
@@ -152,22 +153,22 @@ def quick_history() -> list[dict[str, Any]]:
     return history
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def quick() -> list[Record]:
     return quick_records()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def study() -> list[Record]:
     return study_records()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def samples() -> dict[str, np.ndarray]:
     return quick_samples()
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def history() -> list[dict[str, Any]]:
     return quick_history()
 
@@ -198,6 +199,20 @@ def write_run(folder: Path, records: list[Record], *, pictures: bool = True) -> 
     return folder
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_run() -> Callable[..., Path]:
     return write_run
+
+
+@pytest.fixture(scope="session")
+def quick_run(tmp_path_factory: pytest.TempPathFactory, quick: list[Record]) -> Path:
+    """The folder of a quickstart run; not to be changed."""
+    return write_run(tmp_path_factory.mktemp("runs") / "quickstart", quick)
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory, quick_run: Path) -> Path:
+    """The page of the quickstart run; not to be changed."""
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(path, [quick_run])
+    return path

@@ -49,9 +49,10 @@ def summary(found: list[Row]) -> str:
     verdicts = {row.name: row.label for row in systems(found)}
     several = len(verdicts) < len(systems(found))
     sentences = []
-    for name, words in headline(found):
+    for name, paragraphs in headline(found):
         badge = "" if several else _badge(verdicts[name])
-        sentences.append(tag("dt", text(name), badge) + tag("dd", text(words)))
+        sentences.append(tag("dt", text(name), badge))
+        sentences += [tag("dd", text(paragraph)) for paragraph in paragraphs]
     return tag("p", text(lead(found)), class_="lead") + tag("dl", *sentences, class_="systems")
 
 
@@ -98,7 +99,7 @@ def privacy(table: pd.DataFrame, found: list[Row], colours: Mapping[str, str]) -
 
 
 def against_snr(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
-    """Return one figure per condition and metric; those after the first condition are folded away."""
+    """Return one figure per condition and metric, folded away after the first condition."""
     pieces: list[str] = []
     folded: list[str] = []
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]

@@ -113,11 +113,8 @@ class Row:
     @property
     def name(self) -> str:
         """The scheme with its PSR, and Eve's target where it is not Bob's."""
-        psr = (
-            ""
-            if self.psr_db is None
-            else f", PSR\N{NO-BREAK SPACE}{signed(self.psr_db)}\N{NO-BREAK SPACE}dB"
-        )
+        gap = "\N{NO-BREAK SPACE}"
+        psr = f", PSR{gap}{signed(self.psr_db)}{gap}dB" if self.psr_db is not None else ""
         return self.scheme + psr + ("" if self.target == "label" else f": {self.target}")
 
 

@@ -61,14 +61,14 @@ def lead(found: Iterable[Row]) -> str:
     return f"Of {len(main)} {noun}, the strongest Eve at Bob’s SNR {', '.join(parts)}.{guessing}"
 
 
-def headline(found: Iterable[Row]) -> list[tuple[str, str]]:
+def headline(found: Iterable[Row]) -> list[tuple[str, list[str]]]:
     """Say of each scheme what Bob, the paper's Eve and fresh Eves get.
 
     Args:
         found: Rows of one or more runs.
 
     Returns:
-        Pairs of a scheme's name and plain sentences on it.
+        Pairs of a scheme's name and paragraphs of plain sentences on it.
     """
     main = systems(found)
     names = dict.fromkeys(row.name for row in main)
@@ -76,10 +76,10 @@ def headline(found: Iterable[Row]) -> list[tuple[str, str]]:
     return [(name, _words(group)) for name, group in groups.items()]
 
 
-def _words(group: list[Row]) -> str:
+def _words(group: list[Row]) -> list[str]:
     if len(group) == 1:
-        return _one(group[0])
-    return _few(group) if len(group) <= MOST_LISTED else _many(group)
+        return [_one(group[0])]
+    return _few(group) if len(group) <= MOST_LISTED else [_many(group)]
 
 
 def _one(row: Row) -> str:
@@ -116,7 +116,7 @@ def _image(row: Row) -> str:
     return f"Her rebuilt image has {row.eve_psnr.value:.1f} dB PSNR{against}: {row.image.value}."
 
 
-def _few(group: list[Row]) -> str:
+def _few(group: list[Row]) -> list[str]:
     """One line per setting, named by what sets it apart."""
     conditions = [dict(row.condition) for row in group]
     keys = [key for key in conditions[0] if len({str(one[key]) for one in conditions}) > 1]
@@ -131,7 +131,7 @@ def _few(group: list[Row]) -> str:
         notes = "".join(f" Caution: {note}." for note in row.notes)
         title = heading((key, condition[key]) for key in keys)
         lines.append(f"{title}: {', '.join(parts)}: {row.label.value}.{notes}")
-    return " ".join(lines)
+    return lines
 
 
 def _many(group: list[Row]) -> str:

@@ -26,9 +26,8 @@ def panels(count: int, *, columns: int) -> tuple[Figure, list[Axes]]:
     """
     from matplotlib.figure import Figure
 
-    count = max(count, 1)
-    lines = -(-count // columns)
-    columns = -(-count // lines)  # four are two and two, not three and one
+    lines = max(1, -(-count // columns))
+    columns = max(1, -(-count // lines))  # four are two and two, not three and one
     figure = Figure()
     axes = figure.subplots(lines, columns, squeeze=False).flatten().tolist()
     for spare in axes[count:]:

@@ -1,0 +1,220 @@
+"""Figures: what they draw, and that the same records give the same bytes."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from semveil.errors import SemveilError
+from semveil.records import Record
+from semveil.report import figures
+from semveil.report.select import frame, strongest, where
+
+
+def lines(place: Axes) -> list[list[float]]:
+    """The y values of a panel's data lines, without error bars and floors."""
+    return [
+        list(np.asarray(line.get_ydata(), float))
+        for line in place.get_lines()
+        if line.get_marker() not in {"None", "_", "|"} and len(line.get_xdata()) > 1  # type: ignore[arg-type]
+    ]
+
+
+def title(place: Axes) -> str:
+    return place.get_title("left")
+
+
+def test_snr_curves_are_the_records(quick: list[Record]) -> None:
+    table = frame(quick)
+    figure = figures.against_snr(table)
+    assert [title(place).split(",")[0] for place in figure.axes] == list(table["scheme"].unique())
+    place = figure.axes[0]
+    bob = where(table, scheme="multitask", role="bob", metric="accuracy")
+    eve = where(strongest(table), scheme="multitask", protocol="adaptive", metric="accuracy")
+    assert bob["value"].tolist() in lines(place)
+    assert eve["value"].tolist() in lines(place)
+    chance = [line for line in place.get_lines() if list(line.get_ydata()) == [0.1013, 0.1013]]  # type: ignore[arg-type]
+    assert chance
+
+
+def test_psnr_curves_have_the_mean_image_as_floor(quick: list[Record]) -> None:
+    figure = figures.against_snr(frame(quick), "psnr_db")
+    for place in figure.axes:
+        assert [11.03, 11.03] in [list(line.get_ydata()) for line in place.get_lines()]  # type: ignore[arg-type]
+
+
+def test_dimension_curves_have_a_panel_per_dataset_and_protocol(study: list[Record]) -> None:
+    figure = figures.against_dimension(frame(study))
+    assert [title(place) for place in figure.axes] == [
+        "mnist · paper’s Eve",
+        "mnist · fresh Eve, strongest",
+        "cifar10 · paper’s Eve",
+        "cifar10 · fresh Eve, strongest",
+    ]
+    bob = where(
+        frame(study),
+        scheme="minmax",
+        dataset="cifar10",
+        role="bob",
+        metric="accuracy",
+        test_snr_db=10.0,
+    )
+    assert bob["value"].tolist() in lines(figure.axes[2])
+
+
+def test_privacy_utility_draws_paper_hollow_and_fresh_filled(quick: list[Record]) -> None:
+    one = [record for record in quick if record.scheme == "minmax"]
+    (place,) = figures.privacy_utility(frame(one)).axes
+    dots = {
+        float(np.asarray(line.get_xdata(), float)[0]): line.get_markerfacecolor()
+        for line in place.get_lines()
+        if line.get_marker() == "o"
+    }
+    values = {
+        record.protocol: record.value
+        for record in one
+        if record.role == "eve"
+        and record.test_snr_db == 10.0
+        and record.metric == "accuracy"
+        and record.adversary in {"inference/wide", "inference/mlp"}
+        and (record.protocol, record.adversary) != ("adaptive", "inference/mlp")
+    }
+    assert dots == {values["paper"]: "white", values["adaptive"]: "#D55E00"}
+
+
+def test_colours_stay_with_the_scheme() -> None:
+    few, many = figures.palette(["minmax"]), figures.palette(["laplace", "minmax", "multitask"])
+    assert few["minmax"] == many["minmax"]
+    assert len(set(many.values())) == 3
+
+
+def test_reconstruction_grid_has_a_row_per_party(samples: dict[str, np.ndarray]) -> None:
+    figure = figures.reconstruction_grid(samples, columns=5, scores={"bob/multitask": "21.3 dB"})
+    assert len(figure.axes) == 5 * (1 + 1 + 6)
+    shown = np.asarray(figure.axes[0].images[0].get_array())
+    assert (shown == samples["originals"][0, 0]).all()
+    assert figure.axes[0].images[0].get_interpolation() == "none"
+    assert "21.3 dB" in figure.axes[5].texts[0].get_text()
+
+
+def test_reconstruction_grid_takes_colour_images_and_few_of_them() -> None:
+    image = np.zeros((2, 3, 8, 8), dtype=np.uint8)
+    figure = figures.reconstruction_grid({"originals": image, "bob/a": image[:1]})
+    assert len(figure.axes) == 2
+
+
+def test_constellation_draws_every_waveform(samples: dict[str, np.ndarray]) -> None:
+    figure = figures.constellation(samples)
+    assert [title(place) for place in figure.axes][:2] == ["multitask", "minmax"]
+    assert len({place.get_xlim() for place in figure.axes}) == 1
+
+
+def test_training_curves_skip_what_is_not_finite() -> None:
+    history = [
+        {"step": step, "stage": "link", "loss": loss, "other": None}
+        for step, loss in enumerate([2.0, float("nan"), 1.0])
+    ]
+    (place,) = figures.training_curves(history).axes
+    assert lines_of_training(place) == [[2.0, 1.0]]
+
+
+def lines_of_training(place: Axes) -> list[list[float]]:
+    return [list(np.asarray(line.get_ydata(), float)) for line in place.get_lines()]
+
+
+def test_nothing_to_draw_is_no_error() -> None:
+    empty = frame([])
+    for figure in (
+        figures.against_snr(empty),
+        figures.against_dimension(empty),
+        figures.privacy_utility(empty),
+        figures.training_curves([]),
+        figures.constellation({}),
+    ):
+        assert not figure.axes
+
+
+def test_names_are_text_not_mathematics(quick: list[Record], tmp_path: Path) -> None:
+    odd = [dataclasses.replace(record, scheme="a$b$ <i>&") for record in quick[:40]]
+    figures.save(figures.against_snr(frame(odd)), tmp_path / "a.svg")
+    assert "a$b$ &lt;i&gt;&amp;" in (tmp_path / "a.svg").read_text()
+
+
+@pytest.mark.parametrize("ending", ["svg", "png"])
+def test_same_records_same_bytes(
+    quick: list[Record], samples: dict[str, np.ndarray], tmp_path: Path, ending: str
+) -> None:
+    def draw() -> list[Figure]:
+        return [figures.privacy_utility(frame(quick)), figures.reconstruction_grid(samples)]
+
+    for number, figure in enumerate(draw() + draw()):
+        figures.save(figure, tmp_path / f"{number}.{ending}")
+    for number in (0, 1):
+        first, second = (tmp_path / f"{k}.{ending}" for k in (number, number + 2))
+        assert first.read_bytes() == second.read_bytes()
+
+
+def test_a_saved_figure_has_no_date(quick: list[Record], tmp_path: Path) -> None:
+    figures.save(figures.against_snr(frame(quick)), tmp_path / "a.svg")
+    assert "<dc:date>" not in (tmp_path / "a.svg").read_text()
+
+
+def test_another_ending_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SemveilError, match=r"must end in \.svg or \.png"):
+        figures.save(Figure(), tmp_path / "a.pdf")
+
+
+def test_inline_figures_share_no_names(quick: list[Record]) -> None:
+    figure = figures.against_snr(frame(quick))
+    first, second = (figures.inline(figure, name=name, about="b") for name in ("one", "two"))
+    names = re.findall(r'\bid="([^"]+)"', first)
+    assert names
+    assert all(name.startswith("one-") for name in names)
+    assert not set(names) & set(re.findall(r'\bid="([^"]+)"', second))
+    for used in re.findall(r'(?:href="#|url\(#)([^")]+)', first):
+        assert used in names
+    assert "<style" not in first
+    assert "http" not in first
+
+
+def test_short_coordinates_leave_the_words_alone() -> None:
+    figure = Figure()
+    figure.text(0.5, 0.5, "value 0.123456")
+    assert "value 0.123456" in figures.inline(figure, name="a", about="b")
+
+
+def test_the_readers_own_settings_do_not_matter(
+    quick: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import matplotlib
+
+    figures.save(figures.privacy_utility(frame(quick)), tmp_path / "a.svg")
+    with matplotlib.rc_context({"axes.facecolor": "pink", "font.size": 30}):
+        figures.save(figures.privacy_utility(frame(quick)), tmp_path / "b.svg")
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+
+
+def test_the_page_imports_neither_matplotlib_nor_torch() -> None:
+    code = (
+        "import sys, semveil.report.page, semveil.report.table;"
+        "assert not {'matplotlib', 'torch'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_history_of_several_systems_has_a_panel_each(history: list[dict[str, Any]]) -> None:
+    assert len(figures.training_curves(history).axes) == 4
+
+
+def test_make_run_is_a_run(make_run: Callable[..., Path], tmp_path: Path) -> None:
+    assert (make_run(tmp_path / "a", []) / "records.jsonl").exists()

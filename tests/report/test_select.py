@@ -1,0 +1,120 @@
+"""Choosing among records."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import pytest
+
+from semveil.records import FIELDS, Record
+from semveil.report.select import floor, frame, over_seeds, strongest, where
+
+EVE = Record(
+    scheme="minmax",
+    dataset="digits",
+    channel="rayleigh/perfect",
+    train_snr_db=10.0,
+    test_snr_db=10.0,
+    latent_dim=16,
+    role="eve",
+    adversary="inference/linear",
+    protocol="adaptive",
+    target="label",
+    metric="accuracy",
+    value=0.3,
+    n=100,
+    seed=0,
+)
+
+
+def test_frame_keeps_every_field_in_order(quick: list[Record]) -> None:
+    table = frame(quick)
+    assert tuple(table.columns) == FIELDS
+    assert table["value"].tolist() == [record.value for record in quick]
+
+
+def test_frame_of_nothing_has_the_columns() -> None:
+    assert tuple(frame([]).columns) == FIELDS
+    assert strongest(frame([])).empty
+
+
+def test_strongest_takes_the_largest_of_each_contest() -> None:
+    records = [
+        EVE,
+        dataclasses.replace(EVE, adversary="inference/wide", value=0.8),
+        dataclasses.replace(EVE, adversary="inference/mlp", value=0.5),
+        dataclasses.replace(EVE, adversary="inference/mlp", value=0.2, test_snr_db=0.0),
+        dataclasses.replace(EVE, adversary="inference/mlp", value=0.1, protocol="paper"),
+    ]
+    assert strongest(frame(records))["value"].tolist() == [0.8, 0.2, 0.1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"study": "other"},
+        {"scheme": "multitask"},
+        {"dataset": "mnist"},
+        {"channel": "awgn/perfect"},
+        {"latent_dim": 32},
+        {"test_snr_db": 0.0},
+        {"train_snr_db": None},
+        {"protocol": "paper"},
+        {"target": "image"},
+        {"metric": "psnr_db"},
+        {"psr_db": -10.0},
+        {"seed": 1},
+    ],
+)
+def test_eves_under_other_circumstances_do_not_compete(change: dict[str, object]) -> None:
+    other = dataclasses.replace(EVE, value=0.9, **change)
+    assert len(strongest(frame([EVE, other]))) == 2
+
+
+def test_eves_without_optional_fields_compete() -> None:
+    bare = dataclasses.replace(EVE, train_snr_db=None, latent_dim=None)
+    better = dataclasses.replace(bare, adversary="inference/wide", value=0.4)
+    assert strongest(frame([bare, better]))["value"].tolist() == [0.4]
+
+
+def test_an_eve_that_diverged_never_wins() -> None:
+    diverged = dataclasses.replace(EVE, adversary="inference/wide", value=math.nan)
+    assert strongest(frame([diverged, EVE]))["adversary"].tolist() == ["inference/linear"]
+    assert strongest(frame([diverged])).empty
+
+
+def test_the_least_distance_is_the_strongest() -> None:
+    far = dataclasses.replace(EVE, metric="mse", value=0.5)
+    near = dataclasses.replace(far, adversary="inference/wide", value=0.1)
+    assert strongest(frame([far, near]))["value"].tolist() == [0.1]
+
+
+def test_strongest_ignores_the_other_roles(quick: list[Record]) -> None:
+    assert set(strongest(frame(quick))["role"]) == {"eve"}
+
+
+def test_floor_is_narrowed_while_records_agree() -> None:
+    chance = dataclasses.replace(
+        EVE, role="system", adversary=None, protocol="none", metric="chance", value=0.1
+    )
+    other = dataclasses.replace(chance, target="moustache", value=0.96)
+    table = frame([chance, other])
+    assert floor(table, "accuracy", dataset="digits", target="moustache") == 0.96
+    assert floor(table, "accuracy", dataset="digits", target="label", scheme="absent") == 0.1
+    assert floor(table, "accuracy", dataset="mnist") is None
+    assert floor(table, "psnr_db", dataset="digits") is None
+
+
+def test_over_seeds_spans_all_intervals() -> None:
+    first = dataclasses.replace(EVE, value=0.3, ci_low=0.2, ci_high=0.35)
+    second = dataclasses.replace(EVE, value=0.5, ci_low=0.4, ci_high=0.6, seed=1)
+    merged = over_seeds(frame([first, second]))
+    assert merged["value"].tolist() == pytest.approx([0.4])
+    assert merged[["ci_low", "ci_high"]].to_numpy().tolist() == [[0.2, 0.6]]
+
+
+def test_where_matches_missing_values() -> None:
+    table = frame([EVE, dataclasses.replace(EVE, psr_db=-10.0)])
+    assert len(where(table, psr_db=None)) == 1
+    assert len(where(table, psr_db=-10.0)) == 1

@@ -1,0 +1,210 @@
+"""Rows, verdicts, and their words."""
+
+from __future__ import annotations
+
+import dataclasses
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from semveil.records import Record
+from semveil.report.select import frame
+from semveil.report.summary import Measure, Row, Verdict, judge, rows
+from semveil.report.table import percent, summary_table
+from semveil.report.words import headline, lead
+
+
+def measure(value: float, half: float = 0.01) -> Measure:
+    return Measure(value, value - half, value + half, 100)
+
+
+def row_of(records: list[Record], scheme: str) -> Row:
+    (row,) = [row for row in rows(frame(records)) if row.scheme == scheme]
+    return row
+
+
+def only(records: list[Record], **wanted: object) -> Record:
+    (found,) = [
+        record
+        for record in records
+        if all(getattr(record, key) == value for key, value in wanted.items())
+    ]
+    return found
+
+
+def plain(records: list[Record], width: int = 100) -> str:
+    console = Console(file=StringIO(), width=width)
+    console.print(summary_table(records))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("bob", "eve", "chance", "verdict"),
+    [
+        (0.95, 0.94, 0.1, Verdict.NONE),
+        (0.90, 0.95, 0.1, Verdict.NONE),
+        (0.95, 0.50, 0.1, Verdict.PARTIAL),
+        (0.95, 0.105, 0.1, Verdict.CHANCE),
+        (0.105, 0.105, 0.1, Verdict.BROKEN),
+        (0.95, 0.50, None, Verdict.PARTIAL),
+        (None, 0.50, 0.1, Verdict.LEAK),
+        (None, 0.10, 0.1, Verdict.CHANCE),
+        (0.95, None, 0.1, Verdict.UNTESTED),
+        (None, 0.50, None, Verdict.UNTESTED),
+    ],
+)
+def test_verdict(
+    bob: float | None, eve: float | None, chance: float | None, verdict: Verdict
+) -> None:
+    assert (
+        judge(bob and measure(bob), eve and measure(eve), chance)  # type: ignore[arg-type]
+        is verdict
+    )
+
+
+def test_touching_intervals_are_no_protection() -> None:
+    assert judge(Measure(0.9, 0.88, 0.92, 9), Measure(0.86, 0.84, 0.88, 9), 0.1) is Verdict.NONE
+
+
+def test_rows_carry_the_records_numbers(quick: list[Record]) -> None:
+    for scheme in ("multitask", "cooperative", "cooperative/noise"):
+        row = row_of(quick, scheme)
+        here = {"scheme": scheme, "test_snr_db": 10.0, "metric": "accuracy"}
+        bob = only(quick, role="bob", **here)
+        paper = only(quick, role="eve", protocol="paper", **here)
+        fresh = [
+            record.value
+            for record in quick
+            if record.role == "eve"
+            and record.protocol == "adaptive"
+            and (record.scheme, record.test_snr_db, record.metric) == (scheme, 10.0, "accuracy")
+        ]
+        assert row.bob_accuracy is not None
+        assert row.eve_paper is not None
+        assert row.eve_fresh is not None
+        assert (row.bob_accuracy.value, row.bob_accuracy.low) == (bob.value, bob.ci_low)
+        assert row.eve_paper.value == paper.value
+        assert row.eve_fresh.value == max(fresh)
+        assert row.eve_fresh.adversary == "inference/wide"
+        assert row.fresh_tried == 3
+        assert row.chance == 0.1013
+        assert row.floor_db == 11.03
+        assert row.snr_db == 10.0
+
+
+def test_rows_are_one_per_system_and_condition(study: list[Record]) -> None:
+    assert len(rows(frame(study))) == 5 * 4 * 2
+
+
+def test_bob_under_attack_is_not_bob(quick: list[Record]) -> None:
+    bob = only(quick, role="bob", scheme="multitask", metric="accuracy", test_snr_db=10.0)
+    attacked = dataclasses.replace(bob, adversary="perturb/pgd", psr_db=-5.0, value=0.2)
+    row = row_of([attacked, *quick], "multitask")
+    assert row.bob_accuracy is not None
+    assert row.bob_accuracy.value == bob.value
+    assert row.psr_db is None
+
+
+def test_several_powers_are_several_rows(quick: list[Record]) -> None:
+    weaker = [
+        dataclasses.replace(record, psr_db=-20.0)
+        for record in quick
+        if record.scheme == "cooperative" and record.psr_db is not None
+    ]
+    found = [row for row in rows(frame(quick + weaker)) if row.scheme == "cooperative"]
+    assert [row.psr_db for row in found] == [-20.0, -10.0]
+
+
+def test_without_fresh_eves_nothing_is_claimed(quick: list[Record]) -> None:
+    paper_only = [record for record in quick if record.protocol != "adaptive"]
+    row = row_of(paper_only, "cooperative")
+    assert row.eve_paper is not None
+    assert row.label is Verdict.UNTESTED
+
+
+def test_a_stronger_paper_eve_counts_and_is_noted(quick: list[Record]) -> None:
+    weak = [
+        dataclasses.replace(record, value=0.1, ci_low=0.09, ci_high=0.11)
+        if record.protocol == "adaptive" and record.metric == "accuracy"
+        else record
+        for record in quick
+    ]
+    row = row_of(weak, "multitask")
+    assert row.label is Verdict.NONE
+    assert "paper’s Eve beats" in row.notes[0]
+    assert "Caution: the paper’s Eve beats" in headline([row])[0][1][0]
+
+
+def test_too_few_fresh_eves_are_noted(quick: list[Record]) -> None:
+    one = [record for record in quick if record.adversary in {None, "inference/wide"}]
+    assert row_of(one, "multitask").notes == ("only 1 fresh Eve tried, not 3",)
+
+
+def test_a_private_attribute_is_judged_by_its_own_chance(quick: list[Record]) -> None:
+    private = [
+        dataclasses.replace(record, target="parity", value=0.55, ci_low=0.5, ci_high=0.6)
+        for record in quick
+        if record.scheme == "multitask" and record.role == "eve" and record.metric == "accuracy"
+    ]
+    chance = only(quick, scheme="multitask", metric="chance")
+    majority = dataclasses.replace(chance, target="parity", value=0.52)
+    (row,) = [row for row in rows(frame([*quick, *private, majority])) if row.target == "parity"]
+    assert row.chance == 0.52
+    assert row.label is Verdict.CHANCE
+
+
+def test_missing_intervals_are_the_value_itself(quick: list[Record]) -> None:
+    bare = [dataclasses.replace(record, ci_low=None, ci_high=None) for record in quick]
+    row = row_of(bare, "minmax")
+    assert row.bob_accuracy is not None
+    assert row.bob_accuracy.exact
+    assert "±" not in plain(bare).replace("± 95 %", "")
+
+
+def test_a_worse_channel_is_told_beside_the_equal_one(quick: list[Record]) -> None:
+    wiretap = [dataclasses.replace(record, asymmetry="channel") for record in quick]
+    row = row_of(wiretap, "minmax")
+    assert [level for level, _ in row.weaker] == [0.0]
+    assert f"With 0 dB she gets {percent(row.weaker[0][1].value)}" in headline([row])[0][1][0]
+
+
+def test_terminal_table_fits_and_shows_the_numbers(quick: list[Record]) -> None:
+    printed = plain(quick)
+    assert max(map(len, printed.splitlines())) <= 100
+    for row in rows(frame(quick)):
+        for shown in (row.bob_accuracy, row.eve_paper, row.eve_fresh):
+            assert shown is not None
+            assert percent(shown.value) in printed
+    assert "no protection" in printed
+    assert "digits · rayleigh/perfect · d = 16" in printed
+    assert "…" not in printed
+
+
+def test_terminal_table_of_a_study_names_every_condition(study: list[Record]) -> None:
+    printed = plain(study)
+    for dataset in ("mnist", "cifar10"):
+        for latent_dim in (4, 8, 16, 32, 64):
+            assert f"{dataset} · rayleigh/perfect · d = {latent_dim} ·" in printed
+
+
+def test_square_brackets_in_names_are_not_markup(quick: list[Record]) -> None:
+    odd = [dataclasses.replace(record, scheme="a[red]b") for record in quick[:20]]
+    assert "a[red]b" in plain(odd)
+
+
+def test_lead_counts_the_verdicts(quick: list[Record]) -> None:
+    words = lead(rows(frame(quick)))
+    assert words.startswith("Of 4 systems, the strongest Eve at Bob’s SNR gets the label as well")
+    assert "10.1\N{NO-BREAK SPACE}%" in words
+
+
+def test_headline_gives_ranges_over_many_settings(study: list[Record]) -> None:
+    found = rows(frame(study))
+    words = dict(headline(found))["multitask"][0]
+    bobs = sorted(
+        row.bob_accuracy.value for row in found if row.scheme == "multitask" and row.bob_accuracy
+    )
+    assert words.startswith("Over 10 settings: Bob gets")
+    assert f"{percent(bobs[0])}–{percent(bobs[-1])}" in words
