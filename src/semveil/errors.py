@@ -33,4 +33,6 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
     names = sorted(known)
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f": did you mean '{nearest[0]}'?" if nearest else ""
-    return SemveilError(f"unknown {kind} '{name}'{hint} (there are: {', '.join(names)})")
+    # A list that nobody would read to its end hides the hint.
+    known_names = f" (there are: {', '.join(names)})" if len(names) <= 20 or not nearest else ""
+    return SemveilError(f"unknown {kind} '{name}'{hint}{known_names}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,7 +15,8 @@ from semveil.errors import SemveilError, unknown
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-Capacities = Annotated[list[str], Field(min_length=1)]
+Inference = Literal["linear", "mlp", "wide"]
+Inversion = Literal["linear", "mlp", "deconv"]
 
 
 def _even(value: int) -> int:
@@ -112,7 +113,7 @@ class Privacy(_Section):
     pretrain_epochs: Annotated[int, Field(ge=0)] = 2
     eve_steps: Positive = 1
     link_steps: Positive = 1
-    eve_capacity: Literal["linear", "mlp", "wide"] = "mlp"
+    eve_capacity: Inference = "mlp"
 
 
 class Perturbation(_Section):
@@ -154,8 +155,8 @@ class Audit(_Section):
 
     eve_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 10.0, 20.0]
     bob_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 5.0, 10.0, 15.0, 20.0]
-    inference: Capacities = ["linear", "mlp", "wide"]
-    inversion: Capacities = ["linear", "mlp", "deconv"]
+    inference: Annotated[list[Inference], Field(min_length=1)] = ["linear", "mlp", "wide"]
+    inversion: list[Inversion] = ["linear", "mlp", "deconv"]
     max_epochs: Positive = 60
     patience: Positive = 4
     pictures: Annotated[int, Field(ge=0, le=64)] = 8
@@ -278,3 +279,26 @@ def _explain(error: ValidationError) -> SemveilError:
     if first["type"] == "extra_forbidden":
         return unknown("key", key, keys())
     return SemveilError(f"{key}: {first['msg']} (got {first['input']!r})")
+
+
+def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """Return a recipe with some settings changed, checked again.
+
+    Args:
+        recipe: The recipe.
+        changes: Nested sections with the new values.
+
+    Example:
+        >>> update(Recipe(), {"link": {"latent_dim": 8}}).link.latent_dim
+        8
+    """
+
+    def merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+        return old | {
+            key: merge(old[key], value)
+            if isinstance(value, Mapping) and isinstance(old.get(key), dict)
+            else value
+            for key, value in new.items()
+        }
+
+    return check(merge(recipe.model_dump(), changes))

@@ -1,0 +1,1 @@
+"""One file per published system; a new file here is a new scheme."""

@@ -18,13 +18,16 @@ class LearnPerturbation:
     """One player: the perturbation layer; Alice, Bob and Eve are frozen.
 
     Args:
+        name: Stage of the run.
         recipe: SNRs and channels.
         layer: What is trained.
         aim: What it is trained for.
     """
 
-    def __init__(self, recipe: Recipe, layer: LearnedLayer, aim: CooperativeAim) -> None:
-        self.name = "perturbation"
+    def __init__(
+        self, name: str, recipe: Recipe, layer: LearnedLayer, aim: CooperativeAim
+    ) -> None:
+        self.name = name
         self.layer, self.aim = layer, aim
         self.modules = nn.ModuleDict({"perturbation": layer})
         self.players = {"layer": list(layer.parameters())}

@@ -158,6 +158,11 @@ def learning_rate(peak: float, step: int, steps: int) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
 
+def checkpoint_path(folder: Path, stage: str) -> Path:
+    """Return where a stage's checkpoint lies in the folder of a run."""
+    return folder / f"{stage.replace('/', '.')}.checkpoint.safetensors"
+
+
 def fit(
     objective: Objective,
     images: Tensor,
@@ -198,7 +203,7 @@ def fit(
     images, labels = images.to(fabric.device), labels.to(fabric.device)
     per_epoch = len(images) // schedule.batch
     steps = per_epoch * schedule.epochs
-    checkpoint = folder / f"{objective.name}.checkpoint.safetensors" if folder else None
+    checkpoint = checkpoint_path(folder, objective.name) if folder else None
     start, history = 0, list[dict[str, float]]()
     if checkpoint and checkpoint.exists():
         tensors, facts = load_tensors(checkpoint)

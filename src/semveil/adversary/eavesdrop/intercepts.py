@@ -14,7 +14,7 @@ from semveil.rng import Randomness, generator
 Transmit = Callable[[Tensor, torch.Generator], Tensor]
 """Images float ``[B, C, H, W]`` in [0, 1] and a generator → waveform complex ``[B, k]``."""
 
-_BATCH = 1000
+_BATCH = 500
 _COPIES = 8
 
 

@@ -1,0 +1,144 @@
+"""Keeps these pages true: tables are made from the code, and the Python blocks are run.
+
+A comment ``<!-- settings -->`` (or ``recipes``, ``schemes``, ``studies``) on a page is replaced by
+the table of that name. Whatever is wrong raises, and the build ends.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import griffe
+import semveil.schemes
+from mkdocs.exceptions import PluginError
+from pydantic import BaseModel
+from semveil import recipe as recipes
+from semveil.records import FIELDS
+from semveil.schemes import base as schemes
+from semveil.studies import base as studies
+
+BLOCK = re.compile(r'^```python(?: title="(?P<file>[\w/.]+)")?\n(?P<code>.*?)^```$', re.M | re.S)
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """Fill in the tables of a page, and try what it says."""
+    where = page.file.src_uri
+    if where == "conventions.md":
+        missing = [name for name in FIELDS if f"| `{name}` |" not in markdown]
+        if missing:
+            raise PluginError(f"{where}: fields of a record that it does not explain: {missing}")
+    if not where.startswith("reference/"):
+        _run_blocks(markdown, where)
+    return re.sub(r"^<!-- (\w+) -->$", lambda found: TABLES[found[1]](), markdown, flags=re.M)
+
+
+def _run_blocks(markdown: str, where: str) -> None:
+    """Run the Python blocks of a page in order; one with a title is a file of that name."""
+    space: dict[str, Any] = {"__name__": "__main__"}
+    with tempfile.TemporaryDirectory() as scratch:
+        semveil.schemes.__path__.append(scratch)
+        try:
+            for block in BLOCK.finditer(markdown):
+                if block["file"]:
+                    (Path(scratch) / Path(block["file"]).name).write_text(block["code"])
+                    continue
+                exec(compile(block["code"], where, "exec"), space)
+        except Exception as error:
+            raise PluginError(f"{where}: an example fails: {error!r}") from error
+        finally:
+            semveil.schemes.__path__.remove(scratch)
+            for name in [name for name in sys.modules if name.startswith("semveil.schemes.")]:
+                if (getattr(sys.modules[name], "__file__", None) or "").startswith(scratch):
+                    del sys.modules[name]
+
+
+def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [headings, ["---"] * len(headings), *rows]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines
+    )
+
+
+def _settings() -> str:
+    """Return one table per section of a recipe: key, default, what it takes, what it means."""
+    parts = []
+    for name, field in recipes.Recipe.model_fields.items():
+        kind = field.annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            continue
+        about, meanings = _documented(kind)
+        schema = kind.model_json_schema()["properties"]
+        rows = [
+            [
+                f"`{name}.{key}`",
+                f"`{json.dumps(value['default'])}`",
+                _takes(value),
+                meanings[key],
+            ]
+            for key, value in schema.items()
+        ]
+        parts.append(
+            f"### {name}\n\n{about}\n\n" + _table(["key", "default", "takes", "meaning"], rows)
+        )
+    return "\n\n".join(parts)
+
+
+def _documented(kind: type) -> tuple[str, dict[str, str]]:
+    """Return the first line of a class's docstring, and what it says of each attribute."""
+    sections = griffe.Docstring(inspect.getdoc(kind) or "").parse("google")
+    meanings = {
+        item.name: " ".join(item.description.split())
+        for section in sections
+        if section.kind is griffe.DocstringSectionKind.attributes
+        for item in section.value
+    }
+    return str(sections[0].value), meanings
+
+
+def _takes(schema: dict[str, Any]) -> str:
+    """Return in words which values a JSON schema allows."""
+    if "anyOf" in schema:
+        return " or ".join(_takes(choice) for choice in schema["anyOf"])
+    if "enum" in schema:
+        return ", ".join(f"`{value}`" for value in schema["enum"])
+    if schema["type"] == "array":
+        least = ", at least one" if schema.get("minItems") else ""
+        return f"list{least}: {_takes(schema['items'])}"
+    word = {"integer": "whole number", "number": "number", "string": "text", "null": "null"}
+    signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
+    bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    return " ".join([word[schema["type"]], *bounds])
+
+
+def _recipes() -> str:
+    rows = [
+        [f"`{name}`", f"`{recipe.scheme}`", recipe.data.name, str(recipe.link.latent_dim)]
+        for name in recipes.names()
+        for recipe in [recipes.load(name)]
+    ]
+    return _table(["recipe", "scheme", "data set", "latent dimension"], rows)
+
+
+def _schemes() -> str:
+    rows = [
+        [f"`{scheme.name}`", scheme.title, scheme.protects, scheme.asymmetry or "none"]
+        for scheme in map(schemes.get, schemes.names())
+    ]
+    return _table(["scheme", "what it is", "protects against", "asymmetry"], rows)
+
+
+def _studies() -> str:
+    return _table(
+        ["study", "what it is"],
+        [[f"`{study.name}`", study.title] for study in map(studies.get, studies.names())],
+    )
+
+
+TABLES = {"settings": _settings, "recipes": _recipes, "schemes": _schemes, "studies": _studies}

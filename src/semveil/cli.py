@@ -1,0 +1,394 @@
+"""The command line. Nothing slow is imported before a command needs it."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from semveil.errors import SemveilError
+
+if TYPE_CHECKING:
+    from semveil.recipe import Recipe
+    from semveil.workflow.run import Run
+    from semveil.workflow.training import Hardware
+
+app = typer.Typer(
+    name="semveil",
+    help="Private and robust semantic communications: train links, protect them, attack them, "
+    "report the truth.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+data_app = typer.Typer(help="Show the data sets, or download one.", invoke_without_command=True)
+app.add_typer(data_app, name="data")
+
+
+class Device(StrEnum):
+    """What to compute on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+class Budget(StrEnum):
+    """How much a study may cost."""
+
+    smoke = "smoke"
+    cpu = "cpu"
+    full = "full"
+
+
+RecipeName = Annotated[
+    str | None, typer.Argument(help="A recipe of `semveil list`, or a .yaml file.")
+]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in link.latent_dim=64."),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to make; runs/NAME if omitted.")]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", help="Go on with the interrupted run in this folder.")
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
+OnDevice = Annotated[Device, typer.Option("--device", help="What to compute on.")]
+Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes that train together.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="SEMVEIL_DATA", help="Folder of the data sets."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def _hardware(device: Device, devices: int) -> Hardware:
+    from semveil.device import pick_device
+    from semveil.workflow.training import Hardware
+
+    return Hardware(pick_device(device.value), devices)
+
+
+def _fresh_folder(stem: str) -> Path:
+    """Return the first of runs/STEM, runs/STEM-2, … that is not there yet."""
+    number = 1
+    while True:
+        folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        if not folder.exists():
+            return folder
+        number += 1
+
+
+def _recipe(name: str, changes: list[str] | None, data: Path | None) -> Recipe:
+    from semveil import recipe as recipes
+    from semveil.schemes import base as schemes
+
+    recipe = recipes.load(name, changes or [])
+    schemes.get(recipe.scheme)
+    return recipe
+
+
+def _open(
+    name: str | None,
+    changes: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    seed: int,
+    hardware: Hardware,
+    data: Path | None,
+) -> Run:
+    """Start a run, or go on with one."""
+    from semveil.workflow.plan import with_reference
+    from semveil.workflow.run import Run
+
+    if resume is not None:
+        if name is not None or changes or out is not None:
+            raise SemveilError("--resume goes on as the run began: no recipe, --set or --out")
+        return Run.open(resume, hardware, data)
+    if name is None:
+        raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
+    recipe = _recipe(name, changes, data)
+    stem = Path(name).stem
+    return Run.create(
+        out or _fresh_folder(stem), stem, recipe, with_reference(recipe.scheme), seed, hardware, data
+    )
+
+
+def _show(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) -> None:
+    """Print what a folder's records say."""
+    import dataclasses
+
+    from rich.console import Console
+
+    from semveil.records import read_records
+    from semveil.report.table import summary_table
+
+    records = read_records(folder / "records.jsonl")
+    if as_json:
+        shown: dict[str, Any] = {
+            "folder": str(folder),
+            "report": str(page) if page else None,
+            "records": [dataclasses.asdict(record) for record in records],
+        }
+        typer.echo(json.dumps(shown))
+    elif not quiet:
+        console = Console()
+        if not console.is_terminal:
+            # A pipe has no width; the table needs this much.
+            console = Console(width=100)
+        console.print(summary_table(records))
+        if page:
+            console.print(f"Report: {page}", soft_wrap=True)
+
+
+@app.command()
+def run(
+    recipe: RecipeName = None,
+    changes: Set = None,
+    out: Out = None,
+    resume: Resume = None,
+    seed: Seed = 0,
+    device: OnDevice = Device.auto,
+    devices: Devices = 1,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a recipe's links, let eavesdroppers attack them, and report what everybody gets."""
+    from semveil.progress import bars
+
+    hardware = _hardware(device, devices)
+    job = _open(recipe, changes, out, resume, seed, hardware, data)
+    with _resumable(job.folder, "run"), bars(quiet or as_json) as progress:
+        job.audit(job.train(progress), progress)
+        page = job.report()
+    _show(job.folder, quiet, as_json, page)
+
+
+@app.command()
+def train(
+    recipe: RecipeName = None,
+    changes: Set = None,
+    out: Out = None,
+    resume: Resume = None,
+    seed: Seed = 0,
+    device: OnDevice = Device.auto,
+    devices: Devices = 1,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a recipe's links and stop there; `semveil audit` goes on."""
+    from semveil.progress import bars
+
+    hardware = _hardware(device, devices)
+    job = _open(recipe, changes, out, resume, seed, hardware, data)
+    with _resumable(job.folder, "train"), bars(quiet or as_json) as progress:
+        job.train(progress)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(job.folder)}))
+    elif not quiet:
+        typer.echo(f"Trained: {job.folder}")
+
+
+@app.command()
+def audit(
+    folder: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    device: OnDevice = Device.auto,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Let eavesdroppers attack a trained run, and report."""
+    from semveil.progress import bars
+    from semveil.workflow.run import MODEL, Run
+
+    job = Run.open(folder, _hardware(device, 1), data)
+    if not (folder / MODEL).exists():
+        raise SemveilError(f"{folder} is not trained: finish it with `semveil train --resume`")
+    with _resumable(folder, "audit"), bars(quiet or as_json) as progress:
+        job.audit(job.train(progress), progress)
+        page = job.report()
+    _show(folder, quiet, as_json, page)
+
+
+@app.command()
+def study(
+    name: Annotated[str | None, typer.Argument(help="A study of `semveil list`.")] = None,
+    budget: Annotated[Budget, typer.Option("--budget", help="How much it may cost.")] = Budget.cpu,
+    out: Out = None,
+    resume: Resume = None,
+    seed: Seed = 0,
+    device: OnDevice = Device.auto,
+    devices: Devices = 1,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run every job of a study, then draw its figures and write its page."""
+    from semveil.progress import bars
+    from semveil.studies import base, execute
+
+    hardware = _hardware(device, devices)
+    if resume is not None:
+        if name is not None or out is not None:
+            raise SemveilError("--resume goes on as the study began: no name, no --out")
+        folder = resume
+        chosen = base.get(execute.read_facts(folder)["study"])
+    else:
+        if name is None:
+            raise SemveilError("name a study (see `semveil list`), or --resume a folder")
+        chosen = base.get(name)
+        folder = out or _fresh_folder(f"{name}-{budget.value}")
+        execute.start(folder, chosen, budget.value, seed)
+    with _resumable(folder, "study"), bars(quiet or as_json) as progress:
+        execute.execute(folder, chosen, hardware, data, progress)
+    _show(folder, quiet, as_json, folder / execute.PAGE)
+
+
+@app.command()
+def report(
+    folders: Annotated[list[Path], typer.Argument(help="Folders of runs or studies.")],
+    out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
+    quiet: Quiet = False,
+) -> None:
+    """Write one page on several runs, from their records."""
+    from semveil.report.page import write_report
+
+    if not out.parent.is_dir():
+        raise SemveilError(f"cannot write {out}: there is no folder {out.parent}")
+    write_report(out, folders)
+    if not quiet:
+        typer.echo(f"Report: {out}")
+
+
+@data_app.callback()
+def data_status(context: typer.Context, data: DataRoot = None) -> None:
+    """Show the data sets and where they were found."""
+    if context.invoked_subcommand:
+        return
+    from semveil import data as sets
+
+    for entry in sets.status(data):
+        found = entry.problem or (str(entry.where) if entry.where else "in the package")
+        typer.echo(f"{entry.name:10} {entry.about}\n{'':10} {found}")
+    typer.echo(f"{'folder:PATH':10} {sets.names()['folder:PATH']}")
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="mnist or cifar10.")],
+    data: DataRoot = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download a data set from its publisher, verified, resuming what was begun."""
+    from semveil.data.fetch import fetch
+    from semveil.progress import bars
+
+    with bars(quiet) as progress:
+        where = fetch(name, data, progress=lambda file, done, total: progress(file, done, total))
+    if not quiet:
+        typer.echo(f"{name}: {where}")
+
+
+@app.command("list")
+def list_names(as_json: AsJson = False) -> None:
+    """Show the schemes, data sets, recipes and studies there are."""
+    from semveil import data as sets
+    from semveil import recipe as recipes
+    from semveil.schemes import base as schemes
+    from semveil.studies import base as studies
+
+    found = {
+        "schemes": {name: schemes.get(name).title for name in schemes.names()},
+        "data sets": sets.names(),
+        "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
+        "studies": {name: studies.get(name).title for name in studies.names()},
+    }
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for kind, entries in found.items():
+        typer.echo(f"{kind}:")
+        width = max(map(len, entries))
+        for name, about in entries.items():
+            typer.echo(f"  {name:{width}}  {about}")
+
+
+@app.command()
+def bench(
+    names: Annotated[list[str] | None, typer.Argument(help="Which ratios; all if omitted.")] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer rounds.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Measure speed, as ratios against stated references in one run."""
+    from rich.console import Console
+
+    from semveil import bench as benches
+    from semveil.progress import bars
+
+    with bars(quiet or as_json) as progress:
+        result = benches.run(names or None, quick=quick, progress=progress)
+    if as_json:
+        typer.echo(json.dumps(result))
+    elif not quiet:
+        Console().print(benches.table(result))
+
+
+class _resumable:  # noqa: N801 (a context manager, used as a word)
+    """Say how to go on when the work in a folder is interrupted."""
+
+    def __init__(self, folder: Path, command: str) -> None:
+        self.folder, self.command = folder, command
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            how = (
+                f"audit {self.folder}"
+                if self.command == "audit"
+                else f"{self.command} --resume {self.folder}"
+            )
+            typer.echo(f"semveil: interrupted; go on with: semveil {how}", err=True)
+            raise SystemExit(130)
+
+
+@app.callback(invoke_without_command=True)
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from semveil import __version__
+
+        typer.echo(__version__)
+
+
+# The parent of every complaint about the words of the command; typer does not export it.
+_USAGE = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
+
+
+def main() -> None:
+    """Run the command line; errors that the user can mend end in one line and status 2."""
+    try:
+        code = app(standalone_mode=False)
+    except SemveilError as error:
+        sys.exit(_fail(str(error)))
+    except _USAGE as error:
+        sys.exit(_fail(error.format_message()))
+    except (typer.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> int:
+    print(f"semveil: {' '.join(message.split())}", file=sys.stderr)
+    return 2

@@ -1,0 +1,77 @@
+"""Progress bars with rate and time left, on standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text(f"{speed:.1f}/s" if speed else "–/s", style="progress.data.speed")
+
+
+class Bars:
+    """One bar per stage; on anything but a terminal, one line when a stage ends.
+
+    Example:
+        >>> with bars(quiet=True) as told:
+        ...     told("link", 1, 2)
+    """
+
+    def __init__(self, progress: Progress | None, console: Console) -> None:
+        self.progress, self.console = progress, console
+        self.tasks: dict[str, TaskID] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Take note that a stage has come so far."""
+        if self.progress is None:
+            return
+        if stage not in self.tasks:
+            self.tasks[stage] = self.progress.add_task(stage, total=total)
+        task = self.progress.tasks[self.tasks[stage]]
+        ended = not task.finished and done >= total
+        self.progress.update(task.id, completed=done, total=total)
+        if ended and not self.console.is_terminal:
+            self.console.print(f"{stage}: done")
+
+
+@contextmanager
+def bars(quiet: bool) -> Iterator[Bars]:
+    """Show progress while a piece of work runs.
+
+    Args:
+        quiet: Show nothing.
+
+    Yields:
+        What the work tells ``(stage, done, in all)``.
+    """
+    console = Console(stderr=True)
+    if quiet:
+        yield Bars(None, console)
+        return
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        MofNCompleteColumn(),
+        _Rate(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+    )
+    with progress:
+        yield Bars(progress, console)

@@ -1,0 +1,20 @@
+"""The multi-task link trained in an iterative min-max game against a simulated Eve."""
+
+from semveil.schemes.base import Scheme
+from semveil.train.minmax import MinMax
+
+SCHEME = Scheme(
+    name="minmax",
+    title="multi-task link trained in a min-max game against a simulated Eve",
+    source="Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)",
+    protects="inference of the label by Eve",
+    asymmetry="knowledge",
+    deviations=(
+        "The privacy term is bounded (towards the uniform posterior by default; clipped "
+        "cross-entropy and |CE − ln C| to choose): the unbounded −CE is won by one exploding "
+        "logit.",
+        "Ratio of steps, weight, pre-training and Eve's SNR are not public: free in the recipe.",
+        "Alice's and Bob's gradient passes through Eve's current weights, not through her updates.",
+    ),
+    objective=lambda recipe, link, eve: MinMax(recipe, link, eve, recipe.privacy.weight, "minmax"),
+)

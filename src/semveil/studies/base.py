@@ -1,0 +1,106 @@
+"""What a study is: independent jobs, and the page and figures made of their records."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import semveil.studies
+from semveil.errors import unknown
+from semveil.recipe import Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+BUDGETS = ("smoke", "cpu", "full")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study; pure in what it states, so that any machine runs it alike.
+
+    Attributes:
+        name: Its folder.
+        recipe: Every setting.
+        schemes: What it measures.
+        seed: Seed of every stream.
+        label: Put behind the schemes' names in the records, where jobs differ in a setting that
+            records have no field for.
+    """
+
+    name: str
+    recipe: Recipe
+    schemes: tuple[str, ...]
+    seed: int = 0
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Study:
+    """One published table or figure.
+
+    Attributes:
+        name: Its name on the command line and in the records.
+        title: One line about it.
+        jobs: Budget and seed → jobs.
+        figures: Frame of all records → figures by file name.
+        page: Frame of all records → the page, Markdown.
+    """
+
+    name: str
+    title: str
+    jobs: Callable[[str, int], list[Job]]
+    figures: Callable[[pd.DataFrame], Mapping[str, Figure]]
+    page: Callable[[pd.DataFrame], str]
+
+
+_NOT_STUDIES = ("base", "execute", "words")
+
+
+def names() -> list[str]:
+    """Return the studies there are, from the files beside this one.
+
+    Example:
+        >>> names()
+        ['latent-dimension', 'minmax-settings']
+    """
+    modules = (module.name for module in pkgutil.iter_modules(semveil.studies.__path__))
+    return sorted(name.replace("_", "-") for name in modules if name not in _NOT_STUDIES)
+
+
+def get(name: str) -> Study:
+    """Return a study by name.
+
+    Raises:
+        SemveilError: If there is none, with the nearest name.
+
+    Example:
+        >>> get("latent-dimension").name
+        'latent-dimension'
+    """
+    if name not in names():
+        raise unknown("study", name, names())
+    study = import_module(f"semveil.studies.{name.replace('-', '_')}").STUDY
+    assert isinstance(study, Study)
+    return study
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted keys into nested sections.
+
+    Example:
+        >>> nested({"link.latent_dim": 8, "scheme": "minmax"})
+        {'link': {'latent_dim': 8}, 'scheme': 'minmax'}
+    """
+    plain: dict[str, Any] = {}
+    for key, value in settings.items():
+        *path, last = key.split(".")
+        section = plain
+        for part in path:
+            section = section.setdefault(part, {})
+        section[last] = value
+    return plain

@@ -1,0 +1,134 @@
+"""Running a study: its jobs one after another, then figures and page from their records."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from semveil.errors import SemveilError
+from semveil.files import new_folder, write_atomic
+from semveil.records import Record, read_records, write_records
+from semveil.report.figures.style import save
+from semveil.report.select import frame
+from semveil.studies.base import BUDGETS, Job, Study
+from semveil.train.loop import Progress
+from semveil.workflow.provenance import provenance
+from semveil.workflow.run import FACTS, RECORDS, Run
+from semveil.workflow.training import Hardware
+
+PAGE = "README.md"
+
+
+def start(folder: Path, study: Study, budget: str, seed: int) -> None:
+    """Make the folder of a study.
+
+    Raises:
+        SemveilError: If the budget is unknown or the folder exists.
+    """
+    if budget not in BUDGETS:
+        raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
+    new_folder(folder)
+    facts = {"study": study.name, "budget": budget, "seed": seed, "finished": False}
+    write_atomic(folder / FACTS, json.dumps(facts) + "\n")
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return what :func:`start` wrote.
+
+    Raises:
+        SemveilError: If the folder holds no study.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
+        facts["study"], facts["budget"], facts["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SemveilError(f"{folder} holds no study") from None
+    return facts
+
+
+def execute(
+    folder: Path,
+    study: Study,
+    hardware: Hardware,
+    root: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """Run the jobs of a study that have not finished, then write records, figures and page.
+
+    Args:
+        folder: Folder of the study, made by :func:`start`.
+        study: The study.
+        hardware: Device and number of processes.
+        root: Folder of the data sets.
+        progress: Told how far it is.
+
+    Returns:
+        All records.
+
+    Raises:
+        SemveilError: As the jobs' runs; finished jobs stay.
+    """
+    facts = read_facts(folder)
+    jobs = study.jobs(facts["budget"], facts["seed"])
+    began = time.monotonic()
+    records: list[Record] = []
+    seconds = {}
+    for number, job in enumerate(jobs, start=1):
+        def told(stage: str, done: int, total: int, head: str = f"{number}/{len(jobs)} {job.name}") -> None:
+            if progress:
+                progress(f"{head}: {stage}", done, total)
+
+        run = _run(folder / "jobs" / job.name, study, job, hardware, root)
+        if not (run.folder / RECORDS).exists():
+            run.audit(run.train(told), told)
+        seconds[job.name] = run.facts["wall_s"]
+        records += [
+            replace(record, scheme=f"{record.scheme} ({job.label})" if job.label else record.scheme)
+            for record in read_records(run.folder / RECORDS)
+        ]
+    write_records(folder / RECORDS, records)
+    facts |= {
+        "finished": True,
+        "wall_s": round(facts.get("wall_s", 0.0) + time.monotonic() - began, 1),
+        "jobs": {
+            job.name: {
+                "wall_s": seconds[job.name],
+                "schemes": job.schemes,
+                "recipe": job.recipe.model_dump(),
+            }
+            for job in jobs
+        },
+    } | provenance(hardware.device, hardware.devices)
+    write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    draw(folder, study)
+    return records
+
+
+def draw(folder: Path, study: Study) -> None:
+    """Write figures and page of a study again, from its records alone."""
+    table = frame(read_records(folder / RECORDS))
+    facts = read_facts(folder)
+    for name, figure in study.figures(table).items():
+        save(figure, folder / name)
+    hardware = facts.get("hardware", {})
+    footer = (
+        f"\n## What was run\n\n"
+        f"`semveil study {study.name} --budget {facts['budget']} --seed {facts['seed']}`, "
+        f"{facts.get('wall_s', 0) / 60:.0f} minutes on {hardware.get('device')} with "
+        f"{hardware.get('cores')} cores, semveil {facts.get('version')}, "
+        f"torch {facts.get('versions', {}).get('torch')}. Every number above is made from "
+        f"[`records.jsonl`](records.jsonl); every setting of every job is in "
+        f"[`run.json`](run.json).\n"
+    )
+    write_atomic(folder / PAGE, study.page(table) + footer)
+
+
+def _run(folder: Path, study: Study, job: Job, hardware: Hardware, root: Path | None) -> Run:
+    if (folder / FACTS).exists():
+        return Run.open(folder, hardware, root)
+    return Run.create(
+        folder, study.name, job.recipe, list(job.schemes), job.seed, hardware, root
+    )

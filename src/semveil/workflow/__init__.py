@@ -1,0 +1,1 @@
+"""A run from recipe to page: its plan, its training, its audit, its folder."""

@@ -1,0 +1,57 @@
+"""On what a run happened: versions, hardware, time."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import semveil
+
+_LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
+
+
+def code_version() -> str:
+    """Return the package's version, with the commit where it runs from a checkout.
+
+    Example:
+        >>> code_version().startswith(semveil.__version__)
+        True
+    """
+    here = Path(semveil.__file__).resolve().parents[2]
+    if not (here / ".git").exists():
+        return semveil.__version__
+    commit = subprocess.run(
+        ["git", "-C", str(here), "describe", "--always", "--dirty"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"{semveil.__version__}+{commit.stdout.strip()}".rstrip("+")
+
+
+def provenance(device: torch.device, devices: int) -> dict[str, Any]:
+    """Return code version, library versions and hardware, ready for ``run.json``.
+
+    Args:
+        device: What the run computes on.
+        devices: Number of processes.
+    """
+    return {
+        "version": code_version(),
+        "versions": {"python": platform.python_version()}
+        | {library: version(library) for library in _LIBRARIES},
+        "hardware": {
+            "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+            "devices": devices,
+            "machine": platform.machine(),
+            "cores": os.cpu_count(),
+            "threads": torch.get_num_threads(),
+            "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        },
+    }

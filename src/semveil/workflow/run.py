@@ -1,0 +1,274 @@
+"""A run's folder, filled step by step; every step leaves its result before the next begins.
+
+``run.json`` is written first and says everything that the run needs, so a run that was
+interrupted anywhere goes on from its folder alone and ends at the same numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from semveil import data
+from semveil import recipe as recipes
+from semveil.adversary.eavesdrop.intercepts import Transmit
+from semveil.auditing.measure import Findings, audit_system
+from semveil.auditing.system import Setting, System
+from semveil.channel import channel_of
+from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
+from semveil.files import new_folder, write_atomic
+from semveil.link import Link
+from semveil.recipe import Recipe
+from semveil.records import read_records, write_records
+from semveil.train.loop import Progress, checkpoint_path, write_history
+from semveil.workflow.plan import Planned, plan
+from semveil.workflow.provenance import provenance
+from semveil.workflow.training import Hardware, Trained, load, save, train
+
+MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
+HISTORY, PAGE, PARTS = "history.jsonl", "report.html", "parts"
+
+
+@dataclass
+class Run:
+    """One run and its folder.
+
+    Attributes:
+        folder: Where everything lies.
+        study: Name that its records carry.
+        recipe: Every setting.
+        schemes: What it measures, the reference first.
+        seed: Seed of every stream.
+        hardware: Device and number of processes.
+        root: Folder of the data sets; ``SEMVEIL_DATA`` if None.
+    """
+
+    folder: Path
+    study: str
+    recipe: Recipe
+    schemes: list[str]
+    seed: int
+    hardware: Hardware
+    root: Path | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+    _splits: ImageSplits | None = field(default=None, repr=False)
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        study: str,
+        recipe: Recipe,
+        schemes: list[str],
+        seed: int,
+        hardware: Hardware,
+        root: Path | None = None,
+    ) -> Run:
+        """Start a run: check everything that can be checked, then make its folder.
+
+        Raises:
+            SemveilError: If a scheme or the data cannot be had, if the settings do not fit the
+                data, or if the folder exists; nothing is written then.
+        """
+        run = cls(folder, study, recipe, schemes, seed, hardware, root)
+        plan(schemes, recipe)
+        if recipe.train.batch > len(run.splits.system):
+            raise SemveilError(
+                f"train.batch: {recipe.train.batch} images a step, but {run.splits.name} has "
+                f"only {len(run.splits.system)} for the system"
+            )
+        if recipe.train.batch % hardware.devices:
+            raise SemveilError(
+                f"train.batch: {recipe.train.batch} images are not shared by "
+                f"{hardware.devices} devices evenly"
+            )
+        new_folder(folder)
+        run.facts = {
+            "study": study,
+            "schemes": schemes,
+            "seed": seed,
+            "recipe": recipe.model_dump(),
+            "wall_s": 0.0,
+            "finished": False,
+        } | provenance(hardware.device, hardware.devices)
+        run._write_facts()
+        return run
+
+    @classmethod
+    def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:
+        """Open the folder of a run that was started.
+
+        Raises:
+            SemveilError: If it holds no run, or one that this version cannot read.
+        """
+        try:
+            facts = json.loads((folder / FACTS).read_text())
+            study, schemes, seed = facts["study"], facts["schemes"], facts["seed"]
+            plain = facts["recipe"]
+        except OSError:
+            raise SemveilError(f"{folder} holds no run: there is no {FACTS} in it") from None
+        except (ValueError, KeyError, TypeError):
+            raise SemveilError(f"{folder / FACTS} is damaged: not the facts of a run") from None
+        run = cls(folder, study, recipes.check(plain), schemes, seed, hardware, root)
+        run.facts = facts
+        return run
+
+    @property
+    def splits(self) -> ImageSplits:
+        """The images, loaded once."""
+        if self._splits is None:
+            settings = self.recipe.data
+            named = settings.name in data.names()
+            self._splits = data.load(
+                settings.name,
+                root=self.root,
+                seed=self.seed,
+                limit=settings.limit,
+                image_size=None if named else settings.image_size,
+            )
+        return self._splits
+
+    def _write_facts(self) -> None:
+        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+
+    def _add_time(self, started: float) -> None:
+        self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
+        self._write_facts()
+
+    def train(self, progress: Progress | None = None) -> Trained:
+        """Train what is not trained yet and return the networks."""
+        path = self.folder / MODEL
+        systems = plan(self.schemes, self.recipe)
+        if path.exists():
+            splits = self.splits
+            trained = Trained(
+                systems, self.recipe, splits.image_shape, splits.n_classes, self.seed
+            )
+            load(trained, path)
+            return trained.to(self.hardware.device)
+        started = time.monotonic()
+        trained, history = train(
+            self.schemes,
+            self.recipe,
+            self.splits,
+            self.seed,
+            self.folder,
+            self.hardware,
+            progress,
+        )
+        write_history(self.folder / HISTORY, history)
+        save(trained, path, {"recipe": self.recipe.model_dump(), "schemes": self.schemes})
+        for stage in trained.stages():
+            checkpoint_path(self.folder, stage).unlink(missing_ok=True)
+        self._add_time(started)
+        return trained.to(self.hardware.device)
+
+    def audit(self, trained: Trained, progress: Progress | None = None) -> None:
+        """Measure every system that is not measured yet and write the records."""
+        if (self.folder / RECORDS).exists():
+            return
+        started = time.monotonic()
+        trained.requires_grad_(False).eval()
+        setting = Setting(
+            study=self.study,
+            bob=channel_of(self.recipe.bob),
+            eve=channel_of(self.recipe.eve),
+            train_snr_db=self.recipe.bob.snr_db,
+            bob_snrs_db=tuple(self.recipe.audit.bob_snr_db),
+            eve_snrs_db=tuple(self.recipe.audit.eve_snr_db),
+            seed=self.seed,
+        )
+        findings = Findings(samples=self._originals())
+        for planned in plan(self.schemes, self.recipe):
+            part = self._part(planned.name)
+            if part is None:
+                part = audit_system(
+                    _system(planned, trained, self.recipe),
+                    self.splits,
+                    setting,
+                    self.recipe.audit,
+                    self.hardware.device,
+                    progress,
+                )
+                self._keep(planned.name, part)
+            findings.records += part.records
+            findings.samples |= part.samples
+        _write_samples(self.folder / SAMPLES, findings.samples)
+        write_records(self.folder / RECORDS, findings.records)
+        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        self.facts["finished"] = True
+        self._add_time(started)
+
+    def report(self) -> Path:
+        """Write the page and return its path."""
+        from semveil.report.page import write_report
+
+        page = self.folder / PAGE
+        write_report(page, [self.folder])
+        return page
+
+    def _originals(self) -> dict[str, np.ndarray[Any, Any]]:
+        shown = self.recipe.audit.pictures
+        test = self.splits.test
+        return {"originals": test.x[:shown], "labels": test.y[:shown]}
+
+    def _paths(self, name: str) -> tuple[Path, Path]:
+        stem = name.replace("/", ".")
+        return self.folder / PARTS / f"{stem}.npz", self.folder / PARTS / f"{stem}.jsonl"
+
+    def _part(self, name: str) -> Findings | None:
+        arrays, lines = self._paths(name)
+        if not lines.exists():
+            return None
+        with np.load(arrays, allow_pickle=False) as file:
+            samples = {key: file[key] for key in file.files}
+        return Findings(read_records(lines), samples)
+
+    def _keep(self, name: str, part: Findings) -> None:
+        arrays, lines = self._paths(name)
+        arrays.parent.mkdir(exist_ok=True)
+        _write_samples(arrays, part.samples)
+        # The records come last: where they are, the part is whole.
+        write_records(lines, part.records)
+
+
+def _write_samples(path: Path, samples: dict[str, np.ndarray[Any, Any]]) -> None:
+    content = BytesIO()
+    np.savez_compressed(content, **samples)  # type: ignore[arg-type]
+    write_atomic(path, content.getvalue())
+
+
+def _system(planned: Planned, trained: Trained, recipe: Recipe) -> System:
+    """Return a planned system as the audit sees it."""
+    link, eve = trained.link(planned.link), trained.eves[planned.link]
+    layer = None
+    if planned.layer is not None:
+        layer = trained.layers[planned.name]
+    spends = layer is not None and not planned.name.endswith("/signal")
+    return System(
+        scheme=planned.name,
+        transmit=_transmitter(link, layer),
+        receive=lambda reception: link.decode(reception.features()),
+        asymmetry=None if planned.is_control else planned.scheme.asymmetry,
+        paper_eve=eve,
+        psr_db=recipe.perturbation.psr_db if spends else None,
+        total_power=recipe.perturbation.total_power if layer is not None else 1.0,
+    )
+
+
+def _transmitter(link: Link, layer: nn.Module | None) -> Transmit:
+    def transmit(images: Tensor, source: torch.Generator) -> Tensor:
+        waveform = link.transmit(images)
+        return waveform if layer is None else layer(waveform, source)
+
+    return transmit

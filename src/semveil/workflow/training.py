@@ -1,0 +1,222 @@
+"""Training of everything that a run needs, on one process or several."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
+from semveil.data.splits import ImageSplits
+from semveil.link import Link
+from semveil.nets.convolutional import ImageShape
+from semveil.nets.eavesdropper import inference_network
+from semveil.recipe import Recipe
+from semveil.rng import seeded
+from semveil.schemes.base import get
+from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
+from semveil.train.cooperative import LearnPerturbation
+from semveil.train.loop import Progress, Schedule, fit, resolve_precision
+from semveil.workflow.plan import Planned, links, plan
+
+History = dict[str, list[dict[str, float]]]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run computes on.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        devices: Processes, each with a device of its own; they share every batch.
+    """
+
+    device: torch.device
+    devices: int = 1
+
+    def fabric(self, precision: str) -> Fabric:
+        """Return Fabric for it, not launched; ``precision`` as in the recipe."""
+        # Fabric announces precision and ranks on the terminal that progress bars own.
+        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
+        logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
+        return Fabric(
+            accelerator=self.device.type,
+            devices=self.devices,
+            strategy="ddp_spawn" if self.devices > 1 else "auto",
+            precision=resolve_precision(precision, self.device),  # type: ignore[arg-type]
+        )
+
+
+class Trained(nn.Module):
+    """The networks of a run: a link and its simulated Eve per link scheme, and learned layers.
+
+    Args:
+        systems: What the run audits.
+        recipe: The settings.
+        image_shape: Channels, height, width.
+        classes: Answers of the task.
+        seed: Seed of the initial weights and of Alice's own channel draws.
+    """
+
+    def __init__(
+        self,
+        systems: list[Planned],
+        recipe: Recipe,
+        image_shape: ImageShape,
+        classes: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.recipe = recipe
+        self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
+        for name in links(systems):
+            # All schemes start from the same weights: what differs is what they were trained for.
+            with seeded(seed, "weights"):
+                self.links[name] = get(name).build(recipe, image_shape, classes)
+                self.eves[name] = inference_network(
+                    recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, classes
+                )
+        self.layers = nn.ModuleDict()
+        for system in systems:
+            if system.layer is not None:
+                with seeded(seed, system.name, "weights"):
+                    self.layers[system.name] = system.layer(
+                        recipe, self.link(system.link), self.eves[system.link], seed
+                    )
+
+    def link(self, name: str) -> Link:
+        """Return a link by its scheme's name."""
+        link = self.links[name]
+        assert isinstance(link, Link)
+        return link
+
+    def stages(self) -> list[str]:
+        """Return what has to be trained, in order: links, then learned layers."""
+        learned = [name for name, layer in self.layers.items() if isinstance(layer, LearnedLayer)]
+        return [*self.links, *learned]
+
+
+def _stage(
+    fabric: Fabric,
+    trained: Trained,
+    systems: list[Planned],
+    stage: str,
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    folder: Path,
+    progress: Progress | None,
+) -> list[dict[str, float]]:
+    """Train one stage inside a launched process; the checkpoint in the folder is its result."""
+    recipe = trained.recipe
+    epochs = recipe.train.epochs
+    if stage in trained.links:
+        build = get(stage).objective
+        assert build is not None
+        objective = build(recipe, trained.link(stage), trained.eves[stage])
+    else:
+        system = next(system for system in systems if system.name == stage)
+        layer = trained.layers[stage]
+        assert isinstance(layer, LearnedLayer)
+        frozen = trained.link(system.link), trained.eves[system.link]
+        for module in frozen:
+            module.requires_grad_(False).to(fabric.device)
+        objective = LearnPerturbation(
+            stage, recipe, layer, CooperativeAim(recipe, *frozen)
+        )
+        epochs = recipe.perturbation.epochs
+    schedule = Schedule(
+        epochs, recipe.train.batch, recipe.train.lr, recipe.train.max_grad_norm, seed
+    )
+    return fit(objective, images, labels, schedule, fabric, folder, progress)
+
+
+def _stages(
+    fabric: Fabric,
+    trained: Trained,
+    systems: list[Planned],
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    folder: Path,
+    progress: Progress | None,
+) -> History:
+    return {
+        stage: _stage(fabric, trained, systems, stage, images, labels, seed, folder, progress)
+        for stage in trained.stages()
+    }
+
+
+def _in_process(
+    fabric: Fabric,
+    threads: int,
+    schemes: list[str],
+    recipe: Recipe,
+    classes: int,
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    folder: Path,
+) -> None:
+    # Schemes hold functions, which do not travel between processes: each builds its own.
+    torch.set_num_threads(threads)
+    systems = plan(schemes, recipe)
+    channels, height, width = images.shape[1:]
+    trained = Trained(systems, recipe, (channels, height, width), classes, seed)
+    _stages(fabric, trained, systems, images, labels, seed, folder, None)
+
+
+def train(
+    schemes: list[str],
+    recipe: Recipe,
+    splits: ImageSplits,
+    seed: int,
+    folder: Path,
+    hardware: Hardware,
+    progress: Progress | None,
+) -> tuple[Trained, History]:
+    """Train everything, each stage from its checkpoint in the folder if there is one.
+
+    Args:
+        schemes: What the run measures.
+        recipe: The settings.
+        splits: Images; the ``system`` part is trained on.
+        seed: Seed of every stream.
+        folder: Folder of the checkpoints.
+        hardware: Device and number of processes.
+        progress: Told how far it is; not while several processes train.
+
+    Returns:
+        The trained networks, and the losses of every stage.
+
+    Raises:
+        SemveilError: As :func:`semveil.train.loop.fit`.
+    """
+    images, labels = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
+    systems = plan(schemes, recipe)
+    trained = Trained(systems, recipe, splits.image_shape, splits.n_classes, seed)
+    if hardware.devices > 1:
+        threads = max(1, (os.cpu_count() or 1) // hardware.devices)
+        fabric = hardware.fabric(recipe.train.precision)
+        fabric.launch(
+            _in_process, threads, schemes, recipe, splits.n_classes, images, labels, seed, folder
+        )
+    # After several processes this finds finished checkpoints and only loads them.
+    alone = Hardware(hardware.device).fabric(recipe.train.precision)
+    return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)
+
+
+def save(trained: Trained, path: Path, facts: dict[str, object]) -> None:
+    """Write all networks of a run into one file, replaced atomically."""
+    save_tensors(path, dict(trained.state_dict()), facts)
+
+
+def load(trained: Trained, path: Path) -> None:
+    """Fill the networks of a run from :func:`save`'s file; errors as ``load_weights``."""
+    tensors, _ = load_tensors(path)
+    load_weights(trained, tensors, path)
