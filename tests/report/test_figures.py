@@ -98,6 +98,33 @@ def test_colours_stay_with_the_scheme() -> None:
     assert len(set(many.values())) == 3
 
 
+def test_variants_share_their_schemes_colour_and_controls_tint_it() -> None:
+    names = ["minmax (weight 0.1)", "minmax (steps 1/4)", "minmax", "minmax/noise"]
+    colours = figures.palette(names)
+    assert len({colours[name] for name in names[:3]}) == 1
+    assert colours["minmax/noise"] != colours["minmax"]
+
+
+def test_many_variants_are_named_by_their_scheme(quick: list[Record]) -> None:
+    many = [
+        dataclasses.replace(record, scheme=f"minmax (weight {weight})")
+        for weight in range(20)
+        for record in quick
+        if record.scheme == "minmax"
+    ]
+    figure = figures.privacy_utility(frame(many))
+    assert [text.get_text() for text in figure.legends[0].get_texts()][0] == "minmax"
+
+
+def test_channels_that_differ_stay_in_one_panel(quick: list[Record]) -> None:
+    split = [
+        dataclasses.replace(record, channel="awgn/perfect") if record.role == "eve" else record
+        for record in quick
+    ]
+    assert len(figures.against_snr(frame(split)).axes) == 6
+    assert len(figures.privacy_utility(frame(split)).axes) == 1
+
+
 def test_reconstruction_grid_has_a_row_per_party(samples: dict[str, np.ndarray]) -> None:
     figure = figures.reconstruction_grid(samples, columns=5, scores={"bob/multitask": "21.3 dB"})
     assert len(figure.axes) == 5 * (1 + 1 + 6)

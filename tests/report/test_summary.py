@@ -48,6 +48,7 @@ def plain(records: list[Record], width: int = 100) -> str:
         (0.95, 0.50, 0.1, Verdict.PARTIAL),
         (0.95, 0.105, 0.1, Verdict.CHANCE),
         (0.105, 0.105, 0.1, Verdict.BROKEN),
+        (0.105, 0.300, 0.1, Verdict.NONE),
         (0.95, 0.50, None, Verdict.PARTIAL),
         (None, 0.50, 0.1, Verdict.LEAK),
         (None, 0.10, 0.1, Verdict.CHANCE),
@@ -168,6 +169,31 @@ def test_a_worse_channel_is_told_beside_the_equal_one(quick: list[Record]) -> No
     row = row_of(wiretap, "minmax")
     assert [level for level, _ in row.weaker] == [0.0]
     assert f"With 0 dB she gets {percent(row.weaker[0][1].value)}" in headline([row])[0][1][0]
+
+
+def test_bob_and_eve_on_different_channels_are_one_system(quick: list[Record]) -> None:
+    split = [
+        dataclasses.replace(record, channel="awgn/perfect") if record.role == "eve" else record
+        for record in quick
+    ]
+    assert len(rows(frame(split))) == 6
+    row = row_of(split, "minmax")
+    assert row.label is Verdict.PARTIAL
+    assert dict(row.condition)["channel"] == "rayleigh/perfect, Eve awgn/perfect"
+
+
+def test_several_channels_are_several_settings(quick: list[Record]) -> None:
+    other = [dataclasses.replace(record, channel="awgn/perfect") for record in quick]
+    assert len(rows(frame(quick + other))) == 12
+
+
+def test_without_a_training_snr_the_highest_common_one_counts(quick: list[Record]) -> None:
+    untrained = [dataclasses.replace(record, train_snr_db=None) for record in quick]
+    assert row_of(untrained, "minmax").snr_db == 20.0
+    eve_only = [record for record in untrained if record.role != "bob"]
+    row = row_of(eve_only, "minmax")
+    assert row.bob_accuracy is None
+    assert row.label is Verdict.LEAK
 
 
 def test_terminal_table_fits_and_shows_the_numbers(quick: list[Record]) -> None:

@@ -14,7 +14,7 @@ from semveil.files import write_atomic
 from semveil.report import figures, sections
 from semveil.report.folder import read_run
 from semveil.report.markup import tag, text
-from semveil.report.select import frame
+from semveil.report.select import frame, paired
 from semveil.report.summary import rows
 
 
@@ -40,7 +40,7 @@ def write_report(path: Path, folders: Iterable[Path]) -> None:
         if len(runs) > 1:
             part.insert(0, "run", name)
         parts.append(part)
-    table = pd.concat(parts, ignore_index=True)
+    table = paired(pd.concat(parts, ignore_index=True))
     found = rows(table)
     colours = figures.palette(table["scheme"])
     named = dict(zip(names, runs, strict=True))
@@ -56,7 +56,7 @@ def write_report(path: Path, folders: Iterable[Path]) -> None:
         ("training", "Training", sections.training(named)),
         ("reading", "How to read this page", sections.reading()),
         ("runs", "How it was run", sections.runs(named)),
-        ("records", "Records", sections.records(runs, table)),
+        ("records", "Records", sections.records(runs)),
     ]
     filled = [section for section in parts_of_page if section[2]]
     links = (tag("li", tag("a", title, href=f"#{key}")) for key, title, _ in filled)

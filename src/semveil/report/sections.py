@@ -13,7 +13,7 @@ from semveil.records import to_line
 from semveil.report import figures
 from semveil.report.folder import Run
 from semveil.report.markup import data_uri, tag, terms, text
-from semveil.report.select import SETTING, present
+from semveil.report.select import SETTING, frame, present
 from semveil.report.summary import RULES, Row, Verdict
 from semveil.report.table import TONES, heading, html_table
 from semveil.report.words import headline, lead, systems
@@ -36,6 +36,7 @@ READING = (
     "else (task), hears worse (channel), lacks a secret (key), or merely knows less (knowledge), "
     "which is no security.",
 )
+FACTS = ("command", "study", "budget", "seed", "wall_s", "version", "versions", "hardware")
 METRICS = {"accuracy": "Accuracy", "psnr_db": "PSNR", "ssim": "SSIM"}
 
 
@@ -162,7 +163,7 @@ def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
         drawing = figures.reconstruction_grid(run.samples, scores=scores, floor=floor)
         caption = (
             "Images as they were, with their labels, as Bob rebuilt them, and as the strongest "
-            "Eve did; beside them the mean PSNR over the test images."
+            "Eve did; beside them the mean PSNR over the test images at Bob’s SNR."
         )
         pieces.append(_title(named, name) + _figure(drawing, f"pictures{number}", caption))
     return "".join(pieces)
@@ -205,7 +206,16 @@ def runs(named: Mapping[str, Run]) -> str:
         if not run.about:
             continue
         facts: list[tuple[str, object]] = []
-        for key in ("command", "seed", "wall_s", "versions", "hardware"):
+        for key in (
+            "command",
+            "study",
+            "budget",
+            "seed",
+            "wall_s",
+            "version",
+            "versions",
+            "hardware",
+        ):
             value = run.about.get(key)
             if isinstance(value, Mapping):
                 facts += [(str(inner), content) for inner, content in value.items()]
@@ -220,9 +230,10 @@ def runs(named: Mapping[str, Run]) -> str:
     return "".join(pieces)
 
 
-def records(runs: list[Run], table: pd.DataFrame) -> str:
+def records(runs: list[Run]) -> str:
     """Return links to the records themselves, which the page carries."""
-    lines = "".join(to_line(record) + "\n" for run in runs for record in run.records)
+    every = [record for run in runs for record in run.records]
+    lines = "".join(to_line(record) + "\n" for record in every)
     links = (
         tag(
             "a",
@@ -233,8 +244,8 @@ def records(runs: list[Run], table: pd.DataFrame) -> str:
         tag(
             "a",
             "records.csv",
-            href=data_uri(table.to_csv(index=False).encode(), "text/csv"),
+            href=data_uri(frame(every).to_csv(index=False).encode(), "text/csv"),
             download="records.csv",
         ),
     )
-    return tag("p", f"All {len(table)} records of this page: {links[0]} or {links[1]}.")
+    return tag("p", f"All {len(every)} records of this page: {links[0]} or {links[1]}.")

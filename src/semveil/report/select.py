@@ -1,4 +1,4 @@
-"""Choosing records: a data frame of them, the strongest Eve, and the floor that guessing sets."""
+"""Choosing records: a frame of them, the strongest Eve, Bob's own SNR, what guessing gets."""
 
 from __future__ import annotations
 
@@ -149,6 +149,68 @@ def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
             narrower = where(found, **{column: value})
             found = found if narrower.empty else narrower
     return None if found.empty else float(found["value"].median())
+
+
+def home_snr(bob: pd.DataFrame, eve: pd.DataFrame) -> float | None:
+    """Return the SNR to compare one system's Bob and Eve at.
+
+    It is the one nearest to Bob's training at which both were tested; if the training's is
+    unknown, the highest. Where Eve was not tested at any of Bob's, it is one of Bob's.
+
+    Args:
+        bob: Rows of Bob.
+        eve: Rows of the Eves.
+
+    Returns:
+        The SNR, dB; ``None`` if nobody's is known.
+    """
+    tested = set(bob["test_snr_db"].dropna()) or set(eve["test_snr_db"].dropna())
+    shared = tested & set(where(eve, protocol="adaptive")["test_snr_db"].dropna())
+    trained = pd.concat([bob["train_snr_db"], eve["train_snr_db"]]).dropna()
+    home = float(trained.iloc[0]) if len(trained) else float("inf")
+    return min(shared or tested, key=lambda snr_db: (abs(snr_db - home), -snr_db), default=None)
+
+
+def paired(table: pd.DataFrame) -> pd.DataFrame:
+    """Give Bob and the Eves of a system one common channel where theirs have different laws.
+
+    A record names the channel of the party whose figure it is. Bob's figures and his Eves' belong
+    together all the same, so both get a name that says both channels.
+
+    Args:
+        table: Frame of records.
+
+    Returns:
+        The frame, with other names in ``channel`` where they differed.
+
+    Example:
+        >>> party = dict(scheme="minmax", dataset="digits", metric="accuracy", n=9, seed=0)
+        >>> both = [Record(role="bob", channel="awgn/perfect", value=0.9, **party),
+        ...     Record(role="eve", channel="rayleigh/perfect", value=0.5, **party)]
+        >>> paired(frame(both))["channel"].unique().tolist()
+        ['awgn/perfect, Eve rayleigh/perfect']
+    """
+    keys = [*present(table, SETTING), "scheme", "latent_dim", "train_snr_db", "seed"]
+    keys.remove("channel")
+    channels = table["channel"].copy()
+    parties = table[table["role"].isin(["bob", "eve"])]
+    for _, system in parties.groupby(keys, dropna=False, sort=False):
+        bob = system.loc[system["role"] == "bob", "channel"].unique()
+        eve = system.loc[system["role"] == "eve", "channel"].unique()
+        # With several channels of Bob's, his Eves are those on the channel of the same name.
+        if len(bob) == 1 and len(eve) and set(eve) != set(bob):
+            channels[system.index] = f"{bob[0]}, Eve {' and '.join(eve)}"
+    return table.assign(channel=channels)
+
+
+def is_control(scheme: str) -> bool:
+    """Say whether a scheme's name is that of a control; a bracketed variant is none.
+
+    Example:
+        >>> is_control("cooperative/noise"), is_control("minmax (steps 1/4)")
+        (True, False)
+    """
+    return "/" in scheme.split(" (")[0]
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:

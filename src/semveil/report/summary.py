@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 import pandas as pd
 
-from semveil.report.select import SETTING, floor, present, strongest, where
+from semveil.report.select import (
+    SETTING,
+    floor,
+    home_snr,
+    is_control,
+    paired,
+    present,
+    strongest,
+    where,
+)
 
 
 class Verdict(StrEnum):
@@ -22,7 +30,7 @@ class Verdict(StrEnum):
     PARTIAL = "partial"
     CHANCE = "at chance"
     LEAK = "above chance"
-    BROKEN = "Bob at chance"
+    BROKEN = "both at chance"
     UNTESTED = "not tested"
 
 
@@ -31,7 +39,7 @@ RULES = {
     Verdict.PARTIAL: "Her interval lies below Bob’s and above what guessing gets.",
     Verdict.CHANCE: "Her interval reaches what guessing gets.",
     Verdict.LEAK: "She beats guessing; Bob has no such figure to compare with.",
-    Verdict.BROKEN: "Bob’s own interval reaches what guessing gets: the link does not work.",
+    Verdict.BROKEN: "Both intervals reach what guessing gets: the link itself does not work.",
     Verdict.UNTESTED: "No fresh Eve was tried at Bob’s SNR, or there is nothing to compare with.",
 }
 
@@ -108,7 +116,7 @@ class Row:
     @property
     def control(self) -> bool:
         """Whether this is a control of another scheme."""
-        return "/" in self.scheme
+        return is_control(self.scheme)
 
     @property
     def name(self) -> str:
@@ -146,11 +154,12 @@ def judge(bob: Measure | None, eve: Measure | None, chance: float | None) -> Ver
     """
     if eve is None or (bob is None and chance is None):
         return Verdict.UNTESTED
-    if bob is not None and chance is not None and bob.low <= chance:
+    guesses = chance is not None and eve.low <= chance
+    if bob is not None and chance is not None and bob.low <= chance and guesses:
         return Verdict.BROKEN
     if bob is not None and eve.high >= bob.low:
         return Verdict.NONE
-    if chance is not None and eve.low <= chance:
+    if guesses:
         return Verdict.CHANCE
     return Verdict.LEAK if bob is None else Verdict.PARTIAL
 
@@ -164,6 +173,7 @@ def rows(table: pd.DataFrame) -> list[Row]:
     Returns:
         The rows, in the order in which conditions and schemes first occur.
     """
+    table = paired(table)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "seed"]
     parties = table[table["role"].isin(["bob", "eve"])]
     found: list[Row] = []
@@ -195,7 +205,7 @@ def _system(
     # Bob under attack is another figure than Bob.
     bob = system[(system["role"] == "bob") & system["adversary"].isna()]
     eve = strongest(system)
-    snr_db = _snr(bob, eve, condition["train_snr_db"])
+    snr_db = home_snr(bob, eve)
     bob = where(bob, test_snr_db=snr_db)
     here = where(eve, test_snr_db=snr_db)
     asymmetries = system["asymmetry"].dropna().unique()
@@ -250,18 +260,6 @@ def _best(paper: Measure | None, fresh: Measure | None) -> Measure | None:
     if fresh is None or paper is None:
         return fresh
     return max(fresh, paper, key=lambda measure: measure.value)
-
-
-def _snr(bob: pd.DataFrame, eve: pd.DataFrame, trained_db: float) -> float | None:
-    """Bob's SNR to compare at: where he was trained, or as near as he was tested beside Eve."""
-    tested = set(bob["test_snr_db"].dropna()) or set(eve["test_snr_db"].dropna())
-    shared = tested & set(where(eve, protocol="adaptive")["test_snr_db"].dropna())
-    choices = sorted(shared or tested, reverse=True)
-    if not choices:
-        return None
-    if math.isnan(trained_db):
-        return choices[0]
-    return min(choices, key=lambda snr_db: abs(snr_db - trained_db))
 
 
 def _measure(table: pd.DataFrame, **wanted: Any) -> Measure | None:

@@ -26,14 +26,14 @@ TONES = {
     Verdict.UNTESTED: "unknown",
 }
 COLUMNS = {
-    "System": 22,
+    "System": 29,
     "Asymmetry": 9,
-    "Bob\nacc.": 5,
-    "Bob\nPSNR": 5,
-    "Eve acc.\npaper": 8,
-    "Eve acc.\nfresh": 8,
-    "Eve PSNR\nfresh": 8,
-    "Chance\n": 6,
+    "Bob\n%": 5,
+    "Bob\ndB": 5,
+    "Eve %\npaper": 5,
+    "Eve %\nfresh": 5,
+    "Eve dB\nfresh": 6,
+    "Guess\n%, dB": 6,
     "Verdict": 20,
 }
 STYLES = {"bad": "red", "mixed": "yellow", "good": "green", "unknown": "dim"}
@@ -85,7 +85,8 @@ def summary_table(records: Iterable[Record]) -> Table:
     """Return the summary of a run for the terminal, at most 100 columns wide.
 
     Each system takes two lines: the values, and below them the wider half of their 95 % intervals;
-    below chance stands the PSNR of the mean image.
+    below the accuracy of guessing stands
+    the PSNR of the mean image.
 
     Args:
         records: Records of one or more runs.
@@ -130,7 +131,7 @@ def summary_table(records: Iterable[Record]) -> Table:
         whole.add_row(part)
         whole.add_row("")
     whole.caption = (
-        "Accuracy in %, PSNR in dB, ± 95 %; Eve at Bob's SNR; below chance: the mean image's PSNR."
+        "%: accuracy, dB: PSNR, ± 95 %. Eve hears at Bob's SNR; guessing an image: the mean image."
     )
     whole.caption_justify = "left"
     return whole

@@ -15,7 +15,7 @@ COUNTED = {
     Verdict.PARTIAL: "gets less of it than Bob and more than guessing",
     Verdict.CHANCE: "does no better than guessing",
     Verdict.LEAK: "beats guessing",
-    Verdict.BROKEN: "had nothing to get, since Bob himself does no better than guessing",
+    Verdict.BROKEN: "does no better than guessing, like Bob himself,",
     Verdict.UNTESTED: "was not tried",
 }
 OUTCOMES = {
@@ -23,7 +23,7 @@ OUTCOMES = {
     Verdict.PARTIAL: "That is less than Bob and more than guessing: partial protection.",
     Verdict.CHANCE: "Within its 95 % interval, that is no better than guessing.",
     Verdict.LEAK: "That is better than guessing.",
-    Verdict.BROKEN: "Bob himself does no better than guessing, so there is nothing to protect.",
+    Verdict.BROKEN: "Neither of them does better than guessing: the link itself does not work.",
     Verdict.UNTESTED: "No fresh Eve was tried at this SNR, so nothing is known about protection.",
 }
 

@@ -11,7 +11,16 @@ import pandas as pd
 
 from semveil.report.figures.layout import arrange, panels
 from semveil.report.figures.style import GREY, GUESSING, PARTIES, ROLES, UNITS, palette, styled
-from semveil.report.select import SETTING, floor, over_seeds, present, strongest, where
+from semveil.report.select import (
+    SETTING,
+    floor,
+    home_snr,
+    over_seeds,
+    paired,
+    present,
+    strongest,
+    where,
+)
 from semveil.report.summary import signed
 from semveil.report.table import heading
 
@@ -89,8 +98,8 @@ def against_dimension(
     Returns:
         The figure, with a row of panels for each dataset or other setting.
     """
-    table = parties(frame, metric, target)
-    table = table[table["latent_dim"].notna() & at_home(table)]
+    table = at_home(parties(frame, metric, target))
+    table = table[table["latent_dim"].notna()]
     colours = colours or palette(frame["scheme"])
     keys = present(table, SETTING)
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
@@ -140,7 +149,7 @@ def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.D
         The rows, with a column ``party``: ``bob``, ``paper`` or ``adaptive``.
     """
     goal = _target(metric, target)
-    table = where(frame[frame["value"].notna()], metric=metric)
+    table = where(paired(frame[frame["value"].notna()]), metric=metric)
     table = table[table["target"].isna() | (table["target"] == goal)]
     bob = table[(table["role"] == "bob") & table["adversary"].isna()]
     table = over_seeds(pd.concat([bob, strongest(table)]).sort_index())
@@ -148,10 +157,21 @@ def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.D
     return table[table["party"].isin(list(PARTIES))]
 
 
-def at_home(table: pd.DataFrame) -> pd.Series:
-    """Say of each row whether its SNR is the one Bob was trained at (true if either is unknown)."""
-    both = table["test_snr_db"].notna() & table["train_snr_db"].notna()
-    return ~both | (table["test_snr_db"] == table["train_snr_db"])
+def at_home(table: pd.DataFrame) -> pd.DataFrame:
+    """Keep of each system the figures at the SNR where Bob and Eve are compared.
+
+    Args:
+        table: What `parties` returns.
+
+    Returns:
+        Its rows at that SNR, and those without one.
+    """
+    keys = [*present(table, SETTING), "scheme", "psr_db", "latent_dim", "train_snr_db"]
+    kept = [table.iloc[:0]]
+    for _, system in table.groupby(keys, dropna=False, sort=False):
+        home = home_snr(where(system, role="bob"), where(system, role="eve"))
+        kept.append(system[system["test_snr_db"].isna() | (system["test_snr_db"] == home)])
+    return pd.concat(kept)
 
 
 def _target(metric: str, target: str | None) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
+from semveil.report.select import is_control
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +25,13 @@ T = TypeVar("T")
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, SKY, ORANGE, BLACK = "#CC79A7", "#56B4E9", "#E69F00", "#000000"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK)
-KNOWN = {"multitask": BLUE, "minmax": VERMILLION, "cooperative": GREEN, "bottleneck": PURPLE}
+KNOWN = {
+    "multitask": BLUE,
+    "minmax": VERMILLION,
+    "cooperative": GREEN,
+    "minmax-cooperative": PURPLE,
+    "bottleneck": ORANGE,
+}
 # Greys are left for what belongs to no scheme.
 INK, GREY, FAINT = "#24292f", "#5a5a5a", "#8a929b"
 
@@ -99,7 +106,9 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
 
 
 def palette(schemes: Iterable[str]) -> dict[str, str]:
-    """Give each scheme a colour that is the same in every report, a control a tint of its scheme's.
+    """Give each scheme a colour that is the same in every report.
+
+    A variant, named like ``minmax (weight 0.1)``, has its scheme's; a control has a tint of it.
 
     Args:
         schemes: Names of schemes and controls.
@@ -109,23 +118,35 @@ def palette(schemes: Iterable[str]) -> dict[str, str]:
 
     Example:
         >>> palette(["minmax", "cooperative/noise"])
-        {'minmax': '#D55E00', 'cooperative/noise': '#59c0a4'}
+        {'cooperative/noise': '#59c0a4', 'minmax': '#D55E00'}
     """
-    names = list(dict.fromkeys(schemes))
-    families = sorted({name.split("/")[0] for name in names})
-    colours = {family: KNOWN[family] for family in families if family in KNOWN}
-    for family in families:
-        if family not in colours:
+    names = sorted(set(schemes))
+    families = sorted({family(name) for name in names})
+    colours = {name: KNOWN[name] for name in families if name in KNOWN}
+    for name in families:
+        if name not in colours:
             # The place hangs on the name alone unless it is taken.
-            start = zlib.crc32(family.encode()) % len(CYCLE)
+            start = zlib.crc32(name.encode()) % len(CYCLE)
             turn = CYCLE[start:] + CYCLE[:start]
-            colours[family] = next((c for c in turn if c not in colours.values()), turn[0])
-    controls = [name for name in sorted(names) if "/" in name]
-    for name in controls:
-        family = name.split("/")[0]
-        earlier = sum(other.startswith(family + "/") for other in controls[: controls.index(name)])
-        colours[name] = _tint(colours[family], min(0.35 + 0.15 * earlier, 0.65))
+            colours[name] = next((c for c in turn if c not in colours.values()), turn[0])
+    tints: dict[str, float] = {}
+    for name in names:
+        colour = colours[family(name)]
+        if is_control(name):
+            tints[colour] = min(tints.get(colour, 0.2) + 0.15, 0.65)
+            colour = _tint(colour, tints[colour])
+        colours[name] = colour
     return {name: colours[name] for name in names}
+
+
+def family(scheme: str) -> str:
+    """Return the scheme that a control or a bracketed variant belongs to.
+
+    Example:
+        >>> family("cooperative/noise"), family("minmax (weight 0.1)")
+        ('cooperative', 'minmax')
+    """
+    return re.split(r"/| \(", scheme, maxsplit=1)[0]
 
 
 def _tint(colour: str, white: float) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import FAINT, GREY, GUESSING, palette, styled
+from semveil.report.figures.style import FAINT, GREY, GUESSING, family, palette, styled
 from semveil.report.summary import Measure, Row, rows
 from semveil.report.table import heading
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
 
+MOST_NAMED = 15
 MARKERS = ("o", "s", "D", "v", "P", "X")
 
 
@@ -93,14 +94,17 @@ def _sizes(found: list[Row]) -> dict[float, float]:
 
 
 def _markers(found: list[Row]) -> dict[str, str]:
-    """A scheme and its controls share a colour, so each of them has a marker of its own."""
+    """Controls and variants have nearly their scheme's colour, so each has its own marker."""
+    names = {row.name for row in found}
+    if len(names) > MOST_NAMED:
+        return dict.fromkeys(names, "o")
     taken: dict[str, int] = {}
     markers: dict[str, str] = {}
     for row in found:
         if row.name not in markers:
-            family = row.scheme.split("/")[0]
-            markers[row.name] = MARKERS[taken.get(family, 0) % len(MARKERS)]
-            taken[family] = taken.get(family, 0) + 1
+            colour = family(row.scheme)
+            markers[row.name] = MARKERS[taken.get(colour, 0) % len(MARKERS)]
+            taken[colour] = taken.get(colour, 0) + 1
     return markers
 
 
@@ -158,6 +162,10 @@ def _entries(
         return Line2D([], [], linestyle="", markersize=7, label=label, **look)
 
     schemes = {row.name: (colours[row.scheme], markers[row.name]) for row in found}
+    if len(schemes) > MOST_NAMED:
+        schemes = {
+            family(row.scheme): (colours[row.scheme], "o") for row in found if not row.control
+        }
     return [
         *(entry(name, color=colour, marker=mark) for name, (colour, mark) in schemes.items()),
         entry("fresh Eve, strongest", color=GREY, marker="o"),
