@@ -44,7 +44,7 @@ bench: $(VENV)/.dev ## measure speed
 	@$(BIN)/semveil bench $(ARGS)
 
 docs: $(VENV)/.docs ## build the documentation into docs/_site; every warning is an error
-	@$(BIN)/mkdocs build --strict --quiet --site-dir build/docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet --site-dir build/docs
 	@rm -rf docs/_site && mv build/docs docs/_site
 	$(call say,open docs/_site/index.html)
 

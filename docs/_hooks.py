@@ -6,6 +6,7 @@ the table of that name. Whatever is wrong raises, and the build ends.
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 import json
 import re
@@ -16,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import griffe
-import semveil.schemes
 from mkdocs.exceptions import PluginError
 from pydantic import BaseModel
+
+import semveil.schemes
 from semveil import recipe as recipes
 from semveil.records import FIELDS
 from semveil.schemes import base as schemes
@@ -49,7 +51,8 @@ def _run_blocks(markdown: str, where: str) -> None:
                 if block["file"]:
                     (Path(scratch) / Path(block["file"]).name).write_text(block["code"])
                     continue
-                exec(compile(block["code"], where, "exec"), space)
+                with contextlib.redirect_stdout(None):
+                    exec(compile(block["code"], where, "exec"), space)
         except Exception as error:
             raise PluginError(f"{where}: an example fails: {error!r}") from error
         finally:
@@ -114,7 +117,7 @@ def _takes(schema: dict[str, Any]) -> str:
     word = {"integer": "whole number", "number": "number", "string": "text", "null": "null"}
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
-    return " ".join([word[schema["type"]], *bounds])
+    return f"{word[schema['type']]} {' and '.join(bounds)}".replace("-", "−").strip()
 
 
 def _recipes() -> str:
