@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+)
 
 from semveil.errors import SemveilError, unknown
 
@@ -27,6 +34,14 @@ def _even(value: int) -> int:
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_truth_value(cls, value: Any) -> Any:
+        # To Python, true is the number 1; nobody who writes it means that.
+        if any(isinstance(item, bool) for item in (value if isinstance(value, list) else [value])):
+            raise ValueError("must not be true or false")
+        return value
 
 
 class Data(_Section):
@@ -237,7 +252,8 @@ def _read(name: str) -> dict[str, Any]:
 def _yaml(text: str, where: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # ValueError: a date that is none, such as 2024-13-45.
         raise SemveilError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
 
 
@@ -251,6 +267,8 @@ def _override(plain: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]
         for part in path:
             section = section.setdefault(part, {})
             if not isinstance(section, dict):
+                if key in keys():
+                    raise SemveilError(f"{part}: expected keys with values (got {section!r})")
                 raise unknown("key", key, keys())
         section[last] = _yaml(value, f"--set {key}")
     return plain
@@ -278,7 +296,8 @@ def _explain(error: ValidationError) -> SemveilError:
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return unknown("key", key, keys())
-    return SemveilError(f"{key}: {first['msg']} (got {first['input']!r})")
+    reason = first["msg"].removeprefix("Value error, ")
+    return SemveilError(f"{key}: {reason} (got {first['input']!r})")
 
 
 def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
