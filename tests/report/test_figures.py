@@ -113,7 +113,7 @@ def test_many_variants_are_named_by_their_scheme(quick: list[Record]) -> None:
         if record.scheme == "minmax"
     ]
     figure = figures.privacy_utility(frame(many))
-    assert [text.get_text() for text in figure.legends[0].get_texts()][0] == "minmax"
+    assert figure.legends[0].get_texts()[0].get_text() == "minmax"
 
 
 def test_channels_that_differ_stay_in_one_panel(quick: list[Record]) -> None:

@@ -189,7 +189,9 @@ def test_several_channels_are_several_settings(quick: list[Record]) -> None:
 
 def test_without_a_training_snr_the_highest_common_one_counts(quick: list[Record]) -> None:
     untrained = [dataclasses.replace(record, train_snr_db=None) for record in quick]
-    assert row_of(untrained, "minmax").snr_db == 20.0
+    assert row_of(untrained, "minmax").place == "at 20 dB"
+    assert "at 20 dB" in plain(untrained)
+    assert row_of(quick, "minmax").place == ""
     eve_only = [record for record in untrained if record.role != "bob"]
     row = row_of(eve_only, "minmax")
     assert row.bob_accuracy is None
@@ -222,7 +224,10 @@ def test_square_brackets_in_names_are_not_markup(quick: list[Record]) -> None:
 
 def test_lead_counts_the_verdicts(quick: list[Record]) -> None:
     words = lead(rows(frame(quick)))
-    assert words.startswith("Of 4 systems, the strongest Eve at Bob’s SNR gets the label as well")
+    assert words.startswith(
+        "At Bob’s SNR, the strongest Eve gets as much of the label as Bob, within the 95 % "
+        "intervals, in 2 of 4 systems, gets less of it than Bob and more than guessing in 2."
+    )
     assert "10.1\N{NO-BREAK SPACE}%" in words
 
 

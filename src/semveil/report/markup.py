@@ -58,5 +58,11 @@ def data_uri(content: bytes, kind: str) -> str:
 
 
 def terms(pairs: Iterable[tuple[str, object]]) -> str:
-    """Return pairs as a description list."""
-    return tag("dl", *(tag("dt", text(key)) + tag("dd", text(value)) for key, value in pairs))
+    """Return pairs of words as a description list.
+
+    Example:
+        >>> terms([("seed", 0)])
+        '<dl class="facts"><dt>seed</dt><dd>0</dd></dl>'
+    """
+    items = (tag("dt", text(key)) + tag("dd", text(value)) for key, value in pairs)
+    return tag("dl", *items, class_="facts")

@@ -123,16 +123,15 @@ def against_snr(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
             drawing = figures.against_snr(part, metric, colours=colours)
             chosen = pieces if number == 0 and metric != "ssim" else folded
             chosen.append(_figure(drawing, f"snr{number}{metric}", caption))
-    if folded:
-        pieces.append(tag("details", tag("summary", f"Further figures ({len(folded)})"), *folded))
-    return "".join(pieces)
+    return "".join(pieces) + _folded(folded)
 
 
 def against_dimension(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
     """Return one figure per metric, if there are several dimensions."""
     if table["latent_dim"].nunique() < 2:
         return ""
-    pieces = []
+    pieces: list[str] = []
+    folded: list[str] = []
     for metric, word in METRICS.items():
         if figures.parties(table, metric)["latent_dim"].nunique() > 1:
             caption = (
@@ -140,8 +139,15 @@ def against_dimension(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
                 "Bars are 95 % intervals, dotted lines are guessing."
             )
             drawing = figures.against_dimension(table, metric, colours=colours)
-            pieces.append(_figure(drawing, f"dimension{metric}", caption))
-    return "".join(pieces)
+            chosen = folded if metric == "ssim" else pieces
+            chosen.append(_figure(drawing, f"dimension{metric}", caption))
+    return "".join(pieces) + _folded(folded)
+
+
+def _folded(drawings: list[str]) -> str:
+    if not drawings:
+        return ""
+    return tag("details", tag("summary", f"Further figures ({len(drawings)})"), *drawings)
 
 
 def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
@@ -206,16 +212,7 @@ def runs(named: Mapping[str, Run]) -> str:
         if not run.about:
             continue
         facts: list[tuple[str, object]] = []
-        for key in (
-            "command",
-            "study",
-            "budget",
-            "seed",
-            "wall_s",
-            "version",
-            "versions",
-            "hardware",
-        ):
+        for key in FACTS:
             value = run.about.get(key)
             if isinstance(value, Mapping):
                 facts += [(str(inner), content) for inner, content in value.items()]
@@ -224,7 +221,7 @@ def runs(named: Mapping[str, Run]) -> str:
         whole = json.dumps(run.about, indent=2, ensure_ascii=False)
         pieces += [
             _title(named, name),
-            terms(facts).replace("<dl>", '<dl class="facts">', 1),
+            terms(facts),
             tag("details", tag("summary", "Full configuration"), tag("pre", text(whole))),
         ]
     return "".join(pieces)

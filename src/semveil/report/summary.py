@@ -125,6 +125,13 @@ class Row:
         psr = f", PSR{gap}{signed(self.psr_db)}{gap}dB" if self.psr_db is not None else ""
         return self.scheme + psr + ("" if self.target == "label" else f": {self.target}")
 
+    @property
+    def place(self) -> str:
+        """The SNR of the comparison, where it is not the one that Bob was trained at."""
+        if self.snr_db is None or self.snr_db == dict(self.condition)["train_snr_db"]:
+            return ""
+        return f"at {signed(self.snr_db)} dB"
+
 
 def signed(number: float) -> str:
     """Return a number in its shortest form, with a true minus sign.
@@ -176,13 +183,14 @@ def rows(table: pd.DataFrame) -> list[Row]:
     table = paired(table)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "seed"]
     parties = table[table["role"].isin(["bob", "eve"])]
+    floors = table[table["role"] == "system"]
     found: list[Row] = []
     for values, group in parties.groupby(keys, dropna=False, sort=False):
         condition = dict(zip(keys, values, strict=True))
         for scheme in group["scheme"].unique():
             system = where(group, scheme=scheme)
             for psr_db in _powers(system):
-                found.extend(_system(table, condition, system, str(scheme), psr_db))
+                found.extend(_system(floors, condition, system, str(scheme), psr_db))
     return found
 
 
@@ -194,7 +202,7 @@ def _powers(system: pd.DataFrame) -> list[float | None]:
 
 
 def _system(
-    table: pd.DataFrame,
+    floors: pd.DataFrame,
     condition: dict[str, Any],
     system: pd.DataFrame,
     scheme: str,
@@ -210,7 +218,7 @@ def _system(
     here = where(eve, test_snr_db=snr_db)
     asymmetries = system["asymmetry"].dropna().unique()
     context = {**condition, "scheme": scheme}
-    floor_db = floor(table, "psnr_db", **context)
+    floor_db = floor(floors, "psnr_db", **context)
 
     bob_accuracy = _measure(
         bob[bob["target"].isna() | (bob["target"] == "label")], metric="accuracy"
@@ -224,7 +232,7 @@ def _system(
     for target in list(guesses["target"].dropna().unique()) or ["label"]:
         paper = _measure(guesses, target=target, protocol="paper")
         fresh = _measure(guesses, target=target, protocol="adaptive")
-        chance = floor(table, "accuracy", **{**context, "target": target})
+        chance = floor(floors, "accuracy", **{**context, "target": target})
         fresh_ones = where(
             system, role="eve", protocol="adaptive", test_snr_db=snr_db, target=target
         )

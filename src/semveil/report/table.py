@@ -26,7 +26,7 @@ TONES = {
     Verdict.UNTESTED: "unknown",
 }
 COLUMNS = {
-    "System": 29,
+    "System": 28,
     "Asymmetry": 9,
     "Bob\n%": 5,
     "Bob\ndB": 5,
@@ -34,7 +34,7 @@ COLUMNS = {
     "Eve %\nfresh": 5,
     "Eve dB\nfresh": 6,
     "Guess\n%, dB": 6,
-    "Verdict": 20,
+    "Verdict": 21,
 }
 STYLES = {"bad": "red", "mixed": "yellow", "good": "green", "unknown": "dim"}
 
@@ -85,8 +85,7 @@ def summary_table(records: Iterable[Record]) -> Table:
     """Return the summary of a run for the terminal, at most 100 columns wide.
 
     Each system takes two lines: the values, and below them the wider half of their 95 % intervals;
-    below the accuracy of guessing stands
-    the PSNR of the mean image.
+    below the accuracy of guessing stands the PSNR of the mean image.
 
     Args:
         records: Records of one or more runs.
@@ -115,10 +114,11 @@ def summary_table(records: Iterable[Record]) -> Table:
             verdict.append("\nimage: ")
             verdict.append(row.image.value, style=STYLES[TONES[row.image]])
             psr = "" if row.psr_db is None else f"\nPSR {signed(row.psr_db)} dB"
+            place = f"\n{row.place}" if row.place else ""
             floor_db = ABSENT if row.floor_db is None else decibels(row.floor_db)
             part.add_row(
-                Text(row.scheme + psr, overflow="fold"),
-                row.asymmetry or ABSENT,
+                Text(row.scheme + psr + place, overflow="fold"),
+                Text(row.asymmetry or ABSENT),
                 _lines(row.bob_accuracy, share=True),
                 _lines(row.bob_psnr),
                 _lines(row.eve_paper, share=True),
@@ -202,7 +202,7 @@ def _head(name: str, **attributes: str) -> str:
 
 def _html_row(row: Row) -> str:
     cells = [
-        tag("th", text(row.name), scope="row"),
+        tag("th", text(row.name), tag("small", row.place) if row.place else "", scope="row"),
         tag("td", text(row.asymmetry or ABSENT), class_="word"),
         _cell(row.bob_accuracy, share=True),
         _cell(row.bob_psnr),

@@ -11,11 +11,11 @@ from semveil.report.table import heading, percent
 MOST_LISTED = 3
 
 COUNTED = {
-    Verdict.NONE: "gets the label as well as Bob does",
+    Verdict.NONE: "gets as much of the label as Bob, within the 95 % intervals,",
     Verdict.PARTIAL: "gets less of it than Bob and more than guessing",
     Verdict.CHANCE: "does no better than guessing",
     Verdict.LEAK: "beats guessing",
-    Verdict.BROKEN: "does no better than guessing, like Bob himself,",
+    Verdict.BROKEN: "does no better than guessing, nor does Bob,",
     Verdict.UNTESTED: "was not tried",
 }
 OUTCOMES = {
@@ -51,14 +51,22 @@ def lead(found: Iterable[Row]) -> str:
         One or two sentences.
     """
     main = systems(found)
+    main = [row for row in main if row.target == "label"] or main
     counts = Counter(row.label for row in main)
-    parts = [f"{COUNTED[verdict]} in {counts[verdict]}" for verdict in Verdict if counts[verdict]]
-    known = sorted({row.chance for row in main if row.chance is not None})
-    guessing = f" Guessing gets {_span(known)}." if known else ""
     noun = "system" if len(main) == 1 else "systems"
     if len({row.name for row in main}) < len(main):
         noun = "pairs of a system and a setting"
-    return f"Of {len(main)} {noun}, the strongest Eve at Bob’s SNR {', '.join(parts)}.{guessing}"
+    parts: list[str] = []
+    for verdict in Verdict:
+        if counts[verdict] == len(main):
+            share = f"all {len(main)} {noun}" if len(main) > 1 else f"the one {noun} measured"
+        else:
+            share = str(counts[verdict]) if parts else f"{counts[verdict]} of {len(main)} {noun}"
+        if counts[verdict]:
+            parts.append(f"{COUNTED[verdict]} in {share}")
+    known = sorted({row.chance for row in main if row.chance is not None})
+    guessing = f" Guessing gets {_span(known)}." if known else ""
+    return f"At Bob’s SNR, the strongest Eve {', '.join(parts)}.{guessing}"
 
 
 def headline(found: Iterable[Row]) -> list[tuple[str, list[str]]]:

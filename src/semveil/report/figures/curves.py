@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.lines import Line2D
+
+
+WIDEST = 32  # letters of a title above a small panel
 
 
 @styled
@@ -56,16 +59,19 @@ def against_snr(
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
     systems = list(table.groupby([*keys, "scheme", "psr_db"], dropna=False, sort=False))
     figure, axes = panels(len(systems), columns=3)
+    guessing = where(frame, role="system")
     floors = []
     for place, (values, system) in zip(axes, systems, strict=True):
         where_from: dict[str, Any] = dict(zip([*keys, "scheme", "psr_db"], values, strict=True))
         scheme, psr_db = str(where_from["scheme"]), float(where_from["psr_db"])
-        title = scheme if math.isnan(psr_db) else f"{scheme}, PSR {signed(psr_db)} dB"
+        several = where(table, scheme=scheme)["psr_db"].nunique() > 1
+        title = f"{scheme}, PSR {signed(psr_db)} dB" if several else scheme
         above = heading((key, where_from[key]) for key in varying)
-        place.set_title(f"{above}\n{title}" if above else title)
+        words = [line for part in (above, title) for line in wrap(part, WIDEST)]
+        place.set_title("\n".join(words))
         for party in ("bob", "paper", "adaptive"):
             _line(place, where(system, party=party), "test_snr_db", party, colours[scheme])
-        floors.append(_floor(place, frame, metric, target, where_from))
+        floors.append(_floor(place, guessing, metric, target, where_from))
     _limits(axes, metric)
     arrange(
         figure,
@@ -107,6 +113,7 @@ def against_dimension(
     protocols = [name for name in ("paper", "adaptive") if name in set(table["party"])]
     places = [(values, part, name) for values, part in settings for name in protocols or ["bob"]]
     figure, axes = panels(len(places), columns=2)
+    guessing = where(frame, role="system")
     floors = []
     for place, (values, part, protocol) in zip(axes, places, strict=True):
         context = dict(zip(keys, values, strict=True))
@@ -115,7 +122,7 @@ def against_dimension(
         for (name, _), system in part.groupby(["scheme", "psr_db"], dropna=False, sort=False):
             for party in dict.fromkeys(("bob", protocol)):
                 _line(place, where(system, party=party), "latent_dim", party, colours[str(name)])
-        floors.append(_floor(place, frame, metric, target, context))
+        floors.append(_floor(place, guessing, metric, target, context))
         place.set_xscale("log", base=2)
         place.set_xticks(sorted(table["latent_dim"].unique()))
         place.xaxis.set_major_formatter("{x:g}")
@@ -191,10 +198,10 @@ def _line(place: Axes, table: pd.DataFrame, x: str, party: str, colour: str) -> 
 
 
 def _floor(
-    place: Axes, frame: pd.DataFrame, metric: str, target: str | None, context: dict[str, Any]
+    place: Axes, guessing: pd.DataFrame, metric: str, target: str | None, context: dict[str, Any]
 ) -> bool:
     """Draw what guessing reaches, and say whether that is known."""
-    value = floor(frame, metric, target=_target(metric, target), **context)
+    value = floor(guessing, metric, target=_target(metric, target), **context)
     if value is not None:
         place.axhline(value, **GUESSING)
     return value is not None

@@ -63,6 +63,8 @@ SETTINGS: dict[Any, Any] = {
     "axes.spines.top": False,
     "axes.titlelocation": "left",
     "axes.titlesize": 10,
+    # Where it would come to lie anyway; looking for a better place takes most of the drawing.
+    "axes.titley": 1.0,
     "figure.facecolor": "white",
     "font.family": "DejaVu Sans",
     "font.size": 9.5,
