@@ -123,11 +123,11 @@ class Privacy(_Section):
         eve_capacity: Architecture of the simulated Eve.
     """
 
-    form: Literal["clipped", "uniform", "gap"] = "uniform"
-    weight: Weight = 1.0
+    form: Literal["clipped", "uniform", "gap"] = "clipped"
+    weight: Weight = 0.2
     pretrain_epochs: Annotated[int, Field(ge=0)] = 2
     eve_steps: Positive = 1
-    link_steps: Positive = 1
+    link_steps: Positive = 8
     eve_capacity: Inference = "mlp"
 
 
@@ -140,17 +140,19 @@ class Perturbation(_Section):
         total_power: Power per symbol of signal and perturbation together.
         aim: What is wanted of Eve, as in the min-max game.
         spare_weight: Weight of Bob's own losses against Eve's.
+        image_weight: Weight of Bob's image within them; 0 spares his label alone and is faster.
         steps: Gradient steps of ``pgd``.
         draws: Channel draws that a gradient is averaged over.
         epochs: Passes over the system's images that train the ``learned`` form.
     """
 
     form: Literal["fgm", "pgd", "learned"] = "pgd"
-    psr_db: Decibel = -6.0
+    psr_db: Decibel = -3.0
     total_power: Annotated[float, Field(gt=0, le=1000)] = 1.0
     aim: Literal["clipped", "uniform", "gap"] = "clipped"
-    spare_weight: Weight = 1.0
-    steps: Annotated[int, Field(gt=0, le=1000)] = 10
+    spare_weight: Weight = 4.0
+    image_weight: Weight = 0.0
+    steps: Annotated[int, Field(gt=0, le=1000)] = 20
     draws: Annotated[int, Field(gt=0, le=1000)] = 4
     epochs: Positive = 10
 

@@ -116,7 +116,7 @@ def test_the_layer_lowers_its_own_aim_more_than_noise_of_the_same_power():
     recipe, layer, link, eve = system("pgd", psr_db=-6.0)
     signal = waveforms(batch=64)
     aim = CooperativeAim(recipe, link, eve)
-    wanted = aim.answer(signal)
+    wanted = aim.wanted(signal)
 
     def reached(sent):
         source = generator(11)

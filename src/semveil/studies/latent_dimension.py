@@ -39,8 +39,18 @@ _SMOKE: dict[str, Any] = {
 _BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     "smoke": {"digits": {"dimensions": (8, 16), **_SMOKE}},
     "cpu": {
-        "mnist": {"dimensions": (8, 16, 32, 64, 128)},
-        "cifar10": {"dimensions": (32, 128)},
+        "mnist": {
+            "dimensions": (8, 16, 32, 64, 128),
+            "data.limit": 30000,
+            "train.epochs": 8,
+            "audit.max_epochs": 30,
+        },
+        "cifar10": {
+            "dimensions": (32, 128),
+            "data.limit": 30000,
+            "train.epochs": 10,
+            "audit.max_epochs": 30,
+        },
     },
     "full": {
         "mnist": {"dimensions": (8, 16, 32, 64, 128), "train.epochs": 40, "audit.max_epochs": 200},

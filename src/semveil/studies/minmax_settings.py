@@ -23,10 +23,10 @@ _GRIDS: dict[str, list[tuple[str, float, int, int]]] = {
     # form, weight, Eve's steps : Alice's and Bob's steps
     "smoke": [("clipped", 0.3, 1, 4)],
     "cpu": [
-        *(("clipped", weight, 1, 4) for weight in (0.1, 0.15, 0.2, 0.3)),
-        *(("clipped", 0.2, eve, pair) for eve, pair in ((4, 1), (1, 1), (1, 8))),
-        *(("uniform", weight, 1, 4) for weight in (0.1, 0.3)),
-        *(("gap", weight, 1, 4) for weight in (0.3, 0.6)),
+        *(("clipped", weight, 1, 8) for weight in (0.1, 0.15, 0.2, 0.3)),
+        *(("clipped", 0.2, eve, pair) for eve, pair in ((4, 1), (1, 1), (1, 4))),
+        *(("uniform", weight, 1, 8) for weight in (0.3, 1.0)),
+        ("gap", 0.5, 1, 8),
     ],
     "full": [
         (form, weight, eve, pair)
@@ -36,8 +36,8 @@ _GRIDS: dict[str, list[tuple[str, float, int, int]]] = {
     ],
 }
 _CHANGES: dict[str, dict[str, Any]] = {
-    "smoke": {"data.name": "digits", "data.limit": 600, "train.batch": 64, "train.epochs": 3},
-    "cpu": {"data.limit": 20000, "train.epochs": 8},
+    "smoke": {"data.name": "digits", "data.limit": 600, "train.batch": 64, "train.epochs": 3, "audit.max_epochs": 3},
+    "cpu": {"data.limit": 30000, "train.epochs": 8, "audit.max_epochs": 30},
     "full": {"train.epochs": 40},
 }
 
@@ -56,7 +56,6 @@ def jobs(budget: str, seed: int) -> list[Job]:
     light = {
         "audit.inference": ["linear", "mlp", "wide"],
         "audit.inversion": [],
-        "audit.max_epochs": 3 if budget == "smoke" else 60,
         "audit.bob_snr_db": [SNR_DB],
         "audit.eve_snr_db": [SNR_DB],
         **_CHANGES[budget],

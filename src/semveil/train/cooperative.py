@@ -46,4 +46,4 @@ class LearnPerturbation:
             channel(sent, snr_db, generator=source)
             for channel, snr_db in zip(self.channels, self.snrs_db, strict=True)
         )
-        return {"total": self.aim.loss(bob, eve, self.aim.answer(waveform)).mean()}
+        return {"total": self.aim.loss(bob, eve, self.aim.wanted(waveform)).mean()}

@@ -3,7 +3,7 @@
 Sagduyu et al., arXiv 2512.24452: an auxiliary layer superimposes an adversarially crafted
 perturbation on the transmitted waveform. How it is crafted is not said; our reading::
 
-    δ = argmin  wish(Eve(z + δ)) + μ [CE_Bob(z + δ) + w_r MSE_Bob(z + δ)]   at a stated PSR
+    δ = argmin  wish(Eve(z + δ)) + μ [CE_Bob(z + δ) + w MSE_Bob(z + δ)]   at a stated PSR
 
 Alice knows neither the label nor the fading. What Bob must go on saying is his answer to her
 noiseless waveform: with the true label instead, the perturbation would write that label into the
@@ -13,7 +13,7 @@ that a waveform depends on its image alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -24,14 +24,10 @@ from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.wish import wish
 from semveil.channel import Reception, channel_of
-from semveil.link import Answer, Link
+from semveil.link import Link
 from semveil.nets.dense import Mlp
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, generator
-
-Receptions = Callable[[Tensor], tuple[Reception, Reception]]
-"""Sent waveform → what Bob and what the surrogate Eve receive."""
-
 
 def superimpose(waveform: Tensor, delta: Tensor, total_power: float = 1.0) -> Tensor:
     """Add a perturbation and spend exactly the total power on both together.
@@ -51,6 +47,27 @@ def superimpose(waveform: Tensor, delta: Tensor, total_power: float = 1.0) -> Te
     return phy.normalise_power(waveform + delta) * total_power**0.5
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What Bob shall go on answering.
+
+    Attributes:
+        labels: His labels, int ``[B]``.
+        images: His images, float ``[B, C, H, W]``; None if they are not spared.
+    """
+
+    labels: Tensor
+    images: Tensor | None
+
+    def repeat(self, times: int) -> Wanted:
+        """Return the same answers, the whole batch several times over."""
+        images = self.images
+        return Wanted(
+            self.labels.repeat(times),
+            None if images is None else images.repeat(times, 1, 1, 1),
+        )
+
+
 class CooperativeAim:
     """What a cooperative perturbation is crafted for.
 
@@ -64,31 +81,36 @@ class CooperativeAim:
         self.link, self.eve = link, eve
         self.wish = wish(recipe.perturbation.aim)
         self.spare_weight = recipe.perturbation.spare_weight
-        self.reconstruction_weight = recipe.train.reconstruction_weight
+        self.image_weight = recipe.perturbation.image_weight
 
     @torch.no_grad()
-    def answer(self, waveform: Tensor) -> Answer:
+    def wanted(self, waveform: Tensor) -> Wanted:
         """Return what Bob makes of the waveform without fading and noise."""
         one = waveform.new_ones(len(waveform), 1)
-        return self.link.decode(Reception(waveform, one, one.real[:1, 0] * 0).features())
+        features = Reception(waveform, one, one.real[:1, 0] * 0).features()
+        labels = self.link.classifier(features).argmax(1)
+        return Wanted(labels, self.link.reconstructor(features) if self.image_weight else None)
 
-    def loss(self, bob: Reception, eve: Reception, wanted: Answer) -> Tensor:
+    def loss(self, bob: Reception, eve: Reception, wanted: Wanted) -> Tensor:
         """Return the loss per image.
 
         Args:
             bob: What Bob receives of the perturbed waveform.
             eve: What the surrogate Eve receives of it.
-            wanted: Bob's answers that shall not change, from :meth:`answer`.
+            wanted: Bob's answers that shall not change, from :meth:`wanted`.
 
         Returns:
             Loss, float ``[B]``.
         """
-        labels = wanted.logits.argmax(1)
-        now = self.link.decode(bob.features())
-        task = F.cross_entropy(now.logits.float(), labels, reduction="none")
-        rebuilt = (now.images.float() - wanted.images.float()).square().flatten(1).mean(1)
-        leak = self.wish(self.eve(eve.features()).float(), labels)
-        return leak + self.spare_weight * (task + self.reconstruction_weight * rebuilt)
+        heard = bob.features()
+        logits = self.link.classifier(heard).float()
+        kept = F.cross_entropy(logits, wanted.labels, reduction="none")
+        if wanted.images is not None:
+            images = self.link.reconstructor(heard).float()
+            off = (images - wanted.images.float()).square().flatten(1).mean(1)
+            kept = kept + self.image_weight * off
+        leak = self.wish(self.eve(eve.features()).float(), wanted.labels)
+        return leak + self.spare_weight * kept
 
 
 class GradientLayer(nn.Module):
@@ -114,9 +136,8 @@ class GradientLayer(nn.Module):
 
     def forward(self, waveform: Tensor, source: Randomness = None) -> Tensor:
         """Perturb waveforms; ``source`` is not used, the layer is deterministic."""
-        wanted = self.aim.answer(waveform)
         draws = self.settings.draws
-        many = Answer(wanted.logits.repeat(draws, 1), wanted.images.repeat(draws, 1, 1, 1))
+        many = self.aim.wanted(waveform).repeat(draws)
 
         def loss(perturbed: Tensor, step: int) -> Tensor:
             sent = superimpose(perturbed, torch.zeros_like(perturbed), self.settings.total_power)
