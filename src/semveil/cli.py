@@ -116,7 +116,13 @@ def _open(
     recipe = _recipe(name, changes, data)
     stem = Path(name).stem
     return Run.create(
-        out or _fresh_folder(stem), stem, recipe, with_reference(recipe.scheme), seed, hardware, data
+        out or _fresh_folder(stem),
+        stem,
+        recipe,
+        with_reference(recipe.scheme),
+        seed,
+        hardware,
+        data,
     )
 
 

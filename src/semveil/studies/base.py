@@ -58,7 +58,7 @@ class Study:
     page: Callable[[pd.DataFrame], str]
 
 
-_NOT_STUDIES = ("base", "execute", "words")
+_NOT_STUDIES = ("base", "execute", "sweep", "words")
 
 
 def names() -> list[str]:
@@ -66,7 +66,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['latent-dimension', 'minmax-settings']
+        ['latent-dimension', 'minmax-settings', 'perturbation-settings']
     """
     modules = (module.name for module in pkgutil.iter_modules(semveil.studies.__path__))
     return sorted(name.replace("_", "-") for name in modules if name not in _NOT_STUDIES)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -73,14 +73,11 @@ def execute(
     """
     facts = read_facts(folder)
     jobs = study.jobs(facts["budget"], facts["seed"])
-    began = time.monotonic()
     records: list[Record] = []
     seconds = {}
     for number, job in enumerate(jobs, start=1):
-        def told(stage: str, done: int, total: int, head: str = f"{number}/{len(jobs)} {job.name}") -> None:
-            if progress:
-                progress(f"{head}: {stage}", done, total)
-
+        head = f"{number}/{len(jobs)} {job.name}"
+        told = partial(_told, progress, head) if progress else None
         run = _run(folder / "jobs" / job.name, study, job, hardware, root)
         if not (run.folder / RECORDS).exists():
             run.audit(run.train(told), told)
@@ -92,7 +89,7 @@ def execute(
     write_records(folder / RECORDS, records)
     facts |= {
         "finished": True,
-        "wall_s": round(facts.get("wall_s", 0.0) + time.monotonic() - began, 1),
+        "wall_s": round(sum(seconds.values()), 1),
         "jobs": {
             job.name: {
                 "wall_s": seconds[job.name],
@@ -105,6 +102,10 @@ def execute(
     write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     draw(folder, study)
     return records
+
+
+def _told(progress: Progress, head: str, stage: str, done: int, total: int) -> None:
+    progress(f"{head}: {stage}", done, total)
 
 
 def draw(folder: Path, study: Study) -> None:
@@ -129,6 +130,4 @@ def draw(folder: Path, study: Study) -> None:
 def _run(folder: Path, study: Study, job: Job, hardware: Hardware, root: Path | None) -> Run:
     if (folder / FACTS).exists():
         return Run.open(folder, hardware, root)
-    return Run.create(
-        folder, study.name, job.recipe, list(job.schemes), job.seed, hardware, root
-    )
+    return Run.create(folder, study.name, job.recipe, list(job.schemes), job.seed, hardware, root)

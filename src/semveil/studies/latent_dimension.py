@@ -47,14 +47,18 @@ _BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
         },
         "cifar10": {
             "dimensions": (32, 128),
-            "data.limit": 30000,
-            "train.epochs": 10,
+            "data.limit": 20000,
+            "train.epochs": 12,
             "audit.max_epochs": 30,
         },
     },
     "full": {
         "mnist": {"dimensions": (8, 16, 32, 64, 128), "train.epochs": 40, "audit.max_epochs": 200},
-        "cifar10": {"dimensions": (8, 16, 32, 64, 128), "train.epochs": 60, "audit.max_epochs": 200},
+        "cifar10": {
+            "dimensions": (8, 16, 32, 64, 128),
+            "train.epochs": 60,
+            "audit.max_epochs": 200,
+        },
     },
 }
 
@@ -195,7 +199,9 @@ def _claims(cells: dict[int, dict[str, _Cell]], dimensions: list[int]) -> list[s
             loss = plain.bob.value - cell.bob.value
             if drop >= EVE_DROP and loss <= BOB_LOSS:
                 shown.append(d)
-            change = f"d = {d}: Eve {points(cell.paper, plain.paper)}, Bob {points(cell.bob, plain.bob)}"
+            change = (
+                f"d = {d}: Eve {points(cell.paper, plain.paper)}, Bob {points(cell.bob, plain.bob)}"
+            )
             if cell.fresh and plain.fresh:
                 change += f", fresh Eve {points(cell.fresh, plain.fresh)}"
                 if cell.fresh.high >= cell.bob.low:

@@ -24,9 +24,7 @@ class LearnPerturbation:
         aim: What it is trained for.
     """
 
-    def __init__(
-        self, name: str, recipe: Recipe, layer: LearnedLayer, aim: CooperativeAim
-    ) -> None:
+    def __init__(self, name: str, recipe: Recipe, layer: LearnedLayer, aim: CooperativeAim) -> None:
         self.name = name
         self.layer, self.aim = layer, aim
         self.modules = nn.ModuleDict({"perturbation": layer})

@@ -151,9 +151,7 @@ class Run:
         systems = plan(self.schemes, self.recipe)
         if path.exists():
             splits = self.splits
-            trained = Trained(
-                systems, self.recipe, splits.image_shape, splits.n_classes, self.seed
-            )
+            trained = Trained(systems, self.recipe, splits.image_shape, splits.n_classes, self.seed)
             load(trained, path)
             return trained.to(self.hardware.device)
         started = time.monotonic()

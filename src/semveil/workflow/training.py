@@ -126,9 +126,7 @@ def _stage(
         frozen = trained.link(system.link), trained.eves[system.link]
         for module in frozen:
             module.requires_grad_(False).to(fabric.device)
-        objective = LearnPerturbation(
-            stage, recipe, layer, CooperativeAim(recipe, *frozen)
-        )
+        objective = LearnPerturbation(stage, recipe, layer, CooperativeAim(recipe, *frozen))
         epochs = recipe.perturbation.epochs
     schedule = Schedule(
         epochs, recipe.train.batch, recipe.train.lr, recipe.train.max_grad_norm, seed

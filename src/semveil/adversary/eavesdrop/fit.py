@@ -121,9 +121,7 @@ def fit_eavesdropper(
         source = generator(seed, goal.name, capacity, "epoch", epoch, device=device)
         network.train()
         for chosen in torch.randperm(len(training), generator=source, device=device).split(batch):
-            levels_now = torch.randint(
-                len(levels), (len(chosen),), generator=source, device=device
-            )
+            levels_now = torch.randint(len(levels), (len(chosen),), generator=source, device=device)
             features = training.hear(chosen, levels[levels_now], source)
             with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
                 output = network(features)

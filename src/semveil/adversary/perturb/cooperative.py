@@ -29,6 +29,7 @@ from semveil.nets.dense import Mlp
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, generator
 
+
 def superimpose(waveform: Tensor, delta: Tensor, total_power: float = 1.0) -> Tensor:
     """Add a perturbation and spend exactly the total power on both together.
 
