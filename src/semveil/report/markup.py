@@ -12,7 +12,7 @@ def tag(name: str, *content: str, **attributes: str) -> str:
 
     Args:
         name: Name of the element.
-        *content: HTML, one piece a line.
+        *content: HTML, one piece a line; empty pieces are left out.
         **attributes: Attributes; a trailing underscore is dropped (``class_``), another becomes a
             hyphen.
 
@@ -27,7 +27,7 @@ def tag(name: str, *content: str, **attributes: str) -> str:
         f' {key.rstrip("_").replace("_", "-")}="{html.escape(value)}"'
         for key, value in attributes.items()
     )
-    return f"<{name}{marks}>" + "\n".join(content) + f"</{name}>"
+    return f"<{name}{marks}>" + "\n".join(filter(None, content)) + f"</{name}>"
 
 
 def text(value: object) -> str:
