@@ -118,6 +118,8 @@ class Privacy(_Section):
             ``uniform`` (her posterior uniform) or ``gap`` (|CE − ln C|).
         weight: Weight of that wish beside their own tasks.
         pretrain_epochs: Epochs before the game begins; both sides learn their tasks.
+        polish_epochs: Last epochs, in which Bob's heads alone are trained; the simulated Eve stays
+            as the game left her.
         eve_steps: Eve's steps per round.
         link_steps: Alice's and Bob's steps per round.
         eve_capacity: Architecture of the simulated Eve.
@@ -126,6 +128,7 @@ class Privacy(_Section):
     form: Literal["clipped", "uniform", "gap"] = "clipped"
     weight: Weight = 0.2
     pretrain_epochs: Annotated[int, Field(ge=0)] = 2
+    polish_epochs: Annotated[int, Field(ge=0)] = 2
     eve_steps: Positive = 1
     link_steps: Positive = 8
     eve_capacity: Inference = "mlp"

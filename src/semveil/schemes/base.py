@@ -1,4 +1,4 @@
-"""What a scheme states about itself, and how schemes are found: one file each, nothing to register."""
+"""What a scheme states about itself, and how schemes are found: one file each."""
 
 from __future__ import annotations
 

@@ -14,6 +14,8 @@ SCHEME = Scheme(
         "cross-entropy and |CE − ln C| to choose): the unbounded −CE is won by one exploding "
         "logit.",
         "Ratio of steps, weight, pre-training and Eve's SNR are not public: free in the recipe.",
+        "After the game Bob's heads alone are trained on (``privacy.polish_epochs``): the game "
+        "leaves them behind the encoder that it moved.",
         "Alice's and Bob's gradient passes through Eve's current weights, not through her updates.",
     ),
     objective=lambda recipe, link, eve: MinMax(recipe, link, eve, recipe.privacy.weight, "minmax"),

@@ -31,6 +31,7 @@ _SMOKE: dict[str, Any] = {
     "train.batch": 64,
     "link.width": 8,
     "privacy.pretrain_epochs": 1,
+    "privacy.polish_epochs": 1,
     "perturbation.form": "fgm",
     "audit.max_epochs": 3,
     "audit.pictures": 2,
@@ -121,10 +122,10 @@ def page(table: pd.DataFrame) -> str:
         "so even on a link trained for its own task alone. Their settings and numbers are not in "
         "what we could read, so every setting here is our reading "
         "(the recipes state them).\n\n"
-        "**Protocols.** *Paper*: the simulated Eve that the defence was trained or crafted against, "
-        "as she was left. *Fresh*: the defence is frozen, three new Eves (logistic regression, "
-        "Bob's own architecture, a residual network 15 times as large) are trained to convergence "
-        "on images that the defence has not seen; the strongest counts. Bob and Eve both hear at "
+        "**Protocols.** *Paper*: the simulated Eve that the defence was trained or crafted "
+        "against, as she was left. *Fresh*: the defence is frozen, three new Eves (logistic regression, "
+        "Bob's own architecture, a residual network 15 times as large) are trained to "
+        "convergence on images that the defence has not seen; the strongest counts. Bob and Eve both hear at "
         f"{SNR_DB:g} dB over independent Rayleigh fading with perfect CSI; other SNRs are in the "
         "records. Accuracy in percent with its 95 % interval.\n"
     ]

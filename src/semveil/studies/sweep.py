@@ -25,6 +25,8 @@ _BUDGETS: dict[str, dict[str, Any]] = {
         "data.limit": 600,
         "train.batch": 64,
         "train.epochs": 3,
+        "privacy.pretrain_epochs": 1,
+        "privacy.polish_epochs": 1,
         "audit.max_epochs": 3,
     },
     "cpu": {"data.limit": 30000, "train.epochs": 8, "audit.max_epochs": 30},

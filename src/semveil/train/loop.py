@@ -110,8 +110,10 @@ class _Run:
             return fresh
         return Shard(fresh, self.fabric.global_rank, self.fabric.world_size)
 
-    def take(self, turn: Turn, batch: Batch, source: Randomness, lr: float) -> dict[str, Tensor]:
-        """Play one turn and return its losses, averaged over the processes."""
+    def take(
+        self, turn: Turn, batch: Batch, source: Randomness, lr: float
+    ) -> tuple[dict[str, Tensor], Tensor]:
+        """Play one turn and return its losses, averaged over the processes, and if all is finite."""
         parameters = self.objective.players[turn.player]
         optimiser = self.optimisers[turn.player]
         for group in optimiser.param_groups:
@@ -122,9 +124,12 @@ class _Run:
         # Only this player's gradients: the others' parameters are part of the loss, not of it.
         self.fabric.backward(losses["total"], inputs=parameters)
         self._average_gradients(parameters)
-        nn.utils.clip_grad_norm_(parameters, self.schedule.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(parameters, self.schedule.max_grad_norm)
         optimiser.step()
-        return {name: self._average(value.detach()) for name, value in losses.items()}
+        averages = {name: self._average(value.detach()) for name, value in losses.items()}
+        # A finite loss may have a slope that is not, and with it go the weights.
+        sound = torch.stack([norm, *averages.values()]).isfinite().all()
+        return averages, sound
 
     def _average(self, value: Tensor) -> Tensor:
         if self.fabric.world_size == 1:
@@ -185,12 +190,12 @@ def fit(
         progress: Told how far it is.
 
     Returns:
-        The losses every 20 steps: the step, and each player's losses.
+        The losses every 20 steps: the step, counted from 1, and each player's last losses.
 
     Raises:
         SemveilError: If there are fewer images than a batch, if a batch cannot be shared evenly
-            between the devices, if a loss is not finite (the last good checkpoint stays), or if
-            the checkpoint does not fit.
+            between the devices, if a loss or its slope is not finite (the last good checkpoint
+            stays), or if the checkpoint does not fit.
     """
     world = fabric.world_size
     if schedule.batch % world:
@@ -210,7 +215,8 @@ def fit(
         run.restore(tensors, checkpoint)
         start, history = facts["step"], facts["history"]
 
-    bad = torch.tensor(steps, device=fabric.device)
+    bad = torch.tensor(steps + 1, device=fabric.device)
+    losses: dict[str, Tensor] = {}
     order = torch.empty(0)
     saved = time.monotonic()
     for step in range(start, steps):
@@ -225,21 +231,23 @@ def fit(
         batch = Batch(pixels, labels[chosen])
         source = run.randomness("step", step)
         lr = learning_rate(schedule.lr, step, steps)
-        losses: dict[str, Tensor] = {}
-        for turn in objective.turns(step, per_epoch):
-            for name, value in run.take(turn, batch, source, lr).items():
-                losses[f"{turn.player}_{name}" if name == "total" else name] = value
-                # Noted on the device, looked at now and then: no wait in every step.
-                bad = torch.where(value.isfinite() | (bad < step), bad, step)
         done = step + 1
+        for turn in objective.turns(step, per_epoch):
+            news, sound = run.take(turn, batch, source, lr)
+            for name, value in news.items():
+                losses[f"{turn.player}_{name}" if name == "total" else name] = value
+            # Noted on the device, looked at now and then: no wait in every step.
+            bad = torch.where(sound | (bad < done), bad, done)
         last = done == steps
         if done % _LOG_EVERY == 0 or last:
-            if int(bad) < steps:
-                kept = f"; {checkpoint} keeps the last good state" if checkpoint else ""
+            if int(bad) <= steps:
+                there = checkpoint is not None and checkpoint.exists()
+                kept = f"; {checkpoint} keeps the last good state" if there else ""
                 raise SemveilError(
                     f"{objective.name}: loss is not finite at step {int(bad)} of {steps}{kept}"
                 )
             history.append({"step": done} | {name: float(v) for name, v in losses.items()})
+            losses = {}
             if progress:
                 progress(objective.name, done, steps)
             if checkpoint and (last or time.monotonic() - saved > _SAVE_EVERY_S):

@@ -50,6 +50,10 @@ class MinMax:
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
         self.players = {"eve": list(eve.parameters()), "link": list(link.parameters())}
+        if weight and recipe.privacy.polish_epochs:
+            heads = [*link.classifier.parameters(), *link.reconstructor.parameters()]
+            self.players["bob"] = heads
+        self.polish_from = recipe.train.epochs - recipe.privacy.polish_epochs
         self.weight = weight
         self.eve_channel = channel_of(recipe.eve)
         self.bob_snr_db, self.eve_snr_db = recipe.bob.snr_db, recipe.eve.snr_db
@@ -58,7 +62,13 @@ class MinMax:
         self.wish = wish(recipe.privacy.form)
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return Eve's steps at the start of every round, then Alice's and Bob's."""
+        """Return who moves: Eve at the start of every round, then Alice and Bob.
+
+        In the last epochs Bob alone goes on: the game leaves his heads behind the encoder that
+        it moved, and the encoder is not to change any more.
+        """
+        if "bob" in self.players and step >= self.polish_from * steps_per_epoch:
+            return [Turn("bob", self._tasks)]
         playing = step >= self.privacy.pretrain_epochs * steps_per_epoch
         pair = Turn("link", self._game if playing and self.weight else self._tasks)
         if step % self.privacy.link_steps:
