@@ -113,7 +113,7 @@ class _Run:
     def take(
         self, turn: Turn, batch: Batch, source: Randomness, lr: float
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Play one turn and return its losses, averaged over the processes, and if all is finite."""
+        """Play one turn; return its losses over all processes, and whether all is finite."""
         parameters = self.objective.players[turn.player]
         optimiser = self.optimisers[turn.player]
         for group in optimiser.param_groups:

@@ -1,0 +1,127 @@
+"""Whose turn it is: the ratio of steps, the pre-training, and what each turn may touch."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from toys import LABELS, SHAPE, batch, game, gradients, plain_recipe, snapshot
+
+from semveil.recipe import check
+from semveil.rng import generator
+from semveil.train.loop import Schedule, fit
+
+
+def played(objective, steps, per_epoch):
+    """Return who moves, step by step, as in ``"E E A"``."""
+    letters = {"eve": "E", "link": "A"}
+    return [
+        " ".join(letters[turn.player] for turn in objective.turns(step, per_epoch))
+        for step in range(steps)
+    ]
+
+
+def test_one_step_each_eve_first():
+    assert played(game(), 3, 10) == ["E A"] * 3
+
+
+def test_eves_steps_come_together_at_the_start_of_a_round():
+    assert played(game(eve_steps=3), 2, 10) == ["E E E A"] * 2
+
+
+def test_alice_moves_on_while_eve_waits():
+    assert played(game(link_steps=4), 9, 10) == ["E A", "A", "A", "A", "E A", "A", "A", "A", "E A"]
+
+
+@pytest.mark.parametrize(("eve_steps", "link_steps"), [(1, 1), (4, 1), (1, 4), (3, 2)])
+def test_the_ratio_of_steps_is_what_was_asked_for(eve_steps, link_steps):
+    steps = 60
+    moves = " ".join(played(game(eve_steps=eve_steps, link_steps=link_steps), steps, 10)).split()
+    assert moves.count("A") == steps
+    assert moves.count("E") == steps * eve_steps / link_steps
+
+
+def link_turn(objective, step, per_epoch):
+    return objective.turns(step, per_epoch)[-1]
+
+
+@pytest.mark.parametrize("epochs", [0, 1, 3])
+def test_the_game_begins_after_the_pretraining(epochs):
+    objective = game(pretrain_epochs=epochs)
+    source = generator(0)
+    for step in (0, 6, 7, 20, 21, 22):
+        losses = link_turn(objective, step, 7).loss(batch(), source)
+        assert ("eve_wish" in losses) == (step >= epochs * 7), step
+
+
+def test_without_a_weight_the_game_never_begins():
+    objective = game(weight=0.0)
+    losses = link_turn(objective, 1000, 7).loss(batch(), generator(0))
+    assert set(losses) == {"total", "bob_ce", "bob_mse"}
+    assert losses["total"] == losses["bob_ce"] + 10.0 * losses["bob_mse"]
+
+
+def test_the_total_is_the_weighted_sum():
+    objective = game(weight=0.3)
+    losses = link_turn(objective, 0, 7).loss(batch(), generator(0))
+    expected = losses["bob_ce"] + 10.0 * losses["bob_mse"] + 0.3 * losses["eve_wish"]
+    torch.testing.assert_close(losses["total"], expected)
+
+
+@pytest.mark.parametrize(("mover", "other"), [("eve", "link"), ("link", "eve")])
+def test_whoever_does_not_move_stays_as_it_was_to_the_last_bit(mover, other, fabric):
+    objective = game(weight=5.0)
+    turns = [turn for turn in objective.turns(0, 1) if turn.player == mover]
+    objective.turns = lambda step, per_epoch: turns
+    before = {name: snapshot(objective.modules[name]) for name in (mover, other)}
+    images = torch.randint(0, 256, (32, *SHAPE), dtype=torch.uint8, generator=generator(1))
+    fit(objective, images, LABELS.repeat(4), Schedule(3, 16, 1e-2, 1.0, 0), fabric)
+    after = {name: snapshot(objective.modules[name]) for name in (mover, other)}
+    assert all(torch.equal(before[other][k], after[other][k]) for k in before[other])
+    assert not any(torch.equal(before[mover][k], after[mover][k]) for k in before[mover])
+
+
+def test_eves_wish_reaches_alice_through_eve():
+    objective = game(weight=1.0)
+    waveform = objective.link.transmit(batch().images)
+    logits = objective._eve_logits(waveform, generator(0))
+    slopes = gradients(objective.wish(logits, batch().labels).mean(), objective.link.encoder)
+    assert all(slope is not None and slope.any() for slope in slopes.values())
+
+
+def test_eves_wish_does_not_concern_bobs_receiver():
+    objective = game(weight=1.0)
+    waveform = objective.link.transmit(batch().images)
+    wish = objective.wish(objective._eve_logits(waveform, generator(0)), batch().labels).mean()
+    for receiver in (objective.link.classifier, objective.link.reconstructor):
+        assert all(slope is None for slope in gradients(wish, receiver).values())
+
+
+def test_in_eves_turn_no_gradient_reaches_alice():
+    objective = game()
+    (eavesdrop,) = (turn for turn in objective.turns(0, 1) if turn.player == "eve")
+    total = eavesdrop.loss(batch(), generator(0))["total"]
+    assert all(slope is None for slope in gradients(total, objective.link).values())
+    assert all(slope is not None for slope in gradients(total, objective.eve).values())
+
+
+def test_the_wish_moves_alice_the_more_the_more_it_weighs():
+    def slope(weight):
+        objective = game(weight=weight)
+        total = link_turn(objective, 0, 1).loss(batch(), generator(0))["total"]
+        found = gradients(total, objective.link.encoder)
+        return torch.cat([part.flatten() for part in found.values()])
+
+    plain, one, two = slope(0.0), slope(1.0), slope(2.0)
+    assert (one - plain).norm() > 0.01 * plain.norm()
+    torch.testing.assert_close(two - plain, 2 * (one - plain), rtol=1e-3, atol=1e-6)
+
+
+def test_bob_and_eve_hear_fading_and_noise_of_their_own():
+    recipe = check(plain_recipe() | {"eve": {"snr_db": 60.0, "fading": "awgn"}})
+    objective = game(recipe=recipe)
+    images = torch.zeros(4, *SHAPE)
+    with torch.no_grad():
+        waveform = objective.link.transmit(images)
+        heard = objective.eve_channel(waveform, objective.eve_snr_db, generator=generator(0))
+    # At 60 dB without fading she has the waveform itself, whatever Bob has at 10 dB.
+    torch.testing.assert_close(heard.symbols, waveform, rtol=0, atol=0.01)
