@@ -35,10 +35,10 @@ test: $(VENV)/.dev ## run all tests, the examples of the docstrings among them
 	@$(BIN)/python -m pytest $(ARGS)
 
 lint: $(VENV)/.dev ## check style, format, types and the direction of imports
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-logo
+	@failed=0; \
+	for check in 'ruff check .' 'ruff format --check .' mypy 'lint-imports --no-logo'; do \
+	    $(BIN)/$$check || failed=1; done; \
+	exit $$failed
 
 bench: $(VENV)/.dev ## measure speed
 	@$(BIN)/semveil bench $(ARGS)
