@@ -18,6 +18,7 @@ from torch.nn import functional as F
 
 from semveil.adversary.wish import wish
 from semveil.channel import channel_of
+from semveil.errors import SemveilError
 from semveil.link import Answer, Link
 from semveil.recipe import Privacy, Recipe
 from semveil.rng import Randomness
@@ -41,6 +42,9 @@ class MinMax:
         eve: The simulated Eve, features ``[B, d + 1]`` → logits.
         weight: λ; zero leaves Eve without influence on Alice.
         name: Stage of the run.
+
+    Raises:
+        SemveilError: If the epochs before and after the game leave none for it.
     """
 
     def __init__(
@@ -49,7 +53,15 @@ class MinMax:
         self.name = name
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
+        self._outside = recipe.privacy.pretrain_epochs, recipe.privacy.polish_epochs
         self.players = {"eve": list(eve.parameters()), "link": list(link.parameters())}
+        if weight and sum(self._outside) >= recipe.train.epochs:
+            raise SemveilError(
+                "privacy.pretrain_epochs: {} before the game and privacy.polish_epochs: {} after "
+                "it leave none of train.epochs: {} for it".format(
+                    *self._outside, recipe.train.epochs
+                )
+            )
         if weight and recipe.privacy.polish_epochs:
             heads = [*link.classifier.parameters(), *link.reconstructor.parameters()]
             self.players["bob"] = heads

@@ -33,7 +33,14 @@ from semveil.records import read_records, write_records
 from semveil.train.loop import Progress, checkpoint_path, write_history
 from semveil.workflow.plan import Planned, plan
 from semveil.workflow.provenance import provenance
-from semveil.workflow.training import Hardware, Trained, load, save, train
+from semveil.workflow.training import (
+    Hardware,
+    Trained,
+    build_objective,
+    load,
+    save,
+    train,
+)
 
 MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
 HISTORY, PAGE, PARTS = "history.jsonl", "report.html", "parts"
@@ -81,7 +88,10 @@ class Run:
                 data, or if the folder exists; nothing is written then.
         """
         run = cls(folder, study, recipe, schemes, seed, hardware, root)
-        plan(schemes, recipe)
+        systems = plan(schemes, recipe)
+        trained = Trained(systems, recipe, run.splits.image_shape, run.splits.n_classes, seed)
+        for stage in trained.stages():
+            build_objective(trained, systems, stage)
         if recipe.train.batch > len(run.splits.system):
             raise SemveilError(
                 f"train.batch: {recipe.train.batch} images a step, but {run.splits.name} has "

@@ -22,6 +22,7 @@ from semveil.schemes.base import get
 from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.train.cooperative import LearnPerturbation
 from semveil.train.loop import Progress, Schedule, fit, resolve_precision
+from semveil.train.objective import Objective
 from semveil.workflow.plan import Planned, links, plan
 
 History = dict[str, list[dict[str, float]]]
@@ -101,6 +102,28 @@ class Trained(nn.Module):
         return [*self.links, *learned]
 
 
+def build_objective(trained: Trained, systems: list[Planned], stage: str) -> Objective:
+    """Return what trains a stage.
+
+    Args:
+        trained: Networks of the run.
+        systems: What the run audits.
+        stage: One of :meth:`Trained.stages`.
+
+    Raises:
+        SemveilError: If the settings make no sense for it.
+    """
+    if stage in trained.links:
+        build = get(stage).objective
+        assert build is not None
+        return build(trained.recipe, trained.link(stage), trained.eves[stage])
+    system = next(system for system in systems if system.name == stage)
+    layer = trained.layers[stage]
+    assert isinstance(layer, LearnedLayer)
+    aim = CooperativeAim(trained.recipe, trained.link(system.link), trained.eves[system.link])
+    return LearnPerturbation(stage, trained.recipe, layer, aim)
+
+
 def _stage(
     fabric: Fabric,
     trained: Trained,
@@ -114,20 +137,13 @@ def _stage(
 ) -> list[dict[str, float]]:
     """Train one stage inside a launched process; the checkpoint in the folder is its result."""
     recipe = trained.recipe
-    epochs = recipe.train.epochs
-    if stage in trained.links:
-        build = get(stage).objective
-        assert build is not None
-        objective = build(recipe, trained.link(stage), trained.eves[stage])
-    else:
-        system = next(system for system in systems if system.name == stage)
-        layer = trained.layers[stage]
-        assert isinstance(layer, LearnedLayer)
-        frozen = trained.link(system.link), trained.eves[system.link]
-        for module in frozen:
-            module.requires_grad_(False).to(fabric.device)
-        objective = LearnPerturbation(stage, recipe, layer, CooperativeAim(recipe, *frozen))
-        epochs = recipe.perturbation.epochs
+    learned = stage in trained.layers
+    if learned:
+        trained.requires_grad_(False)
+        trained.layers[stage].requires_grad_(True)
+        trained.to(fabric.device)
+    objective = build_objective(trained, systems, stage)
+    epochs = recipe.perturbation.epochs if learned else recipe.train.epochs
     schedule = Schedule(
         epochs, recipe.train.batch, recipe.train.lr, recipe.train.max_grad_norm, seed
     )
