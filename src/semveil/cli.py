@@ -378,20 +378,17 @@ def _version(
         typer.echo(__version__)
 
 
-# The parent of every complaint about the words of the command; typer does not export it.
-_USAGE = next(kind for kind in typer.BadParameter.__mro__ if kind.__name__ == "ClickException")
-
-
 def main() -> None:
     """Run the command line; errors that the user can mend end in one line and status 2."""
     try:
         code = app(standalone_mode=False)
     except SemveilError as error:
         sys.exit(_fail(str(error)))
-    except _USAGE as error:
-        sys.exit(_fail(error.format_message()))
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except typer.TyperException as error:
+        # Complaints about the words of the command; their text is a method of the subclasses.
+        sys.exit(_fail(getattr(error, "format_message", error.__str__)()))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from semveil.errors import SemveilError
 
@@ -35,7 +36,15 @@ def native_bfloat16(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return bool(
-        torch.cpu._is_avx512_bf16_supported()  # type: ignore[no-untyped-call]
-        or torch.cpu._is_amx_tile_supported()  # type: ignore[no-untyped-call]
-    )
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def channels_last(network: nn.Module) -> nn.Module:
+    """Lay a network's convolutions out with the channels last, in place; faster on CPU and CUDA.
+
+    Example:
+        >>> network = channels_last(nn.Conv2d(4, 4, 3))
+        >>> network.weight.is_contiguous(memory_format=torch.channels_last)
+        True
+    """
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

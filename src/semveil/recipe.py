@@ -169,7 +169,7 @@ class Audit(_Section):
         inference: Capacities that guess the label.
         inversion: Capacities that rebuild the image.
         max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
-        patience: Epochs without improvement before the learning rate falls, then training ends.
+        patience: Epochs without a better validation loss after which she stops.
         pictures: Test images kept for the report.
     """
 
@@ -177,8 +177,8 @@ class Audit(_Section):
     bob_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 5.0, 10.0, 15.0, 20.0]
     inference: Annotated[list[Inference], Field(min_length=1)] = ["linear", "mlp", "wide"]
     inversion: list[Inversion] = ["linear", "mlp", "deconv"]
-    max_epochs: Positive = 60
-    patience: Positive = 4
+    max_epochs: Positive = 40
+    patience: Positive = 8
     pictures: Annotated[int, Field(ge=0, le=64)] = 8
 
 

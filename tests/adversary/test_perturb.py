@@ -46,9 +46,7 @@ def test_psr_is_met_exactly_for_every_image(psr_db):
     signal = waveforms()
     delta = to_psr(waveforms(seed=1) * torch.arange(1, 7)[:, None], signal, psr_db)
     measured = phy.psr_db(delta, signal)
-    assert measured.tolist() == pytest.approx(
-        torch.as_tensor(psr_db).expand(6).tolist(), abs=1e-4
-    )
+    assert measured.tolist() == pytest.approx(torch.as_tensor(psr_db).expand(6).tolist(), abs=1e-4)
 
 
 def test_jamming_has_exactly_the_energy_of_the_attack_it_is_compared_with():

@@ -1,4 +1,4 @@
-"""The audit: she hears what there is to hear, learns nothing where there is nothing, cheats never."""
+"""The audit: Eve hears what there is to hear, and nothing where there is nothing."""
 
 import numpy as np
 import pytest
@@ -28,9 +28,7 @@ def striped(n=600, classes=4, seed=0):
             x[np.arange(count), 0, 2 * y + row] = 255
         return Images(x.astype(np.uint8), y.astype(np.int64))
 
-    return ImageSplits(
-        "striped", tuple("abcd"), part(10), part(n), part(200), part(500)
-    )
+    return ImageSplits("striped", tuple("abcd"), part(10), part(n), part(200), part(500))
 
 
 def pixels(images, source):
@@ -39,9 +37,7 @@ def pixels(images, source):
 
 
 def nothing(images, source):
-    return phy.normalise_power(
-        normal((len(images), 8), dtype=torch.complex64, generator=source)
-    )
+    return phy.normalise_power(normal((len(images), 8), dtype=torch.complex64, generator=source))
 
 
 def test_eves_of_every_capacity_succeed_on_what_is_sent_in_the_clear():
@@ -147,6 +143,4 @@ def test_every_hearing_has_fresh_fading_and_noise():
     rows = torch.arange(10)
     source = generator(1)
     assert not torch.equal(eve.hear(rows, 10.0, source), eve.hear(rows, 10.0, source))
-    assert torch.equal(
-        eve.hear(rows, 10.0, generator(2)), eve.hear(rows, 10.0, generator(2))
-    )
+    assert torch.equal(eve.hear(rows, 10.0, generator(2)), eve.hear(rows, 10.0, generator(2)))

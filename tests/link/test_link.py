@@ -48,9 +48,7 @@ def test_everything_is_differentiable_through_the_channel(fading, csi):
 
 def test_bobs_measured_snr_is_the_nominal_one():
     channel = Channel("awgn")
-    z = phy.normalise_power(
-        torch.randn(4000, 32, dtype=torch.complex64, generator=generator(3))
-    )
+    z = phy.normalise_power(torch.randn(4000, 32, dtype=torch.complex64, generator=generator(3)))
     heard = channel(z, 7.0, generator=generator(4))
     assert float(phy.measured_snr_db(z.reshape(1, -1), heard.symbols.reshape(1, -1))) == (
         pytest.approx(7.0, abs=0.05)
@@ -78,16 +76,15 @@ def test_mallory_reaches_the_pilots_and_so_the_channel_estimate():
 
 
 def test_estimated_csi_costs_bob_less_the_more_pilots_he_has():
-    z = phy.normalise_power(
-        torch.randn(4000, 16, dtype=torch.complex64, generator=generator(7))
-    )
+    z = phy.normalise_power(torch.randn(4000, 16, dtype=torch.complex64, generator=generator(7)))
 
     def error(**channel):
         heard = Channel("rayleigh", **channel)(z, 5.0, generator=generator(8))
         equalised = phy.mmse(heard.symbols, heard.csi, heard.noise_variance)
         return float((equalised - z).abs().square().mean())
 
-    perfect, many, few = error(), error(csi="estimated", pilots=32), error(csi="estimated", pilots=1)
+    perfect = error()
+    many, few = (error(csi="estimated", pilots=pilots) for pilots in (32, 1))
     assert perfect < many < few
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -272,7 +273,7 @@ class _Measurement:
     def fresh(
         self,
         goal: Goal,
-        capacities: list[str],
+        capacities: Sequence[str],
         training: Intercepts,
         validation: Intercepts,
     ) -> Iterator[Record]:
@@ -292,7 +293,7 @@ class _Measurement:
                 self.splits.n_classes,
                 Effort(self.settings.max_epochs, self.settings.patience),
                 self.setting.seed,
-                lambda done, total, stage=stage: self.progress(stage, done, total),
+                partial(self.progress, stage),
             )
             self.progress(stage, 1, 1)
             for snr_db in self.setting.eve_snrs_db:

@@ -55,6 +55,9 @@ class Prelu(nn.PReLU):
         [-1.0, 4.0]
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+
     def forward(self, input: Tensor) -> Tensor:
         """Bend ``input``, any shape."""
         return _PreluFunction.apply(input, self.weight.to(input.dtype))

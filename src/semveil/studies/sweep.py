@@ -29,7 +29,7 @@ _BUDGETS: dict[str, dict[str, Any]] = {
         "privacy.polish_epochs": 1,
         "audit.max_epochs": 3,
     },
-    "cpu": {"data.limit": 30000, "train.epochs": 8, "audit.max_epochs": 30},
+    "cpu": {"data.limit": 30000, "train.epochs": 8, "audit.max_epochs": 16},
     "full": {"train.epochs": 40, "audit.max_epochs": 200},
 }
 
@@ -61,7 +61,8 @@ def settings_table(table: pd.DataFrame) -> str:
         bob = pick(table, scheme=scheme, role="bob", **at)
         paper = pick(table, scheme=scheme, role="eve", protocol="paper", **at)
         fresh = pick(table, scheme=scheme, role="eve", protocol="adaptive", **at)
-        assert bob and paper and fresh
+        if bob is None or paper is None or fresh is None:
+            raise ValueError(f"no complete figures of {scheme}")
         return bob, paper, fresh
 
     bob_plain, eve_plain, _ = numbers("multitask")

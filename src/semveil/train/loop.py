@@ -17,7 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 
-from semveil.device import native_bfloat16
+from semveil.device import channels_last, native_bfloat16
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
 from semveil.link import as_float
@@ -79,8 +79,7 @@ class _Run:
     def __init__(self, fabric: Fabric, objective: Objective, schedule: Schedule) -> None:
         self.fabric, self.objective, self.schedule = fabric, objective, schedule
         objective.modules.to(fabric.device)
-        if fabric.device.type in ("cpu", "cuda"):
-            objective.modules.to(memory_format=torch.channels_last)
+        channels_last(objective.modules)
         self.optimisers = {
             player: torch.optim.Adam(parameters, lr=schedule.lr)
             for player, parameters in objective.players.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -216,10 +217,10 @@ def train(
     trained = Trained(systems, recipe, splits.image_shape, splits.n_classes, seed)
     if hardware.devices > 1:
         threads = max(1, (os.cpu_count() or 1) // hardware.devices)
-        fabric = hardware.fabric(recipe.train.precision)
-        fabric.launch(
-            _in_process, threads, schemes, recipe, splits.n_classes, images, labels, seed, folder
-        )
+        work = (threads, schemes, recipe, splits.n_classes, images, labels, seed, folder)
+        # Fabric's own annotation forgets that launch hands further arguments on.
+        launch: Callable[..., object] = hardware.fabric(recipe.train.precision).launch
+        launch(_in_process, *work)
     # After several processes this finds finished checkpoints and only loads them.
     alone = Hardware(hardware.device).fabric(recipe.train.precision)
     return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)

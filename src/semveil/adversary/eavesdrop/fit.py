@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.adversary.eavesdrop.intercepts import Intercepts
-from semveil.device import native_bfloat16
+from semveil.device import channels_last, native_bfloat16
 from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.nets.eavesdropper import inference_network, inversion_network
@@ -19,8 +20,6 @@ from semveil.rng import generator, seeded
 
 _BATCH = 256
 _LEARNING_RATE = 2e-3
-_COOLING = 0.3
-_COOLINGS = 2
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,7 @@ class Effort:
 
     Attributes:
         max_epochs: Upper end of the training.
-        patience: Epochs without a better validation loss before the learning rate falls to
-            three tenths; the third time, training ends.
+        patience: Epochs without a better validation loss after which she stops.
     """
 
     max_epochs: int
@@ -79,7 +77,7 @@ def fit_eavesdropper(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> nn.Module:
-    """Train an eavesdropper from scratch.
+    """Train an eavesdropper from scratch, the learning rate falling along a half cosine.
 
     One network serves all of Eve's SNRs: each training image gets one of them at random, and the
     reliability among her inputs tells her which she has. Under fading every mean SNR is a
@@ -103,10 +101,11 @@ def fit_eavesdropper(
         SemveilError: If her loss is not finite.
     """
     device = training.device
-    shape = tuple(training.images.shape[1:])
+    channels, height, width = training.images.shape[1:]
+    shape = (channels, height, width)
     with seeded(seed, goal.name, capacity, "weights"):
         network = goal.build(capacity, training.width, shape, classes)
-    network = network.to(device, memory_format=torch.channels_last)
+    network = channels_last(network.to(device))
     levels = torch.tensor(snrs_db, dtype=torch.float32, device=device)
     batch = min(_BATCH, len(training))
     # Heard once: every epoch is judged on the same receptions.
@@ -115,9 +114,10 @@ def fit_eavesdropper(
     heard = validation.hear(rows, levels[rows % len(levels)], listening)
 
     optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
-    best, best_state = float("inf"), copy.deepcopy(network.state_dict())
-    stale = coolings = 0
+    best, best_state, stale = float("inf"), copy.deepcopy(network.state_dict()), 0
     for epoch in range(effort.max_epochs):
+        for group in optimiser.param_groups:
+            group["lr"] = 0.5 * _LEARNING_RATE * (1 + math.cos(math.pi * epoch / effort.max_epochs))
         source = generator(seed, goal.name, capacity, "epoch", epoch, device=device)
         network.train()
         for chosen in torch.randperm(len(training), generator=source, device=device).split(batch):
@@ -139,12 +139,7 @@ def fit_eavesdropper(
             continue
         stale += 1
         if stale == effort.patience:
-            if coolings == _COOLINGS:
-                break
-            coolings, stale = coolings + 1, 0
-            network.load_state_dict(best_state)
-            for group in optimiser.param_groups:
-                group["lr"] *= _COOLING
+            break
     network.load_state_dict(best_state)
     return network.eval()
 

@@ -142,8 +142,8 @@ class GradientLayer(nn.Module):
 
         def loss(perturbed: Tensor, step: int) -> Tensor:
             sent = superimpose(perturbed, torch.zeros_like(perturbed), self.settings.total_power)
-            heard = [self._hear(sent, party, step) for party in (0, 1)]
-            return self.aim.loss(*heard, many).view(draws, -1).mean(0)
+            bob, eve = (self._hear(sent, party, step) for party in (0, 1))
+            return self.aim.loss(bob, eve, many).view(draws, -1).mean(0)
 
         delta = descend(waveform, loss, self.settings.psr_db, self.steps)
         return superimpose(waveform, delta, self.settings.total_power)

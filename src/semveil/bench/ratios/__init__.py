@@ -1,0 +1,1 @@
+"""One file per ratio, which names it and holds it as ``RATIO``."""
