@@ -34,6 +34,7 @@ SMALL = [
         "train.epochs=4",
         "train.batch=16",
         "privacy.pretrain_epochs=1",
+        "privacy.polish_epochs=1",
         "perturbation.form=fgm",
         "audit.inference=[linear]",
         "audit.inversion=[linear]",

@@ -128,11 +128,9 @@ def _open(
 
 def _show(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) -> None:
     """Print what a folder's records say."""
-    import dataclasses
-
     from rich.console import Console
 
-    from semveil.records import read_records
+    from semveil.records import read_records, to_line
     from semveil.report.table import summary_table
 
     records = read_records(folder / "records.jsonl")
@@ -140,7 +138,7 @@ def _show(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) ->
         shown: dict[str, Any] = {
             "folder": str(folder),
             "report": str(page) if page else None,
-            "records": [dataclasses.asdict(record) for record in records],
+            "records": [json.loads(to_line(record)) for record in records],
         }
         typer.echo(json.dumps(shown))
     elif not quiet:
@@ -238,6 +236,7 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of a study, then draw its figures and write its page."""
+    from semveil.files import remove_scraps
     from semveil.progress import bars
     from semveil.studies import base, execute
 
@@ -247,6 +246,7 @@ def study(
             raise SemveilError("--resume goes on as the study began: no name, no --out")
         folder = resume
         chosen = base.get(execute.read_facts(folder)["study"])
+        remove_scraps(folder)
     else:
         if name is None:
             raise SemveilError("name a study (see `semveil list`), or --resume a folder")
@@ -388,7 +388,9 @@ def main() -> None:
         sys.exit(130)
     except typer.TyperException as error:
         # Complaints about the words of the command; their text is a method of the subclasses.
-        sys.exit(_fail(getattr(error, "format_message", error.__str__)()))
+        message = getattr(error, "format_message", error.__str__)()
+        # Without any word the help has been printed, and there is nothing to add.
+        sys.exit(_fail(message) if message else 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

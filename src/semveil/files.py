@@ -8,6 +8,8 @@ from pathlib import Path
 
 from semveil.errors import SemveilError
 
+_SCRAP = ".part"
+
 
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace a file by new content in one step that survives a crash or a full disk.
@@ -31,7 +33,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     data = content.encode() if isinstance(content, str) else content
     scratch: str | None = None
     try:
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_SCRAP)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -49,6 +51,29 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     finally:
         if scratch is not None:
             Path(scratch).unlink(missing_ok=True)
+
+
+def remove_scraps(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote left in a folder.
+
+    Args:
+        folder: A folder into which nobody else writes now.
+
+    Raises:
+        SemveilError: If something cannot be removed.
+
+    Example:
+        >>> import tempfile
+        >>> folder = Path(tempfile.mkdtemp())
+        >>> (folder / ".a.txt.k3j2h1.part").touch(); (folder / "a.txt").touch()
+        >>> remove_scraps(folder); [path.name for path in folder.iterdir()]
+        ['a.txt']
+    """
+    for scrap in folder.rglob(f".*{_SCRAP}"):
+        try:
+            scrap.unlink(missing_ok=True)
+        except OSError as error:
+            raise SemveilError(f"cannot remove {scrap}: {error.strerror}") from error
 
 
 def new_folder(path: Path) -> Path:

@@ -159,7 +159,7 @@ def unplug_at(objective, step):
 @pytest.fixture(scope="module")
 def unbroken():
     torch.set_num_threads(1)
-    objective = game(link_steps=3, pretrain_epochs=4)
+    objective = game(link_steps=3, pretrain_epochs=4, polish_epochs=3)
     history = fit(objective, IMAGES, MANY_LABELS, schedule(12), loop.Fabric(accelerator="cpu"))
     return snapshot(objective.modules), history
 
@@ -170,13 +170,13 @@ def test_training_broken_off_anywhere_ends_at_the_same_bits(
 ):
     monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
     for place in places:
-        objective = unplug_at(game(link_steps=3, pretrain_epochs=4), place)
+        objective = unplug_at(game(link_steps=3, pretrain_epochs=4, polish_epochs=3), place)
         with pytest.raises(Unplugged):
             fit(objective, IMAGES, MANY_LABELS, schedule(12), fabric, tmp_path)
         path = checkpoint_path(tmp_path, "game")
         assert path.exists() == (place >= 20)
         torch.rand(100)
-    objective = game(link_steps=3, pretrain_epochs=4)
+    objective = game(link_steps=3, pretrain_epochs=4, polish_epochs=3)
     history = fit(objective, IMAGES, MANY_LABELS, schedule(12), fabric, tmp_path)
     state = snapshot(objective.modules)
     expected, expected_history = unbroken

@@ -6,6 +6,7 @@ import pytest
 import torch
 from toys import LABELS, SHAPE, batch, game, gradients, plain_recipe, snapshot
 
+from semveil.errors import SemveilError
 from semveil.recipe import check
 from semveil.rng import generator
 from semveil.train.loop import Schedule, fit
@@ -53,9 +54,46 @@ def test_the_game_begins_after_the_pretraining(epochs):
         assert ("eve_wish" in losses) == (step >= epochs * 7), step
 
 
+def test_in_the_last_epochs_bobs_heads_alone_move():
+    objective = game(polish_epochs=2, link_steps=3)
+    # 12 epochs of 7 steps: the last two begin at step 70.
+    assert [turn.player for turn in objective.turns(69, 7)] == ["eve", "link"]
+    for step in (70, 71, 83):
+        (turn,) = objective.turns(step, 7)
+        assert turn.player == "bob"
+        assert "eve_wish" not in turn.loss(batch(), generator(0))
+    heads = {id(p) for p in objective.players["bob"]}
+    link = objective.link
+    assert heads == {id(p) for m in (link.classifier, link.reconstructor) for p in m.parameters()}
+
+
+def test_while_bobs_heads_catch_up_alice_and_eve_stay_to_the_last_bit(fabric):
+    before = {}
+
+    class Watched(type(game())):
+        def turns(self, step, per_epoch):
+            if step == 10 * per_epoch:
+                before.update(snapshot(self.modules))
+            return super().turns(step, per_epoch)
+
+    objective = game(polish_epochs=2)
+    objective.__class__ = Watched
+    images = torch.randint(0, 256, (32, *SHAPE), dtype=torch.uint8, generator=generator(1))
+    fit(objective, images, LABELS.repeat(4), Schedule(12, 16, 1e-2, 1.0, 0), fabric)
+    for name, tensor in snapshot(objective.modules).items():
+        still = name.startswith(("eve.", "link.encoder."))
+        assert torch.equal(before[name], tensor) == still, name
+
+
+def test_epochs_around_the_game_that_leave_none_for_it_are_refused():
+    with pytest.raises(SemveilError, match=r"privacy\.pretrain_epochs: 7 .* train\.epochs: 12"):
+        game(pretrain_epochs=7, polish_epochs=5)
+    game(weight=0.0, pretrain_epochs=7, polish_epochs=5)
+
+
 def test_without_a_weight_the_game_never_begins():
-    objective = game(weight=0.0)
-    losses = link_turn(objective, 1000, 7).loss(batch(), generator(0))
+    objective = game(weight=0.0, polish_epochs=2)
+    losses = link_turn(objective, 80, 7).loss(batch(), generator(0))
     assert set(losses) == {"total", "bob_ce", "bob_mse"}
     assert losses["total"] == losses["bob_ce"] + 10.0 * losses["bob_mse"]
 

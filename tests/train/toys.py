@@ -20,10 +20,11 @@ def plain_recipe(**privacy):
     """Return settings as a dictionary."""
     return {
         "link": {"latent_dim": 8, "width": 4, "head_width": 16},
-        "train": {"reconstruction_weight": 10.0},
+        "train": {"reconstruction_weight": 10.0, "epochs": 12},
         "privacy": {
             "form": "uniform",
             "pretrain_epochs": 0,
+            "polish_epochs": 0,
             "eve_steps": 1,
             "link_steps": 1,
             "eve_capacity": "linear",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+import zipfile
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -26,7 +27,7 @@ from semveil.auditing.system import Setting, System
 from semveil.channel import channel_of
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
-from semveil.files import new_folder, write_atomic
+from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.link import Link
 from semveil.recipe import Recipe
 from semveil.records import read_records, write_records
@@ -111,7 +112,12 @@ class Run:
             "wall_s": 0.0,
             "finished": False,
         } | provenance(hardware.device, hardware.devices)
-        run._write_facts()
+        try:
+            run._write_facts()
+        except SemveilError:
+            # A folder without them could neither be continued nor made again.
+            folder.rmdir()
+            raise
         return run
 
     @classmethod
@@ -131,6 +137,7 @@ class Run:
             raise SemveilError(f"{folder / FACTS} is damaged: not the facts of a run") from None
         run = cls(folder, study, recipes.check(plain), schemes, seed, hardware, root)
         run.facts = facts
+        remove_scraps(folder)
         return run
 
     @property
@@ -163,6 +170,7 @@ class Run:
             splits = self.splits
             trained = Trained(systems, self.recipe, splits.image_shape, splits.n_classes, self.seed)
             load(trained, path)
+            self._remove_checkpoints(trained)
             return trained.to(self.hardware.device)
         started = time.monotonic()
         trained, history = train(
@@ -176,16 +184,20 @@ class Run:
         )
         write_history(self.folder / HISTORY, history)
         save(trained, path, {"recipe": self.recipe.model_dump(), "schemes": self.schemes})
-        for stage in trained.stages():
-            checkpoint_path(self.folder, stage).unlink(missing_ok=True)
+        self._remove_checkpoints(trained)
         self._add_time(started)
         return trained.to(self.hardware.device)
 
+    def _remove_checkpoints(self, trained: Trained) -> None:
+        for stage in trained.stages():
+            checkpoint_path(self.folder, stage).unlink(missing_ok=True)
+
     def audit(self, trained: Trained, progress: Progress | None = None) -> None:
         """Measure every system that is not measured yet and write the records."""
-        if (self.folder / RECORDS).exists():
-            return
         started = time.monotonic()
+        if (self.folder / RECORDS).exists():
+            self._finish(started)
+            return
         trained.requires_grad_(False).eval()
         setting = Setting(
             study=self.study,
@@ -213,9 +225,13 @@ class Run:
             findings.samples |= part.samples
         _write_samples(self.folder / SAMPLES, findings.samples)
         write_records(self.folder / RECORDS, findings.records)
+        self._finish(started)
+
+    def _finish(self, started: float) -> None:
         shutil.rmtree(self.folder / PARTS, ignore_errors=True)
-        self.facts["finished"] = True
-        self._add_time(started)
+        if not self.facts["finished"]:
+            self.facts["finished"] = True
+            self._add_time(started)
 
     def report(self) -> Path:
         """Write the page and return its path."""
@@ -238,8 +254,13 @@ class Run:
         arrays, lines = self._paths(name)
         if not lines.exists():
             return None
-        with np.load(arrays, allow_pickle=False) as file:
-            samples = {key: file[key] for key in file.files}
+        try:
+            with np.load(arrays, allow_pickle=False) as file:
+                samples = {key: file[key] for key in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise SemveilError(
+                f"cannot read {arrays}: {error}; without {lines} it is measured again"
+            ) from None
         return Findings(read_records(lines), samples)
 
     def _keep(self, name: str, part: Findings) -> None:
@@ -258,7 +279,7 @@ def _write_samples(path: Path, samples: dict[str, np.ndarray[Any, Any]]) -> None
 
 def _system(planned: Planned, trained: Trained, recipe: Recipe) -> System:
     """Return a planned system as the audit sees it."""
-    link, eve = trained.link(planned.link), trained.eves[planned.link]
+    link, eve = trained.link(planned.link), trained.eve(planned.link)
     layer = None
     if planned.layer is not None:
         layer = trained.layers[planned.name]
@@ -268,7 +289,8 @@ def _system(planned: Planned, trained: Trained, recipe: Recipe) -> System:
         transmit=_transmitter(link, layer),
         receive=lambda reception: link.decode(reception.features()),
         asymmetry=None if planned.is_control else planned.scheme.asymmetry,
-        paper_eve=eve,
+        paper_eve=eve.label,
+        paper_inverter=eve.image,
         psr_db=recipe.perturbation.psr_db if spends else None,
         total_power=recipe.perturbation.total_power if layer is not None else 1.0,
     )
