@@ -94,8 +94,7 @@ def audit_system(
     findings.records += measured.floors()
     if system.receive is not None:
         findings.records += measured.bob()
-    if system.paper_eve is not None:
-        findings.records += measured.paper_eve()
+    findings.records += measured.simulated()
     training = Intercepts(record_set(splits.adversary, "adversary"), setting.eve)
     validation = Intercepts(record_set(splits.validation, "validation"), setting.eve)
     for goal, capacities in ((INFERENCE, settings.inference), (INVERSION, settings.inversion)):
@@ -256,19 +255,17 @@ class _Measurement:
     def _hearing(self, snr_db: float) -> torch.Generator:
         return generator(self.setting.seed, "eve", str(float(snr_db)), device=self.test.device)
 
-    def paper_eve(self) -> Iterator[Record]:
-        """The simulated Eve as the system's training left her."""
-        assert self.system.paper_eve is not None
+    def simulated(self) -> Iterator[Record]:
+        """The simulated Eve, if there is one, as the system's training left her."""
         test = Intercepts(self.test, self.setting.eve)
         for snr_db in self.setting.eve_snrs_db:
-            logits = listen(self.system.paper_eve, test, snr_db, self._hearing(snr_db))
-            yield self._label(
-                "eve",
-                logits,
-                test_snr_db=snr_db,
-                protocol="paper",
-                adversary="inference/simulated",
-            )
+            fields = {"test_snr_db": snr_db, "protocol": "paper"}
+            if self.system.paper_eve is not None:
+                logits = listen(self.system.paper_eve, test, snr_db, self._hearing(snr_db))
+                yield self._label("eve", logits, adversary="inference/simulated", **fields)
+            if self.system.paper_inverter is not None:
+                images = listen(self.system.paper_inverter, test, snr_db, self._hearing(snr_db))
+                yield from self._image("eve", images, adversary="inversion/simulated", **fields)
 
     def fresh(
         self,

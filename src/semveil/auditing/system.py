@@ -24,6 +24,7 @@ class System:
         asymmetry: What protects it: task, channel, key or knowledge; None if nothing.
         paper_eve: The adversary it was built against, features → logits; no figures under the
             paper protocol if None.
+        paper_inverter: The same for the image, features → images.
         psr_db: Power of its perturbation over the signal's, dB; None if it has none.
         total_power: Mean power per symbol it declares; SNRs refer to one unit.
     """
@@ -33,6 +34,7 @@ class System:
     receive: Callable[[Reception], Answer] | None = None
     asymmetry: str | None = None
     paper_eve: nn.Module | None = None
+    paper_inverter: nn.Module | None = None
     psr_db: float | None = None
     total_power: float = 1.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from semveil.errors import unknown
 from semveil.nets.convolutional import ImageShape, Reconstructor
@@ -68,3 +68,35 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
     if capacity == "deconv":
         return Reconstructor(inputs, image_shape)
     raise unknown("inversion capacity", capacity, INVERSION)
+
+
+class SimulatedEve(nn.Module):
+    """The adversary of the paper protocol: one network for the label and one for the image.
+
+    She learns alongside the link and is scored as its training left her.
+
+    Args:
+        capacity: Architecture of the network for the label.
+        inputs: Numbers observed per image.
+        classes: Labels.
+        image_shape: Channels, height, width.
+
+    Shape:
+        observations float ``[B, inputs]`` → logits ``[B, classes]``; the images are those of
+        :attr:`image`.
+
+    Example:
+        >>> import torch
+        >>> eve = SimulatedEve("mlp", 17, 10, (1, 8, 8))
+        >>> eve(torch.zeros(2, 17)).shape, eve.image(torch.zeros(2, 17)).shape
+        (torch.Size([2, 10]), torch.Size([2, 1, 8, 8]))
+    """
+
+    def __init__(self, capacity: str, inputs: int, classes: int, image_shape: ImageShape) -> None:
+        super().__init__()
+        self.label = inference_network(capacity, inputs, classes)
+        self.image = inversion_network("deconv", inputs, image_shape)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Guess the labels, logits ``[B, classes]``."""
+        return self.label(observations)

@@ -14,12 +14,13 @@ from semveil.channel import channel_of
 from semveil.errors import unknown
 from semveil.link import Link, multitask_link
 from semveil.nets.convolutional import ImageShape
+from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.train.objective import Objective
 
 BuildLink = Callable[[Recipe, ImageShape, int], Link]
-BuildObjective = Callable[[Recipe, Link, nn.Module], Objective]
-BuildLayer = Callable[[Recipe, Link, nn.Module, int], nn.Module]
+BuildObjective = Callable[[Recipe, Link, SimulatedEve], Objective]
+BuildLayer = Callable[[Recipe, Link, SimulatedEve, int], nn.Module]
 """Recipe, frozen link, frozen surrogate Eve, seed → waveform layer ``(waveform, source)``."""
 
 

@@ -20,6 +20,7 @@ from semveil.adversary.wish import wish
 from semveil.channel import channel_of
 from semveil.errors import SemveilError
 from semveil.link import Answer, Link
+from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Privacy, Recipe
 from semveil.rng import Randomness
 from semveil.train.objective import Batch, Losses, Turn
@@ -39,7 +40,7 @@ class MinMax:
     Args:
         recipe: Weights, SNRs, ratio of steps, pre-training.
         link: Alice and Bob.
-        eve: The simulated Eve, features ``[B, d + 1]`` → logits.
+        eve: The simulated Eve; the game is about the label, her image network only listens.
         weight: λ; zero leaves Eve without influence on Alice.
         name: Stage of the run.
 
@@ -48,13 +49,17 @@ class MinMax:
     """
 
     def __init__(
-        self, recipe: Recipe, link: Link, eve: nn.Module, weight: float, name: str = "link"
+        self, recipe: Recipe, link: Link, eve: SimulatedEve, weight: float, name: str = "link"
     ) -> None:
         self.name = name
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
         self._outside = recipe.privacy.pretrain_epochs, recipe.privacy.polish_epochs
-        self.players = {"eve": list(eve.parameters()), "link": list(link.parameters())}
+        self.players = {
+            "eve": list(eve.label.parameters()),
+            "link": list(link.parameters()),
+            "eve_image": list(eve.image.parameters()),
+        }
         if weight and sum(self._outside) >= recipe.train.epochs:
             raise SemveilError(
                 "privacy.pretrain_epochs: {} before the game and privacy.polish_epochs: {} after "
@@ -85,16 +90,21 @@ class MinMax:
         pair = Turn("link", self._game if playing and self.weight else self._tasks)
         if step % self.privacy.link_steps:
             return [pair]
-        return [*[Turn("eve", self._eavesdrop)] * self.privacy.eve_steps, pair]
+        infer = [Turn("eve", self._infer)] * self.privacy.eve_steps
+        return [*infer, pair, Turn("eve_image", self._invert)]
 
-    def _eve_logits(self, waveform: Tensor, source: Randomness) -> Tensor:
-        reception = self.eve_channel(waveform, self.eve_snr_db, generator=source)
-        return self.eve(reception.features()).float()
+    def _overhear(self, waveform: Tensor, source: Randomness) -> Tensor:
+        return self.eve_channel(waveform, self.eve_snr_db, generator=source).features()
 
-    def _eavesdrop(self, batch: Batch, source: Randomness) -> Losses:
+    def _infer(self, batch: Batch, source: Randomness) -> Losses:
         with torch.no_grad():
-            waveform = self.link.transmit(batch.images)
-        return {"total": F.cross_entropy(self._eve_logits(waveform, source), batch.labels)}
+            heard = self._overhear(self.link.transmit(batch.images), source)
+        return {"total": F.cross_entropy(self.eve.label(heard).float(), batch.labels)}
+
+    def _invert(self, batch: Batch, source: Randomness) -> Losses:
+        with torch.no_grad():
+            heard = self._overhear(self.link.transmit(batch.images), source)
+        return {"total": F.mse_loss(self.eve.image(heard).float(), batch.images)}
 
     def _bob(self, waveform: Tensor, batch: Batch, source: Randomness) -> Losses:
         reception = self.link.channel(waveform, self.bob_snr_db, generator=source)
@@ -107,5 +117,6 @@ class MinMax:
     def _game(self, batch: Batch, source: Randomness) -> Losses:
         waveform = self.link.transmit(batch.images)
         losses = self._bob(waveform, batch, source)
-        eve = self.wish(self._eve_logits(waveform, source), batch.labels).mean()
+        logits = self.eve.label(self._overhear(waveform, source)).float()
+        eve = self.wish(logits, batch.labels).mean()
         return {**losses, "total": losses["total"] + self.weight * eve, "eve_wish": eve}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,12 +12,14 @@ from pathlib import Path
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
+from torch.multiprocessing import ProcessRaisedException
 
 from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
 from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
 from semveil.link import Link
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import inference_network
+from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import seeded
 from semveil.schemes.base import get
@@ -27,6 +30,12 @@ from semveil.train.objective import Objective
 from semveil.workflow.plan import Planned, links, plan
 
 History = dict[str, list[dict[str, float]]]
+
+# They announce precision, ranks and the end of processes on the terminal that progress bars own;
+# here, because the processes that Fabric starts import this module too.
+for _name in ("lightning_fabric", "lightning.fabric"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+logging.getLogger("torch.multiprocessing").setLevel(logging.ERROR)
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,6 @@ class Hardware:
 
     def fabric(self, precision: str) -> Fabric:
         """Return Fabric for it, not launched; ``precision`` as in the recipe."""
-        # Fabric announces precision and ranks on the terminal that progress bars own.
-        logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
-        logging.getLogger("lightning.fabric").setLevel(logging.WARNING)
         return Fabric(
             accelerator=self.device.type,
             devices=self.devices,
@@ -80,15 +86,15 @@ class Trained(nn.Module):
             # All schemes start from the same weights: what differs is what they were trained for.
             with seeded(seed, "weights"):
                 self.links[name] = get(name).build(recipe, image_shape, classes)
-                self.eves[name] = inference_network(
-                    recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, classes
+                self.eves[name] = SimulatedEve(
+                    recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, classes, image_shape
                 )
         self.layers = nn.ModuleDict()
         for system in systems:
             if system.layer is not None:
                 with seeded(seed, system.name, "weights"):
                     self.layers[system.name] = system.layer(
-                        recipe, self.link(system.link), self.eves[system.link], seed
+                        recipe, self.link(system.link), self.eve(system.link), seed
                     )
 
     def link(self, name: str) -> Link:
@@ -96,6 +102,12 @@ class Trained(nn.Module):
         link = self.links[name]
         assert isinstance(link, Link)
         return link
+
+    def eve(self, name: str) -> SimulatedEve:
+        """Return the simulated Eve of a link by its scheme's name."""
+        eve = self.eves[name]
+        assert isinstance(eve, SimulatedEve)
+        return eve
 
     def stages(self) -> list[str]:
         """Return what has to be trained, in order: links, then learned layers."""
@@ -117,11 +129,11 @@ def build_objective(trained: Trained, systems: list[Planned], stage: str) -> Obj
     if stage in trained.links:
         build = get(stage).objective
         assert build is not None
-        return build(trained.recipe, trained.link(stage), trained.eves[stage])
+        return build(trained.recipe, trained.link(stage), trained.eve(stage))
     system = next(system for system in systems if system.name == stage)
     layer = trained.layers[stage]
     assert isinstance(layer, LearnedLayer)
-    aim = CooperativeAim(trained.recipe, trained.link(system.link), trained.eves[system.link])
+    aim = CooperativeAim(trained.recipe, trained.link(system.link), trained.eve(system.link))
     return LearnPerturbation(stage, trained.recipe, layer, aim)
 
 
@@ -169,6 +181,7 @@ def _stages(
 
 def _in_process(
     fabric: Fabric,
+    complaints: multiprocessing.SimpleQueue[str],
     threads: int,
     schemes: list[str],
     recipe: Recipe,
@@ -183,7 +196,35 @@ def _in_process(
     systems = plan(schemes, recipe)
     channels, height, width = images.shape[1:]
     trained = Trained(systems, recipe, (channels, height, width), classes, seed)
-    _stages(fabric, trained, systems, images, labels, seed, folder, None)
+    try:
+        _stages(fabric, trained, systems, images, labels, seed, folder, None)
+    except SemveilError as error:
+        complaints.put(str(error))
+        raise
+
+
+def _launch(fabric: Fabric, *work: object) -> None:
+    """Run :func:`_in_process` in all of Fabric's processes; none of them outlives this call.
+
+    Raises:
+        SemveilError: If one of them raised it; torch hands on no more than its traceback's text.
+    """
+    # Fabric's own annotation forgets that launch hands further arguments on.
+    launch: Callable[..., object] = fabric.launch
+    others = set(multiprocessing.active_children())
+    complaints: multiprocessing.SimpleQueue[str] = multiprocessing.get_context(
+        "spawn"
+    ).SimpleQueue()
+    try:
+        launch(_in_process, complaints, *work)
+    except ProcessRaisedException:
+        if complaints.empty():
+            raise
+        raise SemveilError(complaints.get()) from None
+    finally:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+            process.join()
 
 
 def train(
@@ -218,9 +259,7 @@ def train(
     if hardware.devices > 1:
         threads = max(1, (os.cpu_count() or 1) // hardware.devices)
         work = (threads, schemes, recipe, splits.n_classes, images, labels, seed, folder)
-        # Fabric's own annotation forgets that launch hands further arguments on.
-        launch: Callable[..., object] = hardware.fabric(recipe.train.precision).launch
-        launch(_in_process, *work)
+        _launch(hardware.fabric(recipe.train.precision), *work)
     # After several processes this finds finished checkpoints and only loads them.
     alone = Hardware(hardware.device).fabric(recipe.train.precision)
     return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)
