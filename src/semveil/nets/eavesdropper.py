@@ -17,7 +17,7 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
 
     Args:
         capacity: ``linear`` (logistic regression), ``mlp`` (Bob's own architecture) or
-            ``wide`` (residual, 15 times as many weights as Bob's).
+            ``wide`` (residual, 20 times as many weights as Bob's).
         inputs: Numbers observed per image.
         classes: Labels.
 

@@ -121,14 +121,15 @@ def page(table: pd.DataFrame) -> str:
         "the latent dimension; (2) an iterative min-max game lowers the eavesdropper's accuracy "
         "significantly without degrading Bob; (3) a cooperative perturbation of the waveform does "
         "so even on a link trained for its own task alone. Their settings and numbers are not in "
-        "what we could read, so every setting here is our reading "
-        "(the recipes state them).\n\n"
+        "what we could read, so every setting here is our reading; how they were chosen is in the "
+        "sweeps [minmax-settings](../minmax-settings/README.md) and "
+        "[perturbation-settings](../perturbation-settings/README.md).\n\n"
         "**Protocols.** *Paper*: the simulated Eve that the defence was trained or crafted "
-        "against, as she was left. *Fresh*: the defence is frozen, three new Eves (logistic regression, "
-        "Bob's own architecture, a residual network 15 times as large) are trained to "
-        "convergence on images that the defence has not seen; the strongest counts. Bob and Eve both hear at "
-        f"{SNR_DB:g} dB over independent Rayleigh fading with perfect CSI; other SNRs are in the "
-        "records. Accuracy in percent with its 95 % interval.\n"
+        "against, as she was left. *Fresh*: the defence is frozen, three new Eves (logistic "
+        "regression, Bob's own architecture, a residual network with 20 times as many weights) "
+        "are trained on images that the defence has not seen; the strongest counts. Bob and Eve "
+        f"both hear at {SNR_DB:g} dB over independent Rayleigh fading with perfect CSI; other "
+        "SNRs are in the records. Accuracy in percent with its 95 % interval, one seed.\n"
     ]
     for dataset in table["dataset"].unique():
         parts.append(_dataset(table[table["dataset"] == dataset], str(dataset)))
