@@ -33,7 +33,10 @@ DEVIATIONS = (
     "(our reading).",
     "Alice takes the label to spare from Bob's noiseless answer, not from the data set, which "
     "would write the true label into the waveform.",
-    "Gradients are averaged over channel draws of Alice's own: she knows neither fading.",
+    "The gradient forms average over channel draws of Alice's own: she knows neither fading.",
+    "The perturbation lies on the data symbols and its PSR is counted over them; pilots, where "
+    "CSI is estimated, stay clean.",
+    "By default Bob's label alone is spared; ``perturbation.image_weight`` spares his image too.",
 )
 
 SCHEME = Scheme(
