@@ -18,6 +18,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +102,8 @@ class CommandLine:
         )
 
     def ask(self, question: dict[str, Any]) -> Any:
-        assert self.origin.stdin and self.origin.stdout
+        assert self.origin.stdin
+        assert self.origin.stdout
         self.origin.stdin.write(json.dumps(question) + "\n")
         self.origin.stdin.flush()
         return json.loads(self.origin.stdout.readline())
@@ -240,12 +242,15 @@ def _fork(question: dict[str, Any]) -> int:
 
 def _serve(questions: Iterable[str]) -> None:
     """Import what commands import, then fork for everyone who asks."""
-    import sklearn.datasets  # noqa: F401
-    import torch._dynamo
-
-    import semveil.cli
-    import semveil.report.page
-    import semveil.studies.execute
+    for name in (
+        "sklearn.datasets",
+        "torch._dynamo",
+        "semveil.cli",
+        "semveil.report.page",
+        "semveil.studies.execute",
+        "semveil.workflow.run",
+    ):
+        import_module(name)
     from semveil.schemes import base as schemes
     from semveil.studies import base as studies
 
@@ -264,6 +269,7 @@ def _serve(questions: Iterable[str]) -> None:
         else:
             answer = _fork(question)
         print(json.dumps(answer), file=answers, flush=True)
+    os._exit(0)
 
 
 if __name__ == "__main__":

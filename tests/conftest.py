@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from commands import SMALL, CommandLine, succeed
 
 

@@ -38,7 +38,7 @@ def test_others_may_read_it(tmp_path):
 
 
 def refused(path, content="new"):
-    with pytest.raises(SemveilError, match="^cannot write ") as error:
+    with pytest.raises(SemveilError, match=r"^cannot write ") as error:
         write_atomic(path, content)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)

@@ -7,9 +7,9 @@ import math
 
 import pytest
 import torch
-from toys import LABELS, SHAPE, game, snapshot
 from torch import nn
 from torch.nn import functional as F
+from toys import LABELS, SHAPE, game, snapshot
 
 from semveil.errors import SemveilError
 from semveil.link import as_float
@@ -62,6 +62,7 @@ def test_a_weight_of_zero_is_plain_multitask_training_to_the_last_bit(fabric):
         if step % 2 == 0:
             with torch.no_grad():
                 plain.eve_channel(link.transmit(images), 10.0, generator=source)
+        # Hers are the first draws of the step; what she draws after his concerns nobody.
         answer = link(images, 10.0, generator=source)
         loss = F.cross_entropy(answer.logits, MANY_LABELS[chosen])
         loss = loss + 10.0 * F.mse_loss(answer.images, images)
@@ -125,7 +126,9 @@ def test_the_history_has_every_partys_losses_every_20_steps_and_at_the_end(fabri
     history = fit(game(link_steps=3), IMAGES, MANY_LABELS, schedule(9), fabric)
     assert [row["step"] for row in history] == [20, 40, 54]
     for row in history:
-        assert set(row) == {"step", "eve_total", "link_total", "bob_ce", "bob_mse", "eve_wish"}
+        assert set(row) == {"step", "eve_total", "eve_image_total", "link_total"} | {
+            "bob_ce", "bob_mse", "eve_wish"
+        }  # fmt: skip
         assert all(math.isfinite(value) for value in row.values())
 
 
@@ -139,7 +142,7 @@ def test_written_history_is_one_object_a_line(tmp_path):
     ]
 
 
-class Unplugged(Exception):
+class UnpluggedError(Exception):
     """Somebody pulled the plug."""
 
 
@@ -149,7 +152,7 @@ def unplug_at(objective, step):
 
     def unplugged(now, per_epoch):
         if now == step:
-            raise Unplugged
+            raise UnpluggedError
         return turns(now, per_epoch)
 
     objective.turns = unplugged
@@ -171,7 +174,7 @@ def test_training_broken_off_anywhere_ends_at_the_same_bits(
     monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
     for place in places:
         objective = unplug_at(game(link_steps=3, pretrain_epochs=4, polish_epochs=3), place)
-        with pytest.raises(Unplugged):
+        with pytest.raises(UnpluggedError):
             fit(objective, IMAGES, MANY_LABELS, schedule(12), fabric, tmp_path)
         path = checkpoint_path(tmp_path, "game")
         assert path.exists() == (place >= 20)

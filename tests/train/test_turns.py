@@ -13,8 +13,8 @@ from semveil.train.loop import Schedule, fit
 
 
 def played(objective, steps, per_epoch):
-    """Return who moves, step by step, as in ``"E E A"``."""
-    letters = {"eve": "E", "link": "A"}
+    """Return who moves, step by step: Eve on the label, Alice with Bob, Eve on the image."""
+    letters = {"eve": "E", "link": "A", "eve_image": "I"}
     return [
         " ".join(letters[turn.player] for turn in objective.turns(step, per_epoch))
         for step in range(steps)
@@ -22,15 +22,16 @@ def played(objective, steps, per_epoch):
 
 
 def test_one_step_each_eve_first():
-    assert played(game(), 3, 10) == ["E A"] * 3
+    assert played(game(), 3, 10) == ["E A I"] * 3
 
 
 def test_eves_steps_come_together_at_the_start_of_a_round():
-    assert played(game(eve_steps=3), 2, 10) == ["E E E A"] * 2
+    assert played(game(eve_steps=3), 2, 10) == ["E E E A I"] * 2
 
 
 def test_alice_moves_on_while_eve_waits():
-    assert played(game(link_steps=4), 9, 10) == ["E A", "A", "A", "A", "E A", "A", "A", "A", "E A"]
+    round_of_four = ["E A I", "A", "A", "A"]
+    assert played(game(link_steps=4), 8, 10) == round_of_four * 2
 
 
 @pytest.mark.parametrize(("eve_steps", "link_steps"), [(1, 1), (4, 1), (1, 4), (3, 2)])
@@ -42,7 +43,8 @@ def test_the_ratio_of_steps_is_what_was_asked_for(eve_steps, link_steps):
 
 
 def link_turn(objective, step, per_epoch):
-    return objective.turns(step, per_epoch)[-1]
+    (turn,) = (turn for turn in objective.turns(step, per_epoch) if turn.player in ("link", "bob"))
+    return turn
 
 
 @pytest.mark.parametrize("epochs", [0, 1, 3])
@@ -57,7 +59,7 @@ def test_the_game_begins_after_the_pretraining(epochs):
 def test_in_the_last_epochs_bobs_heads_alone_move():
     objective = game(polish_epochs=2, link_steps=3)
     # 12 epochs of 7 steps: the last two begin at step 70.
-    assert [turn.player for turn in objective.turns(69, 7)] == ["eve", "link"]
+    assert [turn.player for turn in objective.turns(69, 7)] == ["eve", "link", "eve_image"]
     for step in (70, 71, 83):
         (turn,) = objective.turns(step, 7)
         assert turn.player == "bob"
@@ -105,41 +107,59 @@ def test_the_total_is_the_weighted_sum():
     torch.testing.assert_close(losses["total"], expected)
 
 
-@pytest.mark.parametrize(("mover", "other"), [("eve", "link"), ("link", "eve")])
-def test_whoever_does_not_move_stays_as_it_was_to_the_last_bit(mover, other, fabric):
+@pytest.mark.parametrize(
+    ("mover", "moving"), [("eve", "eve.label."), ("link", "link."), ("eve_image", "eve.image.")]
+)
+def test_whoever_does_not_move_stays_as_it_was_to_the_last_bit(mover, moving, fabric):
     objective = game(weight=5.0)
     turns = [turn for turn in objective.turns(0, 1) if turn.player == mover]
     objective.turns = lambda step, per_epoch: turns
-    before = {name: snapshot(objective.modules[name]) for name in (mover, other)}
+    before = snapshot(objective.modules)
     images = torch.randint(0, 256, (32, *SHAPE), dtype=torch.uint8, generator=generator(1))
     fit(objective, images, LABELS.repeat(4), Schedule(3, 16, 1e-2, 1.0, 0), fabric)
-    after = {name: snapshot(objective.modules[name]) for name in (mover, other)}
-    assert all(torch.equal(before[other][k], after[other][k]) for k in before[other])
-    assert not any(torch.equal(before[mover][k], after[mover][k]) for k in before[mover])
+    for name, tensor in snapshot(objective.modules).items():
+        assert torch.equal(before[name], tensor) != name.startswith(moving), name
+
+
+def wish_of(objective):
+    """Return what the game's loss says of Eve."""
+    return link_turn(objective, 0, 1).loss(batch(), generator(0))["eve_wish"]
 
 
 def test_eves_wish_reaches_alice_through_eve():
     objective = game(weight=1.0)
-    waveform = objective.link.transmit(batch().images)
-    logits = objective._eve_logits(waveform, generator(0))
-    slopes = gradients(objective.wish(logits, batch().labels).mean(), objective.link.encoder)
+    slopes = gradients(wish_of(objective), objective.link.encoder)
     assert all(slope is not None and slope.any() for slope in slopes.values())
 
 
 def test_eves_wish_does_not_concern_bobs_receiver():
     objective = game(weight=1.0)
-    waveform = objective.link.transmit(batch().images)
-    wish = objective.wish(objective._eve_logits(waveform, generator(0)), batch().labels).mean()
     for receiver in (objective.link.classifier, objective.link.reconstructor):
-        assert all(slope is None for slope in gradients(wish, receiver).values())
+        assert all(slope is None for slope in gradients(wish_of(objective), receiver).values())
 
 
-def test_in_eves_turn_no_gradient_reaches_alice():
+@pytest.mark.parametrize(("player", "network"), [("eve", "label"), ("eve_image", "image")])
+def test_in_eves_turns_no_gradient_reaches_alice(player, network):
     objective = game()
-    (eavesdrop,) = (turn for turn in objective.turns(0, 1) if turn.player == "eve")
-    total = eavesdrop.loss(batch(), generator(0))["total"]
+    (turn,) = (turn for turn in objective.turns(0, 1) if turn.player == player)
+    total = turn.loss(batch(), generator(0))["total"]
     assert all(slope is None for slope in gradients(total, objective.link).values())
-    assert all(slope is not None for slope in gradients(total, objective.eve).values())
+    learning = getattr(objective.eve, network)
+    assert all(slope is not None for slope in gradients(total, learning).values())
+
+
+def test_eve_learns_the_label_by_cross_entropy_and_the_image_by_squared_error():
+    objective = game(recipe=check(plain_recipe() | {"eve": {"snr_db": 60.0, "fading": "awgn"}}))
+    infer, _, invert = objective.turns(0, 1)
+    with torch.no_grad():
+        heard = objective.eve_channel(
+            objective.link.transmit(batch().images), 60.0, generator=generator(0)
+        ).features()
+        label, image = objective.eve.label(heard), objective.eve.image(heard)
+    expected = -torch.log_softmax(label, 1)[range(8), LABELS].mean()
+    torch.testing.assert_close(infer.loss(batch(), generator(0))["total"], expected)
+    expected = (image - batch().images).square().mean()
+    torch.testing.assert_close(invert.loss(batch(), generator(0))["total"], expected)
 
 
 def test_the_wish_moves_alice_the_more_the_more_it_weighs():

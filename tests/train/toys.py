@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from semveil.nets.eavesdropper import inference_network
+from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import check
 from semveil.rng import generator, seeded
 from semveil.schemes.base import build_multitask_link
@@ -38,7 +38,7 @@ def game(*, weight=1.0, name="game", recipe=None, **privacy):
     recipe = recipe or check(plain_recipe(**privacy))
     with seeded(7, "toys"):
         link = build_multitask_link(recipe, SHAPE, 10)
-        eve = inference_network(recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, 10)
+        eve = SimulatedEve(recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, 10, SHAPE)
     return MinMax(recipe, link, eve, weight, name)
 
 
