@@ -65,3 +65,14 @@ def test_ssim_orders_damage_and_serves_tiny_images():
     assert ssim(x, x).tolist() == pytest.approx([1.0] * 4)
     assert bool((ssim(slight, x) > ssim(heavy, x)).all())
     assert bool(torch.isfinite(ssim(heavy, x)).all())
+
+
+def test_bootstrap_quantile_agrees_with_drawn_resamples():
+    values = torch.randn(1500, generator=generator(4)).double()
+    rows = torch.randint(len(values), (2000, len(values)), generator=generator(5))
+    drawn = torch.quantile(values[rows], 0.05, dim=1)
+    low, high = torch.quantile(drawn, torch.tensor([0.025, 0.975]).double()).tolist()
+    estimate = bootstrap_quantile(values, 0.05)
+    # Between neighbouring order statistics, and the noise of 2000 resamples.
+    assert estimate.low == pytest.approx(low, abs=0.03)
+    assert estimate.high == pytest.approx(high, abs=0.03)

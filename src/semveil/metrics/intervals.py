@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
+from scipy.stats import beta
 from torch import Tensor
 
 from semveil.rng import generator
 
 _Z = 1.959963984540054
 _RESAMPLES = 1000
+_ENDS = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -50,18 +53,6 @@ def wilson(hits: int, n: int) -> Estimate:
     return Estimate(rate, max(0.0, centre - half), min(1.0, centre + half), n)
 
 
-def _resampled(values: Tensor, seed: int) -> Tensor:
-    source = generator(seed, "bootstrap")
-    values = values.detach().double().cpu().flatten()
-    rows = torch.randint(len(values), (_RESAMPLES, len(values)), generator=source)
-    return values[rows]
-
-
-def _interval(value: float, statistics: Tensor, n: int) -> Estimate:
-    ends = torch.quantile(statistics, torch.tensor([0.025, 0.975], dtype=torch.double))
-    return Estimate(value, float(ends[0]), float(ends[1]), n)
-
-
 def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
     """Return a mean with its percentile-bootstrap interval (Efron, 1979).
 
@@ -77,25 +68,35 @@ def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
         >>> e.value, 40 < e.low < 49.5 < e.high < 60
         (49.5, True)
     """
-    mean = float(values.double().mean())
-    return _interval(mean, _resampled(values, seed).mean(1), values.numel())
+    values = values.detach().double().cpu().flatten()
+    rows = torch.randint(
+        len(values), (_RESAMPLES, len(values)), generator=generator(seed, "bootstrap")
+    )
+    ends = torch.quantile(values[rows].mean(1), torch.tensor(_ENDS, dtype=torch.double))
+    return Estimate(float(values.mean()), float(ends[0]), float(ends[1]), len(values))
 
 
-def bootstrap_quantile(values: Tensor, q: float, seed: int = 0) -> Estimate:
+def bootstrap_quantile(values: Tensor, q: float) -> Estimate:
     """Return a quantile with its percentile-bootstrap interval: the tail of a distribution.
+
+    No resample is drawn: the ``k``-th smallest of ``n`` values drawn with replacement is the one of
+    rank ``⌈n U⌉`` with ``U ~ Beta(k, n + 1 − k)``, so the ends of the interval are those of
+    the infinitely resampled bootstrap.
 
     Args:
         values: One number per image, ``[N]``.
         q: Which quantile, in [0, 1].
-        seed: Seed of the 1000 resamples.
 
     Returns:
         The quantile and its interval.
 
     Example:
-        >>> round(bootstrap_quantile(torch.arange(101.0), 0.05).value, 6)
-        5.0
+        >>> e = bootstrap_quantile(torch.arange(1001.0), 0.05)
+        >>> e.value, e.low < 50 < e.high
+        (50.0, True)
     """
-    value = float(torch.quantile(values.detach().double().cpu(), q))
-    statistics = torch.quantile(_resampled(values, seed), q, dim=1)
-    return _interval(value, statistics, values.numel())
+    ordered = values.detach().double().cpu().flatten().sort().values
+    n = len(ordered)
+    k = round(q * (n - 1)) + 1
+    low, high = (max(1, math.ceil(n * float(beta.ppf(end, k, n + 1 - k)))) for end in _ENDS)
+    return Estimate(float(ordered[k - 1]), float(ordered[low - 1]), float(ordered[high - 1]), n)
