@@ -236,6 +236,7 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of a study, then draw its figures and write its page."""
+    from semveil import data as sets
     from semveil.files import remove_scraps
     from semveil.progress import bars
     from semveil.studies import base, execute
@@ -251,6 +252,10 @@ def study(
         if name is None:
             raise SemveilError("name a study (see `semveil list`), or --resume a folder")
         chosen = base.get(name)
+        needed = {job.recipe.data.name for job in chosen.jobs(budget.value, seed)}
+        for entry in sets.status(data):
+            if entry.problem and entry.name in needed:
+                raise SemveilError(entry.problem)
         folder = out or _fresh_folder(f"{name}-{budget.value}")
         execute.start(folder, chosen, budget.value, seed)
     with _resumable(folder, "study"), bars(quiet or as_json) as progress:

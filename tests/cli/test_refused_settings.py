@@ -1,0 +1,199 @@
+"""Settings that make no sense: one line that names them, status 2, nothing written."""
+
+from __future__ import annotations
+
+import pytest
+
+from commands import refusal
+
+
+@pytest.fixture
+def refuse(semveil, tmp_path):
+    """Run a command that must refuse and leave its folder as it was; return its line."""
+
+    def run(*words):
+        before = sorted(tmp_path.rglob("*"))
+        line = refusal(semveil(*words, folder=tmp_path))
+        assert sorted(tmp_path.rglob("*")) == before
+        return line
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "quikstart"], "unknown recipe 'quikstart': did you mean 'quickstart'?"),
+        (["train", "mnist-minimax"], "unknown recipe 'mnist-minimax': did you mean 'mnist-minmax'"),
+        (["run", "xyz"], "unknown recipe 'xyz' (there are: "),
+        (["run", "quickstart", "--set=link.latentdim=8"], "did you mean 'link.latent_dim'?"),
+        (["run", "quickstart", "--set=latent_dim=8"], "did you mean 'link.latent_dim'?"),
+        (["run", "quickstart", "--set=train.epoch=8"], "did you mean 'train.epochs'?"),
+        (["run", "quickstart", "--set=link.latent_dim.x=8"], "did you mean 'link.latent_dim'?"),
+        (["run", "quickstart", "--set=scheme=minmx"], "unknown scheme 'minmx': did you mean 'min"),
+        (["run", "quickstart", "--set=data.name=mnst"], "unknown data set 'mnst': did you mean 'm"),
+        (["study", "latent-dimensoin"], "did you mean 'latent-dimension'?"),
+        (["data", "fetch", "mnst"], "did you mean 'mnist'?"),
+        (["rnu"], "'rnu'"),
+        (["run", "quickstart", "--sed", "1"], "--sed"),
+        (["study", "latent-dimension", "--budget", "huge"], "'huge'"),
+    ],
+)
+def test_an_unknown_name_is_answered_with_the_nearest(refuse, words, message):
+    assert message in refuse(*words)
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        # Wrong type.
+        ("train.epochs=ten", "valid integer"),
+        ("train.epochs=true", "must not be true or false"),
+        ("train.epochs=1.5", "fractional part"),
+        ("train.epochs=null", "valid integer (got None)"),
+        ("train.epochs=[1]", "valid integer"),
+        ("train.epochs={a: 1}", "valid integer"),
+        ("train.lr=fast", "valid number"),
+        ("train.lr=false", "must not be true or false"),
+        ("train.lr=", "valid number (got None)"),
+        ("data.name=5", "valid string"),
+        ("data.limit=many", "valid integer"),
+        ("link=8", "valid dictionary"),
+        ("audit.eve_snr_db=10", "valid list"),
+        ("audit.eve_snr_db=[10, true]", "must not be true or false"),
+        ("audit.inference=linear", "valid list"),
+        # Out of range.
+        ("link.latent_dim=7", "even"),
+        ("link.latent_dim=0", "greater than or equal to 2"),
+        ("link.latent_dim=-8", "greater than or equal to 2"),
+        ("link.latent_dim=10000", "less than or equal to 8192"),
+        ("train.epochs=0", "greater than 0"),
+        ("train.lr=0", "greater than 0"),
+        ("train.lr=1.1", "less than or equal to 1"),
+        ("train.batch=1", "greater than or equal to 2"),
+        ("train.reconstruction_weight=-1", "greater than or equal to 0"),
+        ("train.precision=float16", "'auto', 'float32' or 'bfloat16'"),
+        ("bob.snr_db=61", "less than or equal to 60"),
+        ("bob.fading=nakagami", "'awgn', 'rayleigh' or 'rician'"),
+        ("bob.pilots=0", "greater than 0"),
+        ("privacy.form=gab", "'clipped', 'uniform' or 'gap'"),
+        ("privacy.link_steps=0", "greater than 0"),
+        ("perturbation.psr_db=-61", "greater than or equal to -60"),
+        ("perturbation.total_power=0", "greater than 0"),
+        ("audit.eve_snr_db=[]", "at least 1 item"),
+        ("data.limit=0", "greater than 0"),
+        # Not finite.
+        ("train.lr=.nan", "finite number"),
+        ("train.lr=nan", "finite number"),
+        ("bob.snr_db=.inf", "finite number"),
+        ("bob.snr_db=-.inf", "finite number"),
+        ("train.max_grad_norm=1e400", "finite number"),
+        ("privacy.weight=inf", "finite number"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named_with_its_full_key(refuse, setting, reason):
+    key, _, _ = setting.partition("=")
+    line = refuse("run", "quickstart", f"--set={setting}")
+    assert line.startswith(f"{key}: ")
+    assert reason in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "key", "reason"),
+    [
+        ("audit.eve_snr_db=[10, .nan]", "audit.eve_snr_db.1", "finite number"),
+        ("audit.inference=[mlp, huge]", "audit.inference.1", "'linear', 'mlp' or 'wide'"),
+        ("link={latent_dim: 9}", "link.latent_dim", "even"),
+    ],
+)
+def test_a_value_inside_another_is_named_by_its_place(refuse, setting, key, reason):
+    line = refuse("run", "quickstart", f"--set={setting}")
+    assert line.startswith(f"{key}: ")
+    assert reason in line
+
+
+@pytest.mark.parametrize(
+    "setting", ["link.latent_dim", "=8", "", "link.latent_dim:8", "link.latent_dim 8"]
+)
+def test_a_setting_without_key_and_value_is_refused(refuse, setting):
+    assert "expected key=value" in refuse("run", "quickstart", "--set", setting)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["[", "{a", "'", "a: b: c", "*a", "!!python/object:os.system {}", "2024-13-45", "[" * 1000],
+)
+def test_a_value_that_is_not_yaml_is_refused(refuse, value):
+    line = refuse("run", "quickstart", f"--set=train.epochs={value}")
+    assert line.startswith("--set train.epochs: not YAML")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("link: {latent_dim: 8", "not YAML"),
+        ("\tlink: 1", "not YAML"),
+        ("link: [1, 2", "not YAML"),
+        ("started: 2024-13-45", "not YAML"),
+        ("\0", "not YAML"),
+        ("", "expected keys with values"),
+        ("- 1\n- 2\n", "expected keys with values"),
+        ("just words", "expected keys with values"),
+        ("link: {latentdim: 8}", "did you mean 'link.latent_dim'?"),
+        ("link: {latent_dim: 7}", "link.latent_dim: must be even"),
+        ("link:\n", "link: "),
+        ("1: 2", "1"),
+        ("scheme: minmx", "did you mean 'minmax'?"),
+    ],
+)
+def test_a_recipe_file_that_makes_no_sense_is_refused(refuse, tmp_path, text, message):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert message in refuse("run", "mine.yaml")
+
+
+def test_a_setting_in_an_empty_section_of_a_file_is_told_of_the_section(refuse, tmp_path):
+    (tmp_path / "mine.yaml").write_text("link:\n")
+    line = refuse("run", "mine.yaml", "--set=link.latent_dim=8")
+    assert line == "link: expected keys with values (got None)"
+
+
+def test_a_recipe_file_that_cannot_be_read_is_named(refuse, tmp_path):
+    assert "none.yaml" in refuse("run", "none.yaml")
+    (tmp_path / "folder.yaml").mkdir()
+    assert "folder.yaml" in refuse("run", "folder.yaml")
+    (tmp_path / "latin.yaml").write_bytes(b"data: {name: \xe9}\n")
+    assert "latin.yaml" in refuse("run", "latin.yaml")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["train.batch=4096"], "train.batch: 4096 images a step, but digits has only"),
+        (["data.limit=5"], "too few"),
+        (["privacy.pretrain_epochs=40"], "privacy.pretrain_epochs: 40"),
+        (["data.name=/nowhere/at/all"], "/nowhere/at/all"),
+    ],
+)
+def test_settings_that_do_not_fit_each_other_or_the_data_are_refused(refuse, settings, message):
+    assert message in refuse("run", "quickstart", *(f"--set={setting}" for setting in settings))
+
+
+def test_devices_that_cannot_share_a_batch_evenly_are_refused(refuse):
+    line = refuse("train", "quickstart", "--set=train.batch=63", "--devices", "2")
+    assert line == "train.batch: 63 images are not shared by 2 devices evenly"
+
+
+def test_a_device_that_is_not_there_is_refused(semveil, tmp_path):
+    hidden = {"CUDA_VISIBLE_DEVICES": ""}
+    result = semveil("run", "quickstart", "--device", "cuda", folder=tmp_path, environment=hidden)
+    assert "--device cuda" in refusal(result)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_recipe_and_no_folder(refuse):
+    assert "name a recipe" in refuse("run")
+    assert "name a study" in refuse("study")
+
+
+def test_a_seed_below_zero_is_refused(refuse):
+    assert "--seed" in refuse("run", "quickstart", "--seed", "-1")
