@@ -21,9 +21,9 @@ _GRIDS: dict[str, list[tuple[str, float, int, int]]] = {
     # form, weight, Eve's steps : Alice's and Bob's steps
     "smoke": [("clipped", 0.3, 1, 4)],
     "cpu": [
-        *(("clipped", weight, 1, 8) for weight in (0.1, 0.15, 0.2, 0.3)),
-        *(("clipped", 0.2, eve, pair) for eve, pair in ((4, 1), (1, 1), (1, 4))),
-        *(("uniform", weight, 1, 8) for weight in (0.3, 1.0)),
+        *(("clipped", weight, 1, 8) for weight in (0.1, 0.2, 0.3)),
+        *(("clipped", 0.2, eve, pair) for eve, pair in ((4, 1), (1, 1))),
+        ("uniform", 0.3, 1, 8),
         ("gap", 0.5, 1, 8),
     ],
     "full": [

@@ -21,13 +21,13 @@ _GRIDS: dict[str, list[tuple[str, float, float]]] = {
     # form, PSR in dB, weight of Bob's loss
     "smoke": [("fgm", -3.0, 1.0)],
     "cpu": [
-        ("fgm", -6.0, 2.0),
-        ("pgd", -6.0, 2.0),
+        ("pgd", -6.0, 4.0),
         ("pgd", -3.0, 2.0),
         ("pgd", -3.0, 4.0),
+        ("pgd", -3.0, 8.0),
         ("pgd", 0.0, 4.0),
-        ("learned", -6.0, 2.0),
-        ("learned", 0.0, 1.5),
+        ("fgm", -3.0, 4.0),
+        ("learned", -3.0, 2.0),
     ],
     "full": [
         (form, psr_db, spare)
