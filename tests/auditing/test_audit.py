@@ -123,7 +123,7 @@ def test_a_waveform_that_is_none_is_refused(transmit, message):
 def test_randomised_systems_are_recorded_several_times_and_others_once():
     data = striped().adversary
     images, labels = torch.from_numpy(data.x), torch.from_numpy(data.y)
-    kept = {"seed": 0, "device": torch.device("cpu")}
+    kept = {"purpose": "test", "seed": 0, "device": torch.device("cpu")}
     assert len(Recording(pixels, images, labels, **kept).waveforms) == 1
     random = Recording(nothing, images, labels, **kept)
     assert len(random.waveforms) == 8
@@ -136,6 +136,7 @@ def test_every_hearing_has_fresh_fading_and_noise():
         pixels,
         torch.from_numpy(data.x),
         torch.from_numpy(data.y),
+        purpose="test",
         seed=0,
         device=torch.device("cpu"),
     )
@@ -144,3 +145,15 @@ def test_every_hearing_has_fresh_fading_and_noise():
     source = generator(1)
     assert not torch.equal(eve.hear(rows, 10.0, source), eve.hear(rows, 10.0, source))
     assert torch.equal(eve.hear(rows, 10.0, generator(2)), eve.hear(rows, 10.0, generator(2)))
+
+
+def test_a_fresh_key_is_not_met_again_in_the_test():
+    """A new permutation of the pixels per call: who has seen the test's key would be right."""
+
+    def keyed(images, source):
+        order = torch.randperm(64, generator=source)
+        return pixels(images.flatten(1)[:, order].unflatten(1, (1, 8, 8)), source)
+
+    settings = Audit(inference=["mlp"], inversion=[], max_epochs=25)
+    found = semveil.audit(keyed, striped(), eve_snr_db=[30.0], settings=settings, device="cpu")
+    assert found.strongest("accuracy", 30.0).value < 0.4

@@ -84,6 +84,7 @@ def audit_system(
             _checked(system.transmit, name),
             torch.from_numpy(images.x),
             torch.from_numpy(images.y),
+            purpose=name,
             seed=setting.seed,
             device=device,
             copies=1 if name == "test" else 8,

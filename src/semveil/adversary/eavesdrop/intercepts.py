@@ -28,6 +28,9 @@ class Recording:
         transmit: The system.
         images: uint8 ``[N, C, H, W]``.
         labels: int ``[N]``.
+        purpose: What it is for, such as ``test``: recordings for different purposes share no
+            draw of the system's randomness, so a key or noise that Eve trained on is not the one
+            she is tested on.
         seed: Seed of the system's randomness.
         device: Where everything is computed.
         copies: Recordings of a randomised system.
@@ -39,24 +42,26 @@ class Recording:
         images: Tensor,
         labels: Tensor,
         *,
+        purpose: str,
         seed: int,
         device: torch.device,
         copies: int = _COPIES,
     ) -> None:
         self.images, self.labels = images.to(device), labels.to(device)
         self.device = device
-        first = self._play(transmit, self.images[:_BATCH], seed, 0)
-        again = self._play(transmit, self.images[:_BATCH], seed, 1)
+        self._scope = seed, "system", purpose
+        first = self._play(transmit, self.images[:_BATCH], 0)
+        again = self._play(transmit, self.images[:_BATCH], 1)
         self.randomised = not torch.equal(first, again)
         takes = copies if self.randomised else 1
         self.waveforms = torch.stack(
-            [self._play(transmit, self.images, seed, take) for take in range(takes)]
+            [self._play(transmit, self.images, take) for take in range(takes)]
         )
 
     @torch.no_grad()
-    def _play(self, transmit: Transmit, images: Tensor, seed: int, take: int) -> Tensor:
+    def _play(self, transmit: Transmit, images: Tensor, take: int) -> Tensor:
         parts = [
-            transmit(as_float(chunk), generator(seed, "system", take, part, device=self.device))
+            transmit(as_float(chunk), generator(*self._scope, take, part, device=self.device))
             for part, chunk in enumerate(images.split(_BATCH))
         ]
         return torch.cat(parts).to(torch.complex64)
