@@ -85,35 +85,34 @@ def _fresh_folder(stem: str) -> Path:
         number += 1
 
 
-def _recipe(name: str, changes: list[str] | None, data: Path | None) -> Recipe:
-    from semveil import recipe as recipes
-    from semveil.schemes import base as schemes
-
-    recipe = recipes.load(name, changes or [])
-    schemes.get(recipe.scheme)
-    return recipe
-
-
 def _open(
     name: str | None,
     changes: list[str] | None,
     out: Path | None,
     resume: Path | None,
     seed: int,
-    hardware: Hardware,
+    device: Device,
+    devices: int,
     data: Path | None,
 ) -> Run:
-    """Start a run, or go on with one."""
+    """Start a run, or go on with one; what is wrong with the words is said at once."""
+    from semveil import recipe as recipes
+
+    recipe: Recipe | None = None
+    if resume is None:
+        if name is None:
+            raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
+        recipe = recipes.load(name, changes or [])
+    elif name is not None or changes or out is not None:
+        raise SemveilError("--resume goes on as the run began: no recipe, --set or --out")
+
     from semveil.workflow.plan import with_reference
     from semveil.workflow.run import Run
 
-    if resume is not None:
-        if name is not None or changes or out is not None:
-            raise SemveilError("--resume goes on as the run began: no recipe, --set or --out")
+    hardware = _hardware(device, devices)
+    if recipe is None or name is None:
+        assert resume is not None
         return Run.open(resume, hardware, data)
-    if name is None:
-        raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
-    recipe = _recipe(name, changes, data)
     stem = Path(name).stem
     return Run.create(
         out or _fresh_folder(stem),
@@ -167,8 +166,7 @@ def run(
     """Train a recipe's links, let eavesdroppers attack them, and report what everybody gets."""
     from semveil.progress import bars
 
-    hardware = _hardware(device, devices)
-    job = _open(recipe, changes, out, resume, seed, hardware, data)
+    job = _open(recipe, changes, out, resume, seed, device, devices, data)
     with _resumable(job.folder, "run"), bars(quiet or as_json) as progress:
         job.audit(job.train(progress), progress)
         page = job.report()
@@ -191,8 +189,7 @@ def train(
     """Train a recipe's links and stop there; `semveil audit` goes on."""
     from semveil.progress import bars
 
-    hardware = _hardware(device, devices)
-    job = _open(recipe, changes, out, resume, seed, hardware, data)
+    job = _open(recipe, changes, out, resume, seed, device, devices, data)
     with _resumable(job.folder, "train"), bars(quiet or as_json) as progress:
         job.train(progress)
     if as_json:

@@ -1,0 +1,168 @@
+"""What must be there at once: help, version, lists; nothing slow is imported for them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "lightning_fabric", "torchmetrics", "safetensors", "numpy", "pandas", "sklearn")
+SEMVEIL = Path(sys.executable).with_name("semveil")
+
+
+def run(*words):
+    return subprocess.run(list(map(str, words)), capture_output=True, text=True, check=False)
+
+
+def imported(code):
+    """Return the top packages that are there after some code has run in a new process."""
+    probe = f"{code}\nimport json, sys; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
+    result = run(sys.executable, "-c", probe)
+    assert result.returncode == 0, result.stderr
+    return set(json.loads(result.stdout.splitlines()[-1]))
+
+
+MAIN = """
+import sys, contextlib
+sys.argv = {argv}
+with contextlib.suppress(SystemExit):
+    from semveil.cli import main
+    main()
+"""
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["--version"], ["run", "--help"], ["study", "-h"], ["data", "--help"]]
+)
+def test_help_imports_nothing_heavy(words):
+    found = imported(MAIN.format(argv=["semveil", *words]))
+    assert "typer" in found
+    assert found.isdisjoint({*HEAVY, "yaml", "matplotlib"})
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["run", "quikstart"], ["train", "quickstart", "--set=link.latent_dim=7"], ["run", "x.yaml"]],
+)
+def test_what_is_wrong_with_a_recipe_is_said_before_anything_heavy_is_imported(words, tmp_path):
+    found = imported(MAIN.format(argv=["semveil", *words]))
+    assert found.isdisjoint({*HEAVY, "matplotlib"})
+
+
+@pytest.mark.parametrize(
+    ("code", "allowed"),
+    [
+        ("import semveil; semveil.__version__", set()),
+        ("from semveil.recipe import load; load('quickstart')", set()),
+        ("from semveil import data; data.status()", {"numpy"}),
+    ],
+)
+def test_the_package_and_its_settings_do_without_torch(code, allowed):
+    assert imported(code).isdisjoint(set(HEAVY) - allowed)
+
+
+def test_records_are_read_and_reported_without_torch(finished, tmp_path):
+    assert imported(
+        f"from pathlib import Path; from semveil.records import read_records;"
+        f"assert read_records(Path({str(finished / 'records.jsonl')!r}))"
+    ).isdisjoint(HEAVY)
+    page = tmp_path / "page.html"
+    found = imported(MAIN.format(argv=["semveil", "report", str(finished), "--out", str(page)]))
+    assert page.is_file()
+    assert "matplotlib" in found
+    assert found.isdisjoint({"torch", "lightning_fabric", "torchmetrics", "safetensors"})
+
+
+def test_torch_is_there_when_it_is_needed():
+    """Else the tests above would find nothing whatever happened."""
+    assert "torch" in imported("from semveil import audit")
+
+
+def seconds(*words):
+    """Return the processor time of a process, which the machine's load hardly changes."""
+    before = os.times()
+    result = run(*words)
+    after = os.times()
+    assert result.returncode == 0, result.stderr
+    return (
+        after.children_user + after.children_system - before.children_user - before.children_system
+    )
+
+
+def test_help_is_at_most_three_tenths_of_importing_torch():
+    pairs = [
+        (seconds(SEMVEIL, "--help"), seconds(sys.executable, "-c", "import torch"))
+        for _ in range(3)
+    ]
+    quickest = [min(times) for times in zip(*pairs, strict=True)]
+    assert quickest[0] < 0.3 * quickest[1], pairs
+
+
+def test_the_installed_command_helps():
+    result = run(SEMVEIL, "--help")
+    assert result.returncode == 0
+    assert result.stderr == ""
+    for command in ("run", "train", "audit", "study", "report", "list", "bench", "data"):
+        assert f" {command} " in result.stdout
+
+
+def test_the_installed_command_refuses(tmp_path):
+    refused = subprocess.run(
+        [SEMVEIL, "run", "quikstart"], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr.count("\n") == 1
+    assert refused.stderr.startswith("semveil: unknown recipe 'quikstart': did you mean")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_version_is_the_packages(semveil):
+    import semveil as package
+
+    result = semveil("--version")
+    assert (result.code, result.out, result.err) == (0, f"{package.__version__}\n", "")
+
+
+def test_no_word_at_all_shows_the_help(semveil):
+    result = semveil()
+    assert result.code == 2
+    assert "Usage: semveil" in result.out
+    assert result.err == ""
+
+
+def test_everything_there_is_is_listed(semveil):
+    shown = semveil("list")
+    assert (shown.code, shown.err) == (0, "")
+    result = semveil("list", "--json")
+    assert result.out.count("\n") == 1
+    found = json.loads(result.out)
+    assert list(found) == ["schemes", "data sets", "recipes", "studies"]
+    for kind, entries in found.items():
+        assert f"{kind}:\n" in shown.out
+        for name, about in entries.items():
+            assert about
+            assert f"  {name} " in shown.out
+    source = Path(__file__).parents[2] / "src" / "semveil"
+    files = {
+        "schemes": {path.stem.replace("_", "-") for path in source.glob("schemes/*.py")}
+        - {"--init--", "base"},
+        "recipes": {path.stem for path in source.glob("recipes/*.yaml")},
+    }
+    for kind, names in files.items():
+        assert set(found[kind]) == names
+    assert set(found["recipes"].values()) <= set(found["schemes"])
+    assert {"latent-dimension", "minmax-settings"} <= set(found["studies"])
+
+
+def test_the_status_of_the_data_sets(semveil, tmp_path):
+    result = semveil("data", "--data", tmp_path)
+    assert (result.code, result.err) == (0, "")
+    for name in ("digits", "mnist", "cifar10", "folder:PATH"):
+        assert f"{name} " in result.out
+    assert "in the package" in result.out
+    assert f"mnist is not in {tmp_path}" in result.out
