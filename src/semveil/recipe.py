@@ -14,6 +14,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
     field_validator,
 )
 
@@ -37,8 +38,10 @@ class _Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _no_truth_value(cls, value: Any) -> Any:
+    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
         # To Python, true is the number 1; nobody who writes it means that.
+        if info.field_name and cls.model_fields[info.field_name].annotation is bool:
+            return value
         if any(isinstance(item, bool) for item in (value if isinstance(value, list) else [value])):
             raise ValueError("must not be true or false")
         return value
@@ -168,6 +171,7 @@ class Audit(_Section):
         bob_snr_db: Bob's SNRs in the test, dB.
         inference: Capacities that guess the label.
         inversion: Capacities that rebuild the image.
+        invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
         max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
         patience: Epochs without a better validation loss after which she stops.
         pictures: Test images kept for the report.
@@ -177,6 +181,7 @@ class Audit(_Section):
     bob_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 5.0, 10.0, 15.0, 20.0]
     inference: Annotated[list[Inference], Field(min_length=1)] = ["linear", "mlp", "wide"]
     inversion: list[Inversion] = ["linear", "mlp", "deconv"]
+    invert_controls: bool = True
     max_epochs: Positive = 40
     patience: Positive = 8
     pictures: Annotated[int, Field(ge=0, le=64)] = 8

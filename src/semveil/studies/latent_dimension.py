@@ -46,12 +46,14 @@ _BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
             "data.limit": 30000,
             "train.epochs": 8,
             "audit.max_epochs": 16,
+            "audit.invert_controls": False,
         },
         "cifar10": {
-            "dimensions": (32, 128),
+            "dimensions": (128,),
             "data.limit": 20000,
             "train.epochs": 12,
             "audit.max_epochs": 16,
+            "audit.invert_controls": False,
         },
     },
     "full": {

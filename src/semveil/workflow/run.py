@@ -29,7 +29,7 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.link import Link
-from semveil.recipe import Recipe
+from semveil.recipe import Audit, Recipe
 from semveil.records import read_records, write_records
 from semveil.train.loop import Progress, checkpoint_path, write_history
 from semveil.workflow.plan import Planned, plan
@@ -216,7 +216,7 @@ class Run:
                     _system(planned, trained, self.recipe),
                     self.splits,
                     setting,
-                    self.recipe.audit,
+                    self._attacks(planned),
                     self.hardware.device,
                     progress,
                 )
@@ -232,6 +232,12 @@ class Run:
         if not self.facts["finished"]:
             self.facts["finished"] = True
             self._add_time(started)
+
+    def _attacks(self, planned: Planned) -> Audit:
+        settings = self.recipe.audit
+        if planned.is_control and not settings.invert_controls:
+            return settings.model_copy(update={"inversion": []})
+        return settings
 
     def report(self) -> Path:
         """Write the page and return its path."""
