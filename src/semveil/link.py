@@ -36,11 +36,11 @@ class Answer:
 
     Attributes:
         logits: Task scores, float ``[B, classes]``.
-        images: Reconstruction, float ``[B, C, H, W]`` in [0, 1].
+        images: Reconstruction, float ``[B, C, H, W]`` in [0, 1]; None if Bob rebuilds nothing.
     """
 
     logits: Tensor
-    images: Tensor
+    images: Tensor | None = None
 
 
 class Link(nn.Module):

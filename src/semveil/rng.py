@@ -30,7 +30,7 @@ def stream(seed: int, *scope: str | int) -> int:
         >>> stream(1, "train", 5) == stream(1, "train", 5) != stream(1, "train", 6)
         True
     """
-    digest = hashlib.sha256(repr((seed, *scope)).encode()).digest()
+    digest = hashlib.sha256(repr((int(seed), *scope)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 

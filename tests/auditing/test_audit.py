@@ -111,7 +111,7 @@ def test_the_same_seed_gives_the_same_records_whatever_ran_before():
     [
         (lambda images, source: images.flatten(1), "complex"),
         (lambda images, source: pixels(images, source)[:3], "complex"),
-        (lambda images, source: 2 * pixels(images, source), "mean power is 4.000"),
+        (lambda images, source: 2 * pixels(images, source), "power is 4.000"),
         (lambda images, source: pixels(images, source) * float("nan"), "not finite"),
     ],
 )
@@ -157,3 +157,57 @@ def test_a_fresh_key_is_not_met_again_in_the_test():
     settings = Audit(inference=["mlp"], inversion=[], max_epochs=25)
     found = semveil.audit(keyed, striped(), eve_snr_db=[30.0], settings=settings, device="cpu")
     assert found.strongest("accuracy", 30.0).value < 0.4
+
+
+def test_one_loud_image_is_refused_unless_the_gain_is_fixed():
+    def uneven(images, source):
+        power = torch.tensor([0.5, 1.5]).repeat(len(images))[: len(images), None]
+        return pixels(images, source) * power.sqrt()
+
+    settings = Audit(inference=["linear"], inversion=[], max_epochs=1)
+    kept = {"eve_snr_db": [10.0], "settings": settings, "device": "cpu"}
+    with pytest.raises(SemveilError, match="test image"):
+        semveil.audit(uneven, striped(), **kept)
+    assert semveil.audit(uneven, striped(), fixed_gain=True, **kept).records
+
+
+def test_numbers_of_any_kind_make_the_same_audit(tmp_path):
+    settings = Audit(inference=["linear"], inversion=[], max_epochs=1)
+
+    def once(levels, seed):
+        found = semveil.audit(
+            pixels, striped(), eve_snr_db=levels, seed=seed, settings=settings, device="cpu"
+        )
+        found.write(tmp_path / "deep" / "records.jsonl")
+        return (tmp_path / "deep" / "records.jsonl").read_text()
+
+    assert once([0.0, 10.0], 0) == once(np.arange(0, 20, 10), np.int64(0))
+
+
+def test_a_bob_who_rebuilds_nothing_and_a_conjugated_waveform_are_served():
+    def receive(reception):
+        return Answer(torch.zeros(len(reception.symbols), 4))
+
+    found = semveil.audit(
+        lambda images, source: pixels(images, source).conj(), striped(), receive=receive,
+        settings=Audit(inference=["linear"], inversion=[], max_epochs=1), device="cpu",
+    )  # fmt: skip
+    assert {r.metric for r in found.records if r.role == "bob"} == {"accuracy"}
+    with pytest.raises(ValueError, match="no Eve"):
+        found.strongest("accuracy", 3.0)
+
+
+@pytest.mark.parametrize("levels", [[], 10.0, [float("nan")]])
+def test_levels_that_are_none_are_refused(levels):
+    with pytest.raises(SemveilError, match="eve_snr_db"):
+        semveil.audit(pixels, striped(), eve_snr_db=levels, device="cpu")
+
+
+def test_images_that_overlap_or_lack_a_class_are_refused():
+    data = striped()
+    shared = ImageSplits("x", data.classes, data.system, data.test, data.validation, data.test)
+    with pytest.raises(SemveilError, match="overlap"):
+        semveil.audit(pixels, shared, device="cpu")
+    short = ImageSplits("x", ("a", "b"), data.system, data.adversary, data.validation, data.test)
+    with pytest.raises(SemveilError, match="labels"):
+        semveil.audit(pixels, short, device="cpu")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from semveil.adversary.eavesdrop.intercepts import Transmit
 from semveil.auditing.measure import Progress, audit_system
 from semveil.auditing.system import Setting, System
 from semveil.channel import Channel, Reception
-from semveil.data.splits import ImageSplits
+from semveil.data.splits import Images, ImageSplits
 from semveil.device import pick_device
+from semveil.errors import SemveilError
 from semveil.link import Answer
 from semveil.recipe import Audit
 from semveil.records import Record, write_records
@@ -45,17 +47,22 @@ class AuditResult:
         Raises:
             ValueError: If no Eve has a figure of that kind.
         """
-        return max(
+        found = max(
             (
                 record
                 for record in self.records
                 if (record.role, record.metric, record.test_snr_db) == ("eve", metric, test_snr_db)
             ),
             key=lambda record: record.value,
+            default=None,
         )
+        if found is None:
+            raise ValueError(f"no Eve has a figure for {metric} at {test_snr_db} dB")
+        return found
 
     def write(self, path: str | Path) -> None:
-        """Write the records as JSON lines."""
+        """Write the records as JSON lines, making the folder if it is missing."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         write_records(Path(path), self.records)
 
 
@@ -69,6 +76,7 @@ def audit(
     bob_snr_db: Sequence[float] = (10.0,),
     eve_snr_db: Sequence[float] = (0.0, 10.0, 20.0),
     settings: Audit | None = None,
+    fixed_gain: bool = False,
     scheme: str = "mine",
     seed: int = 0,
     device: str = "auto",
@@ -88,6 +96,7 @@ def audit(
         bob_snr_db: Bob's mean E_s/N_0 values in the test, dB.
         eve_snr_db: Eve's; take some below, at and above Bob's.
         settings: Capacities and effort; the defaults of the recipes if omitted.
+        fixed_gain: Allow powers that are one on average only, not for every image.
         scheme: Name in the records.
         seed: Seed of every stream.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -97,7 +106,8 @@ def audit(
         Records and sample pictures.
 
     Raises:
-        SemveilError: If the waveform is not complex ``[B, k]`` of unit mean power.
+        SemveilError: If the waveform is not complex ``[B, k]`` of unit power, or if SNRs or
+            images make no sense.
 
     Example:
         >>> import torch
@@ -112,17 +122,19 @@ def audit(
         True
     """
     bob = channel or Channel()
+    bob_snrs_db, eve_snrs_db = _levels(bob_snr_db, "bob_snr_db"), _levels(eve_snr_db, "eve_snr_db")
+    _check_images(data)
     setting = Setting(
         study=None,
         bob=bob,
         eve=eve_channel or bob,
         train_snr_db=None,
-        bob_snrs_db=tuple(bob_snr_db),
-        eve_snrs_db=tuple(eve_snr_db),
-        seed=seed,
+        bob_snrs_db=bob_snrs_db,
+        eve_snrs_db=eve_snrs_db,
+        seed=int(seed),
     )
     findings = audit_system(
-        System(scheme, transmit, receive),
+        System(scheme, transmit, receive, fixed_gain=fixed_gain),
         data,
         setting,
         settings or Audit(),
@@ -130,3 +142,26 @@ def audit(
         progress,
     )
     return AuditResult(findings.records, findings.samples)
+
+
+def _levels(values: Sequence[float], name: str) -> tuple[float, ...]:
+    """Return SNRs as plain floats, each once, whatever numbers they came as."""
+    try:
+        levels = tuple(dict.fromkeys(float(value) for value in values))
+    except TypeError:
+        raise SemveilError(f"{name} must be a sequence of numbers in dB") from None
+    if not levels or not all(math.isfinite(level) for level in levels):
+        raise SemveilError(f"{name} needs at least one number, and finite ones")
+    return levels
+
+
+def _check_images(data: ImageSplits) -> None:
+    for name in ("adversary", "validation", "test"):
+        part: Images = getattr(data, name)
+        if not len(part):
+            raise SemveilError(f"the {name} images are missing")
+        if not 0 <= int(part.y.min()) <= int(part.y.max()) < data.n_classes:
+            raise SemveilError(f"{name} labels must lie in 0 … {data.n_classes - 1}")
+    heard = {row.tobytes() for row in data.adversary.x}
+    if any(row.tobytes() in heard for row in data.test.x):
+        raise SemveilError("Eve's images and the test images overlap: the audit would flatter her")

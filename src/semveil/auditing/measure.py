@@ -116,6 +116,11 @@ def _checked(
 ) -> Callable[[Tensor, torch.Generator], Tensor]:
     def checked(images: Tensor, source: torch.Generator) -> Tensor:
         waveform = transmit(images, source)
+        if not isinstance(waveform, Tensor):
+            raise SemveilError(
+                f"transmit must return a torch tensor, not {type(waveform).__name__}"
+            )
+        waveform = waveform.resolve_conj()
         if waveform.ndim != 2 or len(waveform) != len(images) or not waveform.is_complex():
             raise SemveilError(
                 f"transmit must return complex [{len(images)}, k], "
@@ -129,12 +134,17 @@ def _checked(
 
 
 def _check_power(test: Recording, system: System) -> None:
-    power = float(average_power(test.waveforms[0]).mean())
-    off = abs(10 * np.log10(max(power, 1e-12) / system.total_power))
-    if off > _POWER_TOLERANCE_DB:
+    each = average_power(test.waveforms[0])
+    power = each.mean(0, keepdim=True) if system.fixed_gain else each
+    off = (10 * torch.log10(power.clamp(min=1e-12) / system.total_power)).abs()
+    worst = int(off.argmax())
+    if float(off[worst]) > _POWER_TOLERANCE_DB:
+        whose = (
+            "the mean power of all images" if system.fixed_gain else f"test image {worst}'s power"
+        )
         raise SemveilError(
-            f"{system.scheme}: the waveform's mean power is {power:.3f} per symbol, "
-            f"not {system.total_power:g}: every SNR would be {off:.1f} dB off"
+            f"{system.scheme}: {whose} is {float(power[worst]):.3f} per symbol, not "
+            f"{system.total_power:g}: its SNR would be {float(off[worst]):.1f} dB off"
         )
 
 
@@ -214,6 +224,10 @@ class _Measurement:
         )
         mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()
         mean = mean.to(self.originals).expand_as(self.originals)
+        if self.setting.bob.overhead:
+            share = self.setting.bob.overhead / self.test.waveforms.shape[2]
+            n = len(self.test)
+            yield self._record("system", "pilot_overhead", Estimate(share, share, share, n))
         yield self._record(
             "system",
             "psnr_mean_image_db",
@@ -241,7 +255,10 @@ class _Measurement:
             yield self._label(
                 "bob", torch.cat([answer.logits for answer in answers]), test_snr_db=snr_db
             )
-            images = torch.cat([answer.images for answer in answers])
+            parts = [answer.images for answer in answers if answer.images is not None]
+            if not parts:
+                continue
+            images = torch.cat(parts)
             yield from self._image("bob", images, test_snr_db=snr_db)
             if snr_db == nearest:
                 self._keep("bob", images)

@@ -26,7 +26,9 @@ class System:
             paper protocol if None.
         paper_inverter: The same for the image, features → images.
         psr_db: Power of its perturbation over the signal's, dB; None if it has none.
-        total_power: Mean power per symbol it declares; SNRs refer to one unit.
+        total_power: Power per symbol it declares; SNRs refer to one unit.
+        fixed_gain: Whether it keeps to that power on average only, as a guarantee that forbids
+            data-dependent gains needs it, and not image by image.
     """
 
     scheme: str
@@ -37,6 +39,7 @@ class System:
     paper_inverter: nn.Module | None = None
     psr_db: float | None = None
     total_power: float = 1.0
+    fixed_gain: bool = False
 
 
 @dataclass(frozen=True)

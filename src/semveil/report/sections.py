@@ -154,7 +154,7 @@ def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
     """Return the images of each run, beside their mean PSNR."""
     pieces = []
     for number, (name, run) in enumerate(named.items()):
-        if "originals" not in run.samples:
+        if not len(run.samples.get("originals", ())):
             continue
         mine = [row for row in found if dict(row.condition).get("run", name) == name]
         often = Counter(row.scheme for row in mine)

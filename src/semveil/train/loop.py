@@ -48,6 +48,7 @@ class Schedule:
         lr: Peak learning rate.
         max_grad_norm: Gradients are scaled down to this norm.
         seed: Seed of every stream.
+        identity: What tells this training's checkpoints from another's.
     """
 
     epochs: int
@@ -55,6 +56,7 @@ class Schedule:
     lr: float
     max_grad_norm: float
     seed: int
+    identity: str = ""
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:
@@ -212,6 +214,10 @@ def fit(
     if checkpoint and checkpoint.exists():
         tensors, facts = load_tensors(checkpoint)
         run.restore(tensors, checkpoint)
+        if (facts.get("stage"), facts.get("identity")) != (objective.name, schedule.identity):
+            raise SemveilError(
+                f"checkpoint {checkpoint} is of another training: its stage, recipe or seed differs"
+            )
         start, history = facts["step"], facts["history"]
 
     bad = torch.tensor(steps + 1, device=fabric.device)
@@ -251,7 +257,10 @@ def fit(
                 progress(objective.name, done, steps)
             if checkpoint and (last or time.monotonic() - saved > _SAVE_EVERY_S):
                 if fabric.is_global_zero:
-                    save_tensors(checkpoint, run.state(), {"step": done, "history": history})
+                    facts = {"stage": objective.name, "identity": schedule.identity}
+                    save_tensors(
+                        checkpoint, run.state(), facts | {"step": done, "history": history}
+                    )
                 saved = time.monotonic()
     return history
 

@@ -28,6 +28,8 @@ from semveil.train.objective import Batch, Losses, Turn
 
 def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return Bob's cross-entropy and mean squared error, both scalars in float32."""
+    if answer.images is None:
+        raise ValueError("the multi-task objective needs a link that rebuilds images")
     return (
         F.cross_entropy(answer.logits.float(), batch.labels),
         F.mse_loss(answer.images.float(), batch.images),

@@ -10,6 +10,7 @@ import json
 import shutil
 import time
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
@@ -89,20 +90,7 @@ class Run:
                 data, or if the folder exists; nothing is written then.
         """
         run = cls(folder, study, recipe, schemes, seed, hardware, root)
-        systems = plan(schemes, recipe)
-        trained = Trained(systems, recipe, run.splits.image_shape, run.splits.n_classes, seed)
-        for stage in trained.stages():
-            build_objective(trained, systems, stage)
-        if recipe.train.batch > len(run.splits.system):
-            raise SemveilError(
-                f"train.batch: {recipe.train.batch} images a step, but {run.splits.name} has "
-                f"only {len(run.splits.system)} for the system"
-            )
-        if recipe.train.batch % hardware.devices:
-            raise SemveilError(
-                f"train.batch: {recipe.train.batch} images are not shared by "
-                f"{hardware.devices} devices evenly"
-            )
+        run.check()
         new_folder(folder)
         run.facts = {
             "study": study,
@@ -120,6 +108,29 @@ class Run:
             raise
         return run
 
+    def check(self) -> None:
+        """Check everything that can be checked before something slow starts.
+
+        Raises:
+            SemveilError: If a scheme or the data cannot be had, or if the settings do not fit.
+        """
+        systems = plan(self.schemes, self.recipe)
+        splits = self.splits
+        trained = Trained(systems, self.recipe, splits.image_shape, splits.n_classes, self.seed)
+        for stage in trained.stages():
+            build_objective(trained, systems, stage)
+        batch = self.recipe.train.batch
+        if batch > len(splits.system):
+            raise SemveilError(
+                f"train.batch: {batch} images a step, but {splits.name} has only "
+                f"{len(splits.system)} for the system"
+            )
+        if batch % self.hardware.devices:
+            raise SemveilError(
+                f"train.batch: {batch} images are not shared by {self.hardware.devices} "
+                "devices evenly"
+            )
+
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:
         """Open the folder of a run that was started.
@@ -130,7 +141,7 @@ class Run:
         try:
             facts = json.loads((folder / FACTS).read_text())
             study, schemes, seed = facts["study"], facts["schemes"], facts["seed"]
-            plain = facts["recipe"]
+            plain, _, _ = facts["recipe"], facts["wall_s"], facts["finished"]
         except OSError:
             raise SemveilError(f"{folder} holds no run: there is no {FACTS} in it") from None
         except (ValueError, KeyError, TypeError):
@@ -145,7 +156,7 @@ class Run:
         """The images, loaded once."""
         if self._splits is None:
             settings = self.recipe.data
-            named = settings.name in data.names()
+            named = settings.name in data.names() and not settings.name.startswith("folder:")
             self._splits = data.load(
                 settings.name,
                 root=self.root,
@@ -169,7 +180,7 @@ class Run:
         if path.exists():
             splits = self.splits
             trained = Trained(systems, self.recipe, splits.image_shape, splits.n_classes, self.seed)
-            load(trained, path)
+            load(trained, path, self.recipe, self.seed)
             self._remove_checkpoints(trained)
             return trained.to(self.hardware.device)
         started = time.monotonic()
@@ -183,7 +194,7 @@ class Run:
             progress,
         )
         write_history(self.folder / HISTORY, history)
-        save(trained, path, {"recipe": self.recipe.model_dump(), "schemes": self.schemes})
+        save(trained, path, self.recipe, self.seed)
         self._remove_checkpoints(trained)
         self._add_time(started)
         return trained.to(self.hardware.device)
@@ -263,7 +274,7 @@ class Run:
         try:
             with np.load(arrays, allow_pickle=False) as file:
                 samples = {key: file[key] for key in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
             raise SemveilError(
                 f"cannot read {arrays}: {error}; without {lines} it is measured again"
             ) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import multiprocessing
 import os
@@ -16,6 +18,7 @@ from torch.multiprocessing import ProcessRaisedException
 
 from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
 from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
 from semveil.errors import SemveilError
 from semveil.link import Link
 from semveil.nets.convolutional import ImageShape
@@ -158,7 +161,12 @@ def _stage(
     objective = build_objective(trained, systems, stage)
     epochs = recipe.perturbation.epochs if learned else recipe.train.epochs
     schedule = Schedule(
-        epochs, recipe.train.batch, recipe.train.lr, recipe.train.max_grad_norm, seed
+        epochs,
+        recipe.train.batch,
+        recipe.train.lr,
+        recipe.train.max_grad_norm,
+        seed,
+        identity(recipe, seed),
     )
     return fit(objective, images, labels, schedule, fabric, folder, progress)
 
@@ -265,12 +273,32 @@ def train(
     return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)
 
 
-def save(trained: Trained, path: Path, facts: dict[str, object]) -> None:
+def identity(recipe: Recipe, seed: int) -> str:
+    """Return what tells the weights of one training from those of another.
+
+    The audit's settings do not count: they change nothing of the training.
+
+    Example:
+        >>> identity(Recipe(), 0) == identity(Recipe(), 1)
+        False
+    """
+    settings = recipe.model_dump(exclude={"audit"})
+    return hashlib.sha256(json.dumps([settings, seed]).encode()).hexdigest()
+
+
+def save(trained: Trained, path: Path, recipe: Recipe, seed: int) -> None:
     """Write all networks of a run into one file, replaced atomically."""
+    facts = {"recipe": recipe.model_dump(), "seed": seed, "identity": identity(recipe, seed)}
     save_tensors(path, dict(trained.state_dict()), facts)
 
 
-def load(trained: Trained, path: Path) -> None:
-    """Fill the networks of a run from :func:`save`'s file; errors as ``load_weights``."""
-    tensors, _ = load_tensors(path)
+def load(trained: Trained, path: Path, recipe: Recipe, seed: int) -> None:
+    """Fill the networks of a run from :func:`save`'s file.
+
+    Raises:
+        SemveilError: If the file is damaged, of another architecture, or of another training.
+    """
+    tensors, facts = load_tensors(path)
     load_weights(trained, tensors, path)
+    if facts.get("identity") != identity(recipe, seed):
+        raise SemveilError(f"checkpoint {path} is of another training: its recipe or seed differs")
