@@ -57,7 +57,9 @@ Out = Annotated[Path | None, typer.Option("--out", help="Folder to make; runs/NA
 Resume = Annotated[
     Path | None, typer.Option("--resume", help="Go on with the interrupted run in this folder.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed of every random number; 0 if omitted.")
+]
 OnDevice = Annotated[Device, typer.Option("--device", help="What to compute on.")]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes that train together.")]
 DataRoot = Annotated[
@@ -90,7 +92,7 @@ def _open(
     changes: list[str] | None,
     out: Path | None,
     resume: Path | None,
-    seed: int,
+    seed: int | None,
     device: Device,
     devices: int,
     data: Path | None,
@@ -103,8 +105,8 @@ def _open(
         if name is None:
             raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
         recipe = recipes.load(name, changes or [])
-    elif name is not None or changes or out is not None:
-        raise SemveilError("--resume goes on as the run began: no recipe, --set or --out")
+    elif name is not None or changes or out is not None or seed is not None:
+        raise SemveilError("--resume goes on as the run began: no recipe, --set, --out or --seed")
 
     from semveil.workflow.plan import with_reference
     from semveil.workflow.run import Run
@@ -119,7 +121,7 @@ def _open(
         stem,
         recipe,
         with_reference(recipe.scheme),
-        seed,
+        seed or 0,
         hardware,
         data,
     )
@@ -156,7 +158,7 @@ def run(
     changes: Set = None,
     out: Out = None,
     resume: Resume = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     device: OnDevice = Device.auto,
     devices: Devices = 1,
     data: DataRoot = None,
@@ -179,7 +181,7 @@ def train(
     changes: Set = None,
     out: Out = None,
     resume: Resume = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     device: OnDevice = Device.auto,
     devices: Devices = 1,
     data: DataRoot = None,
@@ -225,7 +227,7 @@ def study(
     budget: Annotated[Budget, typer.Option("--budget", help="How much it may cost.")] = Budget.cpu,
     out: Out = None,
     resume: Resume = None,
-    seed: Seed = 0,
+    seed: Seed = None,
     device: OnDevice = Device.auto,
     devices: Devices = 1,
     data: DataRoot = None,
@@ -233,15 +235,14 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of a study, then draw its figures and write its page."""
-    from semveil import data as sets
     from semveil.files import remove_scraps
     from semveil.progress import bars
     from semveil.studies import base, execute
 
     hardware = _hardware(device, devices)
     if resume is not None:
-        if name is not None or out is not None:
-            raise SemveilError("--resume goes on as the study began: no name, no --out")
+        if name is not None or out is not None or seed is not None:
+            raise SemveilError("--resume goes on as the study began: no name, --out or --seed")
         folder = resume
         chosen = base.get(execute.read_facts(folder)["study"])
         remove_scraps(folder)
@@ -249,12 +250,9 @@ def study(
         if name is None:
             raise SemveilError("name a study (see `semveil list`), or --resume a folder")
         chosen = base.get(name)
-        needed = {job.recipe.data.name for job in chosen.jobs(budget.value, seed)}
-        for entry in sets.status(data):
-            if entry.problem and entry.name in needed:
-                raise SemveilError(entry.problem)
+        execute.check(chosen, budget.value, seed or 0, hardware, data)
         folder = out or _fresh_folder(f"{name}-{budget.value}")
-        execute.start(folder, chosen, budget.value, seed)
+        execute.start(folder, chosen, budget.value, seed or 0)
     with _resumable(folder, "study"), bars(quiet or as_json) as progress:
         execute.execute(folder, chosen, hardware, data, progress)
     _show(folder, quiet, as_json, folder / execute.PAGE)
@@ -361,10 +359,13 @@ class _resumable:  # noqa: N801 (a context manager, used as a word)
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if kind is not None and issubclass(kind, KeyboardInterrupt):
+            import shlex
+
+            folder = shlex.quote(str(self.folder))
             how = (
-                f"audit {self.folder}"
+                f"audit {folder}"
                 if self.command == "audit"
-                else f"{self.command} --resume {self.folder}"
+                else f"{self.command} --resume {folder}"
             )
             typer.echo(f"semveil: interrupted; go on with: semveil {how}", err=True)
             raise SystemExit(130)

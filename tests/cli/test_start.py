@@ -20,10 +20,9 @@ def run(*words):
 
 def imported(code):
     """Return the top packages that are there after some code has run in a new process."""
-    probe = f"{code}\nimport json, sys; print(json.dumps(sorted({{m.split('.')[0] for m in sys.modules}})))"
-    result = run(sys.executable, "-c", probe)
+    result = run(sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules)")
     assert result.returncode == 0, result.stderr
-    return set(json.loads(result.stdout.splitlines()[-1]))
+    return {name.partition(".")[0] for name in result.stdout.splitlines()[-1].split()}
 
 
 MAIN = """
@@ -84,13 +83,15 @@ def test_torch_is_there_when_it_is_needed():
 
 def seconds(*words):
     """Return the processor time of a process, which the machine's load hardly changes."""
-    before = os.times()
+
+    def spent():
+        times = os.times()
+        return times.children_user + times.children_system
+
+    before = spent()
     result = run(*words)
-    after = os.times()
     assert result.returncode == 0, result.stderr
-    return (
-        after.children_user + after.children_system - before.children_user - before.children_system
-    )
+    return spent() - before
 
 
 def test_help_is_at_most_three_tenths_of_importing_torch():
