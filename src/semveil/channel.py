@@ -39,7 +39,8 @@ class Reception:
         """Return the reception as numbers for a network.
 
         The MMSE-equalised symbols and the reliability ``|h|²/(|h|² + σ²)`` together are a
-        sufficient statistic of flat fading: a receiver of any capacity loses nothing by them.
+        sufficient statistic of flat fading with perfect CSI: a receiver of any capacity loses
+        nothing by them.
 
         Returns:
             Real and imaginary parts and the reliability, float ``[B, 2k + 1]``.

@@ -27,6 +27,12 @@ Inference = Literal["linear", "mlp", "wide"]
 Inversion = Literal["linear", "mlp", "deconv"]
 
 
+def _distinct(values: list[Any]) -> list[Any]:
+    if len(set(values)) < len(values):
+        raise ValueError("must not name anything twice")
+    return values
+
+
 def _even(value: int) -> int:
     if value % 2:
         raise ValueError("must be even: two reals make one channel use")
@@ -177,10 +183,24 @@ class Audit(_Section):
         pictures: Test images kept for the report.
     """
 
-    eve_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 10.0, 20.0]
-    bob_snr_db: Annotated[list[Decibel], Field(min_length=1)] = [0.0, 5.0, 10.0, 15.0, 20.0]
-    inference: Annotated[list[Inference], Field(min_length=1)] = ["linear", "mlp", "wide"]
-    inversion: list[Inversion] = ["linear", "mlp", "deconv"]
+    eve_snr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
+        0.0,
+        10.0,
+        20.0,
+    ]
+    bob_snr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
+        0.0,
+        5.0,
+        10.0,
+        15.0,
+        20.0,
+    ]
+    inference: Annotated[list[Inference], Field(min_length=1), AfterValidator(_distinct)] = [
+        "linear",
+        "mlp",
+        "wide",
+    ]
+    inversion: Annotated[list[Inversion], AfterValidator(_distinct)] = ["linear", "mlp", "deconv"]
     invert_controls: bool = True
     max_epochs: Positive = 40
     patience: Positive = 8

@@ -63,6 +63,14 @@ class Record:
     seed: int
 
 
+_KINDS: dict[str, tuple[type, ...]] = {
+    "str": (str,),
+    "str | None": (str, type(None)),
+    "int": (int,),
+    "int | None": (int, type(None)),
+    "float": (float, int),
+    "float | None": (float, int, type(None)),
+}
 FIELDS = tuple(field.name for field in dataclasses.fields(Record))
 
 
@@ -116,7 +124,11 @@ def read_records(path: Path) -> list[Record]:
         try:
             plain = json.loads(line)
             value = plain.pop("value")
-            records.append(Record(value=math.nan if value is None else value, **plain))
+            record = Record(value=math.nan if value is None else value, **plain)
         except (ValueError, TypeError, KeyError, AttributeError):
             raise SemveilError(f"{path}, line {number}: not a record") from None
+        for field in dataclasses.fields(Record):
+            if not isinstance(getattr(record, field.name), _KINDS[str(field.type)]):
+                raise SemveilError(f"{path}, line {number}: {field.name} is of the wrong type")
+        records.append(record)
     return records

@@ -26,6 +26,7 @@ def clipped(logits: Tensor, labels: Tensor) -> Tensor:
         Loss per image, float ``[B]``, in ``[−ln C, 0]``.
 
     Example:
+        >>> import torch
         >>> clipped(torch.tensor([[0.0, 50.0]]), torch.tensor([0]))
         tensor([-0.6931])
     """
@@ -43,6 +44,7 @@ def uniform(logits: Tensor, labels: Tensor) -> Tensor:
         Loss per image, float ``[B]``, zero where she is perfectly undecided.
 
     Example:
+        >>> import torch
         >>> uniform(torch.zeros(1, 10), torch.tensor([3])).abs() < 1e-6
         tensor([True])
     """
@@ -60,6 +62,7 @@ def gap(logits: Tensor, labels: Tensor) -> Tensor:
         Loss per image, float ``[B]``.
 
     Example:
+        >>> import torch
         >>> gap(torch.zeros(1, 10), torch.tensor([3])).abs() < 1e-6
         tensor([True])
     """
@@ -81,6 +84,7 @@ def wish(form: str) -> Callable[[Tensor, Tensor], Tensor]:
         SemveilError: If there is none of that name.
 
     Example:
+        >>> import torch
         >>> wish("gap")(torch.zeros(2, 4), torch.tensor([0, 1])).shape
         torch.Size([2])
     """

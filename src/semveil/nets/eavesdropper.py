@@ -16,8 +16,8 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
     """Build a network that guesses the label.
 
     Args:
-        capacity: ``linear`` (logistic regression), ``mlp`` (Bob's own architecture) or
-            ``wide`` (residual, 20 times as many weights as Bob's).
+        capacity: ``linear`` (logistic regression), ``mlp`` (Bob's architecture at its default
+            size) or ``wide`` (residual, 20 times as many weights as that).
         inputs: Numbers observed per image.
         classes: Labels.
 
@@ -44,7 +44,7 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
     """Build a network that rebuilds the image; its range covers the images' [0, 1].
 
     Args:
-        capacity: ``linear``, ``mlp`` or ``deconv`` (Bob's own architecture).
+        capacity: ``linear``, ``mlp`` or ``deconv`` (Bob's architecture at its default size).
         inputs: Numbers observed per image.
         image_shape: Channels, height, width.
 

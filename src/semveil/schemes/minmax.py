@@ -10,10 +10,11 @@ SCHEME = Scheme(
     protects="inference of the label by Eve",
     asymmetry="knowledge",
     deviations=(
-        "The privacy term is bounded (towards the uniform posterior by default; clipped "
-        "cross-entropy and |CE − ln C| to choose): the unbounded −CE is won by one exploding "
-        "logit.",
-        "Ratio of steps, weight, pre-training and Eve's SNR are not public: free in the recipe.",
+        "The privacy term is bounded (clipped cross-entropy by default; towards the uniform "
+        "posterior and |CE − ln C| to choose): the unbounded −CE is won by one exploding logit.",
+        "Ratio of steps, weight, pre-training and Eve's SNR are not public: free in the recipe. "
+        "The recipes give Eve one step to several of Alice's and Bob's, because her accuracy "
+        "hardly falls where she keeps pace.",
         "After the game Bob's heads alone are trained on (``privacy.polish_epochs``): the game "
         "leaves them behind the encoder that it moved.",
         "Alice's and Bob's gradient passes through Eve's current weights, not through her updates.",

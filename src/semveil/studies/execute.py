@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.files import new_folder, write_atomic
 from semveil.records import Record, read_records, write_records
@@ -22,14 +23,31 @@ from semveil.workflow.training import Hardware
 PAGE = "README.md"
 
 
+def check(study: Study, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
+    """Check everything that can be checked of every job, before anything is written.
+
+    Raises:
+        SemveilError: As the jobs' runs would, or if the budget is unknown.
+    """
+    if budget not in BUDGETS:
+        raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
+    loaded: dict[str, ImageSplits] = {}
+    for job in study.jobs(budget, seed):
+        run = Run(Path(), study.name, job.recipe, list(job.schemes), job.seed, hardware, root)
+        # Reading the images again for every job would take longer than the checks.
+        which = f"{job.recipe.data.model_dump_json()} {job.seed}"
+        if which in loaded:
+            run.splits = loaded[which]
+        loaded[which] = run.splits
+        run.check()
+
+
 def start(folder: Path, study: Study, budget: str, seed: int) -> None:
     """Make the folder of a study.
 
     Raises:
-        SemveilError: If the budget is unknown or the folder exists.
+        SemveilError: If the folder exists.
     """
-    if budget not in BUDGETS:
-        raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
     new_folder(folder)
     facts = {"study": study.name, "budget": budget, "seed": seed, "finished": False}
     write_atomic(folder / FACTS, json.dumps(facts) + "\n")

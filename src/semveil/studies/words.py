@@ -28,15 +28,6 @@ class Figure:
         """
         return f"{100 * self.value:.1f} ({100 * self.low:.1f}–{100 * self.high:.1f})"
 
-    def decibels(self) -> str:
-        """Return the number as a level with its 95 % interval.
-
-        Example:
-            >>> Figure(12.0, 11.9, 12.1).decibels()
-            '12.00 (11.90–12.10)'
-        """
-        return f"{self.value:.2f} ({self.low:.2f}–{self.high:.2f})"
-
 
 def pick(table: pd.DataFrame, **wanted: Any) -> Figure | None:
     """Return the one number that fits, the strongest Eve's where several do; None if none does.

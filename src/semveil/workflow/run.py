@@ -12,6 +12,7 @@ import time
 import zipfile
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,6 @@ class Run:
     hardware: Hardware
     root: Path | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-    _splits: ImageSplits | None = field(default=None, repr=False)
 
     @classmethod
     def create(
@@ -151,20 +151,18 @@ class Run:
         remove_scraps(folder)
         return run
 
-    @property
+    @cached_property
     def splits(self) -> ImageSplits:
         """The images, loaded once."""
-        if self._splits is None:
-            settings = self.recipe.data
-            named = settings.name in data.names() and not settings.name.startswith("folder:")
-            self._splits = data.load(
-                settings.name,
-                root=self.root,
-                seed=self.seed,
-                limit=settings.limit,
-                image_size=None if named else settings.image_size,
-            )
-        return self._splits
+        settings = self.recipe.data
+        named = settings.name in data.names() and not settings.name.startswith("folder:")
+        return data.load(
+            settings.name,
+            root=self.root,
+            seed=self.seed,
+            limit=settings.limit,
+            image_size=None if named else settings.image_size,
+        )
 
     def _write_facts(self) -> None:
         write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")

@@ -19,7 +19,6 @@ from torch.multiprocessing import ProcessRaisedException
 from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
-from semveil.errors import SemveilError
 from semveil.link import Link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb.budget import to_psr
+from semveil.phy.broadcast import squared_magnitude
 
 ImageLoss = Callable[[Tensor, int], Tensor]
 """Perturbed waveform ``[B, k]`` and the number of the step → loss per image ``[B]``."""
@@ -27,7 +28,8 @@ def descend(signal: Tensor, loss: ImageLoss, psr_db: Tensor | float, steps: int 
         steps: Gradient steps.
 
     Returns:
-        Perturbation δ, complex ``[B, k]``; zero where the gradient is.
+        Perturbation δ, complex ``[B, k]``. Where a gradient vanishes, its image gets the budget
+        along its own waveform: a scaling, which is lost when the total power is restored.
 
     Example:
         >>> signal = torch.ones(1, 4, dtype=torch.complex64)
@@ -42,5 +44,7 @@ def descend(signal: Tensor, loss: ImageLoss, psr_db: Tensor | float, steps: int 
         with torch.enable_grad():
             total = loss(signal.detach() + probe, step).sum()
         (slope,) = torch.autograd.grad(total, probe)
+        flat = squared_magnitude(slope).sum(1, keepdim=True) == 0
+        slope = torch.where(flat & (delta == 0).all(1, keepdim=True), -signal, slope)
         delta = to_psr(delta - stride * to_psr(slope, signal, psr_db), signal, psr_db)
     return delta.detach()
