@@ -92,14 +92,17 @@ def execute(
     facts = read_facts(folder)
     jobs = study.jobs(facts["budget"], facts["seed"])
     records: list[Record] = []
-    seconds = {}
+    ran: dict[str, dict[str, Any]] = {}
     for number, job in enumerate(jobs, start=1):
         head = f"{number}/{len(jobs)} {job.name}"
         told = partial(_told, progress, head) if progress else None
         run = _run(folder / "jobs" / job.name, study, job, hardware, root)
         if not (run.folder / RECORDS).exists():
             run.audit(run.train(told), told)
-        seconds[job.name] = run.facts["wall_s"]
+        # A job keeps the version that it ran on, also where the study was resumed with another.
+        ran[job.name] = {
+            key: run.facts[key] for key in ("version", "wall_s", "seed", "schemes", "recipe")
+        }
         records += [
             replace(record, scheme=f"{record.scheme} ({job.label})" if job.label else record.scheme)
             for record in read_records(run.folder / RECORDS)
@@ -107,15 +110,8 @@ def execute(
     write_records(folder / RECORDS, records)
     facts |= {
         "finished": True,
-        "wall_s": round(sum(seconds.values()), 1),
-        "jobs": {
-            job.name: {
-                "wall_s": seconds[job.name],
-                "schemes": job.schemes,
-                "recipe": job.recipe.model_dump(),
-            }
-            for job in jobs
-        },
+        "wall_s": round(sum(job["wall_s"] for job in ran.values()), 1),
+        "jobs": ran,
     } | provenance(hardware.device, hardware.devices)
     write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     draw(folder, study)
