@@ -132,8 +132,8 @@ def draw(folder: Path, study: Study) -> None:
     footer = (
         f"\n## What was run\n\n"
         f"`semveil study {study.name} --budget {facts['budget']} --seed {facts['seed']}`, "
-        f"{facts.get('wall_s', 0) / 60:.0f} minutes on {hardware.get('device')} with "
-        f"{hardware.get('cores')} cores, semveil {facts.get('version')}, "
+        f"{facts.get('wall_s', 0) / 60:.0f} minutes of jobs on {hardware.get('device')} "
+        f"with {hardware.get('cores')} cores, semveil {facts.get('version')}, "
         f"torch {facts.get('versions', {}).get('torch')}. Every number above is made from "
         f"[`records.jsonl`](records.jsonl); every setting of every job is in "
         f"[`run.json`](run.json).\n"
