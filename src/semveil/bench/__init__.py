@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from semveil.bench.base import MissingExtra, Ratio, Rounds
+from semveil.bench.base import MissingExtraError, Ratio, Rounds
 from semveil.errors import unknown
 
 if TYPE_CHECKING:
@@ -76,12 +76,11 @@ def run(
 
     Raises:
         SemveilError: If there is no ratio of a name.
-        Disagreement: If two sides that should compute the same thing do not.
+        DisagreementError: If two sides that should compute the same thing do not.
 
     Example:
-        >>> found = run(["train_vs_plain"], quick=True)
-        >>> found["ratios"]["train_vs_plain"] > 0
-        True
+        >>> run(["ofdm_vs_sionna"], quick=True)["targets"]
+        {'ofdm_vs_sionna': ['>=', 10.0]}
     """
     wanted = {name: get(name) for name in names or _all_names()}
     measured = {name: _measure(name, ratio, quick, progress) for name, ratio in wanted.items()}
@@ -105,14 +104,14 @@ _all_names = names  # `run` has an argument of that name
 
 def _measure(
     name: str, ratio: Ratio, quick: bool, progress: Progress | None
-) -> Rounds | MissingExtra:
+) -> Rounds | MissingExtraError:
     def tick(done: int, total: int) -> None:
         if progress:
             progress(name, done, total)
 
     try:
         return ratio.measure(quick, tick)
-    except MissingExtra as missing:
+    except MissingExtraError as missing:
         return missing
 
 
@@ -140,6 +139,7 @@ def table(result: dict[str, Any]) -> Table:
         >>> table({"ratios": {}, "targets": {}, "met": {}, "rounds": {}, "notes": {}}).row_count
         0
     """
+    from rich.markup import escape
     from rich.table import Table
 
     laid = Table("ratio", "median", "range", "target", "", "of what", title="Speed")
@@ -147,7 +147,7 @@ def table(result: dict[str, Any]) -> Table:
         comparison, bound = result["targets"][name]
         target = f"{comparison} {bound:g}"
         if median is None:
-            laid.add_row(name, "–", "", target, "", result["notes"][name])
+            laid.add_row(name, "–", "", target, "", escape(result["notes"][name]))
             continue
         rounds = result["rounds"][name]
         laid.add_row(

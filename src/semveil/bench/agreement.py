@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 
-class Disagreement(Exception):
+class DisagreementError(Exception):
     """Two computations of the same thing differ."""
 
 
@@ -34,7 +34,7 @@ def require(what: str, ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) ->
         tolerance: Largest relative error.
 
     Raises:
-        Disagreement: If the relative error is larger, or is not a number.
+        DisagreementError: If the relative error is larger, or is not a number.
 
     Example:
         >>> import torch
@@ -42,4 +42,6 @@ def require(what: str, ours: Tensor, theirs: Tensor, tolerance: float = 1e-4) ->
     """
     error = relative_error(ours, theirs)
     if not error <= tolerance:
-        raise Disagreement(f"{what}: relative error {error:.1e}, where {tolerance:.0e} is allowed")
+        raise DisagreementError(
+            f"{what}: relative error {error:.1e}, where {tolerance:.0e} is allowed"
+        )

@@ -11,8 +11,10 @@ from typing import Any, Literal
 Tick = Callable[[int, int], None]
 """Told ``(rounds done, rounds in all)``."""
 
+_ENOUGH = 5
 
-class MissingExtra(Exception):
+
+class MissingExtraError(Exception):
     """A ratio cannot be measured because an optional library is missing.
 
     Args:
@@ -20,7 +22,7 @@ class MissingExtra(Exception):
         extra: The extra of this package that brings it.
 
     Example:
-        >>> str(MissingExtra("sionna", "test"))
+        >>> str(MissingExtraError("sionna", "test"))
         "needs sionna: pip install 'semveil[test]'"
     """
 
@@ -92,7 +94,7 @@ class Rounds:
         }
 
 
-def alternate(over: Work, under: Work, rounds: int, tick: Tick) -> Rounds:
+def alternate(over: Work, under: Work, rounds: int, tick: Tick, patience_s: float = 60.0) -> Rounds:
     """Time two pieces of work in turn, after one run of each that does not count.
 
     What else the machine does changes slowly compared with a round, so it weighs on both sides
@@ -103,6 +105,8 @@ def alternate(over: Work, under: Work, rounds: int, tick: Tick) -> Rounds:
         under: What stands under it.
         rounds: How often each is timed.
         tick: Told after every round.
+        patience_s: After so many seconds five rounds are enough: a machine with many other things
+            to do can take an hour for what takes it a minute when it is idle.
 
     Returns:
         The times.
@@ -115,7 +119,11 @@ def alternate(over: Work, under: Work, rounds: int, tick: Tick) -> Rounds:
     over.run()
     under.run()
     over_s, under_s = list[float](), list[float]()
+    start = time.monotonic()
     for done in range(rounds):
+        if done >= _ENOUGH and time.monotonic() - start > patience_s:
+            tick(rounds, rounds)
+            break
         if done % 2:
             under_s.append(under.time())
             over_s.append(over.time())

@@ -31,7 +31,7 @@ def chain_steps(latents: Tensor, gradient: Tensor, source: Randomness, steps: in
 
 def measure(quick: bool, tick: Tick) -> Rounds:
     """Time the chain alone and whole steps around it; see :class:`Ratio`."""
-    steps = 2 if quick else 8
+    steps = 1 if quick else 8
     objective, images = Rebuild(ofdm_chain), random_images(steps * _BATCH)
     source = generator(0, "chain")
     latents = normal((_BATCH, LATENT_DIM), generator=source).requires_grad_()
@@ -43,7 +43,7 @@ def measure(quick: bool, tick: Tick) -> Rounds:
             steps,
         ),
         Work("training step", lambda: train(objective, images, _BATCH), steps),
-        3 if quick else 11,
+        2 if quick else 11,
         tick,
     )
 

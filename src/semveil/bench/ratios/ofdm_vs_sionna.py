@@ -2,10 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
 from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
 from semveil.bench.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread.
+
+    Either chain is hundreds of small operations. On several threads that share their cores with
+    anything else, one would time how threads wait for each other after each.
+
+    Example:
+        >>> with one_thread():
+        ...     torch.get_num_threads()
+        1
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@one_thread()
 def measure(quick: bool, tick: Tick) -> Rounds:
     """Time both chains, forward and backward, on the same frames; see :class:`Ratio`."""
     frames = draw_frames(32 if quick else 256)
@@ -19,9 +45,9 @@ def measure(quick: bool, tick: Tick) -> Rounds:
             ours.symbols_and_gradient()
 
     return alternate(
-        Work("Sionna's blocks, per batch", theirs.symbols_and_gradient),
+        Work("Sionna's blocks on one thread, per batch", theirs.symbols_and_gradient),
         Work("our chain", run_ours, repeats),
-        3 if quick else 11,
+        2 if quick else 11,
         tick,
     )
 

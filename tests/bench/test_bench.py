@@ -1,0 +1,189 @@
+"""The bench: what it returns, what it shows, and that it refuses to compare unlike things."""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import pytest
+import torch
+from rich.console import Console
+
+from semveil import bench
+from semveil.bench.agreement import DisagreementError, require
+from semveil.bench.base import Ratio, Work, alternate
+from semveil.bench.link import Rebuild, flat_chain
+from semveil.bench.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
+from semveil.bench.plain import PlainLink
+from semveil.bench.ratios.ofdm_vs_sionna import one_thread
+from semveil.bench.ratios.train_vs_plain import require_same_network
+from semveil.errors import SemveilError
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    # Tests may run beside anything: threads that wait for each other would dominate.
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def quick() -> dict[str, Any]:
+    pytest.importorskip("sionna")
+    told: list[tuple[str, int, int]] = []
+    with one_thread():
+        result = bench.run(quick=True, progress=lambda *news: told.append(news))
+    return result | {"told": told}
+
+
+def test_every_ratio_is_a_positive_number(quick: dict[str, Any]) -> None:
+    assert set(quick["ratios"]) == {"train_vs_plain", "non_network_share", "ofdm_vs_sionna"}
+    for name, value in quick["ratios"].items():
+        assert math.isfinite(value), name
+        assert value > 0, name
+    assert quick["ratios"]["non_network_share"] < 1
+    assert quick["ratios"]["ofdm_vs_sionna"] > 1
+    assert quick["notes"] == {}
+
+
+def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
+    assert quick["targets"] == {
+        "train_vs_plain": [">=", 2.0],
+        "non_network_share": ["<=", 0.15],
+        "ofdm_vs_sionna": [">=", 10.0],
+    }
+    for name, (comparison, bound) in quick["targets"].items():
+        value = quick["ratios"][name]
+        assert quick["met"][name] == (value >= bound if comparison == ">=" else value <= bound)
+
+
+def test_rounds_hold_the_raw_times(quick: dict[str, Any]) -> None:
+    for rounds in quick["rounds"].values():
+        over, under = rounds["over"]["seconds"], rounds["under"]["seconds"]
+        assert rounds["ratio"] == [a / b for a, b in zip(over, under, strict=True)]
+        assert rounds["min"] <= rounds["median"] <= rounds["max"]
+
+
+def test_the_circumstances_are_told(quick: dict[str, Any]) -> None:
+    assert quick["hardware"]["threads"] == 1
+    assert quick["hardware"]["load_average"] >= 0
+    assert quick["versions"]["torch"]
+    assert quick["version"]
+
+
+def test_progress_ends_where_it_should(quick: dict[str, Any]) -> None:
+    for name in quick["ratios"]:
+        done, total = [news[1:] for news in quick["told"] if news[0] == name][-1]
+        assert done == total
+
+
+def test_the_result_is_json_and_a_table(quick: dict[str, Any]) -> None:
+    plain = {key: value for key, value in quick.items() if key != "told"}
+    assert json.loads(json.dumps(plain)) == plain
+    shown = io.StringIO()
+    Console(file=shown, width=160).print(bench.table(plain))
+    for name in plain["ratios"]:
+        assert name in shown.getvalue()
+
+
+def test_a_missing_library_is_said_and_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sionna.phy.channel", None)
+    result = bench.run(["ofdm_vs_sionna"], quick=True)
+    assert result["ratios"] == {"ofdm_vs_sionna": None}
+    assert result["met"] == {"ofdm_vs_sionna": None}
+    assert result["rounds"] == {"ofdm_vs_sionna": None}
+    assert "semveil[test]" in result["notes"]["ofdm_vs_sionna"]
+    shown = io.StringIO()
+    Console(file=shown, width=160).print(bench.table(result))
+    assert "semveil[test]" in shown.getvalue()
+
+
+def test_an_unknown_ratio_is_refused() -> None:
+    with pytest.raises(SemveilError, match="did you mean 'train_vs_plain'"):
+        bench.run(["train_vs_plane"])
+
+
+def test_offering_the_bench_imports_no_torch() -> None:
+    code = (
+        "import sys, semveil.bench; assert semveil.bench.names(); sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_rounds_alternate_and_change_who_begins() -> None:
+    order: list[str] = []
+    over, under = (Work(name, lambda name=name: order.append(name), 1) for name in "ou")
+    rounds = alternate(over, under, 3, lambda done, total: None)
+    assert "".join(order) == "ou" + "ou" + "uo" + "ou"
+    assert len(rounds.over_s) == len(rounds.under_s) == 3
+
+
+def test_patience_ends_after_five_rounds() -> None:
+    told: list[tuple[int, int]] = []
+    work = Work("nothing", lambda: None)
+    rounds = alternate(work, work, 11, lambda *news: told.append(news), patience_s=0.0)
+    assert len(rounds.ratios) == 5
+    assert told[-1] == (11, 11)
+
+
+def test_times_are_per_unit(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([10.0, 14.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    assert Work("four of something", lambda: None, units=4).time() == 1.0
+
+
+@pytest.mark.parametrize(
+    ("target", "value", "met"),
+    [
+        ((">=", 2.0), 2.0, True),
+        ((">=", 2.0), 1.99, False),
+        (("<=", 0.15), 0.15, True),
+        (("<=", 0.15), 0.16, False),
+    ],
+)
+def test_bounds(target: tuple[Literal[">=", "<="], float], value: float, met: bool) -> None:
+    nothing = Work("nothing", lambda: None)
+    ratio = Ratio("", target, lambda quick, tick: alternate(nothing, nothing, 1, tick))
+    assert ratio.met(value) is met
+
+
+def test_ofdm_agrees_with_sionna_and_a_difference_is_noticed() -> None:
+    pytest.importorskip("sionna")
+    frames = draw_frames(4)
+    ours, theirs = OurChain(frames), SionnaChain(frames)
+    require_same_results(ours, theirs)
+
+    class Off(OurChain):
+        def __init__(self, symbols: float, gradient: float) -> None:
+            super().__init__(frames)
+            self.off = symbols, gradient
+
+        def symbols_and_gradient(self) -> tuple[torch.Tensor, torch.Tensor]:
+            symbols, gradient = super().symbols_and_gradient()
+            return symbols + self.off[0], gradient + self.off[1]
+
+    with pytest.raises(DisagreementError, match="equalised symbols"):
+        require_same_results(Off(1e-3, 0.0), theirs)
+    with pytest.raises(DisagreementError, match="gradients"):
+        require_same_results(Off(0.0, 1e-2), theirs)
+
+
+def test_training_compares_one_network_and_a_difference_is_noticed() -> None:
+    objective = Rebuild(flat_chain)
+    plain = PlainLink(objective)
+    require_same_network(objective, plain)
+    with torch.no_grad():
+        plain.decoder[0].bias += 0.1
+    with pytest.raises(DisagreementError):
+        require_same_network(objective, plain)
+
+
+def test_not_a_number_is_no_agreement() -> None:
+    with pytest.raises(DisagreementError):
+        require("nothing", torch.tensor([math.nan]), torch.ones(1))
