@@ -49,7 +49,16 @@ SMALL = [
 ]
 
 # Checkpoints are written when 5 s have passed since the last; training here takes less.
-SAVE_ALWAYS = "import semveil.train.loop as loop; loop._SAVE_EVERY_S = -1"
+SAVE_ALWAYS = """
+import semveil.train.loop as loop
+loop._SAVE_EVERY_S = -1
+"""
+
+# The page takes longer than all the rest; where it is not the point it is left out.
+NO_PAGE = """
+from semveil.workflow.run import Run
+Run.report = lambda self: self.folder / "report.html"
+"""
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,12 @@ import shutil
 import numpy as np
 import pytest
 
-from commands import SMALL, content, rows, same_results, scraps, settings, succeed
+from commands import NO_PAGE, SMALL, content, rows, same_results, scraps, settings, succeed
 from semveil.records import read_records
 from semveil.train.checkpoint import load_tensors
 
 SYSTEMS = ["multitask", "minmax", "minmax-cooperative", "minmax-cooperative/noise"]
 FILES = ["history.jsonl", "model.safetensors", "records.jsonl", "report.html", "run.json"]
-
-# The page takes longer than all the rest; where it is not the point it is left out.
-NO_PAGE = """
-from semveil.workflow.run import Run
-Run.report = lambda self: self.folder / "report.html"
-"""
 
 
 def test_it_leaves_its_results_and_nothing_else(finished):

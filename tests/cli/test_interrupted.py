@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from commands import (
+    NO_PAGE,
     SAVE_ALWAYS,
     SMALL,
     content,
@@ -22,11 +23,6 @@ from commands import (
     succeed,
 )
 from semveil.train.checkpoint import load_tensors
-
-NO_PAGE = """
-from semveil.workflow.run import Run
-Run.report = lambda self: self.folder / "report.html"
-"""
 
 # Wait for a signal at the n-th call of a function, so that it comes at that place and no other.
 HOLD = """

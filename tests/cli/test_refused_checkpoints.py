@@ -151,12 +151,12 @@ def test_a_folder_without_a_run(semveil, tmp_path, folder):
 
 
 @pytest.mark.parametrize(
-    "words", [["quickstart"], ["--set=train.epochs=3"], ["--out", "elsewhere"]]
+    "words", [["quickstart"], ["--set=train.epochs=3"], ["--out", "elsewhere"], ["--seed", "0"]]
 )
 def test_going_on_takes_no_new_settings(semveil, interrupted, tmp_path, words):
     before = content(interrupted)
     line = refusal(semveil("run", *words, "--resume", interrupted, folder=tmp_path))
-    assert line == "--resume goes on as the run began: no recipe, --set or --out"
+    assert line == "--resume goes on as the run began: no recipe, --set, --out or --seed"
     assert content(interrupted) == before
     assert list(tmp_path.iterdir()) == []
 

@@ -1,0 +1,68 @@
+"""The studies end to end, at the budget that only shows that they work."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from commands import content, refusal, scraps, succeed
+from semveil.records import read_records
+from semveil.studies import base
+
+
+@pytest.mark.parametrize("name", base.names())
+def test_a_study_ends_with_its_page(semveil, tmp_path, name):
+    words = ("study", name, "--budget", "smoke", "--json")
+    result = succeed(semveil(*words, folder=tmp_path))
+    folder = tmp_path / "runs" / f"{name}-smoke"
+    shown = json.loads(result.out)
+    assert shown["folder"] == f"runs/{name}-smoke"
+    assert shown["report"] == f"runs/{name}-smoke/README.md"
+
+    about = json.loads((folder / "run.json").read_text())
+    assert about["finished"] is True
+    assert (about["study"], about["budget"], about["seed"]) == (name, "smoke", 0)
+    jobs = base.get(name).jobs("smoke", 0)
+    assert list(about["jobs"]) == [job.name for job in jobs]
+    assert sorted(path.name for path in (folder / "jobs").iterdir()) == sorted(about["jobs"])
+
+    records = read_records(folder / "records.jsonl")
+    assert len(records) == len(shown["records"])
+    assert {record.study for record in records} == {name}
+    per_job = [read_records(folder / "jobs" / job.name / "records.jsonl") for job in jobs]
+    assert [r.value for r in records] == [r.value for part in per_job for r in part]
+    for job, part in zip(jobs, per_job, strict=True):
+        assert set(job.schemes) <= {record.scheme for record in part}
+        assert json.loads((folder / "jobs" / job.name / "run.json").read_text())["finished"]
+
+    page = (folder / "README.md").read_text()
+    figures = sorted(path.name for path in folder.glob("*.svg"))
+    assert figures or name != "latent-dimension"
+    for figure in figures:
+        assert f"]({figure})" in page
+        assert (folder / figure).read_text().rstrip().endswith("</svg>")
+    assert f"semveil study {name} --budget smoke --seed 0" in page
+    assert "nan" not in page.lower().split()
+    top = {"README.md", "records.jsonl", "run.json", *figures}
+    assert {path.name for path in folder.iterdir()} == top | {"jobs"}
+    assert scraps(folder) == []
+
+
+def test_going_on_takes_no_new_settings(semveil, tmp_path):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    facts = {"study": "latent-dimension", "budget": "smoke", "seed": 0, "finished": False}
+    (folder / "run.json").write_text(json.dumps(facts))
+    before = content(tmp_path)
+    for words in (["latent-dimension"], ["--out", "elsewhere"], ["--seed", "1"]):
+        line = refusal(semveil("study", *words, "--resume", folder, folder=tmp_path))
+        assert line.startswith("--resume goes on as the study began: ")
+    assert content(tmp_path) == before
+
+
+def test_a_study_of_another_version_is_named(semveil, tmp_path):
+    facts = {"study": "latent-dimensions", "budget": "smoke", "seed": 0}
+    (tmp_path / "run.json").write_text(json.dumps(facts))
+    line = refusal(semveil("study", "--resume", tmp_path))
+    assert "unknown study 'latent-dimensions': did you mean 'latent-dimension'?" in line
