@@ -76,9 +76,9 @@ def test_records_are_read_and_reported_without_torch(finished, tmp_path):
     assert found.isdisjoint({"torch", "lightning_fabric", "torchmetrics", "safetensors"})
 
 
-def test_torch_is_there_when_it_is_needed():
+def test_what_is_imported_is_found():
     """Else the tests above would find nothing whatever happened."""
-    assert "torch" in imported("from semveil import audit")
+    assert "numpy" in imported("from semveil.data import load; load('digits')")
 
 
 def seconds(*words):
@@ -97,7 +97,7 @@ def seconds(*words):
 def test_help_is_at_most_three_tenths_of_importing_torch():
     pairs = [
         (seconds(SEMVEIL, "--help"), seconds(sys.executable, "-c", "import torch"))
-        for _ in range(3)
+        for _ in range(2)
     ]
     quickest = [min(times) for times in zip(*pairs, strict=True)]
     assert quickest[0] < 0.3 * quickest[1], pairs

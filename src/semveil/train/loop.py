@@ -253,8 +253,6 @@ def fit(
                 )
             history.append({"step": done} | {name: float(v) for name, v in losses.items()})
             losses = {}
-            if progress:
-                progress(objective.name, done, steps)
             if checkpoint and (last or time.monotonic() - saved > _SAVE_EVERY_S):
                 if fabric.is_global_zero:
                     facts = {"stage": objective.name, "identity": schedule.identity}
@@ -262,6 +260,8 @@ def fit(
                         checkpoint, run.state(), facts | {"step": done, "history": history}
                     )
                 saved = time.monotonic()
+            if progress:
+                progress(objective.name, done, steps)
     return history
 
 
