@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
-from commands import SMALL, content, refusal
+from commands import SAVE_ALWAYS, SMALL, content, refusal
 
 
 def truncated(content):
@@ -59,8 +59,6 @@ REASONS = {
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory, semveil):
     """The folder of a run that was killed in its second stage, with checkpoints of both."""
-    from commands import SAVE_ALWAYS
-
     folder = tmp_path_factory.mktemp("interrupted") / "run"
     die = "import os; real = loop.learning_rate; calls = []\n"
     die += "def rate(*a):\n calls.append(0)\n if len(calls) == 52 + 30: os.kill(os.getpid(), 9)\n"
@@ -107,6 +105,41 @@ def test_a_model_of_another_scheme_is_refused(semveil, finished, tmp_path):
     facts["schemes"] = ["multitask"]
     (folder / "run.json").write_text(json.dumps(facts))
     assert "is of another architecture" in refusal(semveil("audit", folder))
+
+
+def with_facts(folder, **changes):
+    """Change the facts of a run, recipe settings by their full keys."""
+    facts = json.loads((folder / "run.json").read_text())
+    for key, value in changes.items():
+        section = facts if key == "seed" else facts["recipe"][key.partition("__")[0]]
+        section[key.partition("__")[2] or key] = value
+    (folder / "run.json").write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"train__lr": 0.5}, {"bob__snr_db": 3.0}])
+def test_weights_of_another_seed_or_of_other_settings_are_refused(
+    semveil, finished, interrupted, tmp_path, change
+):
+    """They would fit, and the numbers would be of something that nobody trained."""
+    trained = with_facts(shutil.copytree(finished, tmp_path / "trained"), **change)
+    (trained / "records.jsonl").unlink()
+    half = with_facts(shutil.copytree(interrupted, tmp_path / "half"), **change)
+    before = content(tmp_path)
+    assert "is of another training" in refusal(semveil("audit", trained, folder=tmp_path))
+    line = refusal(semveil("run", "--resume", half, "--quiet", folder=tmp_path))
+    assert f"checkpoint {half / 'multitask.checkpoint.safetensors'} is of another training" in line
+    assert content(tmp_path) == before
+
+
+def test_the_checkpoint_of_another_stage_is_refused(semveil, interrupted, tmp_path):
+    folder = shutil.copytree(interrupted, tmp_path / "run")
+    other = folder / "multitask.checkpoint.safetensors"
+    shutil.copy(folder / "minmax.checkpoint.safetensors", other)
+    before = content(folder)
+    line = refusal(semveil("run", "--resume", folder, "--quiet"))
+    assert f"checkpoint {other} is of another training" in line
+    assert content(folder) == before
 
 
 def test_audit_of_a_run_that_is_not_trained(semveil, interrupted, tmp_path):
