@@ -114,7 +114,13 @@ def _takes(schema: dict[str, Any]) -> str:
     if schema["type"] == "array":
         least = ", at least one" if schema.get("minItems") else ""
         return f"list{least}: {_takes(schema['items'])}"
-    word = {"integer": "whole number", "number": "number", "string": "text", "null": "null"}
+    word = {
+        "boolean": "true or false",
+        "integer": "whole number",
+        "null": "null",
+        "number": "number",
+        "string": "text",
+    }
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
     bounds = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
     return f"{word[schema['type']]} {' and '.join(bounds)}".replace("-", "−").strip()
