@@ -34,7 +34,7 @@ def one_thread() -> Iterator[None]:
 @one_thread()
 def measure(quick: bool, tick: Tick) -> Rounds:
     """Time both chains, forward and backward, on the same frames; see :class:`Ratio`."""
-    frames = draw_frames(32 if quick else 256)
+    frames = draw_frames(256)
     ours, theirs = OurChain(frames), SionnaChain(frames)
     require_same_results(ours, theirs)
     # Ours is over so soon that a single run would be timed less well than one of Sionna's.
@@ -47,7 +47,7 @@ def measure(quick: bool, tick: Tick) -> Rounds:
     return alternate(
         Work("Sionna's blocks on one thread, per batch", theirs.symbols_and_gradient),
         Work("our chain", run_ours, repeats),
-        2 if quick else 11,
+        5 if quick else 11,
         tick,
     )
 

@@ -42,11 +42,11 @@ def measure(quick: bool, tick: Tick) -> Rounds:
     objective = Rebuild(flat_chain)
     plain = PlainLink(objective)
     require_same_network(objective, plain)
-    images = random_images(256 if quick else 2048)
+    images = random_images(512 if quick else 2048)
     return alternate(
         Work("plain loop, per image", lambda: train_plainly(plain, images), len(images)),
         Work("training loop", lambda: train(objective, images), len(images)),
-        2 if quick else 11,
+        5 if quick else 21,
         tick,
     )
 
