@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import logging
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.multiprocessing import ProcessRaisedException
@@ -208,6 +210,11 @@ def _in_process(
     except SemveilError as error:
         complaints.put(str(error))
         raise
+    # A process that leaves while another still talks to it brings gloo's threads down with it:
+    # all leave together, and without the interpreter's destructors, which race with them.
+    dist.barrier()
+    dist.destroy_process_group()
+    atexit.register(os._exit, 0)
 
 
 def _launch(fabric: Fabric, *work: object) -> None:
