@@ -23,8 +23,11 @@ from semveil.errors import SemveilError, unknown
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-Inference = Literal["linear", "mlp", "wide"]
-Inversion = Literal["linear", "mlp", "deconv"]
+Inference = Literal["linear", "mlp", "wide", "set"]
+Inversion = Literal["linear", "mlp", "deconv", "set"]
+InversionLoss = Literal["mse", "perceptual"]
+Attack = Literal["rmle", "shadow", "known-plaintext"]
+ProtectionName = Literal["laplace", "shuffle", "rotation"]
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -57,14 +60,18 @@ class Data(_Section):
     """Which images.
 
     Attributes:
-        name: ``digits``, ``mnist``, ``cifar10``, or the path of an image folder.
+        name: ``digits``, ``mnist``, ``cifar10``, ``celeba``, or the path of an image folder.
         limit: Cap on the training images used, all splits together; none if null.
-        image_size: Side in pixels to which an image folder is resized.
+        image_size: Side in pixels to which an image folder or a set of faces is resized.
+        target: Attribute that is Bob's task, of a set that has several.
+        private: Attribute that Eve is after; Bob's task if null.
     """
 
     name: str = "digits"
     limit: Positive | None = None
     image_size: Annotated[int, Field(ge=8, le=512)] = 32
+    target: str | None = None
+    private: str | None = None
 
 
 class Architecture(_Section):
@@ -169,6 +176,95 @@ class Perturbation(_Section):
     epochs: Positive = 10
 
 
+class Dp(_Section):
+    """Laplace noise on the features.
+
+    Attributes:
+        reading: ``paper`` (noise of a stated power, no guarantee) or ``genuine`` (ε-local
+            differential privacy of the whole feature vector of one message).
+        epsilon: Privacy budget.
+        scale: Paper reading: noise scale times ε, for features of unit power per real.
+        clip: Genuine reading: radius of the ℓ1 ball that features are clipped to; the
+            sensitivity is twice that.
+    """
+
+    reading: Literal["paper", "genuine"] = "paper"
+    epsilon: float = 0.1
+    scale: Annotated[float, Field(gt=0, le=1e6)] = 0.1
+    clip: Annotated[float, Field(gt=0, le=1e6)] | None = None
+
+    @field_validator("epsilon")
+    @classmethod
+    def _some_budget(cls, value: float) -> float:
+        if value <= 0:
+            raise ValueError("a privacy budget must be positive")
+        return value
+
+
+class Bottleneck(_Section):
+    """The information bottleneck on what is transmitted.
+
+    Attributes:
+        weight: Weight β of the information about the image.
+        free_epochs: Share of the epochs before the weight begins to rise from zero.
+        full_epochs: Share of the epochs after which it is whole.
+        variable_length: Whether coordinates are switched off according to the channel's SNR.
+        threshold: Amplitude under which a coordinate is switched off.
+    """
+
+    weight: Weight = 1e-3
+    free_epochs: Annotated[float, Field(ge=0, le=1)] = 0.1
+    full_epochs: Annotated[float, Field(ge=0, le=1)] = 0.3
+    variable_length: bool = False
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.01
+
+
+class Inverter(_Section):
+    """Training against a simulated Eve who rebuilds the image.
+
+    Attributes:
+        weight: Weight of her error, counted no further than the mean image's.
+        form: ``static``, or ``noise``: the weight divided by 1 + σ (noise per real).
+    """
+
+    weight: Weight = 1.0
+    form: Literal["static", "noise"] = "static"
+
+
+class Codebook(_Section):
+    """Vector quantisation and digital modulation.
+
+    Attributes:
+        size: Codewords; a power of the modulation's order.
+        dim: Reals per codeword.
+        modulation: ``qam`` or ``psk``.
+        order: Points of the constellation; the codebook's size if null.
+        entropy_weight: Weight λ of the codewords' entropy in the robust bottleneck.
+        commitment: Weight of the encoder's commitment to its codeword.
+    """
+
+    size: Annotated[int, Field(ge=2, le=65536)] = 16
+    dim: Annotated[int, Field(ge=2, le=4096)] = 64
+    modulation: Literal["qam", "psk"] = "qam"
+    order: Annotated[int, Field(ge=2, le=65536)] | None = None
+    entropy_weight: Annotated[float, Field(ge=-1e3, le=1e3)] = 1e-3
+    commitment: Weight = 0.25
+
+
+class Cipher(_Section):
+    """The learned encryptor.
+
+    Attributes:
+        key_bits: Bits of the key that the encryptor reads.
+        weight: Weight of Eve's error in adversarial encryption training.
+        plain_weight: Weight of Bob's loss without encryption.
+    """
+
+    key_bits: Annotated[int, Field(ge=8, le=4096)] = 128
+    weight: Weight = 1.0
+    plain_weight: Weight = 1.0
+
+
 class Audit(_Section):
     """What the fresh eavesdroppers are given.
 
@@ -177,6 +273,10 @@ class Audit(_Section):
         bob_snr_db: Bob's SNRs in the test, dB.
         inference: Capacities that guess the label.
         inversion: Capacities that rebuild the image.
+        losses: What an inverter minimises: ``mse``, and ``perceptual`` (MSE and perceptual).
+        attacks: Further attacks: ``rmle`` (white-box maximum likelihood), ``shadow`` (query-free,
+            through a shadow encoder), ``known-plaintext`` (on a fixed permutation).
+        leakage: Whether to measure mutual information, its variational bound and dFIL.
         invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
         max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
         patience: Epochs without a better validation loss after which she stops.
@@ -201,6 +301,9 @@ class Audit(_Section):
         "wide",
     ]
     inversion: Annotated[list[Inversion], AfterValidator(_distinct)] = ["linear", "mlp", "deconv"]
+    losses: Annotated[list[InversionLoss], Field(min_length=1), AfterValidator(_distinct)] = ["mse"]
+    attacks: Annotated[list[Attack], AfterValidator(_distinct)] = []
+    leakage: bool = False
     invert_controls: bool = True
     max_epochs: Positive = 40
     patience: Positive = 8
@@ -208,9 +311,15 @@ class Audit(_Section):
 
 
 class Recipe(_Section):
-    """One run: a scheme and everything it needs."""
+    """One run: a scheme and everything it needs.
+
+    Attributes:
+        scheme: What is trained and measured, beside its reference.
+        protections: Laid over the scheme's link, in this order.
+    """
 
     scheme: str = "multitask"
+    protections: Annotated[list[ProtectionName], AfterValidator(_distinct)] = []
     data: Data = Data()
     link: Architecture = Architecture()
     bob: Antenna = Antenna()
@@ -218,6 +327,11 @@ class Recipe(_Section):
     train: Train = Train()
     privacy: Privacy = Privacy()
     perturbation: Perturbation = Perturbation()
+    dp: Dp = Dp()
+    bottleneck: Bottleneck = Bottleneck()
+    inverter: Inverter = Inverter()
+    codebook: Codebook = Codebook()
+    cipher: Cipher = Cipher()
     audit: Audit = Audit()
 
 
@@ -309,7 +423,7 @@ def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
 
     Example:
         >>> keys()[:3]
-        ['scheme', 'data.name', 'data.limit']
+        ['scheme', 'protections', 'data.name']
     """
     found = []
     for name, field in section.model_fields.items():
