@@ -1,0 +1,1 @@
+"""Protections laid over any link: noise on its features, permutations, rotations."""
