@@ -1,4 +1,4 @@
-"""What Eve may be: networks of three capacities for the label, and three for the image."""
+"""What Eve may be: networks of several capacities for the label, and for the image."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from torch import Tensor, nn
 from semveil.errors import unknown
 from semveil.nets.convolutional import ImageShape, Reconstructor
 from semveil.nets.dense import DenseImage, Mlp, ResidualMlp
+from semveil.nets.sets import SetMlp
 
-INFERENCE = ("linear", "mlp", "wide")
-INVERSION = ("linear", "mlp", "deconv")
+INFERENCE = ("linear", "mlp", "wide", "set")
+INVERSION = ("linear", "mlp", "deconv", "set")
 
 
 def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
@@ -17,7 +18,8 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
 
     Args:
         capacity: ``linear`` (logistic regression), ``mlp`` (Bob's architecture at its default
-            size) or ``wide`` (residual, 20 times as many weights as that).
+            size), ``wide`` (residual, 20 times as many weights as that) or ``set`` (blind to the
+            order of the components).
         inputs: Numbers observed per image.
         classes: Labels.
 
@@ -37,6 +39,8 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
         return Mlp(inputs, (256, 256), classes)
     if capacity == "wide":
         return ResidualMlp(inputs, 512, 3, classes)
+    if capacity == "set":
+        return SetMlp(inputs, 256, classes)
     raise unknown("inference capacity", capacity, INFERENCE)
 
 
@@ -44,7 +48,8 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
     """Build a network that rebuilds the image; its range covers the images' [0, 1].
 
     Args:
-        capacity: ``linear``, ``mlp`` or ``deconv`` (Bob's architecture at its default size).
+        capacity: ``linear``, ``mlp``, ``deconv`` (Bob's architecture at its default size) or
+            ``set`` (blind to the order of the components).
         inputs: Numbers observed per image.
         image_shape: Channels, height, width.
 
@@ -67,6 +72,8 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
         return DenseImage(Mlp(inputs, (512, 512), pixels), image_shape)
     if capacity == "deconv":
         return Reconstructor(inputs, image_shape)
+    if capacity == "set":
+        return DenseImage(SetMlp(inputs, 512, pixels), image_shape)
     raise unknown("inversion capacity", capacity, INVERSION)
 
 

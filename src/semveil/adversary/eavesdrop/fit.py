@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -11,15 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semveil.adversary.eavesdrop.intercepts import Intercepts
+from semveil.adversary.eavesdrop.converge import Effort, converge
+from semveil.adversary.eavesdrop.intercepts import Intercepts, any_of
 from semveil.device import channels_last, native_bfloat16
-from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.nets.eavesdropper import inference_network, inversion_network
 from semveil.rng import generator, seeded
-
-_BATCH = 256
-_LEARNING_RATE = 2e-3
 
 
 @dataclass(frozen=True)
@@ -31,12 +26,23 @@ class Goal:
         target: ``label`` or ``image``, as records say it.
         build: Capacity, inputs, image shape, classes → network.
         loss: Output, images float, labels → scalar.
+        variant: What its name in the records ends in, where it is not the plain one.
     """
 
     name: str
     target: str
     build: Callable[[str, int, tuple[int, int, int], int], nn.Module]
     loss: Callable[[Tensor, Tensor, Tensor], Tensor]
+    variant: str = ""
+
+    def adversary(self, capacity: str) -> str:
+        """Return the name of the Eve of this goal and capacity, as records carry it.
+
+        Example:
+            >>> INVERSION.adversary("deconv")
+            'inversion/deconv'
+        """
+        return f"{self.name}/{capacity}{self.variant}"
 
 
 INFERENCE = Goal(
@@ -51,19 +57,6 @@ INVERSION = Goal(
     lambda capacity, inputs, shape, classes: inversion_network(capacity, inputs, shape),
     lambda output, images, labels: F.mse_loss(output.float(), images),
 )
-
-
-@dataclass(frozen=True)
-class Effort:
-    """How hard an eavesdropper tries.
-
-    Attributes:
-        max_epochs: Upper end of the training.
-        patience: Epochs without a better validation loss after which she stops.
-    """
-
-    max_epochs: int
-    patience: int
 
 
 def fit_eavesdropper(
@@ -103,50 +96,34 @@ def fit_eavesdropper(
     device = training.device
     channels, height, width = training.images.shape[1:]
     shape = (channels, height, width)
-    with seeded(seed, goal.name, capacity, "weights"):
+    scope = (goal.name, capacity + goal.variant)
+    with seeded(seed, *scope, "weights"):
         network = goal.build(capacity, training.width, shape, classes)
     network = channels_last(network.to(device))
     levels = torch.tensor(snrs_db, dtype=torch.float32, device=device)
-    batch = min(_BATCH, len(training))
-    # Heard once: every epoch is judged on the same receptions.
-    listening = generator(seed, goal.name, capacity, "validation", device=device)
-    rows = torch.arange(len(validation), device=device)
-    heard = validation.hear(rows, levels[rows % len(levels)], listening)
+    heard = validation.rehearse(levels, generator(seed, *scope, "validation", device=device))
 
-    optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
-    best, best_state, stale = float("inf"), copy.deepcopy(network.state_dict()), 0
-    for epoch in range(effort.max_epochs):
-        for group in optimiser.param_groups:
-            group["lr"] = 0.5 * _LEARNING_RATE * (1 + math.cos(math.pi * epoch / effort.max_epochs))
-        source = generator(seed, goal.name, capacity, "epoch", epoch, device=device)
-        network.train()
-        for chosen in torch.randperm(len(training), generator=source, device=device).split(batch):
-            levels_now = torch.randint(len(levels), (len(chosen),), generator=source, device=device)
-            features = training.hear(chosen, levels[levels_now], source)
-            with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
-                output = network(features)
-            loss = goal.loss(output, as_float(training.images[chosen]), training.labels[chosen])
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
-        now = _validate(goal, network, heard, validation)
-        if now != now:
-            raise SemveilError(f"{goal.name}/{capacity}: loss is not finite in epoch {epoch + 1}")
-        if progress:
-            progress(epoch + 1, effort.max_epochs)
-        if now < best * (1 - 1e-4):
-            best, best_state, stale = now, copy.deepcopy(network.state_dict()), 0
-            continue
-        stale += 1
-        if stale == effort.patience:
-            break
-    network.load_state_dict(best_state)
-    return network.eval()
+    def step(rows: Tensor, source: torch.Generator) -> Tensor:
+        features = training.hear(rows, any_of(levels, rows, source), source)
+        with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
+            output = network(features)
+        return goal.loss(output, as_float(training.images[rows]), training.labels[rows])
+
+    converge(
+        network,
+        step,
+        lambda: _validate(goal, network, heard, validation),
+        len(training),
+        effort,
+        seed,
+        scope,
+        device,
+        progress,
+    )
+    return network
 
 
-@torch.no_grad()
 def _validate(goal: Goal, network: nn.Module, heard: Tensor, validation: Intercepts) -> float:
-    network.eval()
     total = 0.0
     for rows in torch.arange(len(heard), device=heard.device).split(2000):
         loss = goal.loss(

@@ -7,15 +7,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from semveil.channel import Channel
+from semveil.channel import Channel, Reception
 from semveil.link import as_float
-from semveil.rng import Randomness, generator
+from semveil.rng import Randomness, generator, stream
 
 Transmit = Callable[[Tensor, torch.Generator], Tensor]
 """Images float ``[B, C, H, W]`` in [0, 1] and a generator → waveform complex ``[B, k]``."""
 
+Send = Callable[[Tensor, torch.Generator, Tensor], Tensor]
+"""The same, with the numbers of the messages, int64 ``[B]``, that Alice and Bob both know."""
+
 _BATCH = 500
 _COPIES = 8
+# Messages of different recordings never share a number, and with it a key.
+_SERIES = 1 << 40
+
+
+def numbered(transmit: Transmit) -> Send:
+    """Return a transmitter that does not look at message numbers as one that is given them."""
+    return lambda images, source, messages: transmit(images, source)
 
 
 class Recording:
@@ -25,7 +35,7 @@ class Recording:
     is recorded eight times, so that an adversary trains on the average over its randomness.
 
     Args:
-        transmit: The system.
+        transmit: The system, which is told the number of every message.
         images: uint8 ``[N, C, H, W]``.
         labels: int ``[N]``.
         purpose: What it is for, such as ``test``: recordings for different purposes share no
@@ -38,7 +48,7 @@ class Recording:
 
     def __init__(
         self,
-        transmit: Transmit,
+        transmit: Send,
         images: Tensor,
         labels: Tensor,
         *,
@@ -50,6 +60,7 @@ class Recording:
         self.images, self.labels = images.to(device), labels.to(device)
         self.device = device
         self._scope = seed, "system", purpose
+        self._first = (stream(0, "messages", purpose) % 1024) * _SERIES
         first = self._play(transmit, self.images[:_BATCH], 0)
         again = self._play(transmit, self.images[:_BATCH], 1)
         self.randomised = not torch.equal(first, again)
@@ -59,15 +70,23 @@ class Recording:
         )
 
     @torch.no_grad()
-    def _play(self, transmit: Transmit, images: Tensor, take: int) -> Tensor:
+    def _play(self, transmit: Send, images: Tensor, take: int) -> Tensor:
         parts = [
-            transmit(as_float(chunk), generator(*self._scope, take, part, device=self.device))
-            for part, chunk in enumerate(images.split(_BATCH))
+            transmit(
+                as_float(images[rows]),
+                generator(*self._scope, take, part, device=self.device),
+                self.messages(rows, take),
+            )
+            for part, rows in enumerate(torch.arange(len(images), device=self.device).split(_BATCH))
         ]
         return torch.cat(parts).to(torch.complex64)
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def messages(self, rows: Tensor, take: int = 0) -> Tensor:
+        """Return the numbers of the messages that carried some images, int64 ``[B]``."""
+        return self._first + take * len(self.images) + rows
 
     def waveform(self, rows: Tensor, source: Randomness = None) -> Tensor:
         """Return one of the recorded waveforms of each row, complex ``[B, k]``."""
@@ -108,7 +127,7 @@ class Intercepts:
         """Numbers per observation."""
         return 2 * self._recording.waveforms.shape[2] + 1
 
-    def hear(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Tensor:
+    def receive(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Reception:
         """Receive some of the images.
 
         Args:
@@ -117,7 +136,48 @@ class Intercepts:
             source: Fading, noise, and which transmission of a randomised system.
 
         Returns:
-            Features of the receptions, float ``[B, 2k + 1]``.
+            What her antenna heard, and what she knows of her channel.
         """
         waveform = self._recording.waveform(rows, source)
-        return self._channel(waveform, snr_db, generator=source).features()
+        return self._channel(waveform, snr_db, generator=source)
+
+    def hear(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Tensor:
+        """Receive some of the images, as numbers for a network.
+
+        Arguments are those of :meth:`receive`.
+
+        Returns:
+            Features of the receptions, float ``[B, 2k + 1]``.
+        """
+        return self.receive(rows, snr_db, source).features()
+
+    def rehearse(self, levels: Tensor, source: torch.Generator) -> Tensor:
+        """Hear every image once, the SNRs taking turns: what all epochs are judged on alike.
+
+        Args:
+            levels: SNRs, dB, float ``[L]``.
+            source: Fading and noise.
+
+        Returns:
+            Features, float ``[N, 2k + 1]``.
+        """
+        rows = torch.arange(len(self), device=self.device)
+        return self.hear(rows, levels[rows % len(levels)], source)
+
+
+def any_of(levels: Tensor, rows: Tensor, source: torch.Generator) -> Tensor:
+    """Return one of the SNRs for each row, drawn uniformly.
+
+    Args:
+        levels: SNRs, dB, float ``[L]``.
+        rows: int ``[B]``.
+        source: Randomness.
+
+    Returns:
+        float ``[B]``.
+
+    Example:
+        >>> any_of(torch.tensor([5.0]), torch.arange(2), generator(0))
+        tensor([5., 5.])
+    """
+    return levels[torch.randint(len(levels), rows.shape, generator=source, device=levels.device)]
