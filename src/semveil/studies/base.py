@@ -30,6 +30,10 @@ class Job:
         seed: Seed of every stream.
         label: Put behind the schemes' names in the records, where jobs differ in a setting that
             records have no field for.
+        work: What it does, ``"module:function"``: trains and audits unless stated otherwise. It
+            is called with the job's folder, the job and :class:`semveil.studies.jobs.Means`, and
+            leaves ``run.json`` and ``records.jsonl`` there, the records last; see
+            :func:`semveil.studies.jobs.do`.
     """
 
     name: str
@@ -37,6 +41,7 @@ class Job:
     schemes: tuple[str, ...]
     seed: int = 0
     label: str = ""
+    work: str = "semveil.studies.jobs:train_and_audit"
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ class Study:
     page: Callable[[pd.DataFrame], str]
 
 
-_NOT_STUDIES = ("base", "execute", "sweep", "words")
+_NOT_STUDIES = ("base", "cluster", "execute", "jobs", "sweep", "words", "workers")
 
 
 def names() -> list[str]:

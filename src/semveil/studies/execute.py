@@ -1,10 +1,9 @@
-"""Running a study: its jobs one after another, then figures and page from their records."""
+"""Running a study: its jobs, then figures and page from their records."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,22 @@ from semveil.records import Record, read_records, write_records
 from semveil.report.figures.style import save
 from semveil.report.select import frame
 from semveil.studies.base import BUDGETS, Job, Study
+from semveil.studies.jobs import (
+    Means,
+    Runner,
+    is_finished,
+    one_by_one,
+    train_and_audit,
+    which_images,
+    work_of,
+)
 from semveil.train.loop import Progress
 from semveil.workflow.provenance import provenance
 from semveil.workflow.run import FACTS, RECORDS, Run
 from semveil.workflow.training import Hardware
 
 PAGE = "README.md"
+_KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe")
 
 
 def check(study: Study, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
@@ -35,11 +44,13 @@ def check(study: Study, budget: str, seed: int, hardware: Hardware, root: Path |
     for job in study.jobs(budget, seed):
         run = Run(Path(), study.name, job.recipe, list(job.schemes), job.seed, hardware, root)
         # Reading the images again for every job would take longer than the checks.
-        which = f"{job.recipe.data.model_dump_json()} {job.seed}"
+        which = which_images(job)
         if which in loaded:
             run.splits = loaded[which]
         loaded[which] = run.splits
-        run.check()
+        # What other work needs besides images it alone knows.
+        if work_of(job) is train_and_audit:
+            run.check()
 
 
 def start(folder: Path, study: Study, budget: str, seed: int) -> None:
@@ -73,39 +84,46 @@ def execute(
     hardware: Hardware,
     root: Path | None = None,
     progress: Progress | None = None,
+    runner: Runner = one_by_one,
 ) -> list[Record]:
     """Run the jobs of a study that have not finished, then write records, figures and page.
 
     Args:
         folder: Folder of the study, made by :func:`start`.
         study: The study.
-        hardware: Device and number of processes.
+        hardware: Device and number of processes of each job.
         root: Folder of the data sets.
         progress: Told how far it is.
+        runner: Who does the jobs, and where.
 
     Returns:
         All records.
 
     Raises:
-        SemveilError: As the jobs' runs; finished jobs stay.
+        SemveilError: As the jobs; finished jobs stay.
     """
     facts = read_facts(folder)
     jobs = study.jobs(facts["budget"], facts["seed"])
+    heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
+
+    def tell(job: Job, stage: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(f"{heads[job.name]}: {stage}", done, total)
+
+    place = folder / "jobs"
+    if not place.exists():
+        new_folder(place)
+    unfinished = [job for job in jobs if not is_finished(place / job.name)]
+    runner(place, unfinished, Means(study.name, hardware, root), tell)
     records: list[Record] = []
     ran: dict[str, dict[str, Any]] = {}
-    for number, job in enumerate(jobs, start=1):
-        head = f"{number}/{len(jobs)} {job.name}"
-        told = partial(_told, progress, head) if progress else None
-        run = _run(folder / "jobs" / job.name, study, job, hardware, root)
-        if not (run.folder / RECORDS).exists():
-            run.audit(run.train(told), told)
+    for job in jobs:
+        did = json.loads((place / job.name / FACTS).read_text())
         # A job keeps the version that it ran on, also where the study was resumed with another.
-        ran[job.name] = {
-            key: run.facts[key] for key in ("version", "wall_s", "seed", "schemes", "recipe")
-        }
+        ran[job.name] = {key: did[key] for key in _KEPT}
         records += [
             replace(record, scheme=f"{record.scheme} ({job.label})" if job.label else record.scheme)
-            for record in read_records(run.folder / RECORDS)
+            for record in read_records(place / job.name / RECORDS)
         ]
     write_records(folder / RECORDS, records)
     facts |= {
@@ -116,10 +134,6 @@ def execute(
     write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     draw(folder, study)
     return records
-
-
-def _told(progress: Progress, head: str, stage: str, done: int, total: int) -> None:
-    progress(f"{head}: {stage}", done, total)
 
 
 def draw(folder: Path, study: Study) -> None:
@@ -139,9 +153,3 @@ def draw(folder: Path, study: Study) -> None:
         f"[`run.json`](run.json).\n"
     )
     write_atomic(folder / PAGE, study.page(table) + footer)
-
-
-def _run(folder: Path, study: Study, job: Job, hardware: Hardware, root: Path | None) -> Run:
-    if (folder / FACTS).exists():
-        return Run.open(folder, hardware, root)
-    return Run.create(folder, study.name, job.recipe, list(job.schemes), job.seed, hardware, root)

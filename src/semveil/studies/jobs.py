@@ -1,0 +1,161 @@
+"""Doing one job of a study in its folder, wherever that is."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from semveil.data.splits import ImageSplits
+from semveil.files import write_atomic
+from semveil.records import Record, write_records
+from semveil.studies.base import Job
+from semveil.train.loop import Progress
+from semveil.workflow.provenance import provenance
+from semveil.workflow.run import FACTS, RECORDS, Run
+from semveil.workflow.training import Hardware
+
+
+@dataclass(frozen=True)
+class Means:
+    """What a job works with.
+
+    Attributes:
+        study: Name that its records carry.
+        hardware: Device and number of processes.
+        root: Folder of the data sets; ``SEMVEIL_DATA`` if None.
+        splits: The job's images where they are in memory already, for instance because the
+            machine has no data folder; the job reads them itself if None.
+        progress: Told how far it is.
+    """
+
+    study: str
+    hardware: Hardware
+    root: Path | None = None
+    splits: ImageSplits | None = None
+    progress: Progress | None = None
+
+
+Work = Callable[[Path, Job, Means], None]
+# Does every job in a folder of its name below the given one; tells (job, stage, done, in all).
+Tell = Callable[[Job, str, int, int], None]
+Runner = Callable[[Path, Sequence[Job], Means, Tell], None]
+
+
+def do(folder: Path, job: Job, means: Means) -> None:
+    """Do a job's work; afterwards :func:`is_finished` holds for its folder.
+
+    The work leaves two files: ``run.json`` with at least ``version``, ``hardware``, ``wall_s``,
+    ``seed``, ``schemes``, ``recipe`` and a true ``finished``, and ``records.jsonl``. It may be
+    called again for a folder in which it was interrupted, and ends at the same records then.
+
+    Args:
+        folder: The job's folder; its parents exist.
+        job: The job.
+        means: What it works with.
+
+    Raises:
+        SemveilError: As its work.
+        ValueError: If its work names no function, or the function leaves no result.
+    """
+    work_of(job)(folder, job, means)
+    if not is_finished(folder):
+        raise ValueError(f"{job.work} left no finished {FACTS} and {RECORDS} in {folder}")
+
+
+def work_of(job: Job) -> Work:
+    """Return the function that a job names.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    module, _, name = job.work.partition(":")
+    work: Work | None = getattr(import_module(module), name, None)
+    if not callable(work):
+        raise ValueError(f"job {job.name}: there is no function {job.work}")
+    return work
+
+
+def is_finished(folder: Path) -> bool:
+    """Tell whether a job's folder holds all that its work leaves.
+
+    Example:
+        >>> is_finished(Path("nowhere"))
+        False
+    """
+    try:
+        facts = json.loads((folder / FACTS).read_text())
+        return (folder / RECORDS).exists() and bool(facts["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def train_and_audit(folder: Path, job: Job, means: Means) -> None:
+    """Train the job's links and measure its schemes: the work of most jobs.
+
+    Raises:
+        SemveilError: As :class:`semveil.workflow.run.Run`.
+    """
+    kind = Run if means.splits is None else _with_images(means.splits)
+    if (folder / FACTS).exists():
+        run = kind.open(folder, means.hardware, means.root)
+    else:
+        run = kind.create(
+            folder, means.study, job.recipe, list(job.schemes), job.seed, means.hardware, means.root
+        )
+    run.audit(run.train(means.progress), means.progress)
+
+
+def _with_images(images: ImageSplits) -> type[Run]:
+    """Return the kind of run that is handed its images rather than reading them."""
+
+    class Handed(Run):
+        splits = images
+
+    return Handed
+
+
+def leave(folder: Path, job: Job, means: Means, records: list[Record], started: float) -> None:
+    """Write what work that is no run leaves: facts, then records.
+
+    Args:
+        folder: The job's folder; made if it is not there.
+        job: The job.
+        means: What it worked with.
+        records: What it measured.
+        started: ``time.monotonic()`` at its beginning.
+
+    Raises:
+        SemveilError: If the files cannot be written.
+    """
+    facts: dict[str, Any] = {
+        "study": means.study,
+        "schemes": list(job.schemes),
+        "seed": job.seed,
+        "recipe": job.recipe.model_dump(),
+        "wall_s": round(time.monotonic() - started, 1),
+        "finished": True,
+    } | provenance(means.hardware.device, means.hardware.devices)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    write_records(folder / RECORDS, records)
+
+
+def which_images(job: Job) -> str:
+    """Return what the images of a job depend on: jobs with the same answer share them."""
+    return f"{job.recipe.data.model_dump_json()} {job.seed}"
+
+
+def one_by_one(folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
+    """Do jobs one after another in this process.
+
+    Raises:
+        SemveilError: As a job; those before it stay.
+    """
+    for job in jobs:
+        do(folder / job.name, job, replace(means, progress=partial(tell, job)))
