@@ -1,6 +1,16 @@
 """Readers of the usual on-disk layouts into seeded in-memory splits, and verified download."""
 
-from semveil.data.registry import Status, load, names, status
+from semveil.data.registry import Status, is_resized, load, names, status
 from semveil.data.splits import Images, ImageSplits, hold_out, split
 
-__all__ = ["ImageSplits", "Images", "Status", "hold_out", "load", "names", "split", "status"]
+__all__ = [
+    "ImageSplits",
+    "Images",
+    "Status",
+    "hold_out",
+    "is_resized",
+    "load",
+    "names",
+    "split",
+    "status",
+]

@@ -101,8 +101,8 @@ def fetch(
         The folder that holds the set.
 
     Raises:
-        SemveilError: If the set is unknown or embedded, no source delivers it, or the disk
-            cannot take it.
+        SemveilError: If the set is unknown, embedded or only handed out to those who agree to its
+            terms, no source delivers it, or the disk cannot take it.
 
     Example:
         >>> fetch("digits")
@@ -111,6 +111,8 @@ def fetch(
     """
     if name not in READERS:
         raise unknown("data set", name, READERS)
+    if origin := READERS[name].origin:
+        raise SemveilError(f"{name} cannot be fetched: agree to its terms and get it from {origin}")
     if name not in PACKAGES:
         raise SemveilError(f"{name} is embedded: there is nothing to fetch")
     package = PACKAGES[name]

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from semveil.data.decode import decode
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError
 
 ABOUT = "any image folder with one subfolder per class, resized; also train/ and test/ or val/"
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"}
-# Named one by one: Pillow also has formats that start other programs.
-FORMATS = ("BMP", "JPEG", "PNG", "PPM", "WEBP")
-GREY = {"1", "L", "LA"}
-EIGHT_BIT = GREY | {"CMYK", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
 
 
 def read(path: Path, image_size: int) -> Source:
@@ -51,8 +46,6 @@ def read(path: Path, image_size: int) -> Source:
         >>> source.classes, source.train.x.shape
         (('cat', 'dog'), (2, 3, 16, 16))
     """
-    if image_size < 1:
-        raise SemveilError(f"image size {image_size} is not positive")
     if not os.path.isdir(path):
         raise SemveilError(f"no image folder {path}")
     held_out = next((path / n for n in ("test", "val") if os.path.isdir(path / n)), None)
@@ -84,13 +77,7 @@ def _read_classes(path: Path, image_size: int) -> tuple[tuple[str, ...], Images,
             raise SemveilError(f"{folder}: no images ({', '.join(sorted(SUFFIXES))}) in it")
         places += [(number, label, file) for number, file in enumerate(found)]
     places.sort()
-    x = np.empty((len(places), 3, image_size, image_size), np.uint8)
-    grey = True
-    with ThreadPoolExecutor() as pool:
-        decoded = pool.map(lambda place: _decode(place[2], image_size), places)
-        for row, (pixels, is_grey) in zip(x, decoded, strict=True):
-            row[...] = pixels
-            grey &= is_grey
+    x, grey = decode([file for _, _, file in places], image_size)
     y = np.array([label for _, label, _ in places], dtype=np.int64)
     return tuple(folder.name for folder in folders), Images(x, y), grey
 
@@ -101,20 +88,3 @@ def _entries(folder: Path) -> list[Path]:
         return sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
     except OSError as error:
         raise SemveilError(f"cannot read {folder}: {error.strerror}") from error
-
-
-def _decode(file: Path, image_size: int) -> tuple[NDArray[np.uint8], bool]:
-    """Return an image as uint8 ``[3, S, S]`` and whether it is grey."""
-    from PIL import Image, ImageOps
-
-    try:
-        with Image.open(file, formats=FORMATS) as opened:
-            mode = opened.mode
-            if mode not in EIGHT_BIT:
-                raise SemveilError(f"{file}: pixel format {mode} has not 8 bits per channel")
-            upright = ImageOps.exif_transpose(opened).convert("RGB")
-    # What a damaged file makes Pillow raise depends on its format.
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise SemveilError(f"{file} is not a readable image: {error}") from error
-    square = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.BICUBIC)
-    return np.asarray(square).transpose(2, 0, 1), mode in GREY

@@ -2,21 +2,20 @@
 
 A reader delivers a :class:`Source`; :func:`split` deals its training images out to the system,
 to the adversary (who must learn from images that the defence never saw) and to validation. An
-image that occurs several times goes to one part with all its copies, so that no part can answer
-from memory what another was trained on.
+image that occurs several times goes to one part with all its copies, and so do all images of a
+person where it is known who is shown, so that no part can answer from memory what another was
+trained on.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semveil.data.deal import Indices, copies, deal, deal_people, joined, random_of
 from semveil.errors import SemveilError
-
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,6 +25,8 @@ class Images:
     Attributes:
         x: Pixels, uint8 ``[N, C, H, W]``.
         y: Class of each image, int64 ``[N]``.
+        private: Its class in what Eve is after, int64 ``[N]``; None if she is after ``y``.
+        person: Who is shown, int64 ``[N]``; None if nobody, or not known.
 
     Raises:
         ValueError: If shapes or dtypes differ from these.
@@ -38,15 +39,19 @@ class Images:
 
     x: NDArray[np.uint8]
     y: NDArray[np.int64]
+    private: NDArray[np.int64] | None = None
+    person: NDArray[np.int64] | None = None
 
     def __post_init__(self) -> None:
         if self.x.dtype != np.uint8 or self.x.ndim != 4:
             raise ValueError(f"x must be uint8 [N, C, H, W], not {self.x.dtype} {self.x.shape}")
-        if self.y.dtype != np.int64 or self.y.shape != self.x.shape[:1]:
-            raise ValueError(
-                f"y must be int64 [{len(self.x)}], one class per image, "
-                f"not {self.y.dtype} {self.y.shape}"
-            )
+        for name in ("y", "private", "person"):
+            each = getattr(self, name)
+            if each is not None and (each.dtype != np.int64 or each.shape != self.x.shape[:1]):
+                raise ValueError(
+                    f"{name} must be int64 [{len(self.x)}], one per image, "
+                    f"not {each.dtype} {each.shape}"
+                )
 
     def __len__(self) -> int:
         return len(self.x)
@@ -61,7 +66,10 @@ class Images:
             ``M`` images.
         """
         chosen = np.asarray(indices, dtype=np.int64)
-        return Images(self.x[chosen], self.y[chosen])
+        private, person = (
+            None if each is None else each[chosen] for each in (self.private, self.person)
+        )
+        return Images(self.x[chosen], self.y[chosen], private, person)
 
 
 @dataclass(frozen=True)
@@ -73,12 +81,14 @@ class Source:
         classes: Class names; class ``i`` is ``classes[i]``.
         train: Official training set, or all there is.
         test: Official test set, or None where the set has none.
+        private_classes: Class names of ``private``; None where the images carry none.
     """
 
     name: str
     classes: tuple[str, ...]
     train: Images
     test: Images | None
+    private_classes: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +102,8 @@ class ImageSplits:
         adversary: Images that Eve and Mallory train on.
         validation: Images for early stopping and the choice of settings.
         test: Images that every reported number is measured on.
+        private_classes: Class names of ``private``, which all four parts then carry; None if Eve
+            is after Bob's task.
     """
 
     name: str
@@ -100,6 +112,7 @@ class ImageSplits:
     adversary: Images
     validation: Images
     test: Images
+    private_classes: tuple[str, ...] | None = None
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
@@ -130,6 +143,10 @@ def split(
     set is left out; copies of one training image stay together. Every part keeps the class
     frequencies of the training set (to within one image, or one group of copies, per class).
 
+    Where the images say who is shown, nobody is shown in two of the four parts: the people are
+    dealt out in these shares (:func:`semveil.data.deal.deal_people`), and class frequencies agree
+    as well as that allows.
+
     Args:
         name: Name of the set.
         train: Official training set.
@@ -158,13 +175,14 @@ def split(
     """
     if min(adversary_share, validation_share) <= 0 or adversary_share + validation_share >= 1:
         raise ValueError("the shares must be positive and leave something to the system")
-    groups = _groups(np.concatenate([test.x, train.x]))
+    groups = _groups(test, train)
     tested, trained = groups[: len(test)], groups[len(test) :]
     usable = np.flatnonzero(~np.isin(trained, tested))
     total = len(usable) if limit is None else min(limit, len(usable))
     adversary, validation = round(adversary_share * total), round(validation_share * total)
     sizes = (adversary, validation, total - adversary - validation)
-    dealt = _deal(train.y[usable], trained[usable], sizes, _random(seed, "split"))
+    by = deal if train.person is None else deal_people
+    dealt = by(train.y[usable], trained[usable], sizes, random_of(seed, "split"))
     if min(len(test), *(len(part) for part in dealt)) == 0:
         raise SemveilError(
             f"{name}: {total} training and {len(test)} test images are too few to share out"
@@ -182,7 +200,8 @@ def hold_out(images: Images, seed: int, share: float = 0.2) -> tuple[Images, Ima
         share: Share of the images, of every class, that are set aside.
 
     Returns:
-        Training and test images; copies of one image are all on one side.
+        Training and test images; copies of one image, and images of one person, are all on one
+        side.
 
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
@@ -192,62 +211,13 @@ def hold_out(images: Images, seed: int, share: float = 0.2) -> tuple[Images, Ima
     """
     aside = round(share * len(images))
     sizes = (aside, len(images) - aside)
-    test, train = _deal(images.y, _groups(images.x), sizes, _random(seed, "hold out"))
+    by = deal if images.person is None else deal_people
+    test, train = by(images.y, _groups(images), sizes, random_of(seed, "hold out"))
     return images.take(train), images.take(test)
 
 
-def _random(seed: int, purpose: str) -> np.random.Generator:
-    digest = hashlib.sha256(repr((seed, "data", purpose)).encode()).digest()
-    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
-
-
-def _groups(x: NDArray[np.uint8]) -> Indices:
-    """Number the distinct images: identical images get the same number, ``[N]``."""
-    numbers: dict[bytes, int] = {}
-    # A digest rather than the image itself as the key: a second copy of the set need not fit.
-    digests = (hashlib.sha256(image.tobytes()).digest() for image in x)
-    return np.array([numbers.setdefault(d, len(numbers)) for d in digests], dtype=np.int64)
-
-
-def _apportion(counts: Indices, total: int) -> Indices:
-    """Divide ``total`` in proportion to ``counts``, by largest remainders, never above them."""
-    exact = counts * (total / max(counts.sum(), 1))
-    shares = np.minimum(np.floor(exact).astype(np.int64), counts)
-    order = np.argsort(shares - exact, kind="stable")
-    order = order[shares[order] < counts[order]]
-    shares[order[: total - shares.sum()]] += 1
-    return shares
-
-
-def _deal(
-    y: Indices, groups: Indices, sizes: tuple[int, ...], random: np.random.Generator
-) -> list[Indices]:
-    """Deal images out to parts of the given sizes, class by class, whole groups only.
-
-    A part that would end within a group of copies ends before it; what is beyond the sum of
-    the sizes is dealt to nobody.
-    """
-    # Copies may be labelled differently: a group is dealt with the class of its first image.
-    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
-    stratum = y[first][group]
-    known, counts = np.unique(stratum, return_counts=True)
-    left = _apportion(counts, sum(sizes))
-    # The last part takes what the others leave, so that the sizes add up in every class.
-    shares = []
-    for size in sizes[:-1]:
-        shares.append(_apportion(left, size))
-        left = left - shares[-1]
-    ends = np.cumsum([*shares, left], axis=0)
-
-    dealt = [[np.empty(0, dtype=np.int64)] for _ in sizes]
-    rank = random.permutation(len(first))[group]
-    for number, label in enumerate(known):
-        members = np.flatnonzero(stratum == label)
-        members = members[np.argsort(rank[members], kind="stable")]
-        whole = np.flatnonzero(np.diff(rank[members], prepend=-1, append=-1))
-        start = 0
-        for part, end in enumerate(ends[:, number]):
-            stop = int(whole[np.searchsorted(whole, end, side="right") - 1])
-            dealt[part].append(members[start:stop])
-            start = stop
-    return [random.permutation(np.concatenate(part)) for part in dealt]
+def _groups(*parts: Images) -> Indices:
+    """Number what must stay together: copies of an image and, where known, images of a person."""
+    same = copies(np.concatenate([part.x for part in parts]))
+    people = [part.person for part in parts if part.person is not None]
+    return joined(same, np.concatenate(people)) if len(people) == len(parts) else same

@@ -155,13 +155,14 @@ class Run:
     def splits(self) -> ImageSplits:
         """The images, loaded once."""
         settings = self.recipe.data
-        named = settings.name in data.names() and not settings.name.startswith("folder:")
         return data.load(
             settings.name,
             root=self.root,
             seed=self.seed,
             limit=settings.limit,
-            image_size=None if named else settings.image_size,
+            image_size=settings.image_size if data.is_resized(settings.name) else None,
+            target=settings.target,
+            private=settings.private,
         )
 
     def _write_facts(self) -> None:

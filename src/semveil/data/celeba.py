@@ -1,0 +1,184 @@
+"""CelebA, faces with 40 attributes: the aligned images and their lists, as they are published.
+
+Liu, Luo, Wang, Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015. One attribute is
+Bob's task, another may be what Eve is after. The lists may cover any part of the set, so nothing
+is checked against published digests; what they name must be there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semveil.data.decode import decode
+from semveil.data.locate import ROOT_VARIABLE, data_root, read_file
+from semveil.data.splits import Images, Source
+from semveil.errors import SemveilError, unknown
+
+ABOUT = "faces, resized, any of 40 attributes as task (data.target); the whole set or a part"
+ORIGIN = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+FOLDER = "celeba"
+IMAGES = "img_align_celeba"
+ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
+PARTITION = ("list_eval_partition.txt", "list_eval_partition.csv")
+IDENTITY = ("identity_CelebA.txt", "identity_CelebA.csv")
+IMAGE_SIZE = 64
+TRAIN, TEST = 0, 2  # of the official partition; 1 is its validation set, which is not used
+
+
+def locate(root: Path | None = None) -> Path:
+    """Return the folder with the images and the lists.
+
+    Args:
+        root: Data folder; ``SEMVEIL_DATA`` if omitted. The set lies in ``celeba`` below it, or
+            in it.
+
+    Returns:
+        The folder.
+
+    Raises:
+        SemveilError: If the images, the list of attributes or the official partition is missing.
+
+    Example:
+        >>> locate(Path("nowhere"))  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: celeba is not in nowhere (no celeba/); agree to its terms ...
+    """
+    base = data_root(root)
+    needed = ((IMAGES,), ATTRIBUTES, PARTITION)
+    remedy = f"agree to its terms and get it from {ORIGIN}"
+    for place in (base / FOLDER, base):
+        missing = [names[0] for names in needed if _first(place, names) is None]
+        if not missing:
+            return place
+        if missing[0] == IMAGES and os.path.isfile(place / f"{IMAGES}.zip"):
+            raise SemveilError(f"celeba: unpack {place / IMAGES}.zip, next to it")
+        if len(missing) < len(needed):
+            raise SemveilError(f"celeba: {place / missing[0]} is missing; {remedy}")
+    raise SemveilError(
+        f"celeba is not in {base} (no {FOLDER}/); {remedy}, "
+        f"or set {ROOT_VARIABLE} to the folder that holds it"
+    )
+
+
+def read(
+    root: Path | None = None,
+    *,
+    image_size: int | None = None,
+    target: str | None = None,
+    private: str | None = None,
+) -> Source:
+    """Read the official training and test set, labelled with one attribute or two.
+
+    Args:
+        root: See :func:`locate`.
+        image_size: Height and width in pixels; 64 if omitted. The central 178×178 of the 178×218
+            is resized (bicubic, antialiased).
+        target: Attribute that is Bob's task.
+        private: Attribute that Eve is after instead.
+
+    Returns:
+        Images uint8 ``[N, 3, S, S]``, class 1 where the face has the attribute, 0 where not; with
+        the person, if the list of identities is there. The official validation set is left out.
+
+    Raises:
+        SemveilError: If no target is given, an attribute is unknown or both are the same, a list
+            is not of the published form, or an image is missing or damaged.
+
+    Example:
+        >>> read(Path("nowhere"), target="Smiling")  # doctest: +ELLIPSIS
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: celeba is not in nowhere (no celeba/); agree to its terms ...
+    """
+    place = locate(root)
+    files, labels = _attributes(_found(place, ATTRIBUTES), target, private)
+    part = _numbers(_found(place, PARTITION), files)
+    identity = _first(place, IDENTITY)
+    person = None if identity is None else _numbers(identity, files)
+    # Some copies of the set have the images in a folder of the same name once more.
+    folder = _first(place / IMAGES, (IMAGES,)) or place / IMAGES
+
+    def images(which: int) -> Images:
+        rows = np.flatnonzero(part == which)
+        x, _ = decode(
+            [folder / files[row] for row in rows], IMAGE_SIZE if image_size is None else image_size
+        )
+        return Images(
+            x,
+            labels[0][rows],
+            labels[1][rows] if private else None,
+            None if person is None else person[rows],
+        )
+
+    return Source(
+        "celeba",
+        _classes(str(target)),
+        images(TRAIN),
+        images(TEST),
+        _classes(private) if private else None,
+    )
+
+
+def _classes(attribute: str) -> tuple[str, str]:
+    return f"not {attribute}", attribute
+
+
+def _first(place: Path, names: Sequence[str]) -> Path | None:
+    return next((place / name for name in names if os.path.exists(place / name)), None)
+
+
+def _found(place: Path, names: Sequence[str]) -> Path:
+    return _first(place, names) or place / names[0]
+
+
+def _rows(path: Path) -> list[list[str]]:
+    """Return the words of every line; commas part words as blanks do."""
+    try:
+        text = read_file(path).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise SemveilError(f"{path} is not text") from None
+    return [words for line in text.splitlines() if (words := line.replace(",", " ").split())]
+
+
+def _attributes(
+    path: Path, target: str | None, private: str | None
+) -> tuple[list[str], list[NDArray[np.int64]]]:
+    """Return the names of the images, and one array of 0 and 1 for each attribute asked for."""
+    rows = _rows(path)
+    if rows and len(rows[0]) == 1:
+        rows = rows[1:]  # the number of images
+    names = [name for name in rows[0] if name != "image_id"] if rows else []
+    body = rows[1:]
+    if not names or not body or any(len(row) != len(names) + 1 for row in body):
+        raise SemveilError(f"{path} is no list of attributes: a name and as many values a line")
+    if target is None:
+        listed = ", ".join(sorted(names))
+        raise SemveilError(f"celeba: say which attribute is the task, data.target: {listed}")
+    if target == private:
+        raise SemveilError(f"data.private: {private} is the task already; leave it out")
+    labels = []
+    for attribute in (target, private):
+        if attribute is None:
+            continue
+        if attribute not in names:
+            raise unknown("attribute of celeba", attribute, names)
+        column = [row[names.index(attribute) + 1] for row in body]
+        if strange := set(column) - {"-1", "1"}:
+            raise SemveilError(f"{path}: {attribute} is {min(strange)} somewhere, not -1 or 1")
+        labels.append((np.array(column) == "1").astype(np.int64))
+    return [row[0] for row in body], labels
+
+
+def _numbers(path: Path, files: list[str]) -> NDArray[np.int64]:
+    """Return the number that a list has for every file."""
+    try:
+        known = {row[0]: int(row[1]) for row in _rows(path) if row[0] != "image_id"}
+    except (IndexError, ValueError):
+        raise SemveilError(f"{path} is no list of a name and a number a line") from None
+    if absent := [file for file in files if file not in known]:
+        raise SemveilError(f"{path}: {absent[0]} is not in it")
+    return np.array([known[file] for file in files], dtype=np.int64)
