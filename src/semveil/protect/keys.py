@@ -1,0 +1,73 @@
+"""Secret keys of 32 bytes, and keys derived from them for one purpose each."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from semveil.errors import SemveilError
+
+KEY_BYTES = 32
+
+
+def require_key(key: bytes) -> bytes:
+    """Return the key if it has 32 bytes.
+
+    Raises:
+        SemveilError: If it has not.
+
+    Example:
+        >>> len(require_key(bytes(32)))
+        32
+    """
+    if not isinstance(key, bytes) or len(key) != KEY_BYTES:
+        found = f"{len(key)}" if isinstance(key, bytes) else f"a {type(key).__name__}"
+        raise SemveilError(f"a key has {KEY_BYTES} bytes, not {found}")
+    return key
+
+
+def subkey(key: bytes, *scope: str | int) -> bytes:
+    """Derive an independent key for one purpose: HKDF-Expand with SHA-256 (RFC 5869).
+
+    What is enciphered under one scope never shares keystream with what is under another.
+
+    Args:
+        key: 32 secret bytes.
+        scope: What the derived key is for.
+
+    Returns:
+        32 bytes.
+
+    Raises:
+        SemveilError: If ``key`` has another length.
+
+    Example:
+        >>> key = research_key(0)
+        >>> subkey(key, "shuffle") == subkey(key, "shuffle") != subkey(key, "rotation")
+        True
+    """
+    # The text of a tuple names its items unambiguously; their plain concatenation would not.
+    purpose = repr(("semveil", *scope)).encode()
+    return HKDFExpand(SHA256(), KEY_BYTES, purpose).derive(require_key(key))
+
+
+def research_key(seed: int, *scope: str | int) -> bytes:
+    """Return a key that anybody who knows the seed can compute.
+
+    For experiments that are to give the same numbers again, and for nothing else: a seed is no
+    secret. Keys that protect come from :mod:`semveil.protect.agreement`.
+
+    Args:
+        seed: The run's seed.
+        scope: What the key is for.
+
+    Returns:
+        32 bytes.
+
+    Example:
+        >>> len(research_key(0, "link")), research_key(0) != research_key(1)
+        (32, True)
+    """
+    return hashlib.sha256(repr(("semveil research key", int(seed), *scope)).encode()).digest()

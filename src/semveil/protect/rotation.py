@@ -1,0 +1,75 @@
+"""Keyed rotation of a waveform, fresh for every message."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+from torch import Tensor
+
+from semveil.errors import unknown
+from semveil.protect import hadamard, quaternion, unitary
+from semveil.protect.cover import require_batch
+from semveil.protect.keys import subkey
+from semveil.protect.normalise import BLOCK, require_norm
+
+Form = Literal["blocks", "haar", "structured"]
+
+_ROTATE = {
+    "blocks": quaternion.rotate,
+    "haar": unitary.rotate,
+    "structured": hadamard.rotate,
+}
+
+
+class Rotation:
+    """Rotate the waveform so that it no longer depends on the image.
+
+    With ``blocks`` and ``haar``, and a key that Eve lacks, the waveform has one law whatever the
+    image (up to the keystream, which is computationally and not perfectly random), so nobody
+    without the key learns anything from it. Bob loses nothing: both are linear over the complex
+    numbers and unitary, so they commute with flat fading and leave white noise as it was.
+    Statement, proof and limits: docs/rotation.md.
+
+    Args:
+        key: 32 secret bytes.
+        form: ``blocks``: every two symbols by a unit quaternion of their own; the waveform has to
+            come from :func:`~semveil.protect.normalise.normalise_blocks`. ``haar``: all symbols
+            by one unitary matrix; unit power per image is enough, time grows with ``k³``.
+            ``structured``: rounds of permutation, signs and Hadamard transforms; no proof, and
+            Bob has to undo the channel's phase first.
+
+    Raises:
+        SemveilError: If the key has not 32 bytes or the form is unknown; by :meth:`conceal`, if
+            the norms are not constant and the guarantee would be void; by both methods, if the
+            number of symbols does not suit the form.
+
+    Example:
+        >>> import torch
+        >>> from semveil.protect.normalise import normalise_blocks
+        >>> from semveil.rng import generator, normal
+        >>> rotation, messages = Rotation(bytes(32)), torch.arange(2)
+        >>> z = normalise_blocks(normal((2, 8), generator=generator(0)))
+        >>> torch.allclose(rotation.reveal(rotation.conceal(z, messages), messages), z, atol=1e-6)
+        True
+    """
+
+    def __init__(self, key: bytes, form: Form = "blocks") -> None:
+        if form not in _ROTATE:
+            raise unknown("form of rotation", form, get_args(Form))
+        self.form = form
+        self.name = "rotation" if form == "blocks" else f"rotation/{form}"
+        self._key = subkey(key, "rotation", form)
+        self._rotate = _ROTATE[form]
+
+    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Rotate; see :meth:`semveil.protect.cover.Cover.conceal`."""
+        require_batch(waveform, messages)
+        rotated = self._rotate(waveform, self._key, messages, back=False)
+        if self.form != "structured":
+            require_norm(waveform, BLOCK if self.form == "blocks" else waveform.shape[1])
+        return rotated
+
+    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Rotate back; see :meth:`semveil.protect.cover.Cover.reveal`."""
+        require_batch(symbols, messages)
+        return self._rotate(symbols, self._key, messages, back=True)

@@ -1,0 +1,162 @@
+"""Message counters: the sender uses none twice, the receiver takes none twice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from semveil.errors import SemveilError
+from semveil.protect.keys import require_key
+
+_LAST = 2**63 - 1
+
+
+@dataclass
+class Sender:
+    """One direction's key and the counters still unused.
+
+    Whoever puts a session aside keeps :attr:`next` with the key; a key whose counters are not
+    known for certain has to be agreed anew.
+
+    Attributes:
+        key: 32 secret bytes.
+        next: The lowest counter not yet used.
+
+    Raises:
+        SemveilError: If the key has not 32 bytes.
+
+    Example:
+        >>> sender = Sender(bytes(32))
+        >>> sender.take(2), sender.take(1)
+        (tensor([0, 1]), tensor([2]))
+    """
+
+    key: bytes = field(repr=False)
+    next: int = 0
+
+    def __post_init__(self) -> None:
+        require_key(self.key)
+
+    def take(self, count: int) -> Tensor:
+        """Use up the next counters.
+
+        Args:
+            count: How many messages are to be sent.
+
+        Returns:
+            Their counters, int64 ``[count]``.
+
+        Raises:
+            SemveilError: If the key has none left.
+        """
+        if self.next + count > _LAST:
+            raise SemveilError("this key has no message counters left: agree on a new one")
+        return self.claim(torch.arange(self.next, self.next + count))
+
+    def claim(self, messages: Tensor) -> Tensor:
+        """Use up counters of the caller's choice, such as those of a schedule.
+
+        Args:
+            messages: Counters, int64 ``[B]``, increasing.
+
+        Returns:
+            The same counters.
+
+        Raises:
+            SemveilError: If one was used before, or could have been.
+
+        Example:
+            >>> sender = Sender(bytes(32), next=5)
+            >>> sender.claim(torch.tensor([7, 9]))
+            tensor([7, 9])
+            >>> sender.next
+            10
+        """
+        if not len(messages):
+            return messages
+        if int(messages[0]) < self.next or bool((messages.diff() <= 0).any()):
+            raise SemveilError(
+                f"message counters must increase and be {self.next} or more: "
+                "a counter used twice would give two images one keystream"
+            )
+        self.next = int(messages[-1]) + 1
+        return messages
+
+
+@dataclass
+class Receiver:
+    """One direction's key and the counters already taken, over a sliding window.
+
+    Messages may be lost and may overtake each other by less than ``window``. Counters are not
+    authenticated: Mallory can use one up before Alice, which costs Bob that message and what is
+    older than the window, and tells nobody anything.
+
+    Attributes:
+        key: 32 secret bytes.
+        window: How far behind the newest counter a message is still taken.
+
+    Raises:
+        SemveilError: If the key has not 32 bytes.
+
+    Example:
+        >>> receiver = Receiver(bytes(32))
+        >>> receiver.accept(torch.tensor([3, 1]))
+        >>> receiver.accept(torch.tensor([3]))
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: message 3 was received before: a replay
+    """
+
+    key: bytes = field(repr=False)
+    window: int = 1024
+    _newest: int = field(default=-1, init=False)
+    _taken: Tensor = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        require_key(self.key)
+        # Entry i tells whether counter newest − i was taken.
+        self._taken = torch.zeros(self.window, dtype=torch.bool)
+
+    def accept(self, messages: Tensor) -> None:
+        """Take messages, all or none.
+
+        Args:
+            messages: Their counters, int64 ``[B]``.
+
+        Raises:
+            SemveilError: If one was taken before, is older than the window, or is negative.
+        """
+        if not len(messages):
+            return
+        counters, times = messages.cpu().unique(return_counts=True)
+        age = self._newest - counters
+        if bool((age >= self.window).any()) or int(counters[0]) < 0:
+            raise SemveilError(
+                f"message {int(counters[0])} is older than the last {self.window}: refused, "
+                "since a replay would look the same"
+            )
+        repeated = (times > 1) | ((age >= 0) & self._taken[age.clamp(min=0)])
+        if bool(repeated.any()):
+            raise SemveilError(
+                f"message {int(counters[repeated][0])} was received before: a replay"
+            )
+        newest = max(self._newest, int(counters[-1]))
+        ahead = min(newest - self._newest, self.window)
+        taken = torch.cat([torch.zeros(ahead, dtype=torch.bool), self._taken])[: self.window]
+        age = newest - counters
+        taken[age[age < self.window]] = True
+        self._newest, self._taken = newest, taken
+
+
+@dataclass(frozen=True)
+class Session:
+    """Both directions of one party, with independent keys.
+
+    Attributes:
+        sender: For what this party sends.
+        receiver: For what it receives.
+    """
+
+    sender: Sender
+    receiver: Receiver

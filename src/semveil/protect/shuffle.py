@@ -1,0 +1,61 @@
+"""Keyed permutation of the reals of a waveform.
+
+A permutation hides neither the values nor their order statistics: the sorted waveform is the same
+for every key. A fixed one hides nothing from an adversary who learns from shuffled waveforms with
+labels. Both are here to be measured.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semveil.protect.cover import as_reals, as_symbols, require_batch
+from semveil.protect.keys import subkey
+from semveil.protect.keystream import words
+from semveil.protect.permute import permutations
+
+
+class Shuffle:
+    """Permute the ``d = 2k`` real components.
+
+    Source: "feature shuffling" by a key, as the encrypted baseline after Luo, Chen, Tao, Yang
+    (arXiv 2209.09008) is described; which permutation, is our reading. It mixes real and
+    imaginary parts, so Bob has to undo the channel's phase before :meth:`reveal`.
+
+    Args:
+        key: 32 secret bytes.
+        fresh: A permutation for every message, or one for all.
+
+    Raises:
+        SemveilError: If the key has not 32 bytes.
+
+    Example:
+        >>> shuffle, messages = Shuffle(bytes(32)), torch.arange(2)
+        >>> z = torch.tensor([[1 + 2j, 3 + 4j], [5 + 6j, 7 + 8j]])
+        >>> sent = shuffle.conceal(z, messages)
+        >>> bool((sent == z).all()), bool((shuffle.reveal(sent, messages) == z).all())
+        (False, True)
+    """
+
+    def __init__(self, key: bytes, fresh: bool = True) -> None:
+        self.name = "shuffle" if fresh else "shuffle/fixed"
+        self.fresh = fresh
+        self._key = subkey(key, self.name)
+
+    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Permute; see :meth:`semveil.protect.cover.Cover.conceal`."""
+        order = self._order(waveform, messages)
+        return as_symbols(as_reals(waveform).gather(1, order))
+
+    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Permute back; see :meth:`semveil.protect.cover.Cover.reveal`."""
+        order = self._order(symbols, messages)
+        reals = as_reals(symbols)
+        return as_symbols(torch.zeros_like(reals).scatter(1, order, reals))
+
+    def _order(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        require_batch(symbols, messages)
+        numbers = messages if self.fresh else messages.new_zeros(1)
+        order = permutations(words(self._key, numbers, 2 * symbols.shape[1], bits=64))
+        return order.to(symbols.device).expand(len(symbols), -1)
