@@ -43,11 +43,12 @@ def quick() -> dict[str, Any]:
 
 
 def test_every_ratio_is_a_positive_number(quick: dict[str, Any]) -> None:
-    assert set(quick["ratios"]) == {"train_vs_plain", "non_network_share", "ofdm_vs_sionna"}
+    assert set(quick["ratios"]) == set(quick["targets"])
     for name, value in quick["ratios"].items():
         assert math.isfinite(value), name
         assert value > 0, name
-    assert quick["ratios"]["non_network_share"] < 1
+    for share in ("non_network_share", "rotation_share", "shuffle_share"):
+        assert quick["ratios"][share] < 1
     assert quick["ratios"]["ofdm_vs_sionna"] > 1
     assert quick["notes"] == {}
 
@@ -57,6 +58,8 @@ def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
         "train_vs_plain": [">=", 2.0],
         "non_network_share": ["<=", 0.15],
         "ofdm_vs_sionna": [">=", 10.0],
+        "rotation_share": ["<=", 0.10],
+        "shuffle_share": ["<=", 0.10],
     }
     for name, (comparison, bound) in quick["targets"].items():
         value = quick["ratios"][name]

@@ -29,7 +29,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['non_network_share', 'ofdm_vs_sionna', 'train_vs_plain']
+        ['non_network_share', 'ofdm_vs_sionna', 'rotation_share', 'shuffle_share', 'train_vs_plain']
     """
     from semveil.bench import ratios
 
