@@ -1,6 +1,8 @@
 """Laplace noise: its law, the bounds that make a guarantee, and the power that leaves."""
 
 import math
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
@@ -136,6 +138,38 @@ def test_the_gain_is_saved_with_the_weights():
     other.load_state_dict(layer.state_dict())
     assert torch.equal(other.gain, layer.gain)
     assert not torch.equal(_genuine().gain, layer.gain)
+
+
+_SHARE = """
+import sys, torch
+from torch import distributed
+from semveil.protect.laplace import Laplace
+from semveil.recipe import Dp
+from semveil.rng import Shard, generator
+
+store, rank = sys.argv[1], int(sys.argv[2])
+distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+layer = Laplace(Dp(reading="genuine", clip=4.0), 2)
+for step in (1, 2):
+    layer((step + rank) * torch.eye(2)[rank : rank + 1], Shard(generator(step), rank, of=2))
+print(float(layer.energy))
+distributed.barrier()
+distributed.destroy_process_group()
+"""
+
+
+def test_processes_that_share_batches_note_the_same_energy(tmp_path):
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", _SHARE, str(tmp_path / "store"), str(rank)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for rank in range(2)
+    ]
+    noted = [float(process.communicate(timeout=120)[0]) for process in processes]
+    # Squares 1 and 4 in the first batch, 4 and 9 in the second.
+    assert noted == pytest.approx([4.5, 4.5])
 
 
 @pytest.mark.parametrize("layer", [_genuine(), _paper()], ids=["genuine", "paper"])

@@ -79,8 +79,8 @@ def empirical_epsilon(
         ),
         key=lambda event: event.bound,
     )
-    scores = [chosen.sign * chosen.statistic(part) for part in count[:: chosen.sign]]
-    return max(0.0, float(_log_ratio(*scores, chosen.threshold, error)))
+    likelier, other = (chosen.sign * chosen.statistic(part) for part in count[:: chosen.sign])
+    return max(0.0, float(_log_ratio(likelier, other, chosen.threshold, error)))
 
 
 class _Event(NamedTuple):
@@ -91,10 +91,10 @@ class _Event(NamedTuple):
 
 
 def _choose(statistic: Statistic, sign: int, parts: Sequence[Tensor], error: float) -> _Event:
-    scores = [sign * statistic(part) for part in parts[::sign]]
-    pooled = torch.cat(scores).sort().values
+    likelier, other = (sign * statistic(part) for part in parts[::sign])
+    pooled = torch.cat([likelier, other]).sort().values
     thresholds = pooled[:: max(1, len(pooled) // _THRESHOLDS)].contiguous()
-    bounds = _log_ratio(*scores, thresholds, error)
+    bounds = _log_ratio(likelier, other, thresholds, error)
     best = int(bounds.argmax())
     return _Event(float(bounds[best]), statistic, sign, thresholds[best : best + 1])
 
@@ -137,14 +137,14 @@ def _densities(here: Tensor, there: Tensor) -> Statistic:
     return lambda y: ratio[cells(y)].sum(0)
 
 
-def _log_ratio(here: Tensor, there: Tensor, thresholds: Tensor, error: float) -> Tensor:
-    """Bound ``ln P(score > t | x) − ln P(score > t | x')`` from below, for every threshold."""
-    hits, misses = (
+def _log_ratio(likelier: Tensor, other: Tensor, thresholds: Tensor, error: float) -> Tensor:
+    """Bound ``ln P(likelier > t) − ln P(other > t)`` from below, for every threshold."""
+    hits, chances = (
         (len(scores) - torch.searchsorted(scores.sort().values, thresholds, right=True)).cpu()
-        for scores in (here, there)
+        for scores in (likelier, other)
     )
-    low = beta.ppf(error, hits, len(here) - hits + 1)
-    high = beta.ppf(1 - error, misses + 1, len(there) - misses)
-    # With no hit at all the lower end is 0, with no miss left the upper one is 1.
+    low = beta.ppf(error, hits, len(likelier) - hits + 1)
+    high = beta.ppf(1 - error, chances + 1, len(other) - chances)
+    # No event at all: the lower end is 0. Nothing but the event: the upper end is 1.
     low, high = torch.as_tensor(low).nan_to_num(0.0), torch.as_tensor(high).nan_to_num(1.0)
     return low.log() - high.log()

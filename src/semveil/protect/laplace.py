@@ -10,7 +10,7 @@ import math
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 
 from semveil import phy
 from semveil.errors import SemveilError
@@ -221,8 +221,12 @@ class Laplace(nn.Module):
 
     def _note(self, bounded: Tensor) -> None:
         self.batches += 1
-        weight = 1 / self.batches.clamp(max=_MEMORY)
-        self.energy += weight * (bounded.square().sum(1).mean() - self.energy)
+        energy = bounded.square().sum(1).mean()
+        if distributed.is_available() and distributed.is_initialized():
+            # Processes share each batch, and one of them saves: all must note the same.
+            distributed.all_reduce(energy)
+            energy = energy / distributed.get_world_size()
+        self.energy += (energy - self.energy) / self.batches.clamp(max=_MEMORY)
 
     def to_waveform(self, noisy: Tensor) -> Tensor:
         """Pair the noisy features into complex symbols.
