@@ -51,6 +51,8 @@ def test_names_and_status_agree(tmp_path: Path) -> None:
     assert entries["digits"].problem is None
     assert entries["mnist"].problem is not None
     assert "semveil data fetch mnist" in entries["mnist"].problem
+    assert entries["celeba"].problem is not None
+    assert "agree to its terms" in entries["celeba"].problem
     raw = tmp_path / "MNIST" / "raw"
     raw.mkdir(parents=True)
     for kind in ("train", "t10k"):

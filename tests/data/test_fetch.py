@@ -100,6 +100,9 @@ def test_published_files_are_those_that_the_readers_read() -> None:
 def test_what_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SemveilError, match="digits is embedded"):
         fetch("digits", tmp_path)
+    with pytest.raises(SemveilError, match=r"celeba cannot be fetched: agree to its terms .*mmlab"):
+        fetch("celeba", tmp_path)
+    assert not list(tmp_path.iterdir())
     with pytest.raises(SemveilError, match="did you mean 'cifar10'"):
         fetch("cifar", tmp_path)
     (tmp_path / "file").write_text("")

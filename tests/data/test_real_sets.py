@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from semveil.data import Images, load
+from semveil.data.celeba import locate as locate_celeba
+from semveil.data.celeba import read as read_celeba
 from semveil.data.cifar10 import read as read_cifar10
 from semveil.data.mnist import locate as locate_mnist
 from semveil.data.mnist import read as read_mnist
@@ -74,6 +76,46 @@ def test_parts_are_disjoint(name: str, sizes: list[int]) -> None:
         contents = {hash(image.tobytes()) for image in part.x}
         assert not seen & contents
         seen |= contents
+
+
+@pytest.fixture
+def faces() -> None:
+    """Skip where the set of faces, which is not for everybody, is not there."""
+    try:
+        locate_celeba()
+    except SemveilError as error:
+        pytest.skip(str(error))
+
+
+def test_celeba_has_the_labels_of_its_list(faces: None) -> None:
+    source = read_celeba(image_size=8, target="Mustache", private="Male")
+    assert source.test is not None
+    rows = [line.split() for line in (locate_celeba() / "list_attr_celeba.txt").open()][2:]
+    official = [
+        int(line.split()[1]) for line in (locate_celeba() / "list_eval_partition.txt").open()
+    ]
+    for images, part in ((source.train, 0), (source.test, 2)):
+        chosen = [row[1:] for row, which in zip(rows, official, strict=True) if which == part]
+        assert images.y.tolist() == [int(row[22] == "1") for row in chosen]
+        assert images.private is not None
+        assert images.private.tolist() == [int(row[20] == "1") for row in chosen]
+    # Whole or in part, the set has few mustaches, and almost none on women.
+    assert source.train.private is not None
+    assert source.train.y.mean() < 0.1
+    assert source.train.private[source.train.y == 1].mean() > 0.97
+
+
+def test_nobody_in_celeba_is_in_two_parts(faces: None) -> None:
+    parts = load("celeba", target="Smiling", image_size=8, seed=1)
+    found = [parts.system, parts.adversary, parts.validation, parts.test]
+    if parts.test.person is None:
+        pytest.skip("this copy of CelebA has no list of identities")
+    people = [set(part.person.tolist()) for part in found]
+    assert sum(map(len, people)) == len(set().union(*people))
+    total = sum(len(part) for part in found[:3])
+    assert [len(p) / total for p in found[:3]] == pytest.approx([0.65, 0.25, 0.1], abs=0.02)
+    shares = [part.y.mean() for part in found[:3]]
+    assert shares == pytest.approx([np.concatenate([p.y for p in found[:3]]).mean()] * 3, abs=0.05)
 
 
 def test_one_altered_byte_is_noticed(tmp_path: Path) -> None:

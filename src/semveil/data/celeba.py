@@ -149,12 +149,13 @@ def _attributes(
 ) -> tuple[list[str], list[NDArray[np.int64]]]:
     """Return the names of the images, and one array of 0 and 1 for each attribute asked for."""
     rows = _rows(path)
-    if rows and len(rows[0]) == 1:
-        rows = rows[1:]  # the number of images
+    stated = rows.pop(0)[0] if rows and len(rows[0]) == 1 else None
     names = [name for name in rows[0] if name != "image_id"] if rows else []
     body = rows[1:]
     if not names or not body or any(len(row) != len(names) + 1 for row in body):
         raise SemveilError(f"{path} is no list of attributes: a name and as many values a line")
+    if stated not in (None, str(len(body))):
+        raise SemveilError(f"{path} states {stated} images, but has {len(body)}")
     if target is None:
         listed = ", ".join(sorted(names))
         raise SemveilError(f"celeba: say which attribute is the task, data.target: {listed}")
