@@ -14,6 +14,7 @@ from semveil.errors import SemveilError
 
 if TYPE_CHECKING:
     from semveil.recipe import Recipe
+    from semveil.studies.jobs import Runner
     from semveil.workflow.run import Run
     from semveil.workflow.training import Hardware
 
@@ -62,6 +63,27 @@ Seed = Annotated[
 ]
 OnDevice = Annotated[Device, typer.Option("--device", help="What to compute on.")]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes that train together.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Do N jobs at a time, in processes."),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Do the jobs on a Ray cluster, such as 'auto'."),
+]
+CoresPerJob = Annotated[
+    int | None,
+    typer.Option(
+        "--cores-per-job",
+        metavar="N",
+        min=1,
+        help="Threads of a job; the same number gives the same last digits.",
+    ),
+]
+GpusPerJob = Annotated[
+    float | None,
+    typer.Option("--gpus-per-job", metavar="N", min=0, help="GPUs of a job, or a part of one."),
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data", envvar="SEMVEIL_DATA", help="Folder of the data sets."),
@@ -75,6 +97,43 @@ def _hardware(device: Device, devices: int) -> Hardware:
     from semveil.workflow.training import Hardware
 
     return Hardware(pick_device(device.value), devices)
+
+
+def _where(
+    device: Device,
+    devices: int,
+    workers: int | None,
+    ray: str | None,
+    cores: int | None,
+    gpus: float | None,
+) -> tuple[Hardware, Runner]:
+    """Return what a study's jobs compute on, and who does them."""
+    if workers and ray:
+        raise SemveilError("--workers are processes of this machine, --ray is a cluster: name one")
+    if gpus is not None and not workers and not ray:
+        raise SemveilError("--gpus-per-job shares GPUs out to --workers or --ray: name one")
+    if gpus and device is Device.cpu:
+        raise SemveilError("--device cpu: its jobs have no use for --gpus-per-job")
+    if ray:
+        import torch
+
+        from semveil.studies.cluster import Cluster
+        from semveil.workflow.training import Hardware
+
+        # The GPUs are the cluster's: this machine need not have one.
+        if gpus is None:
+            gpus = devices if device is Device.cuda else 0
+        kind = torch.device("cuda" if gpus else "cpu")
+        return Hardware(kind, devices), Cluster(ray, cores or 1, gpus)
+    from semveil.studies.jobs import OneByOne
+    from semveil.studies.workers import Workers
+
+    hardware = _hardware(device, devices)
+    if workers is None:
+        return hardware, OneByOne(cores)
+    if gpus is None:
+        gpus = devices if hardware.device.type == "cuda" else 0
+    return hardware, Workers(workers, cores, gpus)
 
 
 def _fresh_folder(stem: str) -> Path:
@@ -108,7 +167,7 @@ def _open(
     elif name is not None or changes or out is not None or seed is not None:
         raise SemveilError("--resume goes on as the run began: no recipe, --set, --out or --seed")
 
-    from semveil.workflow.plan import with_reference
+    from semveil.workflow.plan import requested, with_reference
     from semveil.workflow.run import Run
 
     hardware = _hardware(device, devices)
@@ -120,7 +179,7 @@ def _open(
         out or _fresh_folder(stem),
         stem,
         recipe,
-        with_reference(recipe.scheme),
+        with_reference(requested(recipe)),
         seed or 0,
         hardware,
         data,
@@ -230,6 +289,10 @@ def study(
     seed: Seed = None,
     device: OnDevice = Device.auto,
     devices: Devices = 1,
+    workers: Workers = None,
+    ray: Ray = None,
+    cores: CoresPerJob = None,
+    gpus: GpusPerJob = None,
     data: DataRoot = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -239,7 +302,7 @@ def study(
     from semveil.progress import bars
     from semveil.studies import base, execute
 
-    hardware = _hardware(device, devices)
+    hardware, runner = _where(device, devices, workers, ray, cores, gpus)
     if resume is not None:
         if name is not None or out is not None or seed is not None:
             raise SemveilError("--resume goes on as the study began: no name, --out or --seed")
@@ -254,7 +317,7 @@ def study(
         folder = out or _fresh_folder(f"{name}-{budget.value}")
         execute.start(folder, chosen, budget.value, seed or 0)
     with _resumable(folder, "study"), bars(quiet or as_json) as progress:
-        execute.execute(folder, chosen, hardware, data, progress)
+        execute.execute(folder, chosen, hardware, data, progress, runner)
     _show(folder, quiet, as_json, folder / execute.PAGE)
 
 

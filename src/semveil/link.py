@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,9 @@ from semveil.channel import Channel
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
 from semveil.rng import Randomness
+
+Modulate = Callable[[Tensor], Tensor]
+"""Features ``[B, d]`` → waveform complex ``[B, d/2]``."""
 
 
 def to_waveform(latent: Tensor) -> Tensor:
@@ -43,6 +47,27 @@ class Answer:
     images: Tensor | None = None
 
 
+@dataclass
+class Exchange:
+    """One batch on its way from Alice to Bob, as training sees it.
+
+    Attributes:
+        waveform: What leaves Alice's antenna, complex ``[B, k]``.
+        answer: What Bob makes of it.
+        information: What the waveform tells of the image by its own encoder's probabilities, nats
+            per image, scalar; None where the encoder has none (an analog link).
+        losses: Further losses that the link itself wants small, scalars, weighted.
+        unprotected: What Bob makes of the same images sent without protection, where the link
+            is to work so too.
+    """
+
+    waveform: Tensor
+    answer: Answer
+    information: Tensor | None = None
+    losses: dict[str, Tensor] = field(default_factory=dict)
+    unprotected: Answer | None = None
+
+
 class Link(nn.Module):
     """Alice → waveform → channel → Bob, as one differentiable module with taps.
 
@@ -51,10 +76,14 @@ class Link(nn.Module):
     antenna).
 
     Args:
-        encoder: Images ``[B, C, H, W]`` → latents ``[B, d]``.
+        encoder: Images ``[B, C, H, W]`` → features ``[B, d]``.
         classifier: Features of a reception ``[B, d + 1]`` → logits ``[B, classes]``.
-        reconstructor: Features ``[B, d + 1]`` → images ``[B, C, H, W]``.
+        reconstructor: Features ``[B, d + 1]`` → images ``[B, C, H, W]``; None if Bob has a task
+            and wants no image.
         channel: Bob's channel.
+        mechanism: What is done to the features before they are sent: ``(features, source)`` →
+            features; nothing if None.
+        modulate: Features → waveform; per-image unit power if omitted.
 
     Example:
         >>> link = multitask_link((1, 8, 8), classes=10, latent_dim=8, width=4)
@@ -62,26 +91,72 @@ class Link(nn.Module):
         torch.Size([2, 10])
     """
 
+    fixed_gain = False
+    """Whether the power is one on average only, and not for every image."""
+
     def __init__(
         self,
         encoder: nn.Module,
         classifier: nn.Module,
-        reconstructor: nn.Module,
+        reconstructor: nn.Module | None,
         channel: Channel,
+        mechanism: nn.Module | None = None,
+        modulate: Modulate = to_waveform,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.classifier = classifier
         self.reconstructor = reconstructor
         self.channel = channel
+        self.mechanism = mechanism
+        self.modulate = modulate
 
-    def transmit(self, images: Tensor) -> Tensor:
-        """Return Alice's waveform, complex ``[B, d/2]``, for images ``[B, C, H, W]``."""
-        return to_waveform(self.encoder(images))
+    def features(self, images: Tensor, source: Randomness = None) -> Tensor:
+        """Return what Alice is about to send, float ``[B, d]``, for images ``[B, C, H, W]``."""
+        features: Tensor = self.encoder(images)
+        return features if self.mechanism is None else self.mechanism(features, source)
+
+    def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
+        """Return Alice's waveform, complex ``[B, d/2]``, for images ``[B, C, H, W]``.
+
+        Args:
+            images: float in [0, 1].
+            source: Source of her own randomness, where she has any.
+        """
+        return self.modulate(self.features(images, source))
+
+    def expected(self, images: Tensor) -> Tensor:
+        """Return the waveform without Alice's own randomness, complex ``[B, d/2]``.
+
+        What a white-box Eve computes: differentiable, and a function of the image alone.
+        """
+        features = self.encoder(images)
+        return self.modulate(
+            features if self.mechanism is None else self.mechanism.bound(features).float()
+        )
+
+    def radiate(self, images: Tensor, source: Randomness) -> Tensor:
+        """Return what Eve hears in training, complex ``[B, k]``: the waveform as it is sent."""
+        return self.transmit(images, source)
 
     def decode(self, features: Tensor) -> Answer:
         """Return Bob's answer to the features ``[B, d + 1]`` of a reception."""
-        return Answer(self.classifier(features), self.reconstructor(features))
+        rebuilt = None if self.reconstructor is None else self.reconstructor(features)
+        return Answer(self.classifier(features), rebuilt)
+
+    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+        """Send images and keep what training looks at; arguments as for :meth:`forward`."""
+        waveform = self.transmit(images, source)
+        reception = self.channel(waveform, snr_db, generator=source)
+        return Exchange(waveform, self.decode(reception.features()))
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Fix what depends on the training images and must not depend on the image sent.
+
+        Args:
+            images: The training images, uint8 ``[N, C, H, W]``.
+        """
 
     def forward(
         self,
@@ -102,7 +177,7 @@ class Link(nn.Module):
         Returns:
             Task scores and reconstruction.
         """
-        waveform = self.transmit(images)
+        waveform = self.transmit(images, generator)
         reception = self.channel(waveform, snr_db, generator=generator, injected=injected)
         return self.decode(reception.features())
 

@@ -115,6 +115,8 @@ class Train(_Section):
         lr: Peak learning rate of Adam, for everybody.
         reconstruction_weight: Weight of the mean squared error beside the cross-entropy.
         max_grad_norm: Gradients are scaled down to this norm.
+        snr_span_db: Bob's SNR in training is uniform within so many dB of his antenna's, one draw
+            per image; 0 trains at one SNR. Task-oriented schemes only.
         precision: ``auto`` takes bf16 where the processor computes it in hardware.
     """
 
@@ -123,6 +125,7 @@ class Train(_Section):
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
     reconstruction_weight: Weight = 10.0
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    snr_span_db: Annotated[float, Field(ge=0, le=40)] = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
@@ -342,10 +345,24 @@ def names() -> list[str]:
         >>> "quickstart" in names()
         True
     """
-    folder = resources.files("semveil") / "recipes"
-    return sorted(
-        file.name.removesuffix(".yaml") for file in folder.iterdir() if file.name.endswith(".yaml")
-    )
+    single = [
+        file.name.removesuffix(".yaml") for file in _FOLDER.iterdir() if file.name.endswith(".yaml")
+    ]
+    return sorted([*single, *_family_members()])
+
+
+_FOLDER = resources.files("semveil") / "recipes"
+
+
+def _family_members() -> dict[str, dict[str, Any]]:
+    """Return the recipes named SCHEME-DATASET: a dataset's settings, a scheme's over them."""
+    found = {}
+    for file in (_FOLDER / "families").iterdir():
+        family = yaml.safe_load(file.read_text())
+        for dataset, base in family["datasets"].items():
+            for scheme, changes in family["schemes"].items():
+                found[f"{scheme}-{dataset}"] = {"scheme": scheme, **_merge(base, changes)}
+    return found
 
 
 def load(name: str, overrides: Iterable[str] = ()) -> Recipe:
@@ -383,8 +400,10 @@ def _read(name: str) -> dict[str, Any]:
             text = Path(name).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise SemveilError(f"cannot read recipe {name}: {error}") from None
-    elif name in names():
-        text = (resources.files("semveil") / "recipes" / f"{name}.yaml").read_text()
+    elif (_FOLDER / f"{name}.yaml").is_file():
+        text = (_FOLDER / f"{name}.yaml").read_text()
+    elif name in (members := _family_members()):
+        return members[name]
     else:
         raise unknown("recipe", name, names())
     plain = _yaml(text, f"recipe {name}")
@@ -456,12 +475,13 @@ def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         8
     """
 
-    def merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
-        return old | {
-            key: merge(old[key], value)
-            if isinstance(value, Mapping) and isinstance(old.get(key), dict)
-            else value
-            for key, value in new.items()
-        }
+    return check(_merge(recipe.model_dump(), changes))
 
-    return check(merge(recipe.model_dump(), changes))
+
+def _merge(old: dict[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return old | {
+        key: _merge(old[key], value)
+        if isinstance(value, Mapping) and isinstance(old.get(key), dict)
+        else value
+        for key, value in new.items()
+    }

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from semveil.adversary.eavesdrop.intercepts import Transmit
+from semveil.adversary.eavesdrop.intercepts import Transmit, numbered
 from semveil.auditing.measure import Progress, audit_system
 from semveil.auditing.system import Setting, System
 from semveil.channel import Channel, Reception
@@ -134,7 +134,12 @@ def audit(
         seed=int(seed),
     )
     findings = audit_system(
-        System(scheme, transmit, receive, fixed_gain=fixed_gain),
+        System(
+            scheme,
+            numbered(transmit),
+            None if receive is None else lambda reception, _: receive(reception),
+            fixed_gain=fixed_gain,
+        ),
         data,
         setting,
         settings or Audit(),

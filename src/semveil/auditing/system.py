@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import nn
+from torch import Tensor, nn
 
-from semveil.adversary.eavesdrop.intercepts import Transmit
+from semveil.adversary.eavesdrop.intercepts import Send
 from semveil.channel import Channel, Reception
-from semveil.link import Answer
+from semveil.link import Answer, Link
 
 
 @dataclass(frozen=True)
@@ -18,9 +18,10 @@ class System:
 
     Attributes:
         scheme: Its name in the records.
-        transmit: Images float ``[B, C, H, W]`` in [0, 1] and a generator → waveform complex
-            ``[B, k]``; the only thing that Eve's side is given.
-        receive: What Bob receives → his answer; no figures of Bob's if None.
+        transmit: Images float ``[B, C, H, W]`` in [0, 1], a generator and message numbers int
+            ``[B]`` → waveform complex ``[B, k]``; the only thing that Eve's side is given.
+        receive: What Bob receives and the numbers of the messages → his answer; no figures of
+            Bob's if None.
         asymmetry: What protects it: task, channel, key or knowledge; None if nothing.
         paper_eve: The adversary it was built against, features → logits; no figures under the
             paper protocol if None.
@@ -29,17 +30,27 @@ class System:
         total_power: Power per symbol it declares; SNRs refer to one unit.
         fixed_gain: Whether it keeps to that power on average only, as a guarantee that forbids
             data-dependent gains needs it, and not image by image.
+        white_box: Images → waveform, differentiable, without the secret and without Alice's own
+            randomness: all that an Eve knows who knows the encoder. No white-box attack if None.
+        shadow: Builds an untrained link of the same architecture from a seed, for an Eve who
+            knows no more than that; no query-free attack if None.
+        keyed: Whether a key hides the waveform.
+        fixed_key: Whether it is one key for all messages.
     """
 
     scheme: str
-    transmit: Transmit
-    receive: Callable[[Reception], Answer] | None = None
+    transmit: Send
+    receive: Callable[[Reception, Tensor], Answer] | None = None
     asymmetry: str | None = None
     paper_eve: nn.Module | None = None
     paper_inverter: nn.Module | None = None
     psr_db: float | None = None
     total_power: float = 1.0
     fixed_gain: bool = False
+    white_box: Callable[[Tensor], Tensor] | None = None
+    shadow: Callable[[int], Link] | None = None
+    keyed: bool = False
+    fixed_key: bool = False
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,14 @@ from semveil.errors import unknown
 from semveil.link import Link, multitask_link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
+from semveil.protect.cover import Cover
 from semveil.recipe import Recipe
 from semveil.train.objective import Objective
 
 BuildLink = Callable[[Recipe, ImageShape, int], Link]
 BuildObjective = Callable[[Recipe, Link, SimulatedEve], Objective]
+BuildCover = Callable[[Recipe, Link, bytes], Cover]
+"""Recipe, trained link, session key → keyed transform of the waveform."""
 BuildLayer = Callable[[Recipe, Link, SimulatedEve, int], nn.Module]
 """Recipe, frozen link, frozen surrogate Eve, seed → waveform layer ``(waveform, source)``."""
 
@@ -37,11 +40,28 @@ def build_multitask_link(recipe: Recipe, image_shape: ImageShape, classes: int) 
 
 
 @dataclass(frozen=True)
+class Variant:
+    """The same scheme with another cover, measured beside it.
+
+    Attributes:
+        cover: Its cover; None sends in the clear.
+        base: Scheme whose trained link it uses; the scheme's own link if None.
+        fixed_key: Whether one key serves all messages.
+        guarantee: What it guarantees.
+    """
+
+    cover: BuildCover | None
+    base: str | None = None
+    fixed_key: bool = False
+    guarantee: str = "none"
+
+
+@dataclass(frozen=True)
 class Scheme:
     """One published system, in its paper's terms.
 
-    A scheme either trains a link of its own (``objective``), or puts a layer on the waveform of
-    another's (``base`` and ``layer``).
+    A scheme either trains a link of its own (``objective``), or puts a layer or a cover on the
+    waveform of another's (``base``).
 
     Attributes:
         name: Its name on the command line and in records.
@@ -56,6 +76,13 @@ class Scheme:
         base: Scheme whose trained link it uses.
         layer: Builds the layer on the waveform.
         controls: Layers of equal cost to compare with, by the name after the slash.
+        guarantee: What is proved of it, and on what conditions; ``none`` where nothing is.
+        reference: The unprotected scheme that it is compared with.
+        protections: What it lays over the features or the waveform, in this order.
+        composes: Whether a recipe may lay further protections over it.
+        cover: Keyed transform of its waveform; that of its protections if None.
+        variants: The same with other covers, by the words in parentheses after its name.
+        simulates: What its simulated Eve is trained for: ``label``, ``image``.
     """
 
     name: str
@@ -69,12 +96,21 @@ class Scheme:
     base: str | None = None
     layer: BuildLayer | None = None
     controls: Mapping[str, BuildLayer] = field(default_factory=dict)
+    guarantee: str = "none"
+    reference: str = "multitask"
+    protections: tuple[str, ...] = ()
+    composes: bool = False
+    cover: BuildCover | None = None
+    variants: Mapping[str, Variant] = field(default_factory=dict)
+    simulates: tuple[str, ...] = ("label", "image")
 
     def __post_init__(self) -> None:
         if (self.objective is None) == (self.base is None):
             raise ValueError(f"scheme {self.name}: give either an objective or a base")
-        if (self.base is None) != (self.layer is None):
-            raise ValueError(f"scheme {self.name}: a base and a layer go together")
+        if self.base is None and self.layer is not None:
+            raise ValueError(f"scheme {self.name}: a layer needs a base")
+        if self.base is not None and self.layer is None and self.cover is None:
+            raise ValueError(f"scheme {self.name}: a base goes with a layer or a cover")
 
 
 def names() -> list[str]:
@@ -82,10 +118,10 @@ def names() -> list[str]:
 
     Example:
         >>> names()
-        ['cooperative', 'minmax', 'minmax-cooperative', 'multitask']
+        ['cipher', 'cooperative', 'deepjscc', 'dp', 'ibal', 'lbvq', 'minmax', 'minmax-cooperative', 'multitask', 'rotation', 'shuffle', 'uis', 'vfe']
     """
     modules = (module.name for module in pkgutil.iter_modules(semveil.schemes.__path__))
-    return sorted(name.replace("_", "-") for name in modules if name != "base")
+    return sorted(name.replace("_", "-") for name in modules if name not in ("base", "parts"))
 
 
 def get(name: str) -> Scheme:

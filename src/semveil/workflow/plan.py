@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from semveil import recipe as recipes
+from semveil.errors import SemveilError
 from semveil.recipe import Recipe
-from semveil.schemes.base import BuildLayer, Scheme, get
+from semveil.schemes.base import BuildCover, BuildLayer, Scheme, get
+from semveil.schemes.parts import check_order, covers
 
-REFERENCE = "multitask"
+KEYED = ("shuffle", "rotation")
+
+
+@dataclass(frozen=True)
+class PlannedLink:
+    """One link that a run trains.
+
+    Attributes:
+        name: Its scheme's name, and what is laid over it: ``ibal+rotation``.
+        scheme: What it is trained for.
+        recipe: The run's settings, with all its protections.
+    """
+
+    name: str
+    scheme: Scheme
+    recipe: Recipe
 
 
 @dataclass(frozen=True)
@@ -16,21 +34,54 @@ class Planned:
     """One system of a run.
 
     Attributes:
-        name: Its name in the records: the scheme's, or ``scheme/control``.
+        name: Its name in the records: its link's, ``scheme/control``, or ``scheme (variant)``.
         scheme: The scheme it belongs to.
-        link: The scheme whose trained link it uses.
+        link: The trained link it uses.
         layer: Builds the layer on the waveform; None if there is none.
+        cover: Builds the keyed transform of the waveform; None if there is none.
+        fixed_key: Whether one key serves all messages.
     """
 
     name: str
     scheme: Scheme
-    link: str
-    layer: BuildLayer | None
+    link: PlannedLink
+    layer: BuildLayer | None = None
+    cover: BuildCover | None = None
+    fixed_key: bool = False
 
     @property
     def is_control(self) -> bool:
         """Whether it is there to be compared with, and protects nothing."""
         return "/" in self.name
+
+    @property
+    def asymmetry(self) -> str | None:
+        """What protects it; None if nothing does."""
+        if self.cover is not None:
+            return "key"
+        unprotected = self.is_control or self.name.endswith("(plain)")
+        return None if unprotected else self.scheme.asymmetry
+
+
+def requested(recipe: Recipe) -> str:
+    """Return the name of what a recipe asks for: its scheme and the protections over it.
+
+    Example:
+        >>> requested(recipes.update(Recipe(), {"scheme": "ibal", "protections": ["rotation"]}))
+        'ibal+rotation'
+    """
+    return "+".join([recipe.scheme, *recipe.protections])
+
+
+def _split(name: str) -> tuple[Scheme, list[str]]:
+    first, *extra = name.split("+")
+    scheme = get(first)
+    if extra and not scheme.composes:
+        raise SemveilError(
+            f"protections: none can be laid over {first}; those that compose are "
+            "deepjscc, dp, rotation, vfe, ibal, lbvq and uis"
+        )
+    return scheme, extra
 
 
 def with_reference(name: str) -> list[str]:
@@ -38,44 +89,81 @@ def with_reference(name: str) -> list[str]:
 
     An adversary that fails is believed only beside a link on which she succeeds.
 
+    Args:
+        name: A scheme's name, with protections laid over it behind plus signs.
+
     Example:
         >>> with_reference("minmax-cooperative")
         ['multitask', 'minmax', 'minmax-cooperative']
+        >>> with_reference("ibal+rotation")
+        ['deepjscc', 'ibal+rotation']
     """
-    base = get(name).base
-    return list(dict.fromkeys([REFERENCE, *([base] if base else []), name]))
+    scheme, _ = _split(name)
+    base = [scheme.base] if scheme.base else []
+    return list(dict.fromkeys([scheme.reference, *base, name]))
+
+
+def _link(name: str, recipe: Recipe) -> PlannedLink:
+    scheme, extra = _split(name)
+    protections = [*scheme.protections, *extra]
+    if protections:
+        check_order(protections, recipe)
+    return PlannedLink(name, scheme, recipes.update(recipe, {"protections": protections}))
 
 
 def plan(names: Iterable[str], recipe: Recipe) -> list[Planned]:
-    """Return the systems to audit, each scheme followed by its controls.
+    """Return the systems to audit, each scheme followed by its controls and variants.
 
     The control that spends the power on the signal is left out where the total power is one:
     there it is the base's own waveform, which is measured as the base.
 
     Args:
-        names: Schemes.
-        recipe: The run's settings.
+        names: Schemes, each with the protections laid over it behind plus signs.
+        recipe: The run's settings; its own list of protections is not looked at.
+
+    Raises:
+        SemveilError: If a scheme is unknown, or protections do not go together.
 
     Example:
         >>> [system.name for system in plan(["multitask", "cooperative"], Recipe())]
         ['multitask', 'cooperative', 'cooperative/noise']
+        >>> [system.name for system in plan(["deepjscc", "shuffle"], Recipe())]
+        ['deepjscc', 'shuffle', 'shuffle (fixed key)']
     """
-    systems = []
-    for scheme in map(get, names):
-        link = scheme.base or scheme.name
-        systems.append(Planned(scheme.name, scheme, link, scheme.layer))
-        for control, layer in scheme.controls.items():
-            if control == "signal" and recipe.perturbation.total_power == 1.0:
-                continue
-            systems.append(Planned(f"{scheme.name}/{control}", scheme, link, layer))
+    systems: list[Planned] = []
+    for name in names:
+        systems += _systems(name, recipe)
     return systems
 
 
-def links(systems: Iterable[Planned]) -> list[str]:
-    """Return the link schemes to train, each once.
+def _systems(name: str, recipe: Recipe) -> Iterator[Planned]:
+    scheme, _ = _split(name)
+    link = _link(scheme.base or name, recipe)
+    cover = scheme.cover
+    if cover is None and any(laid in KEYED for laid in link.recipe.protections):
+        cover = covers
+    yield Planned(name, scheme, link, scheme.layer, cover)
+    for control, layer in scheme.controls.items():
+        if control == "signal" and recipe.perturbation.total_power == 1.0:
+            continue
+        yield Planned(f"{name}/{control}", scheme, link, layer)
+    if name != scheme.name:
+        return
+    for variant, other in scheme.variants.items():
+        used = _link(other.base, recipe) if other.base else link
+        yield Planned(
+            f"{name} ({variant})", scheme, used, None, other.cover, other.fixed_key
+        )
+
+
+def links(systems: Iterable[Planned]) -> list[PlannedLink]:
+    """Return the links to train, each once.
 
     Example:
-        >>> links(plan(["multitask", "cooperative", "minmax"], Recipe()))
+        >>> [link.name for link in links(plan(["multitask", "cooperative", "minmax"], Recipe()))]
         ['multitask', 'minmax']
     """
-    return list(dict.fromkeys(system.link for system in systems))
+    found: dict[str, PlannedLink] = {}
+    for system in systems:
+        found.setdefault(system.link.name, system.link)
+    return list(found.values())

@@ -11,6 +11,7 @@ import shutil
 import time
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from io import BytesIO
@@ -23,16 +24,20 @@ from torch import Tensor, nn
 
 from semveil import data
 from semveil import recipe as recipes
-from semveil.adversary.eavesdrop.intercepts import Transmit
+from semveil.adversary.eavesdrop.intercepts import Send
 from semveil.auditing.measure import Findings, audit_system
 from semveil.auditing.system import Setting, System
-from semveil.channel import channel_of
+from semveil.channel import Reception, channel_of
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.files import new_folder, remove_scraps, write_atomic
-from semveil.link import Link
+from semveil.link import Answer, Link
+from semveil.links.cipher import CipherLink
+from semveil.protect.cover import Cover, as_reals, as_symbols
+from semveil.protect.keys import research_key
 from semveil.recipe import Audit, Recipe
 from semveil.records import read_records, write_records
+from semveil.rng import seeded
 from semveil.train.loop import Progress, checkpoint_path, write_history
 from semveil.workflow.plan import Planned, plan
 from semveil.workflow.provenance import provenance
@@ -223,7 +228,7 @@ class Run:
             part = self._part(planned.name)
             if part is None:
                 part = audit_system(
-                    _system(planned, trained, self.recipe),
+                    _system(planned, trained, self.seed, self.splits),
                     self.splits,
                     setting,
                     self._attacks(planned),
@@ -293,28 +298,59 @@ def _write_samples(path: Path, samples: dict[str, np.ndarray[Any, Any]]) -> None
     write_atomic(path, content.getvalue())
 
 
-def _system(planned: Planned, trained: Trained, recipe: Recipe) -> System:
+def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) -> System:
     """Return a planned system as the audit sees it."""
-    link, eve = trained.link(planned.link), trained.eve(planned.link)
-    layer = None
+    name, recipe = planned.link.name, planned.link.recipe
+    link, eve = trained.link(name), trained.eve(name)
+    # She is scored on what she was trained on: in the clear, but for a learned cover.
+    met = (planned.cover is not None) == isinstance(link, CipherLink)
+    simulated = planned.scheme.simulates if met else ()
+    layer, cover = None, None
     if planned.layer is not None:
         layer = trained.layers[planned.name]
+    if planned.cover is not None:
+        cover = planned.cover(recipe, link, research_key(seed, planned.name))
     spends = layer is not None and not planned.name.endswith("/signal")
     return System(
         scheme=planned.name,
-        transmit=_transmitter(link, layer),
-        receive=lambda reception: link.decode(reception.features()),
-        asymmetry=None if planned.is_control else planned.scheme.asymmetry,
-        paper_eve=eve.label,
-        paper_inverter=eve.image,
+        transmit=_transmitter(link, layer, cover),
+        receive=_receiver(link, cover),
+        asymmetry=planned.asymmetry,
+        paper_eve=eve.label if "label" in simulated else None,
+        paper_inverter=eve.image if "image" in simulated else None,
         psr_db=recipe.perturbation.psr_db if spends else None,
         total_power=recipe.perturbation.total_power if layer is not None else 1.0,
+        fixed_gain=link.fixed_gain,
+        white_box=link.expected,
+        shadow=lambda stream: _untrained(planned, splits, stream),
+        keyed=cover is not None,
+        fixed_key=planned.fixed_key,
     )
 
 
-def _transmitter(link: Link, layer: nn.Module | None) -> Transmit:
-    def transmit(images: Tensor, source: torch.Generator) -> Tensor:
-        waveform = link.transmit(images)
-        return waveform if layer is None else layer(waveform, source)
+def _untrained(planned: Planned, splits: ImageSplits, seed: int) -> Link:
+    with seeded(seed, "weights"):
+        return planned.link.scheme.build(
+            planned.link.recipe, splits.image_shape, splits.n_classes
+        )
+
+
+def _transmitter(link: Link, layer: nn.Module | None, cover: Cover | None) -> Send:
+    def transmit(images: Tensor, source: torch.Generator, messages: Tensor) -> Tensor:
+        waveform = link.transmit(images, source)
+        if layer is not None:
+            waveform = layer(waveform, source)
+        return waveform if cover is None else cover.conceal(waveform, messages)
 
     return transmit
+
+
+def _receiver(link: Link, cover: Cover | None) -> Callable[[Reception, Tensor], Answer]:
+    def receive(reception: Reception, messages: Tensor) -> Answer:
+        features = reception.features()
+        if cover is None:
+            return link.decode(features)
+        revealed = cover.reveal(as_symbols(features[:, :-1]), messages)
+        return link.decode(torch.cat([as_reals(revealed), features[:, -1:]], dim=1))
+
+    return receive

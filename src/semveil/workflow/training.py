@@ -26,7 +26,6 @@ from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import seeded
-from semveil.schemes.base import get
 from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.train.cooperative import LearnPerturbation
 from semveil.train.loop import Progress, Schedule, fit, resolve_precision
@@ -85,11 +84,12 @@ class Trained(nn.Module):
     ) -> None:
         super().__init__()
         self.recipe = recipe
+        self.planned = {link.name: link for link in links(systems)}
         self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
-        for name in links(systems):
+        for name, link in self.planned.items():
             # All schemes start from the same weights: what differs is what they were trained for.
             with seeded(seed, "weights"):
-                self.links[name] = get(name).build(recipe, image_shape, classes)
+                self.links[name] = link.scheme.build(link.recipe, image_shape, classes)
                 self.eves[name] = SimulatedEve(
                     recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, classes, image_shape
                 )
@@ -98,17 +98,17 @@ class Trained(nn.Module):
             if system.layer is not None:
                 with seeded(seed, system.name, "weights"):
                     self.layers[system.name] = system.layer(
-                        recipe, self.link(system.link), self.eve(system.link), seed
+                        recipe, self.link(system.link.name), self.eve(system.link.name), seed
                     )
 
     def link(self, name: str) -> Link:
-        """Return a link by its scheme's name."""
+        """Return a link by its name."""
         link = self.links[name]
         assert isinstance(link, Link)
         return link
 
     def eve(self, name: str) -> SimulatedEve:
-        """Return the simulated Eve of a link by its scheme's name."""
+        """Return the simulated Eve of a link by the link's name."""
         eve = self.eves[name]
         assert isinstance(eve, SimulatedEve)
         return eve
@@ -131,13 +131,18 @@ def build_objective(trained: Trained, systems: list[Planned], stage: str) -> Obj
         SemveilError: If the settings make no sense for it.
     """
     if stage in trained.links:
-        build = get(stage).objective
-        assert build is not None
-        return build(trained.recipe, trained.link(stage), trained.eve(stage))
+        planned = trained.planned[stage]
+        assert planned.scheme.objective is not None
+        objective = planned.scheme.objective(
+            planned.recipe, trained.link(stage), trained.eve(stage)
+        )
+        objective.name = stage
+        return objective
     system = next(system for system in systems if system.name == stage)
     layer = trained.layers[stage]
     assert isinstance(layer, LearnedLayer)
-    aim = CooperativeAim(trained.recipe, trained.link(system.link), trained.eve(system.link))
+    link = system.link.name
+    aim = CooperativeAim(trained.recipe, trained.link(link), trained.eve(link))
     return LearnPerturbation(stage, trained.recipe, layer, aim)
 
 
@@ -169,7 +174,10 @@ def _stage(
         seed,
         identity(recipe, seed),
     )
-    return fit(objective, images, labels, schedule, fabric, folder, progress)
+    history = fit(objective, images, labels, schedule, fabric, folder, progress)
+    if not learned:
+        trained.link(stage).calibrate(images.to(fabric.device))
+    return history
 
 
 def _stages(

@@ -1,0 +1,116 @@
+"""A link whose features carry a price: the information bottleneck of variational encoding."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.channel import Channel
+from semveil.link import Exchange, Link, Modulate, to_waveform
+from semveil.nets.task import GatedEncoder
+from semveil.phy import snr_to_noise_variance
+from semveil.rng import Randomness
+
+_K1, _K2, _K3 = 0.63576, 1.8732, 1.48695
+
+
+def noise_per_real(snr_db: Tensor | float) -> Tensor:
+    """Return the noise's standard deviation per real component, ``σ = √(N_0/2)``.
+
+    Example:
+        >>> noise_per_real(0.0)
+        tensor(0.7071)
+    """
+    snr = torch.as_tensor(snr_db, dtype=torch.float32)
+    return (snr_to_noise_variance(snr) / 2).sqrt()
+
+
+def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
+    """Approximate the bottleneck's price of what is sent: ``KL(p(ẑ|x) ‖ log-uniform)``.
+
+    ``−k1·sigmoid(k2 + k3 ln α²) + ½ softplus(−ln α²) + k1`` with ``α² = σ²/z²`` (Molchanov et
+    al., 2017, as used by Shao, Mao, Zhang, arXiv 2102.04170).
+
+    Args:
+        sent: Reals as transmitted, float ``[B, d]``.
+        sigma: Noise per real, float ``[B, 1]`` or one number.
+
+    Returns:
+        Nats per image, float ``[B]``.
+
+    Example:
+        >>> log_uniform_kl(torch.tensor([[0.0], [1.0]]), torch.tensor(0.1)).round(decimals=2)
+        tensor([0.0000, 2.3100])
+    """
+    log_alpha = 2 * torch.log(sigma) - torch.log(sent.square() + 1e-8)
+    cost = _K1 * (1 - torch.sigmoid(_K2 + _K3 * log_alpha)) + 0.5 * F.softplus(-log_alpha)
+    return cost.sum(1)
+
+
+class BottleneckLink(Link):
+    """Gated features; the bottleneck's price is that of the reals that are really transmitted.
+
+    Args:
+        encoder: Gated features; looks at the noise if the length is variable.
+        classifier: Bob's head.
+        channel: Bob's channel.
+        snr_db: SNR that Alice assumes, dB.
+        threshold: Gate under which a feature is switched off once training is over.
+        mechanism: What is done to the features before they are sent.
+        modulate: Features → waveform.
+
+    Example:
+        >>> from semveil.nets.dense import Mlp
+        >>> link = BottleneckLink(
+        ...     GatedEncoder((1, 8, 8), 4, 4, False), Mlp(5, (8,), 10), Channel("awgn"), 12.0, 0.01)
+        >>> link.exchange(torch.zeros(2, 1, 8, 8), 12.0, None).information.shape
+        torch.Size([])
+    """
+
+    def __init__(
+        self,
+        encoder: GatedEncoder,
+        classifier: nn.Module,
+        channel: Channel,
+        snr_db: float,
+        threshold: float,
+        mechanism: nn.Module | None = None,
+        modulate: Modulate = to_waveform,
+    ) -> None:
+        super().__init__(encoder, classifier, None, channel, mechanism, modulate)
+        self.snr_db, self.threshold = snr_db, threshold
+
+    def _send(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Tensor:
+        sigma = noise_per_real(snr_db).to(images.device).reshape(-1, 1)
+        features: Tensor = self.encoder(images, sigma)
+        if not self.training:
+            features = features * (self.encoder.gate(sigma) > self.threshold)
+        if self.mechanism is not None:
+            features = self.mechanism(features, source)
+        return self.modulate(features)
+
+    def expected(self, images: Tensor) -> Tensor:
+        """Return the waveform without Alice's own randomness, complex ``[B, d/2]``."""
+        if self.mechanism is None:
+            return self.transmit(images)
+        sigma = noise_per_real(self.snr_db).to(images.device).reshape(1, 1)
+        return self.modulate(self.mechanism.bound(self.encoder(images, sigma)).float())
+
+    def active(self, snr_db: float) -> int:
+        """Return how many features are switched on at an SNR."""
+        parameter = next(self.parameters())
+        sigma = noise_per_real(snr_db).to(parameter.device).reshape(1, 1)
+        return int((self.encoder.gate(sigma) > self.threshold).sum())
+
+    def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
+        """Return Alice's waveform, complex ``[B, d/2]``, for images ``[B, C, H, W]``."""
+        return self._send(images, self.snr_db, source)
+
+    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+        """Send images and keep what training looks at."""
+        waveform = self._send(images, snr_db, source)
+        answer = self.decode(self.channel(waveform, snr_db, generator=source).features())
+        sigma = noise_per_real(snr_db).to(images.device).reshape(-1, 1)
+        price = log_uniform_kl(torch.view_as_real(waveform).flatten(1), sigma).mean()
+        return Exchange(waveform, answer, price)

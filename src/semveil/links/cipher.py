@@ -1,0 +1,107 @@
+"""A link with a learned encryptor and decryptor, which also works without them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from semveil.channel import Channel
+from semveil.link import Exchange, Link, to_waveform
+from semveil.nets.dense import Mlp
+from semveil.protect.keystream import keystream
+from semveil.rng import Randomness, uniform
+
+
+def _with_parts(symbols: Tensor, key: Tensor) -> Tensor:
+    return torch.cat([torch.view_as_real(symbols).flatten(1), key], 1)
+
+
+class CipherLink(Link):
+    """Encrypts the waveform by a network that reads a key, and decrypts by another.
+
+    Args:
+        encoder: Images → features ``[B, d]``.
+        classifier: Bob's head, for decrypted and for plain receptions alike.
+        channel: Bob's channel.
+        latent_dim: Reals of the waveform, ``d``.
+        key_bits: Bits of a message's key.
+
+    Example:
+        >>> from semveil.nets.task import TaskEncoder
+        >>> link = CipherLink(
+        ...     TaskEncoder((1, 8, 8), 8, 4), Mlp(9, (8,), 10), Channel("awgn"), 8, 16)
+        >>> plain = link.transmit(torch.rand(2, 1, 8, 8))
+        >>> link.encrypt(plain, torch.ones(2, 16)).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        classifier: nn.Module,
+        channel: Channel,
+        latent_dim: int,
+        key_bits: int,
+    ) -> None:
+        super().__init__(encoder, classifier, None, channel)
+        self.key_bits = key_bits
+        hidden = (4 * latent_dim, 4 * latent_dim)
+        self.encryptor = Mlp(latent_dim + key_bits, hidden, latent_dim)
+        self.decryptor = Mlp(latent_dim + key_bits, hidden, latent_dim)
+
+    def encrypt(self, waveform: Tensor, key: Tensor) -> Tensor:
+        """Encrypt a waveform, complex ``[B, k]``, by keys of ±1, float ``[B, key_bits]``."""
+        return to_waveform(self.encryptor(_with_parts(waveform, key)))
+
+    def decrypt(self, symbols: Tensor, key: Tensor) -> Tensor:
+        """Undo it on equalised symbols, complex ``[B, k]``."""
+        parts = self.decryptor(_with_parts(symbols, key)).float()
+        return torch.view_as_complex(parts.unflatten(1, (-1, 2)))
+
+    def _keys(self, count: int, source: Randomness) -> Tensor:
+        device = next(self.parameters()).device
+        draws = uniform((count, self.key_bits), device=device, generator=source)
+        return (draws < 0.5).float() * 2 - 1
+
+    def radiate(self, images: Tensor, source: Randomness) -> Tensor:
+        """Return the encrypted waveform, each image under a random key."""
+        return self.encrypt(self.transmit(images), self._keys(len(images), source))
+
+    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+        """Send images encrypted, and once more in the clear."""
+        plain = self.transmit(images)
+        keys = self._keys(len(images), source)
+        encrypted = self.encrypt(plain, keys)
+        features = self.channel(encrypted, snr_db, generator=source).features()
+        symbols = torch.view_as_complex(features[:, :-1].unflatten(1, (-1, 2)).contiguous())
+        opened = torch.view_as_real(self.decrypt(symbols, keys)).flatten(1)
+        answer = self.decode(torch.cat([opened, features[:, -1:]], 1))
+        clear = self.decode(self.channel(plain, snr_db, generator=source).features())
+        return Exchange(encrypted, answer, unprotected=clear)
+
+
+class LearnedCover:
+    """A trained encryptor and decryptor under a session key, a fresh key for every message.
+
+    Args:
+        link: The link that they were trained with.
+        key: Session key, 32 bytes.
+    """
+
+    name = "cipher"
+
+    def __init__(self, link: CipherLink, key: bytes) -> None:
+        self.link, self.key = link, key
+
+    def _keys(self, messages: Tensor) -> Tensor:
+        octets = keystream(self.key, messages, -(-self.link.key_bits // 8))
+        bits = (octets.unsqueeze(-1) >> torch.arange(8, device=octets.device)) & 1
+        return bits.flatten(1)[:, : self.link.key_bits].float() * 2 - 1
+
+    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Encrypt, complex ``[B, k]``; ``messages`` int ``[B]``."""
+        return self.link.encrypt(waveform, self._keys(messages))
+
+    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Decrypt equalised symbols, complex ``[B, k]``."""
+        return self.link.decrypt(symbols, self._keys(messages))

@@ -1,0 +1,186 @@
+"""A digital link: codewords for tokens, their indices as constellation points."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.channel import Channel
+from semveil.errors import SemveilError
+from semveil.link import Answer, Exchange, Link, as_float
+from semveil.nets.codebook import Codebook
+from semveil.phy import average_power
+from semveil.phy.qam import Constellation
+from semveil.rng import Randomness
+
+_MOMENTUM = 0.1
+
+
+def symbols_per_token(size: int, order: int) -> int:
+    """Return how many symbols carry one index.
+
+    Args:
+        size: Codewords.
+        order: Points of the constellation.
+
+    Raises:
+        SemveilError: If no whole number of points tells so many codewords apart exactly.
+
+    Example:
+        >>> symbols_per_token(256, 16)
+        2
+    """
+    symbols, carried = 1, order
+    while carried < size:
+        carried *= order
+        symbols += 1
+    if carried != size:
+        raise SemveilError(
+            f"codebook.size: {size} codewords are carried by no whole number of {order}-point "
+            f"symbols; take a power of {order}"
+        )
+    return symbols
+
+
+class DigitalLink(Link):
+    """Alice quantises to a shared codebook and sends indices; Bob decides and looks them up.
+
+    A QAM constellation has unit power on average over its points, not over the points that an
+    encoder likes: the gain is fixed so that the training images have unit mean power, and single
+    images deviate from it, as on every QAM link. PSK has unit power always.
+
+    In training the channel's errors are applied to what Bob looks up, and the gradient goes by
+    them (straight through).
+
+    Args:
+        encoder: Images → tokens ``[B, T, dim]``.
+        classifier: Codewords as received ``[B, T, dim]`` → logits.
+        channel: Bob's channel.
+        codebook: Shared codewords.
+        constellation: What carries the indices.
+        entropy_weight: Weight of the codewords' entropy (wanted large), if they are drawn.
+        commitment: Weight of the distance between token and codeword, if the nearest is taken.
+        mechanism: What is done to the tokens before they are quantised.
+
+    Example:
+        >>> from semveil.nets.task import TokenClassifier, TokenEncoder
+        >>> link = DigitalLink(
+        ...     TokenEncoder((1, 8, 8), (2, 2), 4, 4), TokenClassifier((2, 2), 4, 8, 10),
+        ...     Channel("awgn"), Codebook(16, 4, "gumbel"), Constellation("qam", 16)).eval()
+        >>> link.transmit(torch.zeros(3, 1, 8, 8)).shape
+        torch.Size([3, 4])
+    """
+
+    power: Tensor
+    table: Tensor
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        classifier: nn.Module,
+        channel: Channel,
+        codebook: Codebook,
+        constellation: Constellation,
+        entropy_weight: float = 0.0,
+        commitment: float = 0.25,
+        mechanism: nn.Module | None = None,
+    ) -> None:
+        super().__init__(encoder, classifier, None, channel, mechanism)
+        self.codebook, self.constellation = codebook, constellation
+        self.entropy_weight, self.commitment = entropy_weight, commitment
+        size, order = len(codebook.words), constellation.order
+        digits = symbols_per_token(size, order)
+        places = order ** torch.arange(digits - 1, -1, -1)
+        points = constellation.points()[(torch.arange(size).unsqueeze(1) // places) % order]
+        # Real, so that moving the link between dtypes leaves it alone: [K, 2·digits].
+        self.register_buffer("table", torch.view_as_real(points).flatten(1), persistent=False)
+        self.register_buffer("places", places, persistent=False)
+        self.register_buffer("power", torch.ones(()))
+        self.fixed_gain = constellation.kind == "qam"
+
+    def tokens(self, images: Tensor, source: Randomness = None) -> Tensor:
+        """Return what is quantised, float ``[B, T, dim]``."""
+        tokens: Tensor = self.encoder(images).float()
+        if self.mechanism is None:
+            return tokens
+        return self.mechanism(tokens.flatten(1), source).unflatten(1, tokens.shape[1:])
+
+    def _symbols(self, sent: Tensor) -> Tensor:
+        with torch.autocast(sent.device.type, enabled=False):
+            parts = sent.float() @ self.table
+        return torch.view_as_complex(parts.unflatten(2, (-1, 2))).flatten(1)
+
+    def _gain(self) -> Tensor:
+        return self.power.rsqrt()
+
+    def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
+        """Return Alice's waveform, complex ``[B, k]``, for images ``[B, C, H, W]``."""
+        choice = self.codebook(self.tokens(images, source), source)
+        return self._gain() * self._symbols(choice.sent)
+
+    def expected(self, images: Tensor) -> Tensor:
+        """Return the waveform without Alice's own randomness, complex ``[B, k]``."""
+        tokens = self.encoder(images).float()
+        if self.mechanism is not None:
+            tokens = self.mechanism.bound(tokens.flatten(1)).float().unflatten(1, tokens.shape[1:])
+        return self._gain() * self._symbols(self.codebook(tokens).sent)
+
+    def indices(self, features: Tensor) -> Tensor:
+        """Decide for the nearest constellation points.
+
+        Args:
+            features: Of a reception, float ``[B, 2k + 1]``.
+
+        Returns:
+            Indices of codewords, int ``[B, T]``.
+        """
+        # MMSE shrinks; dividing by the reliability undoes it.
+        parts = features[:, :-1] / features[:, -1:].clamp(min=1e-12)
+        symbols = torch.view_as_complex(parts.float().unflatten(1, (-1, 2)).contiguous())
+        bits = self.constellation.hard(symbols / self._gain())
+        weights = 2 ** torch.arange(self.constellation.bits_per_symbol - 1, -1, -1).to(bits.device)
+        labels = (bits.unflatten(1, (-1, self.constellation.bits_per_symbol)) * weights).sum(-1)
+        return (labels.unflatten(1, (-1, len(self.places))) * self.places).sum(-1)
+
+    def decode(self, features: Tensor) -> Answer:
+        """Return Bob's answer to the features ``[B, 2k + 1]`` of a reception."""
+        return Answer(self.classifier(self.codebook.words[self.indices(features)]))
+
+    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+        """Send images and keep what training looks at."""
+        tokens = self.tokens(images, source)
+        choice = self.codebook(tokens, source)
+        symbols = self._symbols(choice.sent)
+        if self.training:
+            self.power.lerp_(average_power(symbols.detach()).mean(), _MOMENTUM)
+        waveform = self._gain() * symbols
+        received = self.indices(self.channel(waveform, snr_db, generator=source).features())
+        words = self.codebook.words
+        if self.codebook.rule == "gumbel":
+            got = choice.sent + (F.one_hot(received, len(words)) - choice.sent).detach()
+            looked_up = got @ words
+            losses = {"entropy": -self.entropy_weight * choice.entropy()}
+        else:
+            looked_up = tokens + (words[received] - tokens).detach()
+            chosen = words[choice.index]
+            losses = {
+                "codebook": F.mse_loss(chosen, tokens.detach()),
+                "commitment": self.commitment * F.mse_loss(tokens, chosen.detach()),
+            }
+        answer = Answer(self.classifier(looked_up))
+        return Exchange(waveform, answer, choice.information(), losses)
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Fix the gain so that the training images, uint8 ``[N, C, H, W]``, have unit mean power."""
+        if not self.fixed_gain:
+            return
+        training = self.training
+        self.eval()
+        powers = [
+            average_power(self._symbols(self.codebook(self.tokens(as_float(some))).sent))
+            for some in images.split(500)
+        ]
+        self.power.copy_(torch.cat(powers).mean())
+        self.train(training)

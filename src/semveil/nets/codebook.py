@@ -1,0 +1,101 @@
+"""A learned codebook: vectors to indices and back, with gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.rng import Randomness, uniform
+
+Rule = Literal["gumbel", "nearest"]
+_TEMPERATURE = 0.5
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which codewords stand for a batch of tokens.
+
+    Attributes:
+        index: int ``[B, T]``.
+        sent: One-hot of the index, float ``[B, T, K]``; its gradient is the probabilities'.
+        probabilities: How likely each codeword is, float ``[B, T, K]``.
+    """
+
+    index: Tensor
+    sent: Tensor
+    probabilities: Tensor
+
+    def entropy(self) -> Tensor:
+        """Return the mean entropy of a token's codeword, nats, scalar."""
+        return _entropy(self.probabilities).mean()
+
+    def information(self) -> Tensor:
+        """Return how much the codewords of an image tell of it, nats, scalar.
+
+        For each position the entropy of the batch's average less the average entropy, which is
+        the mutual information between image and codeword under the encoder's probabilities;
+        summed over positions, an upper bound for all of them together.
+        """
+        average = self.probabilities.mean(0)
+        return (_entropy(average) - _entropy(self.probabilities).mean(0)).sum()
+
+
+def _entropy(probabilities: Tensor) -> Tensor:
+    return -torch.xlogy(probabilities, probabilities).sum(-1)
+
+
+class Codebook(nn.Module):
+    """Vector quantisation with one codebook for all positions.
+
+    ``gumbel``: codewords are scored by inner products and drawn by Gumbel softmax in training
+    (Xie et al., arXiv 2209.10382). ``nearest``: the nearest codeword, with the straight-through
+    estimator and a commitment loss (VQ-VAE; Zhang et al., IEEE CL 28(6), 2024).
+
+    Args:
+        size: Codewords ``K``.
+        dim: Reals per codeword.
+        rule: How one is chosen.
+
+    Shape:
+        tokens float ``[B, T, dim]`` → :class:`Choice`.
+
+    Example:
+        >>> book = Codebook(4, 2, "nearest").eval()
+        >>> choice = book(book.words[[2, 0]].unsqueeze(0))
+        >>> choice.index.tolist()
+        [[2, 0]]
+    """
+
+    def __init__(self, size: int, dim: int, rule: Rule) -> None:
+        super().__init__()
+        self.rule = rule
+        # Gumbel's scores are inner products, which vanish if the words do: they begin with unit
+        # norm on average; the nearest rule begins with small words, as its authors do.
+        scale = dim**-0.5 if rule == "gumbel" else 1 / size
+        words = torch.empty(size, dim)
+        self.words = nn.Parameter(
+            words.normal_(std=scale) if rule == "gumbel" else words.uniform_(-scale, scale)
+        )
+
+    def forward(self, tokens: Tensor, source: Randomness = None) -> Choice:
+        """Choose codewords for ``[B, T, dim]``; random in training if the rule is ``gumbel``."""
+        tokens, words = tokens.float(), self.words.float()
+        with torch.autocast(tokens.device.type, enabled=False):
+            if self.rule == "gumbel":
+                scores = tokens @ words.T / tokens.shape[-1] ** 0.5
+            else:
+                # The tokens' own squares are common to all codewords and drop out.
+                scores = 2 * tokens @ words.T - words.square().sum(1)
+        probabilities = scores.softmax(-1)
+        soft = probabilities
+        if self.rule == "gumbel" and self.training:
+            u = uniform(tuple(scores.shape), device=scores.device, generator=source)
+            noise = -torch.log(-torch.log(u.clamp(1e-9, 1 - 1e-7)))
+            soft = ((scores + noise) / _TEMPERATURE).softmax(-1)
+        index = soft.argmax(-1)
+        hard = F.one_hot(index, len(words)).to(soft)
+        return Choice(index, hard + soft - soft.detach(), probabilities)

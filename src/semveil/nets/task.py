@@ -1,0 +1,265 @@
+"""Networks of the task-oriented links: a residual trunk, and ways down from it to features.
+
+The trunk is that of VFE and its successors (Shao, Mao, Zhang, arXiv 2102.04170; 64 channels
+there): convolutions whose width doubles as the map is halved, with one residual block. Our
+reading: its width is free, its depth follows the image's size.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.nets.convolutional import ImageShape
+
+
+def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(),
+    ]
+
+
+class Residual(nn.Module):
+    """Two 3×3 convolutions around which the input is added.
+
+    Args:
+        channels: Channels in and out.
+
+    Shape:
+        maps float ``[B, channels, H, W]`` → the same.
+
+    Example:
+        >>> Residual(4)(torch.zeros(2, 4, 8, 8)).shape
+        torch.Size([2, 4, 8, 8])
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            *_convolution(channels, channels),
+            nn.Conv2d(channels, channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(channels),
+        )
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Bend ``[B, channels, H, W]``."""
+        return F.relu(maps + self.layers(maps))
+
+
+class Trunk(nn.Sequential):
+    """Images to maps of ``side`` by ``side`` pixels, or nearly.
+
+    Batch normalisation, as in the papers: once trained, an image's features depend on that
+    image alone.
+
+    Args:
+        image_shape: Channels, height, width.
+        width: Channels of the first convolution; the last has up to eight times as many.
+        side: Pixels that the maps end at.
+
+    Shape:
+        images float ``[B, C, H, W]`` in [0, 1] → maps float ``[B, channels, h, w]``.
+
+    Example:
+        >>> trunk = Trunk((3, 32, 32), width=4)
+        >>> trunk(torch.zeros(2, 3, 32, 32)).shape, trunk.channels
+        (torch.Size([2, 32, 4, 4]), 32)
+    """
+
+    def __init__(self, image_shape: ImageShape, width: int, side: int = 4) -> None:
+        halvings = max(0, round(math.log2(min(image_shape[1:]) / side)))
+        layers = _convolution(image_shape[0], width)
+        channels = width
+        for stage in range(max(1, halvings)):
+            grown = min(2 * channels, 8 * width)
+            layers += _convolution(channels, grown)
+            if stage < halvings:
+                layers.append(nn.MaxPool2d(2, ceil_mode=True))
+            if stage == 0:
+                layers.append(Residual(grown))
+            channels = grown
+        super().__init__(*layers)
+        self.channels = channels
+        scale = 2**halvings
+        self.pixels = math.ceil(image_shape[1] / scale) * math.ceil(image_shape[2] / scale)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Look at images ``[B, C, H, W]``."""
+        # Centred inputs train faster; the constant is no statistic of any data set.
+        maps: Tensor = super().forward(2 * images - 1)
+        return maps
+
+
+class TaskEncoder(nn.Module):
+    """Images to features: the trunk, a thin convolution, one linear layer.
+
+    Args:
+        image_shape: Channels, height, width of the source.
+        latent_dim: Features, ``d``.
+        width: Channels of the first convolution.
+
+    Shape:
+        images float ``[B, C, H, W]`` in [0, 1] → features float ``[B, d]``.
+
+    Example:
+        >>> TaskEncoder((1, 28, 28), latent_dim=16, width=4)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 16])
+    """
+
+    def __init__(self, image_shape: ImageShape, latent_dim: int, width: int) -> None:
+        super().__init__()
+        trunk = Trunk(image_shape, width)
+        thin = max(8, math.ceil(latent_dim / trunk.pixels))
+        self.maps = nn.Sequential(trunk, *_convolution(trunk.channels, thin), nn.Flatten())
+        self.project = nn.Linear(thin * trunk.pixels, latent_dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
+        return self.project(self.maps(images))
+
+
+class GatedEncoder(nn.Module):
+    """Bounded features whose amplitudes are learned apart from their directions (VFE).
+
+    The last layer's weights have unit norm per feature; a gate ``μ_i ≥ 0`` multiplies each before
+    the tanh, so that the bottleneck can switch a feature off by its gate alone. Gates fall in
+    order, ``μ_1 ≥ μ_2 ≥ …``: they are sums of what the later ones add (upper triangular).
+
+    Args:
+        image_shape: Channels, height, width of the source.
+        latent_dim: Features, ``d``.
+        width: Channels of the first convolution.
+        variable_length: Whether the gates depend on the channel's noise (monotone positive
+            network) or are constants.
+
+    Shape:
+        images float ``[B, C, H, W]``, sigma float ``[B, 1]`` (noise per real; only looked at if
+        the length is variable) → features float ``[B, d]`` in (−1, 1).
+
+    Example:
+        >>> encoder = GatedEncoder((1, 8, 8), latent_dim=4, width=4, variable_length=True)
+        >>> encoder(torch.zeros(2, 1, 8, 8), torch.full((2, 1), 0.1)).shape
+        torch.Size([2, 4])
+    """
+
+    def __init__(
+        self, image_shape: ImageShape, latent_dim: int, width: int, variable_length: bool
+    ) -> None:
+        super().__init__()
+        self.body = TaskEncoder(image_shape, latent_dim, width)
+        self.body.project = nn.Linear(self.body.project.in_features, latent_dim)
+        self.gates: nn.Module | nn.ParameterList
+        if variable_length:
+            self.gates = _Monotone(latent_dim)
+        else:
+            self.gates = nn.ParameterList([torch.full((latent_dim,), 2.0 / latent_dim)])
+
+    def gate(self, sigma: Tensor) -> Tensor:
+        """Return the gates ``μ``, float ``[B, d]`` (``[1, d]`` if constant), for noise ``[B, 1]``."""
+        if isinstance(self.gates, nn.ParameterList):
+            added = self.gates[0].abs().unsqueeze(0)
+        else:
+            # Less noise needs fewer features: the network grows with σ.
+            added = self.gates(sigma)
+        return added.flip(1).cumsum(1).flip(1)
+
+    def forward(self, images: Tensor, sigma: Tensor) -> Tensor:
+        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
+        last = self.body.project
+        rows = torch.cat([last.weight, last.bias.unsqueeze(1)], 1)
+        rows = rows / rows.norm(dim=1, keepdim=True)
+        flat = self.body.maps(images)
+        # Unit mean square, so that a gate means the same for every image.
+        flat = F.normalize(flat.float(), dim=1) * math.sqrt(flat.shape[1])
+        linear = F.linear(flat, rows[:, :-1], rows[:, -1])
+        return torch.tanh(self.gate(sigma) * linear)
+
+
+class _Monotone(nn.Module):
+    """Noise to positive numbers that grow with it (weights counted by their magnitude)."""
+
+    def __init__(self, outputs: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            [nn.Linear(1, 16), nn.Linear(16, 16), nn.Linear(16, 16), nn.Linear(16, outputs)]
+        )
+        with torch.no_grad():
+            last = self.layers[-1]
+            assert isinstance(last, nn.Linear)
+            last.weight.mul_(4.0 / outputs)
+            last.bias.fill_(1.0 / outputs)
+
+    def forward(self, sigma: Tensor) -> Tensor:
+        *hidden, last = self.layers
+        for layer in hidden:
+            sigma = torch.tanh(F.linear(sigma, layer.weight.abs(), layer.bias))  # type: ignore[arg-type,operator]
+        return F.linear(1 + sigma, last.weight.abs(), last.bias.abs())  # type: ignore[arg-type,operator]
+
+
+class TokenEncoder(nn.Module):
+    """Images to a grid of vectors, to be quantised one by one.
+
+    Args:
+        image_shape: Channels, height, width of the source.
+        grid: Rows and columns of tokens.
+        dim: Reals per token.
+        width: Channels of the first convolution.
+
+    Shape:
+        images float ``[B, C, H, W]`` in [0, 1] → tokens float ``[B, rows·columns, dim]``.
+
+    Example:
+        >>> TokenEncoder((3, 32, 32), (4, 4), dim=8, width=4)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 16, 8])
+    """
+
+    def __init__(
+        self, image_shape: ImageShape, grid: tuple[int, int], dim: int, width: int
+    ) -> None:
+        super().__init__()
+        trunk = Trunk(image_shape, width, side=min(grid))
+        self.layers = nn.Sequential(
+            trunk, nn.AdaptiveAvgPool2d(grid), nn.Conv2d(trunk.channels, dim, 1)
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode ``[B, C, H, W]`` into ``[B, T, dim]``."""
+        return self.layers(images).flatten(2).transpose(1, 2)
+
+
+class TokenClassifier(nn.Module):
+    """Received codewords to logits: a residual block on the grid, the largest of each channel.
+
+    Args:
+        grid: Rows and columns of tokens.
+        dim: Reals per token.
+        width: Hidden channels.
+        classes: Answers.
+
+    Shape:
+        tokens float ``[B, rows·columns, dim]`` → logits float ``[B, classes]``.
+
+    Example:
+        >>> TokenClassifier((4, 4), 8, 16, 10)(torch.zeros(2, 16, 8)).shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(self, grid: tuple[int, int], dim: int, width: int, classes: int) -> None:
+        super().__init__()
+        self.grid = grid
+        self.layers = nn.Sequential(
+            *_convolution(dim, width),
+            Residual(width),
+            nn.AdaptiveMaxPool2d(1),
+            nn.Flatten(),
+            nn.Linear(width, classes),
+        )
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Classify ``[B, T, dim]``."""
+        return self.layers(tokens.transpose(1, 2).unflatten(2, self.grid))

@@ -1,0 +1,39 @@
+"""Encrypted semantic communication: a learned encryptor and decryptor."""
+
+from semveil.links.cipher import CipherLink, LearnedCover
+from semveil.link import Link
+from semveil.recipe import Recipe
+from semveil.schemes.base import Scheme, Variant
+from semveil.schemes.parts import cipher_link
+from semveil.train.task import TaskOriented
+
+
+def _cover(recipe: Recipe, link: Link, key: bytes) -> LearnedCover:
+    assert isinstance(link, CipherLink)
+    return LearnedCover(link, key)
+
+
+SCHEME = Scheme(
+    name="cipher",
+    title="learned encryptor and decryptor, trained against a simulated Eve",
+    source="Luo, Chen, Tao, Yang, IEEE Commun. Lett. 27(6), 2023 (arXiv 2209.09008)",
+    protects="the image, from whoever lacks the key",
+    asymmetry="key",
+    guarantee="none: a network trained against one adversary",
+    deviations=(
+        "Formulas, key length and layers are not public: dense networks that read the waveform "
+        "and a key of ``cipher.key_bits`` random signs, fresh for every message (our reading).",
+        "The paper encrypts text; here it is the waveform of an image.",
+        "Eve's error counts no further than the mean image's: unbounded, it is won by driving one "
+        "network astray.",
+        "The same link works without encryption, and is measured so as ``cipher (plain)``.",
+    ),
+    objective=lambda recipe, link, eve: TaskOriented(
+        recipe, link, eve, "cipher", inverter=recipe.cipher.weight
+    ),
+    build=cipher_link,
+    cover=_cover,
+    variants={"plain": Variant(None)},
+    reference="deepjscc",
+    simulates=("image",),
+)

@@ -1,0 +1,136 @@
+"""Task-oriented training: cross-entropy, what information costs, and an inverter to be fooled.
+
+One objective serves the whole family; its weights tell its members apart::
+
+    min over Alice, Bob   CE + β·information + link's own losses − λ·min(error of Eve, mean image's)
+    min over Eve          error of Eve
+
+With β = λ = 0 it is plain DeepJSCC for the task, with an Eve who learns alongside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.channel import channel_of
+from semveil.link import Link
+from semveil.links.bottleneck import noise_per_real
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.recipe import Recipe
+from semveil.rng import Randomness, uniform
+from semveil.train.objective import Batch, Losses, Turn
+
+# Where Eve has no say in the game she need not keep pace: she only has to be trained at its end.
+_SPECTATOR = 4
+
+
+def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
+    """Return Eve's squared error per pixel, counted no further than the mean image's.
+
+    An unbounded error is won by driving one stale network astray; who has nothing better than
+    the mean image knows nothing.
+
+    Args:
+        rebuilt: Eve's images, float ``[B, C, H, W]``.
+        images: The originals.
+
+    Returns:
+        float ``[B]``.
+
+    Example:
+        >>> images = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1)
+        >>> bounded_error(images + 9.0, images)
+        tensor([0.2500, 0.2500])
+    """
+    error = (rebuilt.float() - images).square().flatten(1).mean(1)
+    mean = (images - images.mean(0, keepdim=True)).square().flatten(1).mean(1)
+    return torch.minimum(error, mean)
+
+
+class TaskOriented:
+    """Training of one task-oriented link beside a simulated Eve who rebuilds the image.
+
+    Args:
+        recipe: SNRs, schedule of the bottleneck, form of Eve's weight.
+        link: Alice and Bob.
+        eve: The simulated Eve; only her image network takes part.
+        name: Stage of the run.
+        bottleneck: β, weight of the information; zero for none.
+        inverter: λ, weight of Eve's error; zero leaves Eve without influence.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        link: Link,
+        eve: SimulatedEve,
+        name: str,
+        bottleneck: float = 0.0,
+        inverter: float = 0.0,
+    ) -> None:
+        self.name, self.link, self.eve = name, link, eve
+        self.modules = nn.ModuleDict({"link": link, "eve": eve})
+        self.players = {
+            "eve_image": list(eve.image.parameters()),
+            "link": [p for p in link.parameters() if p.requires_grad],
+        }
+        self.bottleneck, self.inverter = bottleneck, inverter
+        self.recipe = recipe
+        self.eve_channel = channel_of(recipe.eve)
+        self.share = 0.0
+
+    def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
+        """Return who moves: Eve, then Alice and Bob; Eve rarely where she has no say."""
+        settings = self.recipe.bottleneck
+        done = step / max(1, self.recipe.train.epochs * steps_per_epoch)
+        rise = max(settings.full_epochs - settings.free_epochs, 1e-9)
+        self.share = min(1.0, max(0.0, (done - settings.free_epochs) / rise))
+        pair = Turn("link", self._pair)
+        if not self.inverter and step % _SPECTATOR:
+            return [pair]
+        return [Turn("eve_image", self._invert), pair]
+
+    def _snr_db(self, batch: Batch, source: Randomness) -> Tensor | float:
+        span = self.recipe.train.snr_span_db
+        if not span:
+            return self.recipe.bob.snr_db
+        draws = uniform((len(batch.images),), device=batch.images.device, generator=source)
+        return self.recipe.bob.snr_db + span * (2 * draws - 1)
+
+    def _overhear(self, waveform: Tensor, source: Randomness) -> Tensor:
+        heard = self.eve_channel(waveform, self.recipe.eve.snr_db, generator=source)
+        rebuilt: Tensor = self.eve.image(heard.features())
+        return rebuilt
+
+    def _invert(self, batch: Batch, source: Randomness) -> Losses:
+        with torch.no_grad():
+            waveform = self.link.radiate(batch.images, source)
+        return {"total": F.mse_loss(self._overhear(waveform, source).float(), batch.images)}
+
+    def _pair(self, batch: Batch, source: Randomness) -> Losses:
+        snr_db = self._snr_db(batch, source)
+        sent = self.link.exchange(batch.images, snr_db, source)
+        ce = F.cross_entropy(sent.answer.logits.float(), batch.labels)
+        losses = {"bob_ce": ce, **sent.losses}
+        total = ce + sum(sent.losses.values())
+        if sent.information is not None:
+            losses["information"] = sent.information
+            total = total + self.bottleneck * self.share * sent.information
+        if sent.unprotected is not None:
+            clear = F.cross_entropy(sent.unprotected.logits.float(), batch.labels)
+            losses["bob_plain_ce"] = clear
+            total = total + self.recipe.cipher.plain_weight * clear
+        if self.inverter:
+            error = bounded_error(self._overhear(sent.waveform, source), batch.images)
+            losses["eve_error"] = error.mean()
+            total = total - self.inverter * (self._weight(snr_db, batch) * error).mean()
+        return {**losses, "total": total}
+
+    def _weight(self, snr_db: Tensor | float, batch: Batch) -> Tensor:
+        if self.recipe.inverter.form == "static":
+            return torch.ones((), device=batch.images.device)
+        return 1 / (1 + noise_per_real(snr_db).to(batch.images.device))
