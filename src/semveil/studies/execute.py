@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.files import new_folder, write_atomic
@@ -15,10 +17,11 @@ from semveil.report.figures.style import save
 from semveil.report.select import frame
 from semveil.studies.base import BUDGETS, Job, Study
 from semveil.studies.jobs import (
+    FINISHED,
     Means,
+    OneByOne,
     Runner,
     is_finished,
-    one_by_one,
     train_and_audit,
     which_images,
     work_of,
@@ -84,7 +87,7 @@ def execute(
     hardware: Hardware,
     root: Path | None = None,
     progress: Progress | None = None,
-    runner: Runner = one_by_one,
+    runner: Runner | None = None,
 ) -> list[Record]:
     """Run the jobs of a study that have not finished, then write records, figures and page.
 
@@ -94,7 +97,7 @@ def execute(
         hardware: Device and number of processes of each job.
         root: Folder of the data sets.
         progress: Told how far it is.
-        runner: Who does the jobs, and where.
+        runner: Where the jobs are done; one after another in this process if None.
 
     Returns:
         All records.
@@ -104,16 +107,25 @@ def execute(
     """
     facts = read_facts(folder)
     jobs = study.jobs(facts["budget"], facts["seed"])
+    progress = progress or _nobody
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
-
-    def tell(job: Job, stage: str, done: int, total: int) -> None:
-        if progress is not None:
-            progress(f"{heads[job.name]}: {stage}", done, total)
 
     place = folder / "jobs"
     if not place.exists():
         new_folder(place)
     unfinished = [job for job in jobs if not is_finished(place / job.name)]
+    finished = len(jobs) - len(unfinished)
+
+    def tell(job: Job, stage: str, done: int, total: int) -> None:
+        nonlocal finished
+        if stage != FINISHED:
+            progress(f"{heads[job.name]}: {stage}", done, total)
+            return
+        finished += 1
+        progress(heads[job.name], 1, 1)
+        progress("jobs", finished, len(jobs))
+
+    runner = runner or OneByOne()
     runner(place, unfinished, Means(study.name, hardware, root), tell)
     records: list[Record] = []
     ran: dict[str, dict[str, Any]] = {}
@@ -130,10 +142,16 @@ def execute(
         "finished": True,
         "wall_s": round(sum(job["wall_s"] for job in ran.values()), 1),
         "jobs": ran,
-    } | provenance(hardware.device, hardware.devices)
+    } | provenance(torch.device("cpu"), hardware.devices)
+    # The jobs' machines count, and this one may have done none of them.
+    facts["hardware"] = next(reversed(ran.values()))["hardware"]
     write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     draw(folder, study)
     return records
+
+
+def _nobody(stage: str, done: int, total: int) -> None:
+    pass
 
 
 def draw(folder: Path, study: Study) -> None:

@@ -11,6 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from semveil.data.splits import ImageSplits
 from semveil.files import write_atomic
 from semveil.records import Record, write_records
@@ -45,6 +47,8 @@ Work = Callable[[Path, Job, Means], None]
 # Does every job in a folder of its name below the given one; tells (job, stage, done, in all).
 Tell = Callable[[Job, str, int, int], None]
 Runner = Callable[[Path, Sequence[Job], Means, Tell], None]
+# The stage that a runner tells when a job's folder is complete.
+FINISHED = "finished"
 
 
 def do(folder: Path, job: Job, means: Means) -> None:
@@ -151,11 +155,37 @@ def which_images(job: Job) -> str:
     return f"{job.recipe.data.model_dump_json()} {job.seed}"
 
 
-def one_by_one(folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
-    """Do jobs one after another in this process.
+def read_images(job: Job, means: Means) -> ImageSplits:
+    """Read the images of a job, for whoever hands them on.
 
     Raises:
-        SemveilError: As a job; those before it stay.
+        SemveilError: If they cannot be had.
     """
-    for job in jobs:
-        do(folder / job.name, job, replace(means, progress=partial(tell, job)))
+    settings = (means.study, job.recipe, list(job.schemes), job.seed, means.hardware, means.root)
+    return Run(Path(), *settings).splits
+
+
+@dataclass(frozen=True)
+class OneByOne:
+    """Runner in this process.
+
+    Attributes:
+        cores: Threads; as many as there are if None.
+    """
+
+    cores: int | None = None
+
+    def __call__(self, folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
+        """Do jobs one after another, each in a folder of its name.
+
+        Raises:
+            SemveilError: As a job; those before it stay.
+        """
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.cores or before)
+        try:
+            for job in jobs:
+                do(folder / job.name, job, replace(means, progress=partial(tell, job)))
+                tell(job, FINISHED, 1, 1)
+        finally:
+            torch.set_num_threads(before)
