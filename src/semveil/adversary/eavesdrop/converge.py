@@ -63,16 +63,20 @@ def converge(
         SemveilError: If the validation loss is not a number.
 
     Example:
-        >>> weight = nn.Linear(1, 1)
+        >>> from semveil.rng import seeded
+        >>> with seeded(0):
+        ...     network = nn.Linear(1, 1)
         >>> def loss(rows, source):
-        ...     return weight(torch.ones(len(rows), 1)).square().mean()
+        ...     return (network(torch.ones(len(rows), 1)) - 3).square().mean()
         >>> def validate():
         ...     return loss(torch.arange(4), None).item()
-        >>> converge(weight, loss, validate, 64, Effort(300, 300), 0, ("toy",), torch.device("cpu"))
-        >>> validate() < 1e-2
+        >>> before = validate()
+        >>> converge(network, loss, validate, 512, Effort(20, 5), 0, ("toy",), torch.device("cpu"))
+        >>> validate() < before
         True
     """
-    optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
+    learned = [weight for weight in network.parameters() if weight.requires_grad]
+    optimiser = torch.optim.Adam(learned, lr=_LEARNING_RATE)
     batch = min(_BATCH, images)
     best, best_state, stale = float("inf"), copy.deepcopy(network.state_dict()), 0
     for epoch in range(effort.max_epochs):
@@ -83,7 +87,8 @@ def converge(
         for rows in torch.randperm(images, generator=source, device=device).split(batch):
             loss = step(rows, source)
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()
+            # Through a frozen receiver or judge, but not into its weights.
+            loss.backward(inputs=learned)
             optimiser.step()
         network.eval()
         with torch.no_grad():

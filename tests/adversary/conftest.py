@@ -1,0 +1,77 @@
+"""A tiny unprotected link, trained on the digits, that every attack must succeed on."""
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from semveil.adversary.eavesdrop.converge import Effort, converge
+from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording, numbered
+from semveil.channel import Channel
+from semveil.data import load
+from semveil.link import Link, as_float, multitask_link
+from semveil.metrics import psnr_db
+from semveil.rng import generator, seeded
+
+
+@dataclass
+class Victim:
+    """A trained link and the parties' images."""
+
+    link: Link
+    channel: Channel
+    splits: object
+
+    def record(self, name, send=None) -> Recording:
+        part = getattr(self.splits, name)
+        return Recording(
+            send or numbered(lambda images, source: self.link.transmit(images)),
+            torch.from_numpy(part.x),
+            torch.from_numpy(part.y),
+            purpose=name,
+            seed=0,
+            device=torch.device("cpu"),
+        )
+
+    def hear(self, name, send=None) -> Intercepts:
+        return Intercepts(self.record(name, send), self.channel)
+
+    def receive(self, reception):
+        return self.link.decode(reception.features())
+
+    @property
+    def floor_db(self) -> float:
+        """PSNR of answering with the mean image."""
+        test = torch.from_numpy(self.splits.test.x) / 255
+        mean = torch.from_numpy(self.splits.adversary.x.mean(0)).float() / 255
+        return self.quality(mean.expand_as(test))
+
+    def quality(self, images: Tensor) -> float:
+        test = torch.from_numpy(self.splits.test.x[: len(images)]) / 255
+        return float(psnr_db(images, test).mean())
+
+
+def fresh_link(seed):
+    with seeded(seed, "link"):
+        return multitask_link((1, 8, 8), 10, 32, width=8, head_width=64)
+
+
+@pytest.fixture(scope="session")
+def victim():
+    splits = load("digits")
+    link, channel = fresh_link(0), Channel("awgn")
+    x, y = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
+
+    def loss(rows, source):
+        images = as_float(x[rows])
+        heard = channel(link.transmit(images), 10.0, generator=source)
+        answer = link.decode(heard.features())
+        return F.cross_entropy(answer.logits, y[rows]) + 10 * F.mse_loss(answer.images, images)
+
+    def validate():
+        return float(loss(torch.arange(200), generator(1)))
+
+    converge(link, loss, validate, len(x), Effort(80, 80), 0, ("victim",), torch.device("cpu"))
+    return Victim(link.requires_grad_(False), channel, splits)
