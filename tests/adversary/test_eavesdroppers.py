@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from semveil.adversary.eavesdrop.converge import Effort
-from semveil.adversary.eavesdrop.fit import INVERSION, fit_eavesdropper, listen
+from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, fit_eavesdropper, listen
 from semveil.adversary.eavesdrop.intercepts import numbered
 from semveil.adversary.eavesdrop.judge import (
     PerceptualLoss,
@@ -146,3 +146,21 @@ def test_a_shadow_speaks_enough_like_alice_to_be_inverted_for_her(victim):
     )  # fmt: skip
     images = listen(inverter, victim.hear("test"), 10.0, generator(8))
     assert victim.quality(images) > victim.floor_db + 1
+
+
+def test_sorted_values_leak_to_a_network_that_is_blind_to_order(victim):
+    """A fresh permutation per message: the label is still guessed better than by chance."""
+    send, _ = shuffled(victim, fixed=False)
+    training, validation, test = (
+        victim.hear(part, send) for part in ("adversary", "validation", "test")
+    )
+    hits = {}
+    for capacity in ("mlp", "set"):
+        eve = fit_eavesdropper(
+            INFERENCE, capacity, training, validation, [20.0], 10, Effort(40, 8), seed=0
+        )
+        guesses = listen(eve, test, 20.0, generator(9)).argmax(1)
+        hits[capacity] = float((guesses == test.labels).float().mean())
+    # 359 images: three standard deviations of guessing are 0.05.
+    assert hits["set"] > 0.1 + 0.1
+    assert hits["set"] > hits["mlp"] + 0.05
