@@ -45,7 +45,8 @@ class Choice:
 
 
 def _entropy(probabilities: Tensor) -> Tensor:
-    return -torch.xlogy(probabilities, probabilities).sum(-1)
+    # The slope of x·ln x is infinite at zero.
+    return -(probabilities * probabilities.clamp(min=1e-9).log()).sum(-1)
 
 
 class Codebook(nn.Module):
@@ -61,7 +62,7 @@ class Codebook(nn.Module):
         rule: How one is chosen.
 
     Shape:
-        tokens float ``[B, T, dim]`` → :class:`Choice`.
+        tokens float ``[B, T, dim]``, of unit variance → :class:`Choice`.
 
     Example:
         >>> book = Codebook(4, 2, "nearest").eval()
@@ -73,13 +74,9 @@ class Codebook(nn.Module):
     def __init__(self, size: int, dim: int, rule: Rule) -> None:
         super().__init__()
         self.rule = rule
-        # Gumbel's scores are inner products, which vanish if the words do: they begin with unit
-        # norm on average; the nearest rule begins with small words, as its authors do.
-        scale = dim**-0.5 if rule == "gumbel" else 1 / size
-        words = torch.empty(size, dim)
-        self.words = nn.Parameter(
-            words.normal_(std=scale) if rule == "gumbel" else words.uniform_(-scale, scale)
-        )
+        # Of the scale of normalised tokens. The authors begin with words near zero, which at
+        # their hundreds of epochs does not matter.
+        self.words = nn.Parameter(torch.randn(size, dim))
 
     def forward(self, tokens: Tensor, source: Randomness = None) -> Choice:
         """Choose codewords for ``[B, T, dim]``; random in training if the rule is ``gumbel``."""
@@ -90,6 +87,7 @@ class Codebook(nn.Module):
             else:
                 # The tokens' own squares are common to all codewords and drop out.
                 scores = 2 * tokens @ words.T - words.square().sum(1)
+                scores = scores / tokens.shape[-1] ** 0.5
         probabilities = scores.softmax(-1)
         soft = probabilities
         if self.rule == "gumbel" and self.training:

@@ -211,7 +211,8 @@ class TokenEncoder(nn.Module):
         width: Channels of the first convolution.
 
     Shape:
-        images float ``[B, C, H, W]`` in [0, 1] → tokens float ``[B, rows·columns, dim]``.
+        images float ``[B, C, H, W]`` in [0, 1] → tokens float ``[B, rows·columns, dim]`` of
+        zero mean and unit variance each.
 
     Example:
         >>> TokenEncoder((3, 32, 32), (4, 4), dim=8, width=4)(torch.zeros(2, 3, 32, 32)).shape
@@ -226,10 +227,12 @@ class TokenEncoder(nn.Module):
         self.layers = nn.Sequential(
             trunk, nn.AdaptiveAvgPool2d(grid), nn.Conv2d(trunk.channels, dim, 1)
         )
+        # A token's length would otherwise grow without end: a longer one makes a surer choice.
+        self.norm = nn.LayerNorm(dim, elementwise_affine=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode ``[B, C, H, W]`` into ``[B, T, dim]``."""
-        return self.layers(images).flatten(2).transpose(1, 2)
+        return self.norm(self.layers(images).flatten(2).transpose(1, 2).float())
 
 
 class TokenClassifier(nn.Module):
