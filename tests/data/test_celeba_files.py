@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+from semveil import recipe
 from semveil.data import ImageSplits, load
 from semveil.data.celeba import read
 from semveil.errors import SemveilError
+from semveil.workflow.run import Run
+from semveil.workflow.training import Hardware
 
 NAMES = ["Male", "Mustache", "Smiling"]
 PEOPLE, EACH = 30, 4
@@ -120,12 +124,28 @@ def _all(root: Path) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
+def test_a_recipe_says_what_is_loaded(root: Path, tmp_path: Path) -> None:
+    changes = ["data.name=celeba", "data.image_size=12", "data.target=Smiling", "data.private=Male"]
+    settings = recipe.load("quickstart", changes)
+    job = Run(tmp_path, "faces", settings, [], 0, Hardware(torch.device("cpu")), root)
+    assert job.splits.image_shape == (3, 12, 12)
+    assert job.splits.classes == ("not Smiling", "Smiling")
+    assert job.splits.private_classes == ("not Male", "Male")
+
+
 def test_without_identities_images_are_dealt_out_one_by_one(root: Path) -> None:
     (root / "celeba" / "identity_CelebA.txt").unlink()
     parts = load("celeba", root=root, target="Smiling", image_size=8)
     assert parts.system.person is None
     assert parts.private_classes is parts.system.private is None
     assert [len(part) for part in parts_of(parts)] == [62, 24, 10, 16]
+
+
+def test_lists_of_no_images(root: Path) -> None:
+    lines = (root / "celeba" / "list_attr_celeba.txt").read_text().splitlines()
+    (root / "celeba" / "list_attr_celeba.txt").write_text(f"0\n{lines[1]}\n")
+    with pytest.raises(SemveilError, match="0 training and 0 test images are too few"):
+        load("celeba", root=root, target="Smiling")
 
 
 @pytest.mark.parametrize(
@@ -168,10 +188,11 @@ Change = Callable[[Path], object]
         (lambda p: cut(p / "list_attr_celeba.txt", 267), "states 120 images, but has 12"),
         (lambda p: cut(p / "list_attr_celeba.txt", 0), "is no list of attributes"),
         (lambda p: (p / "list_attr_celeba.txt").write_bytes(b"\xff\xd8\xff\xe0"), "is not text"),
-        (lambda p: swap(p / "list_attr_celeba.txt", " 1\n", " 7\n"), "Smiling is 7 somewhere"),
+        (lambda p: swap(p / "list_attr_celeba.txt", " 1\n", " 7\n"), "is 7 somewhere, not -1 or 1"),
         (lambda p: cut(p / "list_eval_partition.txt", 390), "is not in it"),
         (lambda p: swap(p / "list_eval_partition.txt", " 2\n", " two\n"), "is no list of a name"),
         (lambda p: cut(p / "identity_CelebA.txt", 0), "identity_CelebA.txt: 000001.jpg is not in"),
+        (lambda p: cut(p / "list_eval_partition.txt", 0), "is not in it"),
         (lambda p: swap(p / "list_attr_celeba.txt", "000001", "999999"), "is not in it"),
         (lambda p: [swap(f, "000001", "999999") for f in p.glob("*.txt")], "999999.jpg is not a"),
     ],

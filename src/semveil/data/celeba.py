@@ -8,7 +8,7 @@ is checked against published digests; what they name must be there.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -135,13 +135,15 @@ def _found(place: Path, names: Sequence[str]) -> Path:
     return _first(place, names) or place / names[0]
 
 
-def _rows(path: Path) -> list[list[str]]:
-    """Return the words of every line; commas part words as blanks do."""
+def _rows(path: Path) -> Iterator[list[str]]:
+    """Yield the words of every line; commas part words as blanks do."""
     try:
         text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SemveilError(f"{path} is not text") from None
-    return [words for line in text.splitlines() if (words := line.replace(",", " ").split())]
+    for line in text.splitlines():
+        if words := line.replace(",", " ").split():
+            yield words
 
 
 def _attributes(
@@ -149,29 +151,41 @@ def _attributes(
 ) -> tuple[list[str], list[NDArray[np.int64]]]:
     """Return the names of the images, and one array of 0 and 1 for each attribute asked for."""
     rows = _rows(path)
-    stated = rows.pop(0)[0] if rows and len(rows[0]) == 1 else None
-    names = [name for name in rows[0] if name != "image_id"] if rows else []
-    body = rows[1:]
-    if not names or not body or any(len(row) != len(names) + 1 for row in body):
-        raise SemveilError(f"{path} is no list of attributes: a name and as many values a line")
-    if stated not in (None, str(len(body))):
-        raise SemveilError(f"{path} states {stated} images, but has {len(body)}")
+    head = next(rows, [])
+    stated = None
+    if len(head) == 1:
+        stated, head = head[0], next(rows, [])
+    names = [name for name in head if name != "image_id"]
+    if not names:
+        raise SemveilError(f"{path} is no list of attributes: it names none")
+    columns = [names.index(name) + 1 for name in _chosen(names, target, private)]
+    files, values = [], []
+    for row in rows:
+        if len(row) != len(names) + 1:
+            raise SemveilError(f"{path} is no list of attributes: {row[0]} has not one value each")
+        files.append(row[0])
+        # The words of the whole list, kept, would take half a gigabyte.
+        values.append([row[column] for column in columns])
+    if stated not in (None, str(len(files))):
+        raise SemveilError(f"{path} states {stated} images, but has {len(files)}")
+    table = np.array(values).reshape(len(files), len(columns))
+    if strange := set(table.flat) - {"-1", "1"}:
+        raise SemveilError(f"{path}: an attribute is {min(strange)} somewhere, not -1 or 1")
+    return files, [(column == "1").astype(np.int64) for column in table.T]
+
+
+def _chosen(names: list[str], target: str | None, private: str | None) -> list[str]:
+    """Return the attributes asked for, checked against those there are."""
     if target is None:
         listed = ", ".join(sorted(names))
         raise SemveilError(f"celeba: say which attribute is the task, data.target: {listed}")
     if target == private:
         raise SemveilError(f"data.private: {private} is the task already; leave it out")
-    labels = []
-    for attribute in (target, private):
-        if attribute is None:
-            continue
+    chosen = [target] if private is None else [target, private]
+    for attribute in chosen:
         if attribute not in names:
             raise unknown("attribute of celeba", attribute, names)
-        column = [row[names.index(attribute) + 1] for row in body]
-        if strange := set(column) - {"-1", "1"}:
-            raise SemveilError(f"{path}: {attribute} is {min(strange)} somewhere, not -1 or 1")
-        labels.append((np.array(column) == "1").astype(np.int64))
-    return [row[0] for row in body], labels
+    return chosen
 
 
 def _numbers(path: Path, files: list[str]) -> NDArray[np.int64]:
