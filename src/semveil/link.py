@@ -12,6 +12,7 @@ from semveil import phy
 from semveil.channel import Channel
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
+from semveil.protect.laplace import Laplace
 from semveil.rng import Randomness
 
 Modulate = Callable[[Tensor], Tensor]
@@ -81,8 +82,7 @@ class Link(nn.Module):
         reconstructor: Features ``[B, d + 1]`` → images ``[B, C, H, W]``; None if Bob has a task
             and wants no image.
         channel: Bob's channel.
-        mechanism: What is done to the features before they are sent: ``(features, source)`` →
-            features; nothing if None.
+        mechanism: Noise on the features before they are sent; none if None.
         modulate: Features → waveform; per-image unit power if omitted.
 
     Example:
@@ -100,7 +100,7 @@ class Link(nn.Module):
         classifier: nn.Module,
         reconstructor: nn.Module | None,
         channel: Channel,
-        mechanism: nn.Module | None = None,
+        mechanism: Laplace | None = None,
         modulate: Modulate = to_waveform,
     ) -> None:
         super().__init__()
@@ -139,9 +139,20 @@ class Link(nn.Module):
         """Return what Eve hears in training, complex ``[B, k]``: the waveform as it is sent."""
         return self.transmit(images, source)
 
+    def rebuild(self, features: Tensor) -> Tensor:
+        """Return Bob's images, ``[B, C, H, W]``.
+
+        Raises:
+            ValueError: If he rebuilds none.
+        """
+        if self.reconstructor is None:
+            raise ValueError("Bob rebuilds no image on this link")
+        images: Tensor = self.reconstructor(features)
+        return images
+
     def decode(self, features: Tensor) -> Answer:
         """Return Bob's answer to the features ``[B, d + 1]`` of a reception."""
-        rebuilt = None if self.reconstructor is None else self.reconstructor(features)
+        rebuilt = None if self.reconstructor is None else self.rebuild(features)
         return Answer(self.classifier(features), rebuilt)
 
     def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:

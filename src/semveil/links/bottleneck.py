@@ -10,6 +10,7 @@ from semveil.channel import Channel
 from semveil.link import Exchange, Link, Modulate, to_waveform
 from semveil.nets.task import GatedEncoder
 from semveil.phy import snr_to_noise_variance
+from semveil.protect.laplace import Laplace
 from semveil.rng import Randomness
 
 _K1, _K2, _K3 = 0.63576, 1.8732, 1.48695
@@ -75,10 +76,11 @@ class BottleneckLink(Link):
         channel: Channel,
         snr_db: float,
         threshold: float,
-        mechanism: nn.Module | None = None,
+        mechanism: Laplace | None = None,
         modulate: Modulate = to_waveform,
     ) -> None:
         super().__init__(encoder, classifier, None, channel, mechanism, modulate)
+        self.encoder: GatedEncoder
         self.snr_db, self.threshold = snr_db, threshold
 
     def _send(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Tensor:

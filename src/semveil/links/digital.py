@@ -12,6 +12,7 @@ from semveil.link import Answer, Exchange, Link, as_float
 from semveil.nets.codebook import Codebook
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
+from semveil.protect.laplace import Laplace
 from semveil.rng import Randomness
 
 _MOMENTUM = 0.1
@@ -74,6 +75,7 @@ class DigitalLink(Link):
 
     power: Tensor
     table: Tensor
+    places: Tensor
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class DigitalLink(Link):
         constellation: Constellation,
         entropy_weight: float = 0.0,
         commitment: float = 0.25,
-        mechanism: nn.Module | None = None,
+        mechanism: Laplace | None = None,
     ) -> None:
         super().__init__(encoder, classifier, None, channel, mechanism)
         self.codebook, self.constellation = codebook, constellation
@@ -173,7 +175,7 @@ class DigitalLink(Link):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Fix the gain so that the training images, uint8 ``[N, C, H, W]``, have unit mean power."""
+        """Fix the gain so that the training images, uint8 ``[N, C, H, W]``, have unit power."""
         if not self.fixed_gain:
             return
         training = self.training

@@ -160,7 +160,7 @@ class GatedEncoder(nn.Module):
             self.gates = nn.ParameterList([torch.full((latent_dim,), 2.0 / latent_dim)])
 
     def gate(self, sigma: Tensor) -> Tensor:
-        """Return the gates ``μ``, float ``[B, d]`` (``[1, d]`` if constant), for noise ``[B, 1]``."""
+        """Return the gates ``μ``, float ``[B, d]`` or ``[1, d]``, for noise ``[B, 1]``."""
         if isinstance(self.gates, nn.ParameterList):
             added = self.gates[0].abs().unsqueeze(0)
         else:
@@ -197,7 +197,7 @@ class _Monotone(nn.Module):
     def forward(self, sigma: Tensor) -> Tensor:
         *hidden, last = self.layers
         for layer in hidden:
-            sigma = torch.tanh(F.linear(sigma, layer.weight.abs(), layer.bias))  # type: ignore[arg-type,operator]
+            sigma = torch.tanh(F.linear(sigma, layer.weight.abs(), layer.bias))  # type: ignore[operator]
         return F.linear(1 + sigma, last.weight.abs(), last.bias.abs())  # type: ignore[arg-type,operator]
 
 

@@ -117,8 +117,8 @@ def names() -> list[str]:
     """Return the schemes there are, from the files beside this one.
 
     Example:
-        >>> names()
-        ['cipher', 'cooperative', 'deepjscc', 'dp', 'ibal', 'lbvq', 'minmax', 'minmax-cooperative', 'multitask', 'rotation', 'shuffle', 'uis', 'vfe']
+        >>> names()[:4]
+        ['cipher', 'cooperative', 'deepjscc', 'dp']
     """
     modules = (module.name for module in pkgutil.iter_modules(semveil.schemes.__path__))
     return sorted(name.replace("_", "-") for name in modules if name not in ("base", "parts"))

@@ -1,7 +1,7 @@
 """Encrypted semantic communication: a learned encryptor and decryptor."""
 
-from semveil.links.cipher import CipherLink, LearnedCover
 from semveil.link import Link
+from semveil.links.cipher import CipherLink, LearnedCover
 from semveil.recipe import Recipe
 from semveil.schemes.base import Scheme, Variant
 from semveil.schemes.parts import cipher_link

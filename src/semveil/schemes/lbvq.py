@@ -6,7 +6,7 @@ from semveil.train.task import TaskOriented
 
 DEVIATIONS = (
     "``link.latent_dim`` reals are half as many symbols: 32 for the papers' 16 tokens on 16-QAM, "
-    "128 for the same bandwidth as the analog schemes. The survey's \"dimension 128\" does not "
+    '128 for the same bandwidth as the analog schemes. The survey\'s "dimension 128" does not '
     "say which.",
     "QAM's gain is fixed so that the training images have unit mean power; the papers scale the "
     "constellation's points, whichever are used.",

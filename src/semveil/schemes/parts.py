@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
@@ -70,15 +70,13 @@ def _check_digital(protections: Sequence[str], constellation: Constellation) -> 
         )
 
 
-def covers(recipe: Recipe, link: Link, key: bytes) -> Cover | None:
-    """Return the keyed protections of a recipe as one cover; None if it lists none."""
-    builders = {
+def covers(recipe: Recipe, link: Link, key: bytes) -> Cover:
+    """Return the keyed protections that a recipe lists, at least one, as one cover."""
+    builders: dict[str, Callable[[], Cover]] = {
         "shuffle": lambda: Shuffle(key, fresh=True),
         "rotation": lambda: Rotation(key, "blocks"),
     }
     laid = [builders[name]() for name in recipe.protections if name in builders]
-    if not laid:
-        return None
     return laid[0] if len(laid) == 1 else Composed(laid)
 
 

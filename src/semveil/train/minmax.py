@@ -69,6 +69,8 @@ class MinMax:
                     *self._outside, recipe.train.epochs
                 )
             )
+        if link.reconstructor is None:
+            raise ValueError("the multi-task objective needs a link that rebuilds images")
         if weight and recipe.privacy.polish_epochs:
             heads = [*link.classifier.parameters(), *link.reconstructor.parameters()]
             self.players["bob"] = heads

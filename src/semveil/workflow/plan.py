@@ -139,7 +139,7 @@ def plan(names: Iterable[str], recipe: Recipe) -> list[Planned]:
 def _systems(name: str, recipe: Recipe) -> Iterator[Planned]:
     scheme, _ = _split(name)
     link = _link(scheme.base or name, recipe)
-    cover = scheme.cover
+    cover: BuildCover | None = scheme.cover
     if cover is None and any(laid in KEYED for laid in link.recipe.protections):
         cover = covers
     yield Planned(name, scheme, link, scheme.layer, cover)
@@ -151,9 +151,7 @@ def _systems(name: str, recipe: Recipe) -> Iterator[Planned]:
         return
     for variant, other in scheme.variants.items():
         used = _link(other.base, recipe) if other.base else link
-        yield Planned(
-            f"{name} ({variant})", scheme, used, None, other.cover, other.fixed_key
-        )
+        yield Planned(f"{name} ({variant})", scheme, used, None, other.cover, other.fixed_key)
 
 
 def links(systems: Iterable[Planned]) -> list[PlannedLink]:

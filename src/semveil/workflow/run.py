@@ -330,9 +330,7 @@ def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) 
 
 def _untrained(planned: Planned, splits: ImageSplits, seed: int) -> Link:
     with seeded(seed, "weights"):
-        return planned.link.scheme.build(
-            planned.link.recipe, splits.image_shape, splits.n_classes
-        )
+        return planned.link.scheme.build(planned.link.recipe, splits.image_shape, splits.n_classes)
 
 
 def _transmitter(link: Link, layer: nn.Module | None, cover: Cover | None) -> Send:

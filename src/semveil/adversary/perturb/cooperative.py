@@ -90,7 +90,7 @@ class CooperativeAim:
         one = waveform.new_ones(len(waveform), 1)
         features = Reception(waveform, one, one.real[:1, 0] * 0).features()
         labels = self.link.classifier(features).argmax(1)
-        return Wanted(labels, self.link.reconstructor(features) if self.image_weight else None)
+        return Wanted(labels, self.link.rebuild(features) if self.image_weight else None)
 
     def loss(self, bob: Reception, eve: Reception, wanted: Wanted) -> Tensor:
         """Return the loss per image.
@@ -107,7 +107,7 @@ class CooperativeAim:
         logits = self.link.classifier(heard).float()
         kept = F.cross_entropy(logits, wanted.labels, reduction="none")
         if wanted.images is not None:
-            images = self.link.reconstructor(heard).float()
+            images = self.link.rebuild(heard).float()
             off = (images - wanted.images.float()).square().flatten(1).mean(1)
             kept = kept + self.image_weight * off
         leak = self.wish(self.eve(eve.features()).float(), wanted.labels)
