@@ -197,8 +197,8 @@ class _Monotone(nn.Module):
     def forward(self, sigma: Tensor) -> Tensor:
         *hidden, last = self.layers
         for layer in hidden:
-            sigma = torch.tanh(F.linear(sigma, layer.weight.abs(), layer.bias))  # type: ignore[operator]
-        return F.linear(1 + sigma, last.weight.abs(), last.bias.abs())  # type: ignore[arg-type,operator]
+            sigma = torch.tanh(F.linear(sigma, layer.weight.abs(), layer.bias))  # type: ignore[arg-type,operator]
+        return F.linear(1 + sigma, last.weight.abs(), last.bias.abs())  # type: ignore[operator]
 
 
 class TokenEncoder(nn.Module):
