@@ -171,6 +171,22 @@ def test_double_precision_is_kept(form: Form) -> None:
     assert (rotation.reveal(rotation.conceal(z, messages), messages) - z).abs().max() < 1e-13
 
 
+def test_single_precision_is_as_near_as_docs_say() -> None:
+    z, messages = _waveform(500, 128, torch.float64), torch.arange(500)
+    exact, single = (
+        Rotation(KEY).conceal(z.to(kind), messages) for kind in (z.dtype, torch.complex64)
+    )
+    assert (exact - single).abs().square().mean().sqrt() < 3e-7
+
+
+def test_no_symbol_has_more_than_twice_the_mean_power() -> None:
+    sent = Rotation(KEY).conceal(_waveform(500), torch.arange(500))
+    # |z'|² is uniform in (0, 2): 8000 of them come within one percent of either end.
+    power = sent.abs().square()
+    assert 1.98 < power.max() < 2 + 1e-5
+    assert 0 <= power.min() < 0.02
+
+
 def test_norms_that_vary_are_refused_where_the_guarantee_rests_on_them() -> None:
     messages = torch.arange(6)
     loose = phy.normalise_power(
