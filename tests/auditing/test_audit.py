@@ -6,7 +6,7 @@ import torch
 
 import semveil
 from semveil import phy
-from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording
+from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording, numbered
 from semveil.channel import Channel
 from semveil.data import Images, ImageSplits
 from semveil.errors import SemveilError
@@ -124,8 +124,8 @@ def test_randomised_systems_are_recorded_several_times_and_others_once():
     data = striped().adversary
     images, labels = torch.from_numpy(data.x), torch.from_numpy(data.y)
     kept = {"purpose": "test", "seed": 0, "device": torch.device("cpu")}
-    assert len(Recording(pixels, images, labels, **kept).waveforms) == 1
-    random = Recording(nothing, images, labels, **kept)
+    assert len(Recording(numbered(pixels), images, labels, **kept).waveforms) == 1
+    random = Recording(numbered(nothing), images, labels, **kept)
     assert len(random.waveforms) == 8
     assert not torch.equal(random.waveforms[0], random.waveforms[1])
 
@@ -133,7 +133,7 @@ def test_randomised_systems_are_recorded_several_times_and_others_once():
 def test_every_hearing_has_fresh_fading_and_noise():
     data = striped().adversary
     recording = Recording(
-        pixels,
+        numbered(pixels),
         torch.from_numpy(data.x),
         torch.from_numpy(data.y),
         purpose="test",

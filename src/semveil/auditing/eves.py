@@ -1,0 +1,78 @@
+"""What the Eves get who learn from receptions: the simulated one, and fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, Goal, fit_eavesdropper, listen
+from semveil.adversary.eavesdrop.intercepts import Intercepts
+from semveil.adversary.eavesdrop.judge import PerceptualLoss, perceptual_inversion
+from semveil.auditing.figures import Case
+from semveil.auditing.leakage import Leakage
+from semveil.records import Record
+
+# The one whose architecture is Bob's; a judge beside every other would cost more than it tells.
+_PERCEPTUAL = "deconv"
+
+
+def simulated(case: Case, leakage: Leakage) -> Iterator[Record]:
+    """The simulated Eve, if there is one, as the system's training left her."""
+    test = Intercepts(case.test, case.setting.eve)
+    for snr_db in case.setting.eve_snrs_db:
+        fields = {"test_snr_db": snr_db, "protocol": "paper"}
+        if case.system.paper_eve is not None:
+            logits = listen(case.system.paper_eve, test, snr_db, case.hearing(snr_db))
+            yield case.label("eve", logits, adversary="inference/simulated", **fields)
+        if case.system.paper_inverter is not None:
+            images = listen(case.system.paper_inverter, test, snr_db, case.hearing(snr_db))
+            fields["adversary"] = "inversion/simulated"
+            yield from case.image("eve", images, **fields)
+            yield from leakage.image(images, **fields)
+
+
+def goals(case: Case, leakage: Leakage) -> Iterator[tuple[Goal, str]]:
+    """What the fresh Eves are after, and their capacities."""
+    for capacity in case.settings.inference:
+        yield INFERENCE, capacity
+    if "mse" in case.settings.losses:
+        for architecture in case.settings.inversion:
+            yield INVERSION, architecture
+    if "perceptual" in case.settings.losses and case.settings.inversion:
+        yield perceptual_inversion(PerceptualLoss(leakage.judge.features)), _PERCEPTUAL
+
+
+def fresh(
+    case: Case, leakage: Leakage, training: Intercepts, validation: Intercepts
+) -> Iterator[Record]:
+    """Fresh Eves, each at each of her SNRs."""
+    test = Intercepts(case.test, case.setting.eve)
+    best = -1.0
+    middle = sorted(case.setting.eve_snrs_db)[len(case.setting.eve_snrs_db) // 2]
+    for goal, capacity in goals(case, leakage):
+        adversary = goal.adversary(capacity)
+        stage = f"{case.system.scheme}: Eve {adversary}"
+        network = fit_eavesdropper(
+            goal,
+            capacity,
+            training,
+            validation,
+            case.setting.eve_snrs_db,
+            case.splits.n_classes,
+            case.effort,
+            case.setting.seed,
+            partial(case.progress, stage),
+        )
+        case.progress(stage, 1, 1)
+        for snr_db in case.setting.eve_snrs_db:
+            output = listen(network, test, snr_db, case.hearing(snr_db))
+            fields = {"test_snr_db": snr_db, "protocol": "adaptive", "adversary": adversary}
+            if goal is INFERENCE:
+                yield case.label("eve", output, **fields)
+                continue
+            records = list(case.image("eve", output, **fields))
+            yield from records
+            yield from leakage.image(output, **fields)
+            if snr_db == middle and records[0].value > best:
+                best = records[0].value
+                case.keep("eve", output)

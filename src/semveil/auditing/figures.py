@@ -1,0 +1,135 @@
+"""What every figure of an audit shares: whose system, where, on which images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semveil.adversary.eavesdrop.converge import Effort
+from semveil.adversary.eavesdrop.intercepts import Recording
+from semveil.auditing.system import Setting, System
+from semveil.data.splits import ImageSplits
+from semveil.link import as_float
+from semveil.metrics import Estimate, bootstrap_mean, bootstrap_quantile, psnr_db, ssim, wilson
+from semveil.recipe import Audit
+from semveil.records import Record
+from semveil.rng import generator
+
+Progress = Callable[[str, int, int], None]
+# SSIM of a whole test set would cost as much as an Eve; its records carry this sample size.
+SAMPLE = 2000
+
+
+@dataclass
+class Findings:
+    """Everything measured on one system.
+
+    Attributes:
+        records: The numbers.
+        samples: Arrays for pictures: ``bob/<scheme>``, ``eve/<scheme>`` uint8
+            ``[N, C, H, W]`` and ``waveform/<scheme>`` complex64 ``[M]``.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    samples: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+class Case:
+    """One system under audit, and how its figures become records.
+
+    Args:
+        system: The system.
+        splits: All parties' images.
+        setting: Channels, SNRs, seed.
+        settings: What the Eves are given.
+        test: What the system sent of the test images.
+        progress: Told ``(what is going on, done, in all)``.
+    """
+
+    def __init__(
+        self,
+        system: System,
+        splits: ImageSplits,
+        setting: Setting,
+        settings: Audit,
+        test: Recording,
+        progress: Progress,
+    ) -> None:
+        self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
+        self.test, self.progress = test, progress
+        self.effort = Effort(settings.max_epochs, settings.patience)
+        self.originals = as_float(test.images)
+        self.findings = Findings()
+
+    def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
+        """Return a figure with everything that it depends on."""
+        uses = self.test.waveforms.shape[2]
+        return Record(
+            study=self.setting.study,
+            scheme=self.system.scheme,
+            dataset=self.splits.name,
+            channel=(self.setting.eve if role == "eve" else self.setting.bob).name,
+            train_snr_db=self.setting.train_snr_db,
+            latent_dim=2 * uses,
+            bandwidth_ratio=uses / self.originals[0].numel(),
+            role=role,
+            asymmetry=self.system.asymmetry,
+            psr_db=self.system.psr_db,
+            metric=metric,
+            value=estimate.value,
+            ci_low=estimate.low,
+            ci_high=estimate.high,
+            n=estimate.n,
+            seed=self.setting.seed,
+            **fields,
+        )
+
+    def label(self, role: str, logits: Tensor, **fields: Any) -> Record:
+        """Return the accuracy of guesses at the test labels, logits ``[N, classes]``."""
+        hits = int((logits.argmax(1) == self.test.labels).sum())
+        return self.record(role, "accuracy", wilson(hits, len(self.test)), target="label", **fields)
+
+    def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:
+        """Return the quality of reconstructions of the first test images, float ``[N, …]``."""
+        seed = self.setting.seed
+        quality = psnr_db(images, self.originals[: len(images)])
+        some = images[:SAMPLE]
+        alike = ssim(some, self.originals[: len(some)])
+        for metric, estimate in (
+            ("psnr_db", bootstrap_mean(quality, seed)),
+            # Bob's worst images, and the images that Eve rebuilds best.
+            ("psnr_db_p5", bootstrap_quantile(quality, 0.05)),
+            ("psnr_db_p95", bootstrap_quantile(quality, 0.95)),
+            ("ssim", bootstrap_mean(alike, seed)),
+        ):
+            yield self.record(role, metric, estimate, target="image", **fields)
+
+    def keep(self, role: str, images: Tensor) -> None:
+        """Keep the first reconstructions for the pictures."""
+        shown = images[: self.settings.pictures].float().clamp(0, 1)
+        pixels = (shown * 255).round().to(torch.uint8).cpu().contiguous().numpy()
+        self.findings.samples[f"{role}/{self.system.scheme}"] = pixels
+
+    def hearing(self, snr_db: float) -> torch.Generator:
+        """Return the fading and noise of Eve's test at one SNR: the same for every Eve."""
+        return generator(self.setting.seed, "eve", str(float(snr_db)), device=self.test.device)
+
+    def floors(self) -> Iterator[Record]:
+        """What anybody gets without listening: the majority class, the mean image."""
+        labels = self.test.labels
+        majority = int(np.bincount(self.splits.adversary.y).argmax())
+        hits = int((labels == majority).sum())
+        yield self.record("system", "chance", wilson(hits, len(labels)), target="label")
+        if self.setting.bob.overhead:
+            share = self.setting.bob.overhead / self.test.waveforms.shape[2]
+            n = len(self.test)
+            yield self.record("system", "pilot_overhead", Estimate(share, share, share, n))
+        mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()
+        mean = mean.to(self.originals).expand_as(self.originals)
+        quality = bootstrap_mean(psnr_db(mean, self.originals), self.setting.seed)
+        yield self.record("system", "psnr_mean_image_db", quality, target="image")

@@ -1,0 +1,138 @@
+"""How much of the image is in a reconstruction, in a reception, in the waveform."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.eavesdrop.bound import fit_critic, information_nats
+from semveil.adversary.eavesdrop.intercepts import Intercepts
+from semveil.adversary.eavesdrop.judge import fit_judge, recognised
+from semveil.auditing.figures import SAMPLE, Case
+from semveil.metrics import Estimate, bootstrap_mean, wilson
+from semveil.metrics.fisher import dfil
+from semveil.metrics.information import derangement, mi_bits, nmi
+from semveil.nets.judge import Judge
+from semveil.phy import snr_to_noise_variance
+from semveil.records import Record
+from semveil.rng import generator
+
+_FISHER_IMAGES = 256
+_BINS, _NMI_BINS = 20, 100
+
+
+class Leakage:
+    """The leakage figures of one system; none at all where the settings do not want them.
+
+    Args:
+        case: The system under audit.
+        training: Eve's receptions of her own images.
+        validation: Receptions for early stopping.
+    """
+
+    def __init__(self, case: Case, training: Intercepts, validation: Intercepts) -> None:
+        self.case, self.training, self.validation = case, training, validation
+        self.wanted = case.settings.leakage
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge, trained when it is first asked."""
+        stage = f"{self.case.system.scheme}: judge of images"
+        judge = fit_judge(
+            self.training,
+            self.validation,
+            self.case.splits.n_classes,
+            self.case.effort,
+            self.case.setting.seed,
+            partial(self.case.progress, stage),
+        )
+        self.case.progress(stage, 1, 1)
+        return judge
+
+    def _shared(self, images: Tensor, others: Tensor) -> Iterator[tuple[str, Estimate]]:
+        seed = self.case.setting.seed
+        yield f"mi_bits_{_BINS}", bootstrap_mean(mi_bits(images, others, _BINS), seed)
+        yield f"nmi_{_NMI_BINS}", bootstrap_mean(nmi(images, others, _NMI_BINS), seed)
+
+    def _recognised(self, images: Tensor) -> Estimate:
+        hits = recognised(self.judge, images, self.case.test.labels[: len(images)])
+        return wilson(int(hits.sum()), len(images))
+
+    def image(self, images: Tensor, **fields: Any) -> Iterator[Record]:
+        """What Eve's reconstructions of the first test images share with them."""
+        if not self.wanted:
+            return
+        some = images[:SAMPLE].float()
+        for metric, estimate in self._shared(self.case.originals[: len(some)], some):
+            yield self.case.record("eve", metric, estimate, target="image", **fields)
+        yield self.case.record(
+            "eve", "label_accuracy", self._recognised(images.float()), target="label", **fields
+        )
+
+    def ends(self) -> Iterator[Record]:
+        """The ends of those scales: an unrelated image, the image itself."""
+        if not self.wanted:
+            return
+        case = self.case
+        images = case.originals[:SAMPLE]
+        source = generator(case.setting.seed, "unrelated", device=case.test.device)
+        unrelated = images[derangement(len(images), source)]
+        for end, others in (("floor", unrelated), ("ceiling", images)):
+            for metric, estimate in self._shared(images, others):
+                yield case.record("system", f"{metric}_{end}", estimate, target="image")
+        yield case.record(
+            "system", "label_accuracy_ceiling", self._recognised(case.originals), target="label"
+        )
+
+    def information(self) -> Iterator[Record]:
+        """What a reception tells of the image at least, by a critic that Eve trained."""
+        if not self.wanted:
+            return
+        case = self.case
+        stage = f"{case.system.scheme}: critic"
+        critic = fit_critic(
+            self.training,
+            self.validation,
+            case.setting.eve_snrs_db,
+            case.effort,
+            case.setting.seed,
+            partial(case.progress, stage),
+        )
+        case.progress(stage, 1, 1)
+        test = Intercepts(case.test, case.setting.eve)
+        for snr_db in case.setting.eve_snrs_db:
+            values, candidates = information_nats(critic, test, snr_db, case.hearing(snr_db))
+            most = math.log(candidates)
+            fields = {"test_snr_db": snr_db, "target": "image", "protocol": "adaptive"}
+            bound = bootstrap_mean(values, case.setting.seed)
+            yield case.record("eve", "infonce_nats", bound, adversary="critic", **fields)
+            ceiling = Estimate(most, most, most, len(values))
+            yield case.record("eve", "infonce_ceiling_nats", ceiling, adversary="critic", **fields)
+
+    def fisher(self) -> Iterator[Record]:
+        """What the waveform gives away to unbiased reconstructors, by its slope.
+
+        Not of a waveform under a key, whose slope says nothing to those without it, nor of a
+        digital one, which has none.
+        """
+        case, transmit = self.case, self.case.system.white_box
+        images = case.originals[:_FISHER_IMAGES]
+        if not self.wanted or transmit is None or case.system.keyed:
+            return
+        with torch.no_grad():
+            if torch.equal(transmit(images), transmit((images + 1e-5).clamp(max=1))):
+                return
+        source = generator(case.setting.seed, "fisher", device=case.test.device)
+        unit = dfil(transmit, images, 1.0, source)
+        for snr_db in case.setting.eve_snrs_db:
+            each = unit / float(snr_to_noise_variance(torch.tensor(snr_db)))
+            fields = {"test_snr_db": snr_db, "target": "image"}
+            seed = case.setting.seed
+            yield case.record("eve", "dfil", bootstrap_mean(each, seed), **fields)
+            floor = bootstrap_mean(-10 * each.clamp(min=1e-12).log10(), seed)
+            yield case.record("eve", "mse_floor_db", floor, **fields)
