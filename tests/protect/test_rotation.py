@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from scipy import stats
+from scipy import linalg, stats
 from torch import Tensor
 
 from semveil import phy
 from semveil.channel import Channel
 from semveil.errors import SemveilError
+from semveil.protect.hadamard import hadamard
 from semveil.protect.keys import research_key
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.rotation import Form, Rotation
@@ -169,6 +170,19 @@ def test_gradients_flow_to_the_encoder(form: Form) -> None:
 def test_double_precision_is_kept(form: Form) -> None:
     rotation, z, messages = Rotation(KEY, form), _waveform(9, dtype=torch.float64), torch.arange(9)
     assert (rotation.reveal(rotation.conceal(z, messages), messages) - z).abs().max() < 1e-13
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_autocast_does_not_touch_it(form: Form) -> None:
+    rotation, z, messages = Rotation(KEY, form), _waveform(9), torch.arange(9)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (rotation.reveal(rotation.conceal(z, messages), messages) - z).abs().max() < 1e-5
+
+
+@pytest.mark.parametrize("size", [1, 2, 64])
+def test_the_hadamard_transform_is_scipys(size: int) -> None:
+    expected = torch.from_numpy(linalg.hadamard(size)).double() / size**0.5
+    assert torch.allclose(hadamard(torch.eye(size, dtype=torch.float64)), expected)
 
 
 def test_single_precision_is_as_near_as_docs_say() -> None:

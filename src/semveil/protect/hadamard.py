@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.linalg import hadamard
 from torch import Tensor
 
 from semveil.protect.cover import as_reals, as_symbols
@@ -19,11 +18,34 @@ from semveil.protect.permute import permutations
 _ROUNDS = 3
 
 
-def spread(reals: Tensor, back: bool = False) -> Tensor:
-    """Apply an orthogonal transform of ±1 to everything, whatever the dimension.
+def hadamard(reals: Tensor) -> Tensor:
+    """Multiply by the Hadamard matrix of Sylvester's order, scaled to be orthogonal.
 
-    With ``p`` the largest power of two up to ``d``: the Hadamard matrix of size ``p`` on the
-    first ``p`` coordinates and then, where some are left, on the last ``p``.
+    Sums and differences only: autocast would do a product of matrices in bfloat16.
+
+    Args:
+        reals: float ``[B, p]``, ``p`` a power of two.
+
+    Returns:
+        float ``[B, p]``; applied twice, it is the identity.
+
+    Example:
+        >>> hadamard(torch.tensor([[1.0, 0.0, 0.0, 3.0]]))
+        tensor([[ 2., -1., -1.,  2.]])
+    """
+    size, half = reals.shape[1], 1
+    while half < size:
+        first, second = reals.unflatten(1, (-1, 2, half)).unbind(2)
+        reals = torch.stack([first + second, first - second], dim=2).flatten(1)
+        half *= 2
+    return reals / size**0.5
+
+
+def spread(reals: Tensor, back: bool = False) -> Tensor:
+    """Apply an orthogonal transform that spreads every coordinate, whatever the dimension.
+
+    With ``p`` the largest power of two up to ``d``: :func:`hadamard` on the first ``p``
+    coordinates and then, where some are left, on the last ``p``.
 
     Args:
         reals: float ``[B, d]``.
@@ -33,19 +55,19 @@ def spread(reals: Tensor, back: bool = False) -> Tensor:
         float ``[B, d]``.
 
     Example:
-        >>> spread(torch.tensor([[1.0, 0.0, 2.0]]))
+        >>> x = torch.tensor([[1.0, 0.0, 2.0]])
+        >>> spread(x)
         tensor([[ 0.7071,  1.9142, -0.9142]])
+        >>> torch.allclose(spread(spread(x), back=True), x, atol=1e-6)
+        True
     """
     size = reals.shape[1]
     width = 2 ** (size.bit_length() - 1)
-    matrix = torch.from_numpy(hadamard(width)).to(reals) / width**0.5
-    left = size - width
-    steps = [lambda x: torch.cat([x[:, :width] @ matrix, x[:, width:]], 1)]
-    if left:
-        steps.append(lambda x: torch.cat([x[:, :left], x[:, left:] @ matrix], 1))
-    # Each step is its own inverse: the matrix is symmetric and orthogonal.
-    for step in reversed(steps) if back else steps:
-        reals = step(reals)
+    if width == size:
+        return hadamard(reals)
+    for start in (size - width, 0) if back else (0, size - width):
+        before, part, after = reals.split([start, width, size - width - start], dim=1)
+        reals = torch.cat([before, hadamard(part), after], dim=1)
     return reals
 
 
@@ -72,8 +94,8 @@ def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
     random = words(key, messages, _ROUNDS * size, bits=64).reshape(-1, size)
     shape = (len(symbols), _ROUNDS, size)
     # A permutation does not look at the lowest bit of a word: it is free to be the sign.
-    sign = 1 - 2 * torch.from_numpy((random & np.uint64(1)).astype(np.int64))
-    signs = sign.reshape(shape).to(reals).unbind(1)
+    lowest = torch.from_numpy((random & np.uint64(1)).astype(np.int64))
+    signs = (1 - 2 * lowest).reshape(shape).to(reals).unbind(1)
     orders = permutations(random).reshape(shape).to(reals.device).unbind(1)
     if back:
         for order, sign in zip(reversed(orders), reversed(signs), strict=True):

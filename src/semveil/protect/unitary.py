@@ -62,6 +62,4 @@ def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
     # The decomposition is done in double precision on the processor, where the keystream is, so
     # that Alice's and Bob's differ by less than the symbols' precision.
     unitary = unitary.to(symbols.device, symbols.dtype)
-    return torch.einsum(
-        "bji,bj->bi" if back else "bij,bj->bi", unitary.conj() if back else unitary, symbols
-    )
+    return ((unitary.mH if back else unitary) @ symbols.unsqueeze(2)).squeeze(2)
