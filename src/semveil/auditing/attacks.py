@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -109,7 +110,11 @@ class Attacks:
         return network
 
     def shadow(self) -> Iterator[Record]:
-        """Invert a shadow encoder; not under a key, which Bob's receiver would hold for her."""
+        """Invert a shadow encoder.
+
+        Not under a key, which Bob's receiver would hold for her, nor where that receiver decides
+        for the nearest codewords and leaves a shadow nothing to descend.
+        """
         case, receive = self.case, self.case.system.receive
         if case.system.shadow is None or receive is None or case.system.keyed:
             return
@@ -122,6 +127,9 @@ class Attacks:
             return receive(reception, symbols.new_zeros(len(symbols), dtype=torch.int64))
 
         levels = case.setting.eve_snrs_db
+        two = torch.arange(2, device=case.test.device)
+        if not _leads_back(answer, self.test.receive(two, levels[0], case.hearing(levels[0]))):
+            return
         snr_db = sorted(levels)[len(levels) // 2]
         fit_shadow(
             link,
@@ -170,6 +178,17 @@ class Attacks:
             with torch.no_grad():
                 images = torch.cat([network(some) for some in heard.split(2000)])
             yield from self._images("known-plaintext", snr_db, images)
+
+
+def _leads_back(receive: Callable[[Reception], Answer], reception: Reception) -> bool:
+    """Tell whether a receiver's answer has a slope with respect to what it received."""
+    symbols = reception.symbols.detach().requires_grad_()
+    with torch.enable_grad():
+        logits = receive(replace(reception, symbols=symbols)).logits
+    if not logits.requires_grad:
+        return False
+    (slope,) = torch.autograd.grad(logits.sum(), symbols, allow_unused=True)
+    return slope is not None
 
 
 def _reals(waveform: Tensor) -> Tensor:

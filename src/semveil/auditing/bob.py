@@ -26,9 +26,8 @@ def bob(case: Case) -> Iterator[Record]:
             )
             for rows in torch.arange(len(case.test), device=case.test.device).split(2000)
         ]
-        yield case.label(
-            "bob", torch.cat([answer.logits for answer in answers]), test_snr_db=snr_db
-        )
+        logits = torch.cat([answer.logits for answer in answers])
+        yield from case.guesses("bob", case.task, logits, test_snr_db=snr_db)
         parts = [answer.images for answer in answers if answer.images is not None]
         if not parts:
             continue

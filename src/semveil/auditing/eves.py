@@ -23,7 +23,9 @@ def simulated(case: Case, leakage: Leakage) -> Iterator[Record]:
         fields = {"test_snr_db": snr_db, "protocol": "paper"}
         if case.system.paper_eve is not None:
             logits = listen(case.system.paper_eve, test, snr_db, case.hearing(snr_db))
-            yield case.label("eve", logits, adversary="inference/simulated", **fields)
+            fields["adversary"] = "inference/simulated"
+            # She was trained along with the link, whose training knows Bob's task alone.
+            yield from case.guesses("eve", case.task, logits, **fields)
         if case.system.paper_inverter is not None:
             images = listen(case.system.paper_inverter, test, snr_db, case.hearing(snr_db))
             fields["adversary"] = "inversion/simulated"
@@ -58,7 +60,7 @@ def fresh(
             training,
             validation,
             case.setting.eve_snrs_db,
-            case.splits.n_classes,
+            case.wanted.classes,
             case.effort,
             case.setting.seed,
             partial(case.progress, stage),
@@ -68,7 +70,7 @@ def fresh(
             output = listen(network, test, snr_db, case.hearing(snr_db))
             fields = {"test_snr_db": snr_db, "protocol": "adaptive", "adversary": adversary}
             if goal is INFERENCE:
-                yield case.label("eve", output, **fields)
+                yield from case.guesses("eve", case.wanted, output, **fields)
                 continue
             records = list(case.image("eve", output, **fields))
             yield from records

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from semveil.adversary.eavesdrop.converge import Effort
 from semveil.adversary.eavesdrop.intercepts import Recording
+from semveil.auditing.questions import Question, questions
 from semveil.auditing.system import Setting, System
 from semveil.data.splits import ImageSplits
 from semveil.link import as_float
-from semveil.metrics import Estimate, bootstrap_mean, bootstrap_quantile, psnr_db, ssim, wilson
+from semveil.metrics import Estimate, bootstrap_mean, bootstrap_quantile, psnr_db, ssim
 from semveil.recipe import Audit
 from semveil.records import Record
 from semveil.rng import generator
@@ -64,6 +65,7 @@ class Case:
         self.test, self.progress = test, progress
         self.effort = Effort(settings.max_epochs, settings.patience)
         self.originals = as_float(test.images)
+        self.task, self.wanted = questions(splits, setting.seed)
         self.findings = Findings()
 
     def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
@@ -78,7 +80,8 @@ class Case:
             latent_dim=2 * uses,
             bandwidth_ratio=uses / self.originals[0].numel(),
             role=role,
-            asymmetry=self.system.asymmetry,
+            # Where Eve is after something else than Bob, that alone tells them apart.
+            asymmetry=self.system.asymmetry or (None if self.wanted is self.task else "task"),
             psr_db=self.system.psr_db,
             metric=metric,
             value=estimate.value,
@@ -89,10 +92,12 @@ class Case:
             **fields,
         )
 
-    def label(self, role: str, logits: Tensor, **fields: Any) -> Record:
-        """Return the accuracy of guesses at the test labels, logits ``[N, classes]``."""
-        hits = int((logits.argmax(1) == self.test.labels).sum())
-        return self.record(role, "accuracy", wilson(hits, len(self.test)), target="label", **fields)
+    def guesses(
+        self, role: str, question: Question, logits: Tensor, prefix: str = "", **fields: Any
+    ) -> Iterator[Record]:
+        """Return how right guesses at the first test images are, logits ``[M, classes]``."""
+        for metric, estimate in question.score(logits.argmax(1), prefix):
+            yield self.record(role, metric, estimate, target=question.name, **fields)
 
     def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:
         """Return the quality of reconstructions of the first test images, float ``[N, …]``."""
@@ -121,10 +126,8 @@ class Case:
 
     def floors(self) -> Iterator[Record]:
         """What anybody gets without listening: the majority class, the mean image."""
-        labels = self.test.labels
-        majority = int(np.bincount(self.splits.adversary.y).argmax())
-        hits = int((labels == majority).sum())
-        yield self.record("system", "chance", wilson(hits, len(labels)), target="label")
+        for question in {q.name: q for q in (self.task, self.wanted)}.values():
+            yield self.record("system", "chance", question.guessing(), target=question.name)
         if self.setting.bob.overhead:
             share = self.setting.bob.overhead / self.test.waveforms.shape[2]
             n = len(self.test)

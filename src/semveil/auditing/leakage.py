@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -12,9 +13,9 @@ from torch import Tensor
 
 from semveil.adversary.eavesdrop.bound import fit_critic, information_nats
 from semveil.adversary.eavesdrop.intercepts import Intercepts
-from semveil.adversary.eavesdrop.judge import fit_judge, recognised
+from semveil.adversary.eavesdrop.judge import fit_judge, judged
 from semveil.auditing.figures import SAMPLE, Case
-from semveil.metrics import Estimate, bootstrap_mean, wilson
+from semveil.metrics import Estimate, bootstrap_mean
 from semveil.metrics.fisher import dfil
 from semveil.metrics.information import derangement, mi_bits, nmi
 from semveil.nets.judge import Judge
@@ -46,7 +47,7 @@ class Leakage:
         judge = fit_judge(
             self.training,
             self.validation,
-            self.case.splits.n_classes,
+            self.case.wanted.classes,
             self.case.effort,
             self.case.setting.seed,
             partial(self.case.progress, stage),
@@ -59,9 +60,12 @@ class Leakage:
         yield f"mi_bits_{_BINS}", bootstrap_mean(mi_bits(images, others, _BINS), seed)
         yield f"nmi_{_NMI_BINS}", bootstrap_mean(nmi(images, others, _NMI_BINS), seed)
 
-    def _recognised(self, images: Tensor) -> Estimate:
-        hits = recognised(self.judge, images, self.case.test.labels[: len(images)])
-        return wilson(int(hits.sum()), len(images))
+    def _recognised(
+        self, role: str, images: Tensor, end: str = "", **fields: Any
+    ) -> Iterator[Record]:
+        logits = judged(self.judge, images.float())
+        for record in self.case.guesses(role, self.case.wanted, logits, "label_", **fields):
+            yield replace(record, metric=record.metric + end)
 
     def image(self, images: Tensor, **fields: Any) -> Iterator[Record]:
         """What Eve's reconstructions of the first test images share with them."""
@@ -70,9 +74,7 @@ class Leakage:
         some = images[:SAMPLE].float()
         for metric, estimate in self._shared(self.case.originals[: len(some)], some):
             yield self.case.record("eve", metric, estimate, target="image", **fields)
-        yield self.case.record(
-            "eve", "label_accuracy", self._recognised(images.float()), target="label", **fields
-        )
+        yield from self._recognised("eve", images, **fields)
 
     def ends(self) -> Iterator[Record]:
         """The ends of those scales: an unrelated image, the image itself."""
@@ -85,9 +87,7 @@ class Leakage:
         for end, others in (("floor", unrelated), ("ceiling", images)):
             for metric, estimate in self._shared(images, others):
                 yield case.record("system", f"{metric}_{end}", estimate, target="image")
-        yield case.record(
-            "system", "label_accuracy_ceiling", self._recognised(case.originals), target="label"
-        )
+        yield from self._recognised("system", case.originals, "_ceiling")
 
     def information(self) -> Iterator[Record]:
         """What a reception tells of the image at least, by a critic that Eve trained."""

@@ -7,6 +7,7 @@ import torch
 from semveil.adversary.eavesdrop.intercepts import Intercepts
 from semveil.auditing.attacks import Attacks
 from semveil.auditing.bob import bob
+from semveil.auditing.budget import budget
 from semveil.auditing.eves import fresh, simulated
 from semveil.auditing.figures import Case, Findings, Progress
 from semveil.auditing.leakage import Leakage
@@ -68,6 +69,7 @@ def audit_system(
         Attacks(case, leakage, adversary, validation).run(),
         leakage.information(),
         leakage.fisher(),
+        budget(case),
     ):
         case.findings.records += figures
     kept = test.waveforms[0].flatten()[:2000]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from semveil.adversary.eavesdrop.intercepts import Send
 from semveil.channel import Channel, Reception
 from semveil.link import Answer, Link
+from semveil.protect.laplace import Laplace
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class System:
             randomness: all that an Eve knows who knows the encoder. No white-box attack if None.
         shadow: Builds an untrained link of the same architecture from a seed, for an Eve who
             knows no more than that; no query-free attack if None.
+        mechanism: Noise on its features whose privacy budget is to be stated; none if None.
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.
     """
@@ -49,6 +51,7 @@ class System:
     fixed_gain: bool = False
     white_box: Callable[[Tensor], Tensor] | None = None
     shadow: Callable[[int], Link] | None = None
+    mechanism: Laplace | None = None
     keyed: bool = False
     fixed_key: bool = False
 

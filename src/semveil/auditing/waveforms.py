@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.eavesdrop.intercepts import Recording, Send
+from semveil.auditing.questions import wanted
 from semveil.auditing.system import System
 from semveil.data.splits import Images
 from semveil.errors import SemveilError
@@ -35,7 +36,7 @@ def recorded(
     return Recording(
         _checked(transmit, name),
         torch.from_numpy(images.x),
-        torch.from_numpy(images.y),
+        torch.from_numpy(wanted(images)),
         purpose=name,
         seed=seed,
         device=device,

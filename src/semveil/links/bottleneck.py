@@ -42,7 +42,7 @@ def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
 
     Example:
         >>> log_uniform_kl(torch.tensor([[0.0], [1.0]]), torch.tensor(0.1)).round(decimals=2)
-        tensor([0.0000, 2.3100])
+        tensor([0.0000, 2.9400])
     """
     log_alpha = 2 * torch.log(sigma) - torch.log(sent.square() + 1e-8)
     cost = _K1 * (1 - torch.sigmoid(_K2 + _K3 * log_alpha)) + 0.5 * F.softplus(-log_alpha)
@@ -83,21 +83,25 @@ class BottleneckLink(Link):
         self.encoder: GatedEncoder
         self.snr_db, self.threshold = snr_db, threshold
 
-    def _send(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Tensor:
+    def _encode(self, images: Tensor, snr_db: Tensor | float) -> Tensor:
         sigma = noise_per_real(snr_db).to(images.device).reshape(-1, 1)
         features: Tensor = self.encoder(images, sigma)
-        if not self.training:
-            features = features * (self.encoder.gate(sigma) > self.threshold)
+        if self.training:
+            return features
+        return features * (self.encoder.gate(sigma) > self.threshold)
+
+    def _send(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Tensor:
+        features = self._encode(images, snr_db)
         if self.mechanism is not None:
             features = self.mechanism(features, source)
         return self.modulate(features)
 
     def expected(self, images: Tensor) -> Tensor:
         """Return the waveform without Alice's own randomness, complex ``[B, d/2]``."""
-        if self.mechanism is None:
-            return self.transmit(images)
-        sigma = noise_per_real(self.snr_db).to(images.device).reshape(1, 1)
-        return self.modulate(self.mechanism.bound(self.encoder(images, sigma)).float())
+        features = self._encode(images, self.snr_db)
+        if self.mechanism is not None:
+            features = self.mechanism.bound(features).float()
+        return self.modulate(features)
 
     def active(self, snr_db: float) -> int:
         """Return how many features are switched on at an SNR."""

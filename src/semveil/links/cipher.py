@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from semveil.channel import Channel
 from semveil.link import Exchange, Link, to_waveform
 from semveil.nets.dense import Mlp
+from semveil.protect.cover import require_batch
+from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
 from semveil.rng import Randomness, uniform
 
@@ -91,17 +93,20 @@ class LearnedCover:
     name = "cipher"
 
     def __init__(self, link: CipherLink, key: bytes) -> None:
-        self.link, self.key = link, key
+        self.link = link
+        self._key = subkey(key, self.name)
 
-    def _keys(self, messages: Tensor) -> Tensor:
-        octets = keystream(self.key, messages, -(-self.link.key_bits // 8))
-        bits = (octets.unsqueeze(-1) >> torch.arange(8, device=octets.device)) & 1
-        return bits.flatten(1)[:, : self.link.key_bits].float() * 2 - 1
+    def _keys(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        require_batch(symbols, messages)
+        octets = keystream(self._key, messages, -(-self.link.key_bits // 8))
+        bits = (octets.unsqueeze(-1) >> torch.arange(8)) & 1
+        signs = bits.flatten(1)[:, : self.link.key_bits].float() * 2 - 1
+        return signs.to(symbols.device)
 
     def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Encrypt, complex ``[B, k]``; ``messages`` int ``[B]``."""
-        return self.link.encrypt(waveform, self._keys(messages))
+        return self.link.encrypt(waveform, self._keys(waveform, messages))
 
     def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
         """Decrypt equalised symbols, complex ``[B, k]``."""
-        return self.link.decrypt(symbols, self._keys(messages))
+        return self.link.decrypt(symbols, self._keys(symbols, messages))

@@ -13,7 +13,7 @@ from semveil.nets.codebook import Codebook
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
 from semveil.protect.laplace import Laplace
-from semveil.rng import Randomness
+from semveil.rng import Randomness, generator
 
 _MOMENTUM = 0.1
 
@@ -128,6 +128,13 @@ class DigitalLink(Link):
             tokens = self.mechanism.bound(tokens.flatten(1)).float().unflatten(1, tokens.shape[1:])
         return self._gain() * self._symbols(self.codebook(tokens).sent)
 
+    def _received(self, features: Tensor) -> Tensor:
+        """Return unbiased symbols at the constellation's scale, complex ``[B, k]``."""
+        # MMSE shrinks; dividing by the reliability undoes it.
+        parts = features[:, :-1] / features[:, -1:].clamp(min=1e-12)
+        symbols = torch.view_as_complex(parts.float().unflatten(1, (-1, 2)).contiguous())
+        return symbols / self._gain()
+
     def indices(self, features: Tensor) -> Tensor:
         """Decide for the nearest constellation points.
 
@@ -137,17 +144,27 @@ class DigitalLink(Link):
         Returns:
             Indices of codewords, int ``[B, T]``.
         """
-        # MMSE shrinks; dividing by the reliability undoes it.
-        parts = features[:, :-1] / features[:, -1:].clamp(min=1e-12)
-        symbols = torch.view_as_complex(parts.float().unflatten(1, (-1, 2)).contiguous())
-        bits = self.constellation.hard(symbols / self._gain())
+        bits = self.constellation.hard(self._received(features))
         weights = 2 ** torch.arange(self.constellation.bits_per_symbol - 1, -1, -1).to(bits.device)
         labels = (bits.unflatten(1, (-1, self.constellation.bits_per_symbol)) * weights).sum(-1)
         return (labels.unflatten(1, (-1, len(self.places))) * self.places).sum(-1)
 
     def decode(self, features: Tensor) -> Answer:
-        """Return Bob's answer to the features ``[B, 2k + 1]`` of a reception."""
-        return Answer(self.classifier(self.codebook.words[self.indices(features)]))
+        """Return Bob's answer to the features ``[B, 2k + 1]`` of a reception.
+
+        Decisions have no slope; where one is wanted, it is that of the posterior over codewords
+        at unit noise.
+        """
+        index = self.indices(features)
+        words = self.codebook.words
+        if not features.requires_grad:
+            return Answer(self.classifier(words[index]))
+        symbols = torch.view_as_real(self._received(features)).flatten(1)
+        each = symbols.unflatten(1, (index.shape[1], -1))
+        scores = 2 * each @ self.table.T - self.table.square().sum(1)
+        soft = scores.softmax(-1)
+        looked_up = F.one_hot(index, len(words)) + soft - soft.detach()
+        return Answer(self.classifier(looked_up @ words))
 
     def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
         """Send images and keep what training looks at."""
@@ -180,8 +197,10 @@ class DigitalLink(Link):
             return
         training = self.training
         self.eval()
+        # Whatever noise Alice adds before she quantises is the same at every calibration.
+        source = generator(0, "calibration", device=images.device)
         powers = [
-            average_power(self._symbols(self.codebook(self.tokens(as_float(some))).sent))
+            average_power(self._symbols(self.codebook(self.tokens(as_float(some), source)).sent))
             for some in images.split(500)
         ]
         self.power.copy_(torch.cat(powers).mean())

@@ -63,7 +63,7 @@ class Study:
     page: Callable[[pd.DataFrame], str]
 
 
-_NOT_STUDIES = ("base", "cluster", "execute", "jobs", "sweep", "words", "workers")
+_NOT_STUDIES = ("privacy_claims", "base", "cluster", "execute", "jobs", "sweep", "words", "workers")
 
 
 def names() -> list[str]:

@@ -323,6 +323,7 @@ def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) 
         fixed_gain=link.fixed_gain,
         white_box=link.expected,
         shadow=lambda stream: _untrained(planned, splits, stream),
+        mechanism=link.mechanism,
         keyed=cover is not None,
         fixed_key=planned.fixed_key,
     )

@@ -48,7 +48,7 @@ GUESSING: dict[str, Any] = {
     "zorder": 1,
 }
 PARTIES = {"bob": "Bob", "adaptive": "fresh Eve, strongest", "paper": "paper’s Eve"}
-UNITS = {"accuracy": "accuracy", "psnr_db": "PSNR (dB)", "ssim": "SSIM"}
+UNITS = {"accuracy": "accuracy", "psnr_db": "PSNR (dB)", "ssim": "SSIM", "mi_bits_20": "MI (bits)"}
 
 COORDINATES = re.compile(rb' (?:d|x|y|transform)="[^"]*"')
 LONG = re.compile(rb"-?\d+\.\d{3,}")

@@ -1,0 +1,73 @@
+"""Bob's accuracy beside what inverters recover."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from semveil.report.figures.layout import arrange, panels
+from semveil.report.figures.style import GREY, GUESSING, palette, styled
+from semveil.report.select import strongest, where
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+METRIC = "mi_bits_20"
+MARKERS = ("o", "s", "D", "v", "P", "X")
+
+
+@styled
+def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
+    """Draw Bob's accuracy against the mutual information of the strongest Eve's images.
+
+    Args:
+        frame: Frame of records.
+        snr_db: Bob's and Eve's SNR, dB.
+
+    Returns:
+        The figure: one point per system, its marker telling systems of one colour apart; the
+        dotted line is the floor, an unrelated image.
+    """
+    from matplotlib.lines import Line2D
+
+    at = where(frame, test_snr_db=snr_db)
+    leaks = strongest(where(at, role="eve", metric=METRIC, protocol="adaptive"))
+    bobs = where(at, role="bob", metric="accuracy")
+    colours = palette(frame["scheme"])
+    figure, axes = panels(1, columns=1)
+    entries, taken = [], dict[str, int]()
+    for _, bob in bobs.iterrows():
+        eve = where(leaks, scheme=bob["scheme"], latent_dim=bob["latent_dim"])
+        if eve.empty:
+            continue
+        row = eve.iloc[0]
+        colour = colours[str(bob["scheme"])]
+        marker = MARKERS[taken.get(colour, 0) % len(MARKERS)]
+        taken[colour] = taken.get(colour, 0) + 1
+        axes[0].errorbar(
+            row["value"],
+            bob["value"],
+            xerr=[[row["value"] - row["ci_low"]], [row["ci_high"] - row["value"]]],
+            yerr=[[bob["value"] - bob["ci_low"]], [bob["ci_high"] - bob["value"]]],
+            color=colour,
+            marker=marker,
+            elinewidth=1,
+        )
+        label = f"{bob['scheme']}, d = {bob['latent_dim']:g}"
+        entries.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=label))
+    for value in where(frame, role="system", metric=f"{METRIC}_floor")["value"].unique()[:1]:
+        axes[0].axvline(value, **GUESSING)
+        entries.append(Line2D([], [], label="unrelated image", **GUESSING))
+    axes[0].yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
+    axes[0].tick_params(labelcolor=GREY)
+    arrange(
+        figure,
+        axes,
+        width=5.2,
+        height=3.8,
+        x="mutual information of the strongest Eve's images (bits)",
+        y="Bob’s accuracy",
+        entries=entries,
+    )
+    return figure

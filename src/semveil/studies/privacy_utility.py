@@ -1,0 +1,254 @@
+"""Every privacy-preserving scheme of the survey: what Bob gets, what inverters recover.
+
+Figure 3 of Guo, Zhang, Wang, Feng and Quek: accuracy and leakage on CIFAR-10 over AWGN, trained
+at 12 dB and tested from 4 to 20 dB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from semveil import recipe as recipes
+from semveil.studies.base import Job, Study, nested
+from semveil.studies.privacy_claims import HOME_DB, System, claims, systems
+from semveil.studies.words import Figure as Number
+from semveil.studies.words import markdown_table, pick
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_HEARD = [4.0, 8.0, 12.0, 16.0, 20.0]
+_ATTACKS: dict[str, Any] = {
+    "audit.bob_snr_db": _HEARD,
+    "audit.eve_snr_db": _HEARD,
+    "audit.losses": ["mse", "perceptual"],
+    "audit.attacks": ["rmle", "shadow"],
+    "audit.leakage": True,
+}
+_UNORDERED: dict[str, Any] = {
+    "audit.inference": ["linear", "mlp", "wide", "set"],
+    "audit.inversion": ["linear", "mlp", "deconv", "set"],
+    "audit.attacks": ["rmle", "shadow", "known-plaintext"],
+}
+_NARROW: dict[str, Any] = {"link.latent_dim": 32}
+_GENUINE: dict[str, Any] = {"dp.reading": "genuine", "dp.clip": 1.0}
+
+# Folder, schemes, label, changes. The schemes of one job share its trained links.
+_Entry = tuple[str, tuple[str, ...], str, dict[str, Any]]
+_OPEN: _Entry = ("open", ("deepjscc", "shuffle", "rotation"), "", _UNORDERED)
+_CORE: tuple[_Entry, ...] = (
+    _OPEN,
+    ("dp-0.1", ("dp",), "ε = 0.1", {"dp.epsilon": 0.1}),
+    ("cipher", ("cipher",), "", {}),
+    ("vfe", ("vfe",), "", {}),
+    ("ibal", ("ibal",), "", {}),
+    ("lbvq-32", ("lbvq",), "", _NARROW),
+    ("uis-32", ("uis",), "", _NARROW),
+)
+_REST: tuple[_Entry, ...] = (
+    ("dp-0.05", ("dp",), "ε = 0.05", {"dp.epsilon": 0.05}),
+    ("dp-0.9", ("dp",), "ε = 0.9", {"dp.epsilon": 0.9}),
+    ("dp-genuine-0.9", ("dp",), "genuine, ε = 0.9", {**_GENUINE, "dp.epsilon": 0.9}),
+    ("dp-genuine-100", ("dp",), "genuine, ε = 100", {**_GENUINE, "dp.epsilon": 100.0}),
+    (
+        "ibal-noise",
+        ("ibal",),
+        "noise-dependent",
+        {"inverter.form": "noise", "train.snr_span_db": 8.0},
+    ),
+    ("lbvq-128", ("lbvq",), "", {}),
+    ("uis-128", ("uis",), "", {}),
+    ("deepjscc-32", ("deepjscc",), "", _NARROW),
+    ("ibal-rotation", ("ibal+rotation",), "", _UNORDERED),
+    ("lbvq-laplace", ("lbvq+laplace",), "", {**_NARROW, "dp.epsilon": 0.1}),
+)
+_BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
+    "smoke": (
+        "digits",
+        _CORE,
+        {
+            "data.limit": 600,
+            "train.epochs": 2,
+            "link.latent_dim": 32,
+            "link.width": 4,
+            "codebook.dim": 8,
+            "audit.bob_snr_db": [HOME_DB],
+            "audit.eve_snr_db": [HOME_DB],
+            "audit.max_epochs": 2,
+            "audit.pictures": 2,
+        },
+    ),
+    "cpu": (
+        "cifar10",
+        _CORE + _REST,
+        {"data.limit": 30000, "train.epochs": 10, "audit.max_epochs": 12, "audit.patience": 4},
+    ),
+    "full": (
+        "cifar10",
+        _CORE + _REST,
+        {"train.epochs": 100, "link.width": 64, "audit.max_epochs": 100},
+    ),
+}
+
+
+def jobs(budget: str, seed: int) -> list[Job]:
+    """Return one job per trained link, but for the unprotected one, which serves three schemes.
+
+    Example:
+        >>> [job.name for job in jobs("smoke", 0)]
+        ['open', 'dp-0.1', 'cipher', 'vfe', 'ibal', 'lbvq-32', 'uis-32']
+    """
+    dataset, entries, settings = _BUDGETS[budget]
+    found = []
+    for name, schemes, label, changes in entries:
+        base = recipes.load(f"{schemes[-1].split('+')[0]}-{dataset}")
+        recipe = recipes.update(base, nested({**_ATTACKS, **changes, **settings, **changes}))
+        found.append(Job(name, recipe, schemes, seed, label))
+    return found
+
+
+def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
+    """Return accuracy and leakage against the SNR, and against each other."""
+    from semveil.report.figures.curves import against_snr
+    from semveil.report.figures.leakage import accuracy_and_leakage
+
+    return {
+        "accuracy.svg": against_snr(table, "accuracy"),
+        "leakage.svg": against_snr(table, "mi_bits_20"),
+        "privacy-utility.svg": accuracy_and_leakage(table, HOME_DB),
+    }
+
+
+def page(table: pd.DataFrame) -> str:
+    """Return the page: what was measured, the table at 12 dB, and claim by claim."""
+    found = systems(table)
+    dataset = str(table["dataset"].iloc[0])
+    return "\n".join(
+        [
+            _INTRODUCTION.format(dataset=dataset, home=HOME_DB),
+            _table(table, found),
+            _budgets(table),
+            "## Claim by claim\n",
+            *(f"{number}. {claim}\n" for number, claim in enumerate(claims(found), start=1)),
+            "![Accuracy against leakage](privacy-utility.svg)\n",
+            "![Accuracy against the SNR](accuracy.svg)\n",
+            "![Leakage against the SNR](leakage.svg)\n",
+        ]
+    )
+
+
+_INTRODUCTION = """# Privacy against utility
+
+Guo, Zhang, Wang, Feng and Quek compare privacy-preserving task-oriented schemes on CIFAR-10 over
+AWGN, trained at 12 dB and tested at 4 to 20 dB (their Figure 3). Here all of them run on {dataset},
+on one channel, against the same eavesdroppers, at {home:g} dB unless an SNR is named.
+
+**Protocols.** *Paper*: the survey's attacker, one black-box network (deconvolution) trained on the
+receptions of the frozen link with MSE and perceptual loss. *Adaptive*: the strongest of all
+inverters: linear, dense and deconvolution networks with and without the perceptual loss, a network
+blind to order, maximum likelihood through the encoder (rMLE), a shadow encoder, known plaintext
+where there is a key. All of Eve's data are images that the link was not trained on; she hears at
+Bob's SNR over the same channel law. Eve's label is the best of four networks that guess it.
+
+**Measures.** MI is the mutual information of grey levels between image and reconstruction, 20 bins,
+bits, with its floor (an unrelated image) and ceiling (the image itself): the survey does not define
+its own. An MI at or below the floor tells nothing of the image: sharp pictures of anything share
+so much. The largest MI and the largest PSNR need not be the same Eve's. Intervals are 95 %.
+
+**Budgets.** The survey gives all schemes "dimension 128". Analog schemes send 128 reals (64
+symbols). The codebook papers send 16 symbols of 4 bits; here they stand at 16 symbols (d = 32) and
+at 64 (d = 128), and the unprotected analog link at d = 32 beside them.
+"""
+
+
+def _table(table: pd.DataFrame, found: Mapping[str, System]) -> str:
+    rows = [
+        [
+            system.title,
+            str(system.dimension),
+            system.asymmetry or "–",
+            *(_percent(system.bob(snr_db)) for snr_db in (4.0, HOME_DB, 20.0)),
+            _plain(system.leakage("paper")),
+            _plain(system.leakage("adaptive")),
+            _plain(system.quality()),
+            _percent(system.eve_label()),
+        ]
+        for system in found.values()
+    ]
+    headings = [
+        "system",
+        "d",
+        "rests on",
+        "Bob, 4 dB",
+        f"Bob, {HOME_DB:g} dB",
+        "Bob, 20 dB",
+        "MI, paper",
+        "MI, strongest",
+        "PSNR, strongest",
+        "Eve's label",
+    ]
+    ends = {
+        name: pick(table, role="system", metric=name)
+        for name in ("mi_bits_20_floor", "mi_bits_20_ceiling", "psnr_mean_image_db", "chance")
+    }
+    floor, ceiling, mean, chance = ends.values()
+    return (
+        f"## At {HOME_DB:g} dB\n\n{markdown_table(headings, rows)}\n\n"
+        f"MI has its floor at {_plain(floor)} and its ceiling at {_plain(ceiling)} bits; the mean "
+        f"image has {_plain(mean)} dB; guessing the label gives {_percent(chance)}.\n"
+    )
+
+
+def _budgets(table: pd.DataFrame) -> str:
+    """Return the table of what the noise of the DP systems guarantees."""
+    rows = []
+    for scheme in dict.fromkeys(table["scheme"]):
+        part = table[table["scheme"] == scheme]
+        whole = pick(part, role="system", metric="epsilon_vector")
+        if whole is None:
+            continue
+        lower = pick(part, role="system", metric="epsilon_lower")
+        channel = pick(part, role="system", metric="epsilon_channel", test_snr_db=HOME_DB)
+        noise = pick(part, role="system", metric="feature_snr_db")
+        rows.append(
+            [
+                scheme,
+                *(
+                    f"{number.value:.3g}" if number else "–"
+                    for number in (noise, whole, lower, channel)
+                ),
+            ]
+        )
+    if not rows:
+        return ""
+    headings = ["system", "feature SNR, dB", "ε of the vector", "ε at least (attack)", "ε, channel"]
+    return (
+        "## What the noise guarantees\n\n"
+        f"{markdown_table(headings, rows)}\n\n"
+        "The ε of the whole vector of one message is the sensitivity over the noise scale; the "
+        "attack's is a lower bound at 95 % from a distinguishing attack on the worst pair of "
+        "features, which cannot exceed what its number of draws shows. The channel's is what the "
+        f"noise at {HOME_DB:g} dB gives by itself at δ = 10⁻⁵ (Gaussian mechanism, analytic), "
+        "beside the other and not added to it. The budget that a label of the paper's reading "
+        "names is no guarantee.\n"
+    )
+
+
+def _percent(number: Number | None) -> str:
+    return number.percent() if number else "–"
+
+
+def _plain(number: Number | None) -> str:
+    return f"{number.value:.2f} ({number.low:.2f}–{number.high:.2f})" if number else "–"
+
+
+STUDY = Study(
+    name="privacy-utility",
+    title="accuracy and leakage of every privacy-preserving scheme, both protocols",
+    jobs=jobs,
+    figures=figures,
+    page=page,
+)
