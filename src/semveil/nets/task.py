@@ -152,7 +152,6 @@ class GatedEncoder(nn.Module):
     ) -> None:
         super().__init__()
         self.body = TaskEncoder(image_shape, latent_dim, width)
-        self.body.project = nn.Linear(self.body.project.in_features, latent_dim)
         self.gates: nn.Module | nn.ParameterList
         if variable_length:
             self.gates = _Monotone(latent_dim)

@@ -200,6 +200,11 @@ def digital_link(recipe: Recipe, image_shape: ImageShape, classes: int, rule: Ru
             f"link.latent_dim: {symbols} symbols are no whole tokens of {digits} symbols each"
         )
     grid = _grid(symbols // digits)
+    if "laplace" in recipe.protections and grid[0] * grid[1] * settings.dim % 2:
+        raise SemveilError(
+            f"codebook.dim: {grid[0] * grid[1]} tokens of {settings.dim} reals are an odd number, "
+            "which laplace cannot pair; make it even"
+        )
     return DigitalLink(
         TokenEncoder(image_shape, grid, settings.dim, recipe.link.width),
         TokenClassifier(grid, settings.dim, 4 * recipe.link.width, classes),
