@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -44,7 +45,7 @@ class Cluster:
         gpus: GPUs that a job is given, or the part of one.
 
     Raises:
-        SemveilError: If Ray is not installed.
+        SemveilError: If Ray is not installed, or nobody answers at the address.
     """
 
     address: str
@@ -53,6 +54,14 @@ class Cluster:
 
     def __post_init__(self) -> None:
         _ray()
+        host, _, port = self.address.removeprefix("ray://").rpartition(":")
+        if not port.isdecimal():
+            return
+        # Ray would try again for minutes.
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
+        except (OSError, OverflowError) as error:
+            raise SemveilError(f"--ray {self.address}: cannot be reached: {error}") from None
 
     def __call__(self, folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
         """Do jobs, and write each into a folder of its name when it has finished.

@@ -1,0 +1,130 @@
+"""A study in several processes of one machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from commands import eventually, refusal, scraps, succeed
+from semveil.errors import SemveilError
+from semveil.studies.workers import Workers, visible_gpus
+from studies.small import run_study, same_studies, small_study
+
+WORDS = ("study", "minmax-settings", "--budget", "smoke", "--cores-per-job", "1", "--quiet")
+
+
+def processes_of(parent: int) -> list[int]:
+    """Return the workers that a command has started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                state = (entry / "stat").read_text().rpartition(")")[2].split()
+                if int(state[1]) == parent and b"spawn_main" in (entry / "cmdline").read_bytes():
+                    found.append(int(entry.name))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -> None:
+    """Whoever does the jobs, and however often they were broken off: the same records."""
+    succeed(semveil(*WORDS, "--out", "straight", folder=tmp_path))
+    folder = tmp_path / "study"
+    command = semveil.start(*WORDS, "--workers", "2", "--out", "study", folder=tmp_path)
+    eventually(lambda: len(list(folder.glob("jobs/*/run.json"))) == 2, "both jobs have begun")
+    workers = processes_of(command.pid)
+    assert len(workers) == 2
+    command.send(signal.SIGINT)
+    result = command.wait()
+    assert result.code == 130
+    assert result.err == "semveil: interrupted; go on with: semveil study --resume study\n"
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    assert not (folder / "records.jsonl").exists()
+
+    go_on = ("study", "--resume", "study", "--cores-per-job", "1", "--quiet")
+    succeed(semveil(*go_on, folder=tmp_path))
+    straight = (tmp_path / "straight" / "records.jsonl").read_bytes()
+    assert (folder / "records.jsonl").read_bytes() == straight
+    assert scraps(folder) == []
+
+
+def test_a_process_is_killed_and_its_job_goes_on_later(semveil, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    words = (*WORDS, "--workers", "1", "--out", "study")
+    command = semveil.start(*words, folder=tmp_path)
+    eventually(lambda: len(list(folder.glob("jobs/*/run.json"))) == 2, "the second job has begun")
+    first, second = sorted(folder.glob("jobs/*"), key=lambda job: job.name != "multitask")
+    (worker,) = processes_of(command.pid)
+    os.kill(worker, signal.SIGKILL)
+    line = refusal(command.wait())
+    assert line.startswith(f"job {second.name}: its process was killed, perhaps for want of memory")
+    kept = (first / "records.jsonl").stat().st_mtime_ns
+
+    succeed(semveil("study", "--resume", "study", "--quiet", folder=tmp_path))
+    assert (first / "records.jsonl").stat().st_mtime_ns == kept
+    about = json.loads((folder / "run.json").read_text())
+    assert about["finished"] is True
+    assert about["jobs"][second.name]["hardware"]["threads"] == 1
+
+
+def test_a_job_that_cannot_be_done_says_why_and_the_others_are_kept(tmp_path: Path) -> None:
+    study = small_study(2, [(1, "train.batch=400")])
+    with pytest.raises(SemveilError, match=r"train\.batch: 400 images a step, but digits has only"):
+        run_study(tmp_path / "study", study, Workers(1, cores=1))
+    assert (tmp_path / "study" / "jobs" / "seed-0" / "records.jsonl").exists()
+    told: list[str] = []
+    mended = small_study(2)
+    run_study(tmp_path / "study", mended, told=told)
+    assert not any(line.startswith("1/2") for line in told)
+    assert told[-2:] == ["2/2 seed-1 1/1", "jobs 2/2"]
+    run_study(tmp_path / "serial", mended)
+    same_studies(tmp_path / "study", tmp_path / "serial", mended)
+
+
+def test_a_mistake_in_the_work_shows_its_place(tmp_path: Path) -> None:
+    study = small_study(1)
+    (job,) = study.jobs("smoke", 0)
+    # A function, but one that takes no job.
+    object.__setattr__(job, "work", "json:dumps")
+    with pytest.raises(RuntimeError, match=r"(?s)job seed-0 failed in its process:.*TypeError"):
+        run_study(tmp_path / "study", study, Workers(1, cores=1))
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--workers", "2", "--ray", "auto"], "--workers are processes of this machine, --ray is"),
+        (["--gpus-per-job", "1"], "--gpus-per-job shares GPUs out to --workers or --ray"),
+        (["--workers", "2", "--gpus-per-job", "1", "--device", "cpu"], "--device cpu: its jobs"),
+    ],
+)
+def test_options_that_contradict_each_other(semveil, tmp_path: Path, words, reason) -> None:
+    line = refusal(semveil("study", "minmax-settings", *words, folder=tmp_path))
+    assert line.startswith(reason)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("share", "gpus", "dealt"),
+    [
+        (1, 3, ["0", "1", "2"]),
+        (2, 4, ["0,1", "2,3"]),
+        (0.4, 2, ["0", "0", "1", "1"]),
+        (0.1, 1, ["0"] * 10),
+    ],
+)
+def test_gpus_are_dealt_out(share: float, gpus: int, dealt: list[str]) -> None:
+    names = [str(number) for number in range(gpus)]
+    assert [visible_gpus(number, share, names) for number in range(len(dealt))] == dealt
+    with pytest.raises(SemveilError, match=f"{len(dealt) + 1} workers with {share:g} GPUs each"):
+        visible_gpus(len(dealt), share, names)
+
+
+def test_one_and_a_half_gpus_are_none() -> None:
+    with pytest.raises(SemveilError, match="a whole number, or a part of one GPU"):
+        visible_gpus(0, 1.5, ["0", "1", "2"])
