@@ -167,6 +167,8 @@ def _check_images(data: ImageSplits) -> None:
             raise SemveilError(f"the {name} images are missing")
         if not 0 <= int(part.y.min()) <= int(part.y.max()) < data.n_classes:
             raise SemveilError(f"{name} labels must lie in 0 … {data.n_classes - 1}")
+        if (part.private is None) != (data.private_classes is None):
+            raise SemveilError(f"{name}: private labels and private_classes go together")
     heard = {row.tobytes() for row in data.adversary.x}
     if any(row.tobytes() in heard for row in data.test.x):
         raise SemveilError("Eve's images and the test images overlap: the audit would flatter her")

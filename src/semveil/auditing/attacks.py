@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from semveil.auditing.figures import Case
 from semveil.auditing.leakage import Leakage
 from semveil.auditing.waveforms import recorded
 from semveil.channel import Reception
+from semveil.data.splits import Images
 from semveil.link import Answer, as_float
 from semveil.metrics import wilson
 from semveil.records import Record
@@ -101,7 +103,7 @@ class Attacks:
             training,
             validation,
             case.setting.eve_snrs_db,
-            splits.n_classes,
+            case.wanted.classes,
             case.effort,
             case.setting.seed,
             self._stage(adversary),
@@ -134,8 +136,8 @@ class Attacks:
         fit_shadow(
             link,
             answer,
-            self.training,
-            self.validation,
+            _asked_as_bob(self.training, case.splits.adversary),
+            _asked_as_bob(self.validation, case.splits.validation),
             case.setting.bob,
             snr_db if case.setting.train_snr_db is None else case.setting.train_snr_db,
             case.effort,
@@ -189,6 +191,13 @@ def _leads_back(receive: Callable[[Reception], Answer], reception: Reception) ->
         return False
     (slope,) = torch.autograd.grad(logits.sum(), symbols, allow_unused=True)
     return slope is not None
+
+
+def _asked_as_bob(owner: Intercepts, images: Images) -> Intercepts:
+    """Return the same images with the labels of Bob's task, which his receiver answers."""
+    asked = copy(owner)
+    asked.labels = torch.from_numpy(images.y).to(owner.device)
+    return asked
 
 
 def _reals(waveform: Tensor) -> Tensor:

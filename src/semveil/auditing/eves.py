@@ -25,7 +25,7 @@ def simulated(case: Case, leakage: Leakage) -> Iterator[Record]:
             logits = listen(case.system.paper_eve, test, snr_db, case.hearing(snr_db))
             fields["adversary"] = "inference/simulated"
             # She was trained along with the link, whose training knows Bob's task alone.
-            yield from case.guesses("eve", case.task, logits, **fields)
+            yield from case.guesses("eve", case.task, case.task.right(logits), **fields)
         if case.system.paper_inverter is not None:
             images = listen(case.system.paper_inverter, test, snr_db, case.hearing(snr_db))
             fields["adversary"] = "inversion/simulated"
@@ -70,7 +70,8 @@ def fresh(
             output = listen(network, test, snr_db, case.hearing(snr_db))
             fields = {"test_snr_db": snr_db, "protocol": "adaptive", "adversary": adversary}
             if goal is INFERENCE:
-                yield from case.guesses("eve", case.wanted, output, **fields)
+                right = case.wanted.right(output)
+                yield from case.guesses("eve", case.wanted, right, **fields)
                 continue
             records = list(case.image("eve", output, **fields))
             yield from records

@@ -93,11 +93,14 @@ class Case:
         )
 
     def guesses(
-        self, role: str, question: Question, logits: Tensor, prefix: str = "", **fields: Any
+        self, role: str, question: Question, right: Tensor, of: str = "{}", **fields: Any
     ) -> Iterator[Record]:
-        """Return how right guesses at the first test images are, logits ``[M, classes]``."""
-        for metric, estimate in question.score(logits.argmax(1), prefix):
-            yield self.record(role, metric, estimate, target=question.name, **fields)
+        """Return how many guesses at the first test images are right, bool ``[M]``.
+
+        The names of the metrics are put into ``of``.
+        """
+        for metric, estimate in question.score(right):
+            yield self.record(role, of.format(metric), estimate, target=question.name, **fields)
 
     def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:
         """Return the quality of reconstructions of the first test images, float ``[N, …]``."""

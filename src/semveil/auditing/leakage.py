@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from semveil.adversary.eavesdrop.bound import fit_critic, information_nats
 from semveil.adversary.eavesdrop.intercepts import Intercepts
-from semveil.adversary.eavesdrop.judge import fit_judge, judged
+from semveil.adversary.eavesdrop.judge import fit_judge, recognised
 from semveil.auditing.figures import SAMPLE, Case
 from semveil.metrics import Estimate, bootstrap_mean
 from semveil.metrics.fisher import dfil
@@ -60,12 +59,11 @@ class Leakage:
         yield f"mi_bits_{_BINS}", bootstrap_mean(mi_bits(images, others, _BINS), seed)
         yield f"nmi_{_NMI_BINS}", bootstrap_mean(nmi(images, others, _NMI_BINS), seed)
 
-    def _recognised(
-        self, role: str, images: Tensor, end: str = "", **fields: Any
-    ) -> Iterator[Record]:
-        logits = judged(self.judge, images.float())
-        for record in self.case.guesses(role, self.case.wanted, logits, "label_", **fields):
-            yield replace(record, metric=record.metric + end)
+    def _recognised(self, role: str, images: Tensor, of: str, **fields: Any) -> Iterator[Record]:
+        question = self.case.wanted
+        answers = question.answers[: len(images)].to(images.device)
+        right = recognised(self.judge, images.float(), answers)
+        yield from self.case.guesses(role, question, right, of, **fields)
 
     def image(self, images: Tensor, **fields: Any) -> Iterator[Record]:
         """What Eve's reconstructions of the first test images share with them."""
@@ -74,7 +72,7 @@ class Leakage:
         some = images[:SAMPLE].float()
         for metric, estimate in self._shared(self.case.originals[: len(some)], some):
             yield self.case.record("eve", metric, estimate, target="image", **fields)
-        yield from self._recognised("eve", images, **fields)
+        yield from self._recognised("eve", images, "label_{}", **fields)
 
     def ends(self) -> Iterator[Record]:
         """The ends of those scales: an unrelated image, the image itself."""
@@ -87,7 +85,7 @@ class Leakage:
         for end, others in (("floor", unrelated), ("ceiling", images)):
             for metric, estimate in self._shared(images, others):
                 yield case.record("system", f"{metric}_{end}", estimate, target="image")
-        yield from self._recognised("system", case.originals, "_ceiling")
+        yield from self._recognised("system", case.originals, "label_{}_ceiling")
 
     def information(self) -> Iterator[Record]:
         """What a reception tells of the image at least, by a critic that Eve trained."""
