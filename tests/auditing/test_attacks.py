@@ -152,6 +152,17 @@ def test_a_digital_waveform_has_no_slope_and_no_fisher_information(splits):
     assert not any(metric == "dfil" for metric, _, _ in found)
 
 
+def test_a_shadow_has_nothing_to_learn_from_a_receiver_without_slope(splits):
+    system = in_the_clear(splits)
+
+    def decided(reception, messages):
+        return system.receive(replace(reception, symbols=reception.symbols.detach()), messages)
+
+    only = {"attacks": ["shadow"], "losses": ["mse"], "inversion": [], "leakage": False}
+    found = audited(replace(system, receive=decided), splits, EVERYTHING.model_copy(update=only))
+    assert not any(adversary == "inversion/shadow" for _, adversary, _ in found)
+
+
 def test_nothing_of_this_is_measured_unasked(splits):
     quick = Audit(inference=["linear"], inversion=["linear"], max_epochs=1)
     found = audited(in_the_clear(splits), splits, quick)
