@@ -1,0 +1,203 @@
+"""Transfer of a trained link: some of its parts go on learning, at a counted cost.
+
+With a constant learning rate the link after a number of steps is what somebody has who stops there,
+and does not hang on how long training was meant to last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from semveil.errors import SemveilError
+from semveil.link import Link, as_float
+from semveil.rng import Randomness, generator
+from semveil.train.loop import learning_rate
+
+PARTS = ("head", "bob", "alice", "all")
+"""Bob's last layer; Bob; Alice; both."""
+
+# Larger chunks fall out of a processor's cache and take up to twice as long.
+_CHUNK = 125
+
+
+def inherit(link: Link, source: Link, *, new_answers: bool) -> None:
+    """Fill a link with another's weights, in place.
+
+    Args:
+        link: The link; with new answers its last layer stays as it is.
+        source: The trained link, of the same architecture up to the last layer.
+        new_answers: Whether Bob's answers mean something else on the new link.
+    """
+    last = f"classifier.{len(_layers(link)) - 1}."
+    weights = {
+        name: tensor
+        for name, tensor in source.state_dict().items()
+        if not (new_answers and name.startswith(last))
+    }
+    link.load_state_dict(link.state_dict() | weights)
+
+
+def _layers(link: Link) -> nn.Sequential:
+    assert isinstance(link.classifier, nn.Sequential)
+    return link.classifier
+
+
+def part_of(link: Link, part: str, *, new_answers: bool) -> nn.ModuleList:
+    """Return what of a link learns.
+
+    Args:
+        link: A link whose classifier is a sequence of layers.
+        part: One of :data:`PARTS`.
+        new_answers: Whether Bob's last layer is new; it learns in every case then, for
+            nobody would leave it as it was drawn.
+
+    Raises:
+        KeyError: If there is no such part.
+
+    Example:
+        >>> from semveil.link import multitask_link
+        >>> link = multitask_link((1, 8, 8), classes=2, latent_dim=8, width=4)
+        >>> [p.numel() for p in part_of(link, "head", new_answers=False).parameters()]
+        [512, 2]
+    """
+    last = _layers(link)[-1]
+    found: list[nn.Module] = {
+        "head": [last],
+        "bob": [link.classifier],
+        "alice": [link.encoder, last] if new_answers else [link.encoder],
+        "all": [link.encoder, link.classifier],
+    }[part]
+    return nn.ModuleList(found)
+
+
+def checkpoints(most: int) -> tuple[int, ...]:
+    """Return the steps to look at: 0, 10, 20, 50, 100, … up to ``most``.
+
+    Example:
+        >>> checkpoints(300)
+        (0, 10, 20, 50, 100, 200)
+    """
+    steps = [0]
+    for power in range(1, len(str(most))):
+        steps += [lead * 10**power for lead in (1, 2, 5)]
+    return tuple(step for step in steps if step <= most)
+
+
+@dataclass(frozen=True)
+class Course:
+    """How learning goes on.
+
+    Attributes:
+        batch: Images per step.
+        lr: Adam's learning rate.
+        max_grad_norm: Gradients are scaled down to this norm.
+        snr_db: Bob's mean E_s/N_0, dB.
+        seed: Seed of the order of the images and of the channel's draws.
+        scope: Name of these streams; whoever shares it meets the same images and draws.
+        falls: Whether the rate warms up and falls to zero at the end, as in
+            :func:`semveil.train.loop.fit`, rather than being constant.
+    """
+
+    batch: int
+    lr: float
+    max_grad_norm: float
+    snr_db: float
+    seed: int
+    scope: str
+    falls: bool = False
+
+
+def learn(
+    link: Link,
+    part: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    course: Course,
+    stops: Collection[int],
+) -> Iterator[tuple[int, int]]:
+    """Train a part of a link for its task, in place, and pause at some steps.
+
+    The rest neither gets gradients nor renews its batch statistics.
+
+    Args:
+        link: The link.
+        part: Modules of it that learn.
+        images: uint8 ``[N, C, H, W]`` on the link's device.
+        labels: int ``[N]``.
+        course: How.
+        stops: Steps at which to pause; the last one ends the training.
+
+    Yields:
+        Steps done, and FLOPs spent on them: multiplications and additions of all matrix
+        products and convolutions, forward and backward, as torch counts them.
+
+    Raises:
+        SemveilError: If there are fewer images than a batch, or the loss is not finite.
+    """
+    if len(images) < course.batch:
+        raise SemveilError(
+            f"train.batch: {course.batch} images a step, but there are only {len(images)} to "
+            "adapt to"
+        )
+    link.requires_grad_(False)
+    part.requires_grad_(True)
+    parameters = list(part.parameters())
+    optimiser = torch.optim.Adam(parameters, lr=course.lr)
+    per_epoch = len(images) // course.batch
+    flops, loss = 0, torch.zeros(())
+    order = torch.empty(0)
+    for step in range(max(stops) + 1):
+        if step in stops:
+            if not loss.isfinite():
+                raise SemveilError(f"{course.scope}: loss is not finite by step {step}")
+            yield step, step * flops
+            link.eval()
+            part.train()
+        if step == max(stops):
+            return
+        epoch, place = divmod(step, per_epoch)
+        if place == 0:
+            shuffle = generator(course.seed, course.scope, "order", epoch)
+            order = torch.randperm(len(images), generator=shuffle).to(images.device)
+        chosen = order[place * course.batch : (place + 1) * course.batch]
+        source = generator(course.seed, course.scope, "step", step, device=images.device)
+        # Every step costs the same: the first is counted.
+        with nullcontext() if step else FlopCounterMode(display=False) as counter:
+            optimiser.zero_grad(set_to_none=True)
+            loss = _loss(link, images[chosen], labels[chosen], course.snr_db, source)
+            loss.backward()
+        if counter:
+            flops = counter.get_total_flops()
+        nn.utils.clip_grad_norm_(parameters, course.max_grad_norm)
+        if course.falls:
+            optimiser.param_groups[0]["lr"] = learning_rate(course.lr, step, max(stops))
+        optimiser.step()
+
+
+def _loss(link: Link, images: Tensor, labels: Tensor, snr_db: float, source: Randomness) -> Tensor:
+    pixels = as_float(images).contiguous(memory_format=torch.channels_last)
+    return F.cross_entropy(link(pixels, snr_db, generator=source).logits, labels)
+
+
+@torch.no_grad()
+def waveforms(link: Link, images: Tensor) -> Tensor:
+    """Return what Alice sends for images uint8 ``[N, C, H, W]``: complex ``[N, k]``."""
+    link.eval()
+    chunks = (as_float(part) for part in images.split(_CHUNK))
+    layout = torch.channels_last
+    return torch.cat([link.transmit(part.contiguous(memory_format=layout)) for part in chunks])
+
+
+@torch.no_grad()
+def hits(link: Link, sent: Tensor, labels: Tensor, snr_db: float, source: Randomness) -> int:
+    """Return how many waveforms ``[N, k]`` Bob answers with the right label ``[N]``."""
+    link.eval()
+    answer = link.decode(link.channel(sent, snr_db, generator=source).features())
+    return int((answer.logits.argmax(1) == labels).sum())
