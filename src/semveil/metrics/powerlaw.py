@@ -1,0 +1,83 @@
+"""How something grows: a power law through measured points, and where it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import t as student
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """``y = exp(offset)·x^exponent``, by least squares on logarithms.
+
+    Attributes:
+        exponent: Slope in logarithms.
+        low: Lower end of its 95 % interval.
+        high: Upper end of it.
+        offset: Logarithm of the value at ``x = 1``.
+        points: The measured ``x``, in order, as often as measured.
+        deviation: Standard deviation of the residuals' logarithms.
+    """
+
+    exponent: float
+    low: float
+    high: float
+    offset: float
+    points: tuple[float, ...]
+    deviation: float
+
+    def at(self, x: float) -> tuple[float, float, float]:
+        """Return the fitted value with its 95 % prediction interval.
+
+        The interval is that of one more measurement, if the law holds there; beyond the measured
+        points nothing but the law says so.
+
+        Args:
+            x: Where; positive.
+
+        Example:
+            >>> law = fit_power_law([1, 2, 4, 8], [3, 6, 12, 24])
+            >>> [round(end, 6) for end in law.at(100)]
+            [300.0, 300.0, 300.0]
+        """
+        logs = np.log(self.points)
+        far = (np.log(x) - logs.mean()) ** 2 / ((logs - logs.mean()) ** 2).sum()
+        half = student.ppf(0.975, len(logs) - 2) * self.deviation
+        half = half * np.sqrt(1 + 1 / len(logs) + far)
+        middle = self.offset + self.exponent * np.log(x)
+        return float(np.exp(middle)), float(np.exp(middle - half)), float(np.exp(middle + half))
+
+
+def fit_power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw:
+    """Fit a power law by least squares on logarithms, with Student's interval of its exponent.
+
+    Args:
+        x: Where it was measured, positive, at least three and not all the same.
+        y: What was measured there, positive.
+
+    Returns:
+        The law.
+
+    Raises:
+        ValueError: If there are too few points, or one is not positive.
+
+    Example:
+        >>> round(fit_power_law([1, 10, 100], [2.0, 0.2, 0.02]).exponent, 6)
+        -1.0
+    """
+    if len(x) != len(y) or len(x) < 3 or len(set(x)) < 2:
+        raise ValueError(f"a power law needs three points at two places, not {len(x)}, {len(y)}")
+    if min(*x, *y) <= 0:
+        raise ValueError("a power law is fitted to positive numbers alone")
+    logs, values = np.log(np.asarray(x, float)), np.log(np.asarray(y, float))
+    spread = logs - logs.mean()
+    exponent = float(spread @ values / (spread @ spread))
+    offset = float(values.mean() - exponent * logs.mean())
+    residuals = values - offset - exponent * logs
+    deviation = float(np.sqrt(residuals @ residuals / (len(logs) - 2)))
+    half = float(student.ppf(0.975, len(logs) - 2) * deviation / np.sqrt(spread @ spread))
+    where = tuple(float(place) for place in x)
+    return PowerLaw(exponent, exponent - half, exponent + half, offset, where, deviation)

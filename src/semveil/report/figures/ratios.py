@@ -1,0 +1,94 @@
+"""Ratios to a reference, one row per scheme and one panel per quantity."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from semveil.report.figures.layout import LETTER, arrange, panels
+from semveil.report.figures.style import CYCLE, GUESSING, styled
+from semveil.report.select import where
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_MARKERS = "os^D"
+_LAST_BRACKET = re.compile(r"(.*) \(([^()]*)\)")
+
+
+@styled
+def ratios(frame: pd.DataFrame, metrics: Mapping[str, str], *, over: str) -> Figure:
+    """Draw ratios with their intervals, on a logarithmic scale.
+
+    Args:
+        frame: Frame of records; what stands in the last brackets of a scheme's name, such as
+            ``lbvq (width 16)``, tells the series.
+        metrics: Metrics that are ratios, and the title of each one's panel.
+        over: Name of the reference, which is at 1 and gets no row.
+
+    Returns:
+        The figure.
+    """
+    from matplotlib.lines import Line2D
+
+    table = where(frame, role="system").copy()
+    parts = table["scheme"].str.extract(_LAST_BRACKET)
+    table["name"] = parts[0].fillna(table["scheme"])
+    table["series"] = parts[1].fillna("")
+    table = table[table["name"] != over]
+    names = list(table["name"].unique())
+    series = list(table["series"].unique())
+    figure, axes = panels(len(metrics), columns=len(metrics))
+    for place, (metric, title) in zip(axes, metrics.items(), strict=True):
+        place.set_title(title)
+        place.axvline(1.0, **GUESSING)
+        for number, one in enumerate(series):
+            rows = where(table, metric=metric, series=one).set_index("name").reindex(names)
+            value = rows["value"].to_numpy()
+            ends = np.abs(rows[["ci_low", "ci_high"]].to_numpy() - value[:, None]).T
+            height = np.arange(len(names)) + 0.24 * (number - (len(series) - 1) / 2)
+            place.errorbar(
+                value,
+                height,
+                xerr=np.nan_to_num(ends),
+                color=CYCLE[number % len(CYCLE)],
+                marker=_MARKERS[number % len(_MARKERS)],
+                linestyle="",
+                elinewidth=1,
+                capsize=2,
+            )
+        place.set_xscale("log", base=2)
+        place.xaxis.set_major_formatter("{x:g}")
+        place.set_yticks(np.arange(len(names)), names)
+        place.set_ylim(len(names) - 0.5, -0.5)
+    # Ticks of all panels alike, for the margins and for the eye.
+    low = min(place.get_xlim()[0] for place in axes)
+    high = max(place.get_xlim()[1] for place in axes)
+    for place in axes:
+        place.set_xlim(low, high)
+    entries = [
+        Line2D(
+            [],
+            [],
+            color=CYCLE[number % len(CYCLE)],
+            marker=_MARKERS[number % len(_MARKERS)],
+            linestyle="",
+            label=one,
+        )
+        for number, one in enumerate(series)
+        if one
+    ]
+    arrange(
+        figure,
+        axes,
+        width=2.2,
+        height=0.27 * len(names),
+        x=f"times {over}",
+        entries=entries,
+        left=0.3 + LETTER * max(len(name) for name in names),
+    )
+    return figure
