@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, Goal, fit_eavesdropper, listen
 from semveil.adversary.eavesdrop.intercepts import Intercepts
@@ -20,7 +21,7 @@ def simulated(case: Case, leakage: Leakage) -> Iterator[Record]:
     """The simulated Eve, if there is one, as the system's training left her."""
     test = Intercepts(case.test, case.setting.eve)
     for snr_db in case.setting.eve_snrs_db:
-        fields = {"test_snr_db": snr_db, "protocol": "paper"}
+        fields: dict[str, Any] = {"test_snr_db": snr_db, "protocol": "paper"}
         if case.system.paper_eve is not None:
             logits = listen(case.system.paper_eve, test, snr_db, case.hearing(snr_db))
             fields["adversary"] = "inference/simulated"
@@ -68,7 +69,11 @@ def fresh(
         case.progress(stage, 1, 1)
         for snr_db in case.setting.eve_snrs_db:
             output = listen(network, test, snr_db, case.hearing(snr_db))
-            fields = {"test_snr_db": snr_db, "protocol": "adaptive", "adversary": adversary}
+            fields: dict[str, Any] = {
+                "test_snr_db": snr_db,
+                "protocol": "adaptive",
+                "adversary": adversary,
+            }
             if goal is INFERENCE:
                 right = case.wanted.right(output)
                 yield from case.guesses("eve", case.wanted, right, **fields)
