@@ -21,9 +21,11 @@ from semveil.bench.base import Ratio, Work, alternate
 from semveil.bench.link import Rebuild, flat_chain
 from semveil.bench.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
 from semveil.bench.plain import PlainLink
+from semveil.bench.ratios import inversion_vs_bare, qam_vs_loop, vq_share
 from semveil.bench.ratios.ofdm_vs_sionna import one_thread
 from semveil.bench.ratios.train_vs_plain import require_same_network
 from semveil.errors import SemveilError
+from semveil.rng import generator
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,7 @@ def test_every_ratio_is_a_positive_number(quick: dict[str, Any]) -> None:
     for name, value in quick["ratios"].items():
         assert math.isfinite(value), name
         assert value > 0, name
-    for share in ("non_network_share", "rotation_share", "shuffle_share"):
+    for share in ("non_network_share", "rotation_share", "shuffle_share", "vq_share"):
         assert quick["ratios"][share] < 1
     assert quick["ratios"]["ofdm_vs_sionna"] > 1
     assert quick["notes"] == {}
@@ -60,6 +62,9 @@ def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
         "ofdm_vs_sionna": [">=", 10.0],
         "rotation_share": ["<=", 0.10],
         "shuffle_share": ["<=", 0.10],
+        "vq_share": ["<=", 0.10],
+        "qam_vs_loop": [">=", 10.0],
+        "inversion_vs_bare": [">=", 0.8],
     }
     for name, (comparison, bound) in quick["targets"].items():
         value = quick["ratios"][name]
@@ -185,6 +190,37 @@ def test_training_compares_one_network_and_a_difference_is_noticed() -> None:
         plain.decoder[0].bias += 0.1
     with pytest.raises(DisagreementError):
         require_same_network(objective, plain)
+
+
+def test_the_loop_over_symbols_decides_alike_and_a_difference_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    qam_vs_loop.require_same_decisions()
+    bits, noise = qam_vs_loop.draw(64)
+    sent, decided = qam_vs_loop.ours(bits, noise)
+    # At 12 dB some decisions are wrong: agreement means more than that both return the input.
+    assert 0 < int((decided != bits).sum()) < bits.numel() / 10
+    decided[0, 0] ^= 1
+    monkeypatch.setattr(qam_vs_loop, "ours", lambda *given: (sent, decided))
+    with pytest.raises(DisagreementError, match="decisions"):
+        qam_vs_loop.require_same_decisions()
+
+
+def test_the_attack_ends_at_the_bare_networks_weights_and_a_difference_is_noticed() -> None:
+    epoch = inversion_vs_bare.Epoch(300)
+    inversion_vs_bare.require_same_network(epoch)
+    epoch.observations[0] = epoch.observations[0] + 0.3
+    with pytest.raises(DisagreementError, match="inverter"):
+        inversion_vs_bare.require_same_network(epoch)
+
+
+def test_what_is_timed_between_the_networks_is_the_links_own_exchange() -> None:
+    training = vq_share.Training(batch=4)
+    between = vq_share.Between(training.link, batch=4)
+    looked_up = between.link.exchange(between.tokens, 60.0, generator(0)).answer.logits
+    words = training.link.codebook.words.detach()
+    assert float((looked_up.detach().unsqueeze(2) - words).abs().amax(3).amin(2).max()) < 1e-5
+    assert between.tokens.shape == (4, 64, 64)
 
 
 def test_not_a_number_is_no_agreement() -> None:

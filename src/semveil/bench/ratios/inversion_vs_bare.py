@@ -1,0 +1,122 @@
+"""Attack speed: an inverter who hears every image afresh, against her network with nothing to do.
+
+The bare network is given the observations ready made and the same steps; it is judged by nobody.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from semveil.adversary.eavesdrop.converge import Effort
+from semveil.adversary.eavesdrop.fit import INVERSION, fit_eavesdropper
+from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording, any_of, numbered
+from semveil.bench.agreement import require
+from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
+from semveil.bench.link import IMAGE_SHAPE, random_images
+from semveil.channel import Channel
+from semveil.device import channels_last, native_bfloat16
+from semveil.link import as_float, to_waveform
+from semveil.nets.eavesdropper import inversion_network
+from semveil.rng import generator, seeded
+
+_CPU = torch.device("cpu")
+_CAPACITY, _BATCH, _LEARNING_RATE, _SNRS_DB = "deconv", 256, 2e-3, [4.0, 12.0, 20.0]
+_LATENT_DIM = 128
+
+
+def _send(images: Tensor, source: torch.Generator) -> Tensor:
+    return to_waveform(images.flatten(1)[:, :_LATENT_DIM] - 0.5)
+
+
+def _intercepts(images: int, purpose: str) -> Intercepts:
+    labels = torch.zeros(images, dtype=torch.long)
+    recording = Recording(
+        numbered(_send), random_images(images), labels, purpose=purpose, seed=0, device=_CPU
+    )
+    return Intercepts(recording, Channel("awgn"))
+
+
+class Epoch:
+    """The first epoch of an inverter: by the attack, and by the bare network.
+
+    Args:
+        images: How many she trains on; two fifths as many judge her, as in an audit.
+
+    Example:
+        >>> [list(heard.shape) for heard in Epoch(300).observations]
+        [[256, 129], [44, 129]]
+    """
+
+    def __init__(self, images: int) -> None:
+        self.training = _intercepts(images, "training")
+        self.validation = _intercepts(-(-2 * images // 5), "validation")
+        # What the attack is about to draw, so that both compute one result.
+        levels, source = torch.tensor(_SNRS_DB), generator(0, "inversion", _CAPACITY, "epoch", 0)
+        rows = torch.randperm(images, generator=source).split(min(_BATCH, images))
+        self.observations = [
+            self.training.hear(some, any_of(levels, some, source), source) for some in rows
+        ]
+        self.targets = [self.training.images[some] for some in rows]
+
+    def attack(self) -> nn.Module:
+        """Train as the audit does, and return the network."""
+        return fit_eavesdropper(
+            INVERSION,
+            _CAPACITY,
+            self.training,
+            self.validation,
+            _SNRS_DB,
+            classes=10,
+            effort=Effort(1, 1),
+            seed=0,
+        )
+
+    def bare(self) -> nn.Module:
+        """Train the same network on the same observations, and nothing else."""
+        with seeded(0, "inversion", _CAPACITY, "weights"):
+            network = inversion_network(_CAPACITY, self.training.width, IMAGE_SHAPE)
+        channels_last(network)
+        optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
+        for heard, images in zip(self.observations, self.targets, strict=True):
+            with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16(_CPU)):
+                rebuilt = network(heard)
+            optimiser.zero_grad()
+            functional.mse_loss(rebuilt.float(), as_float(images)).backward()
+            optimiser.step()
+        return network
+
+
+def require_same_network(epoch: Epoch) -> None:
+    """Raise unless both sides end at the same weights.
+
+    Raises:
+        DisagreementError: If they do not.
+
+    Example:
+        >>> require_same_network(Epoch(8))
+    """
+    weights = zip(epoch.attack().parameters(), epoch.bare().parameters(), strict=True)
+    for ours, theirs in weights:
+        require("weights of the inverter", ours, theirs, tolerance=1e-3)
+
+
+def measure(quick: bool, tick: Tick) -> Rounds:
+    """Time one epoch of each; see :class:`Ratio`."""
+    images = 128 if quick else 2048
+    epoch = Epoch(images)
+    require_same_network(epoch)
+    return alternate(
+        Work("bare network, per image", epoch.bare, images),
+        Work("inversion attack", epoch.attack, images),
+        5 if quick else 21,
+        tick,
+    )
+
+
+RATIO = Ratio(
+    title="Attack speed: an inverter's training, against her bare network on ready observations",
+    target=(">=", 0.8),
+    measure=measure,
+)
