@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from functools import cached_property, partial
@@ -26,6 +27,10 @@ _FISHER_IMAGES = 256
 _BINS, _NMI_BINS = 20, 100
 
 
+# Judges of this process, by everything that they depend on: a study asks for the same one again.
+_JUDGES: dict[str, Judge] = {}
+
+
 class Leakage:
     """The leakage figures of one system; none at all where the settings do not want them.
 
@@ -41,7 +46,13 @@ class Leakage:
 
     @cached_property
     def judge(self) -> Judge:
-        """The judge, trained when it is first asked."""
+        """The judge, trained when it is first asked for these images."""
+        what = hashlib.sha256()
+        for part in (self.training, self.validation):
+            what.update(part.images.cpu().numpy().tobytes() + part.labels.cpu().numpy().tobytes())
+        what.update(repr((self.case.effort, self.case.setting.seed, self.training.device)).encode())
+        if what.hexdigest() in _JUDGES:
+            return _JUDGES[what.hexdigest()]
         stage = f"{self.case.system.scheme}: judge of images"
         judge = fit_judge(
             self.training,
@@ -52,6 +63,7 @@ class Leakage:
             partial(self.case.progress, stage),
         )
         self.case.progress(stage, 1, 1)
+        _JUDGES[what.hexdigest()] = judge
         return judge
 
     def _shared(self, images: Tensor, others: Tensor) -> Iterator[tuple[str, Estimate]]:
@@ -72,7 +84,7 @@ class Leakage:
         some = images[:SAMPLE].float()
         for metric, estimate in self._shared(self.case.originals[: len(some)], some):
             yield self.case.record("eve", metric, estimate, target="image", **fields)
-        yield from self._recognised("eve", images, "label_{}", **fields)
+        yield from self._recognised("eve", some, "label_{}", **fields)
 
     def ends(self) -> Iterator[Record]:
         """The ends of those scales: an unrelated image, the image itself."""

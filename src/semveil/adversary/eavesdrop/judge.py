@@ -120,10 +120,14 @@ class PerceptualLoss:
 
     def __call__(self, images: Tensor, originals: Tensor) -> Tensor:
         """Compare images float ``[B, C, H, W]``; returns a scalar."""
-        with torch.no_grad():
-            wanted = self.features(self._fitted(originals))
-        found = self.features(self._fitted(images))
-        return torch.stack([F.l1_loss(a, b) for a, b in zip(found, wanted, strict=True)]).mean()
+        with torch.autocast(
+            images.device.type, torch.bfloat16, enabled=native_bfloat16(images.device)
+        ):
+            with torch.no_grad():
+                wanted = self.features(self._fitted(originals))
+            found = self.features(self._fitted(images))
+        distances = [F.l1_loss(a.float(), b.float()) for a, b in zip(found, wanted, strict=True)]
+        return torch.stack(distances).mean()
 
     def _fitted(self, images: Tensor) -> Tensor:
         if self.channels in (None, images.shape[1]):

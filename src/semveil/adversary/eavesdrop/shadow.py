@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from semveil.adversary.eavesdrop.converge import Effort, converge
 from semveil.adversary.eavesdrop.intercepts import Intercepts
 from semveil.channel import Channel, Reception
+from semveil.device import native_bfloat16
 from semveil.link import Answer, Link, as_float
 from semveil.rng import generator
 
@@ -52,12 +53,13 @@ def fit_shadow(
 
     def loss(owner: Intercepts, rows: Tensor, source: torch.Generator) -> Tensor:
         images = as_float(owner.images[rows])
-        reception = channel(shadow.transmit(images, source), snr_db, generator=source)
-        answer = receive(reception)
-        wrong = F.cross_entropy(answer.logits, owner.labels[rows])
+        with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
+            reception = channel(shadow.transmit(images, source), snr_db, generator=source)
+            answer = receive(reception)
+        wrong = F.cross_entropy(answer.logits.float(), owner.labels[rows])
         if answer.images is None:
             return wrong
-        return wrong + _IMAGE_WEIGHT * F.mse_loss(answer.images, images)
+        return wrong + _IMAGE_WEIGHT * F.mse_loss(answer.images.float(), images)
 
     def validate() -> float:
         source = generator(seed, "shadow", "validation", device=device)
