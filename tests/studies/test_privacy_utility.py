@@ -1,0 +1,148 @@
+"""The comparison of all privacy-preserving schemes: its page from records, and a small run."""
+
+from __future__ import annotations
+
+import pytest
+
+from commands import succeed
+from semveil import recipe as recipes
+from semveil.records import Record, read_records
+from semveil.report.select import frame
+from semveil.studies.base import get
+from semveil.studies.privacy_claims import claims, systems, verdict
+from semveil.workflow.plan import plan
+
+SCHEMES = ("deepjscc", "dp", "shuffle", "cipher", "rotation", "vfe", "ibal", "lbvq", "uis")
+
+
+def _records(scheme: str, accuracy: float, leak: float) -> list[Record]:
+    common = {"scheme": scheme, "dataset": "cifar10", "latent_dim": 128, "n": 1000, "seed": 0}
+    found = [
+        Record(
+            role="bob",
+            channel="awgn/perfect",
+            metric="accuracy",
+            target="label",
+            test_snr_db=snr_db,
+            value=accuracy,
+            ci_low=accuracy - 0.01,
+            ci_high=accuracy + 0.01,
+            **common,
+        )
+        for snr_db in (4.0, 8.0, 12.0, 16.0, 20.0)
+    ]
+    for adversary, value in (("deconv+perceptual", leak), ("linear", leak - 0.2)):
+        found.append(
+            Record(
+                role="eve",
+                channel="awgn/perfect",
+                metric="mi_bits_20",
+                target="image",
+                test_snr_db=12.0,
+                protocol="adaptive",
+                adversary=f"inversion/{adversary}",
+                value=value,
+                ci_low=value - 0.01,
+                ci_high=value + 0.01,
+                **common,
+            )
+        )
+    return found
+
+
+def _claim(records: list[Record], words: str, under: str = "") -> str:
+    table = frame(records)
+    return next(c for c in claims(systems(table)) if words in c and under in c)
+
+
+@pytest.mark.parametrize(
+    ("leak", "word"), [(0.4, "Confirmed"), (0.8, "Not confirmed"), (0.6, "Not confirmed")]
+)
+def test_a_claim_is_judged_by_whole_intervals(leak, word):
+    records = _records("dp (ε = 0.1)", 0.6, 0.6) + _records("ibal", 0.7, leak)
+    assert f"{word}: of 1 pairs" in _claim(records, "leak less than DP", "paper")
+
+
+def test_the_paper_protocol_is_its_own_attacker_and_the_adaptive_one_the_strongest():
+    records = _records("vfe", 0.7, 0.5)
+    records += [
+        Record(
+            **{
+                **vars(record),
+                "adversary": "inversion/rmle",
+                "value": 0.9,
+                "ci_low": 0.89,
+                "ci_high": 0.91,
+            }
+        )
+        for record in records
+        if record.adversary == "inversion/linear"
+    ]
+    (system,) = systems(frame(records)).values()
+    assert system.leakage("paper").value == 0.5
+    assert system.leakage("adaptive").value == 0.9
+
+
+def test_a_genuine_budget_is_not_compared_with_the_published_one():
+    records = _records("dp (genuine, ε = 0.9)", 0.1, 0.1) + _records("ibal", 0.7, 0.4)
+    assert "Not measured" in _claim(records, "leak less than DP", "paper")
+
+
+def test_pairs_that_disagree_make_no_rule():
+    assert verdict(5, 1, 6) == "Not confirmed as a rule"
+
+
+@pytest.mark.parametrize("budget", ["cpu", "full"])
+def test_the_budgets_measure_every_scheme_alike(budget):
+    jobs = get("privacy-utility").jobs(budget, 0)
+    assert {name.split("+")[0] for job in jobs for name in job.schemes} == set(SCHEMES)
+    assert {job.recipe.bob.snr_db for job in jobs} == {12.0}
+    assert {tuple(job.recipe.audit.bob_snr_db) for job in jobs} == {(4.0, 8.0, 12.0, 16.0, 20.0)}
+    for field in ("max_epochs", "patience", "losses", "leakage", "eve_snr_db"):
+        assert len({str(getattr(job.recipe.audit, field)) for job in jobs}) == 1
+    assert len({job.recipe.train.epochs for job in jobs}) == 1
+    for job in jobs:
+        assert plan(job.schemes, job.recipe)
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory, semveil):
+    folder = tmp_path_factory.mktemp("study") / "smoke"
+    words = ("study", "privacy-utility", "--budget", "smoke", "--quiet", "--out", folder)
+    succeed(semveil(*words))
+    return folder
+
+
+def test_the_smoke_budget_measures_all_schemes_and_writes_the_page(smoke):
+    records = read_records(smoke / "records.jsonl")
+    names = {record.scheme.split(" (")[0] for record in records}
+    assert names == set(SCHEMES)
+    assert "shuffle (fixed key)" in {record.scheme for record in records}
+    page = (smoke / "README.md").read_text()
+    for name in SCHEMES:
+        assert f"`{name}" in page
+    assert (smoke / "privacy-utility.svg").exists()
+
+
+def test_every_kind_of_attack_has_left_figures(smoke):
+    records = read_records(smoke / "records.jsonl")
+    adversaries = {record.adversary for record in records}
+    assert {
+        "inference/set",
+        "inversion/deconv+perceptual",
+        "inversion/set",
+        "inversion/rmle",
+        "inversion/shadow",
+        "inversion/known-plaintext",
+        "distinguisher",
+    } <= adversaries
+    metrics = {record.metric for record in records}
+    assert {"mi_bits_20", "nmi_100", "infonce_nats", "dfil", "label_accuracy"} <= metrics
+
+
+def test_noise_states_what_it_really_guarantees(smoke):
+    records = read_records(smoke / "records.jsonl")
+    noisy = {r.metric: r.value for r in records if r.scheme.startswith("dp") and r.role == "system"}
+    settings = recipes.load("dp-digits")
+    assert noisy["epsilon_vector"] == pytest.approx(2 * 32 * 0.1 / settings.dp.scale)
+    assert 1 < noisy["epsilon_lower"] <= noisy["epsilon_vector"]
