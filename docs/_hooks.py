@@ -136,11 +136,8 @@ def _recipes() -> str:
 
 
 def _schemes() -> str:
-    rows = [
-        [f"`{scheme.name}`", scheme.title, scheme.protects, scheme.asymmetry or "none"]
-        for scheme in map(schemes.get, schemes.names())
-    ]
-    return _table(["scheme", "what it is", "protects against", "asymmetry"], rows)
+    rows = [[f"`{name}`", *schemes.get(name).statement().values()] for name in schemes.names()]
+    return _table(["scheme", "what it is", "what it protects", "asymmetry", "guarantee"], rows)
 
 
 def _studies() -> str:

@@ -366,6 +366,11 @@ def data_fetch(
         typer.echo(f"{name}: {where}")
 
 
+def _said(statement: dict[str, str]) -> list[str]:
+    title, *rest = statement.items()
+    return [title[1], *(f"{what}: {stated}" for what, stated in rest)]
+
+
 @app.command("list")
 def list_names(as_json: AsJson = False) -> None:
     """Show the schemes, data sets, recipes and studies there are."""
@@ -374,8 +379,8 @@ def list_names(as_json: AsJson = False) -> None:
     from semveil.schemes import base as schemes
     from semveil.studies import base as studies
 
-    found = {
-        "schemes": {name: schemes.get(name).title for name in schemes.names()},
+    found: dict[str, dict[str, Any]] = {
+        "schemes": {name: schemes.get(name).statement() for name in schemes.names()},
         "data sets": sets.names(),
         "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
         "studies": {name: studies.get(name).title for name in studies.names()},
@@ -387,7 +392,10 @@ def list_names(as_json: AsJson = False) -> None:
         typer.echo(f"{kind}:")
         width = max(map(len, entries))
         for name, about in entries.items():
-            typer.echo(f"  {name:{width}}  {about}")
+            title, *rest = [about] if isinstance(about, str) else _said(about)
+            typer.echo(f"  {name:{width}}  {title}")
+            for line in rest:
+                typer.echo(f"  {'':{width}}    {line}")
 
 
 @app.command()

@@ -147,17 +147,38 @@ def test_everything_there_is_is_listed(semveil):
         assert f"{kind}:\n" in shown.out
         for name, about in entries.items():
             assert about
-            assert f"  {name} " in shown.out
+            assert f"\n  {name} " in shown.out
     source = Path(__file__).parents[2] / "src" / "semveil"
     files = {
         "schemes": {path.stem.replace("_", "-") for path in source.glob("schemes/*.py")}
-        - {"--init--", "base"},
+        - {"--init--", "base", "parts"},
         "recipes": {path.stem for path in source.glob("recipes/*.yaml")},
     }
-    for kind, names in files.items():
-        assert set(found[kind]) == names
+    assert set(found["schemes"]) == files["schemes"]
+    assert set(found["recipes"]) > files["recipes"]
+    for dataset in ("digits", "mnist", "cifar10", "celeba"):
+        for scheme in ("deepjscc", "dp", "shuffle", "cipher", "rotation", "vfe", "ibal"):
+            assert found["recipes"][f"{scheme}-{dataset}"] == scheme
     assert set(found["recipes"].values()) <= set(found["schemes"])
     assert {"latent-dimension", "minmax-settings"} <= set(found["studies"])
+
+
+def test_every_scheme_states_its_threat_model_and_its_guarantee(semveil):
+    stated = json.loads(semveil("list", "--json").out)["schemes"]
+    shown = semveil("list").out
+    for name, about in stated.items():
+        assert list(about) == ["title", "protects", "asymmetry", "guarantee"], name
+        assert about["asymmetry"] in ("none", "task", "channel", "key", "knowledge")
+        for what in ("protects", "asymmetry", "guarantee"):
+            assert about[what]
+            assert f"    {what}: {about[what]}\n" in shown
+    assert {name for name, about in stated.items() if about["asymmetry"] == "none"} == {
+        "multitask",
+        "deepjscc",
+    }
+    # What is proved of some is claimed of no other.
+    proved = {name for name, about in stated.items() if not about["guarantee"].startswith("none")}
+    assert proved == {"dp", "rotation"}
 
 
 def test_the_status_of_the_data_sets(semveil, tmp_path):

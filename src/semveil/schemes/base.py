@@ -112,6 +112,22 @@ class Scheme:
         if self.base is not None and self.layer is None and self.cover is None:
             raise ValueError(f"scheme {self.name}: a base goes with a layer or a cover")
 
+    def statement(self) -> dict[str, str]:
+        """Return its title and its threat model, as lists and tables show them.
+
+        Example:
+            >>> list(get("multitask").statement())
+            ['title', 'protects', 'asymmetry', 'guarantee']
+            >>> get("lbvq").statement()["guarantee"]
+            'none'
+        """
+        return {
+            "title": self.title,
+            "protects": self.protects,
+            "asymmetry": self.asymmetry or "none",
+            "guarantee": self.guarantee,
+        }
+
 
 def names() -> list[str]:
     """Return the schemes there are, from the files beside this one.
