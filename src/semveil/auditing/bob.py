@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from semveil.auditing.figures import Case
+from semveil.metrics import Estimate
 from semveil.records import Record
 from semveil.rng import generator
 
@@ -18,6 +19,10 @@ def bob(case: Case) -> Iterator[Record]:
         return
     nearest = min(case.setting.bob_snrs_db, key=lambda s: abs(s - (case.setting.train_snr_db or s)))
     for snr_db in case.setting.bob_snrs_db:
+        if case.system.active is not None:
+            count = float(case.system.active(snr_db))
+            used = Estimate(count, count, count, 1)
+            yield case.record("system", "active_features", used, test_snr_db=snr_db)
         source = generator(case.setting.seed, "bob", str(float(snr_db)), device=case.test.device)
         answers = [
             case.system.receive(

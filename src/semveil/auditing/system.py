@@ -36,6 +36,7 @@ class System:
         shadow: Builds an untrained link of the same architecture from a seed, for an Eve who
             knows no more than that; no query-free attack if None.
         mechanism: Noise on its features whose privacy budget is to be stated; none if None.
+        active: How many features are switched on at an SNR in dB, where that may change.
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.
     """
@@ -52,6 +53,7 @@ class System:
     white_box: Callable[[Tensor], Tensor] | None = None
     shadow: Callable[[int], Link] | None = None
     mechanism: Laplace | None = None
+    active: Callable[[float], int] | None = None
     keyed: bool = False
     fixed_key: bool = False
 

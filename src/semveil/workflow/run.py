@@ -32,6 +32,7 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.link import Answer, Link
+from semveil.links.bottleneck import BottleneckLink
 from semveil.links.cipher import CipherLink
 from semveil.protect.cover import Cover, as_reals, as_symbols
 from semveil.protect.keys import research_key
@@ -324,6 +325,7 @@ def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) 
         white_box=link.expected,
         shadow=lambda stream: _untrained(planned, splits, stream),
         mechanism=link.mechanism,
+        active=link.active if isinstance(link, BottleneckLink) else None,
         keyed=cover is not None,
         fixed_key=planned.fixed_key,
     )
