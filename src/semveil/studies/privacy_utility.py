@@ -65,6 +65,8 @@ _REST: tuple[_Entry, ...] = (
     ("uis-128", ("uis",), "", {}),
     ("deepjscc-32", ("deepjscc",), "", _NARROW),
     ("ibal-rotation", ("ibal+rotation",), "", _UNORDERED),
+)
+_COMPOSED: tuple[_Entry, ...] = (
     ("lbvq-laplace", ("lbvq+laplace",), "", {**_NARROW, "dp.epsilon": 0.1}),
 )
 _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
@@ -86,11 +88,17 @@ _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
     "cpu": (
         "cifar10",
         _CORE + _REST,
-        {"data.limit": 20000, "train.epochs": 12, "audit.max_epochs": 12, "audit.patience": 4},
+        {
+            "data.limit": 20000,
+            "train.epochs": 12,
+            "audit.max_epochs": 12,
+            "audit.patience": 4,
+            "audit.eve_snr_db": [4.0, HOME_DB, 20.0],
+        },
     ),
     "full": (
         "cifar10",
-        _CORE + _REST,
+        _CORE + _REST + _COMPOSED,
         {"train.epochs": 100, "link.width": 64, "audit.max_epochs": 100},
     ),
 }
