@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import semveil.studies
@@ -54,6 +55,8 @@ class Study:
         jobs: Budget and seed → jobs.
         figures: Frame of all records → figures by file name.
         page: Frame of all records → the page, Markdown.
+        pictures: Folder of the jobs and the jobs → pictures by file name that show the user's own
+            images: drawn beside the page, named nowhere in it, and not for handing on.
     """
 
     name: str
@@ -61,9 +64,20 @@ class Study:
     jobs: Callable[[str, int], list[Job]]
     figures: Callable[[pd.DataFrame], Mapping[str, Figure]]
     page: Callable[[pd.DataFrame], str]
+    pictures: Callable[[Path, Sequence[Job]], Mapping[str, Figure]] | None = None
 
 
-_NOT_STUDIES = ("privacy_claims", "base", "cluster", "execute", "jobs", "sweep", "words", "workers")
+_NOT_STUDIES = (
+    "privacy_claims",
+    "face_claims",
+    "base",
+    "cluster",
+    "execute",
+    "jobs",
+    "sweep",
+    "words",
+    "workers",
+)
 
 
 def names() -> list[str]:

@@ -147,6 +147,8 @@ def execute(
     facts["hardware"] = next(reversed(ran.values()))["hardware"]
     write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
     draw(folder, study)
+    for name, figure in study.pictures(place, jobs).items() if study.pictures else ():
+        save(figure, folder / name)
     return records
 
 

@@ -183,9 +183,14 @@ class OneByOne:
         """
         before = torch.get_num_threads()
         torch.set_num_threads(self.cores or before)
+        which, images = "", means.splits
         try:
             for job in jobs:
-                do(folder / job.name, job, replace(means, progress=partial(tell, job)))
+                # Reading a set of faces takes as long as an epoch: jobs in a row share it.
+                if work_of(job) is train_and_audit and which_images(job) != which:
+                    which, images = which_images(job), read_images(job, means)
+                given = replace(means, splits=images, progress=partial(tell, job))
+                do(folder / job.name, job, given)
                 tell(job, FINISHED, 1, 1)
         finally:
             torch.set_num_threads(before)
