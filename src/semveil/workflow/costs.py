@@ -77,18 +77,18 @@ class Chain:
 
 
 class TrainingSteps:
-    """:data:`STEPS` steps of the training loop, for whoever takes part in it.
+    """Steps of the training loop, for whoever takes part in it.
 
     Args:
         ends: The system; its weights change.
         batch: Images per step.
+        steps: How many steps one call takes.
     """
 
-    def __init__(self, ends: Ends, batch: int) -> None:
+    def __init__(self, ends: Ends, batch: int, steps: int = STEPS) -> None:
         self.ends, self.batch = ends, batch
-        count = STEPS * batch
-        self.images = (255 * _images(ends, count)).to(torch.uint8)
-        self.labels = torch.arange(count) % ends.classes
+        self.images = (255 * _images(ends, steps * batch)).to(torch.uint8)
+        self.labels = torch.arange(len(self.images)) % ends.classes
         self.objective = ends.objective()
         self.fabric = Hardware(torch.device("cpu")).fabric("float32")
 
