@@ -474,7 +474,6 @@ def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
         >>> update(Recipe(), {"link": {"latent_dim": 8}}).link.latent_dim
         8
     """
-
     return check(_merge(recipe.model_dump(), changes))
 
 

@@ -31,6 +31,16 @@ KNOWN = {
     "cooperative": GREEN,
     "minmax-cooperative": PURPLE,
     "bottleneck": ORANGE,
+    # These are drawn together: two more colours are needed, told apart by lightness too.
+    "deepjscc": BLACK,
+    "dp": ORANGE,
+    "shuffle": SKY,
+    "cipher": PURPLE,
+    "rotation": GREEN,
+    "vfe": BLUE,
+    "ibal": VERMILLION,
+    "lbvq": "#8c510a",
+    "uis": "#6b7f1e",
 }
 # Greys are left for what belongs to no scheme.
 INK, GREY, FAINT = "#24292f", "#5a5a5a", "#8a929b"
