@@ -12,6 +12,7 @@ import pandas as pd
 import torch
 
 from semveil import recipe as recipes
+from semveil.data.splits import ImageSplits
 from semveil.link import as_float
 from semveil.links.digital import DigitalLink
 from semveil.metrics.intervals import Estimate, bootstrap_mean
@@ -49,6 +50,7 @@ EPSILON, CLIP = 1.0, 1.0
 # Images that each device contributes to training.
 EACH = 32
 _FEW_SESSIONS = 1000
+_MOST_IMAGES = 1000
 
 _BUDGETS: dict[str, tuple[str, dict[str, Any], dict[str, tuple[int, ...]]]] = {
     "smoke": (
@@ -100,8 +102,7 @@ def _devices(job: Job) -> int:
     return int(job.name.rpartition("-")[2])
 
 
-def _ends(job: Job, means: Means, scheme: str) -> Ends:
-    splits = means.splits or read_images(job, means)
+def _ends(job: Job, splits: ImageSplits, scheme: str) -> Ends:
     recipe = recipes.update(job.recipe, {"scheme": scheme})
     return build(scheme, recipe, splits.image_shape, splits.n_classes, job.seed)
 
@@ -153,7 +154,8 @@ def measure_keys(folder: Path, job: Job, means: Means) -> None:
 def measure_mixed(folder: Path, job: Job, means: Means) -> None:
     """Time Bob's work on a batch whose messages come from random ones of the devices."""
     started, devices = time.monotonic(), _devices(job)
-    systems = {name: _ends(job, means, name) for name in MIXED}
+    splits = means.splits or read_images(job, means)
+    systems = {name: _ends(job, splits, name) for name in MIXED}
     work: dict[str, MixedBatch | OwnCodebooks] = {
         name: MixedBatch(ends, devices, BATCH, job.seed) for name, ends in systems.items()
     }
@@ -179,12 +181,12 @@ def measure_mean(folder: Path, job: Job, means: Means) -> None:
     """Measure the error of the mean over devices that each add noise of their own."""
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
-    ends = _ends(job, means, "deepjscc")
+    ends = _ends(job, splits, "deepjscc")
     dim = job.recipe.link.latent_dim
     with torch.no_grad():
-        shown = torch.from_numpy(splits.test.x[: min(devices, len(splits.test))])
+        shown = torch.from_numpy(splits.test.x[: min(devices, _MOST_IMAGES)])
         features = torch.cat([ends.link.features(as_float(some)) for some in shown.split(500)])
-    # Where there are fewer images than devices, several devices have seen the same.
+    # Beyond that, several devices have seen the same: the noise is each one's own.
     features = features[torch.arange(devices) % len(features)]
     local = Laplace(Dp(reading="genuine", epsilon=EPSILON, clip=CLIP), dim).eval()
     errors = mean_errors(features, local, draws=20, seed=job.seed)
@@ -201,10 +203,11 @@ def measure_training(folder: Path, job: Job, means: Means) -> None:
     """Time an epoch over the images of all devices, so many from each."""
     started, devices = time.monotonic(), _devices(job)
     repeats = max(1, min(3, 8 // devices))
+    splits = means.splits or read_images(job, means)
     found = {}
     with one_thread():
         for name in TRAINED:
-            seconds = training_seconds(_ends(job, means, name), devices, EACH, repeats)
+            seconds = training_seconds(_ends(job, splits, name), devices, EACH, repeats)
             found[name, "epoch_s"] = median_of(seconds)
     _leave(folder, job, means, started, found)
 
@@ -288,18 +291,16 @@ def _growth(fleet: _Fleet) -> str:
         found, law = fleet.over(scheme, metric), fleet.law(scheme, metric)
         first, last = min(found), max(found)
         ends = f"{found[first].value:.3g} at {first}, {found[last].value:.3g} at {last:,}"
-        told = f"{law.exponent:.3f} ({law.low:.3f}–{law.high:.3f})" if law else "–"
+        told = _exponent(law) if law else "–"
         measured = ", ".join(f"{n:,}" for n in found)
         rows.append([what, scheme, measured, ends, told, _extended(law, last)])
-    headings = [
-        "quantity",
-        "scheme",
-        "measured at N =",
-        "values",
-        "exponent",
-        f"fitted, N = {MOST}",
-    ]
+    headings = ["quantity", "scheme", "measured at N =", "values", "exponent", "fitted, N = 10,000"]
     return markdown_table(headings, rows)
+
+
+def _exponent(law: PowerLaw) -> str:
+    ends = f"{law.exponent:.3f} ({law.low:.3f} to {law.high:.3f})"
+    return ends.replace("-", "−")
 
 
 def _extended(law: PowerLaw | None, last: int) -> str:
@@ -337,7 +338,9 @@ def _mixed(fleet: _Fleet) -> str:
         "drawn from N devices with a key each: equalise, undo each one's cover, decode. "
         "Throughput over that of the same scheme with one device, 95 % intervals over seven "
         "rounds:\n\n"
-        + markdown_table(["scheme", *heads, "messages/s, N = min", "keystream, bytes"], rows)
+        + markdown_table(
+            ["scheme", *heads, f"messages/s, N = {min(numbers)}", "keystream, bytes"], rows
+        )
         + f"\n\n{weight}Where every pair of devices talks, agreements grow with N²; here they all "
         f"talk to Bob. A shared codebook takes {words['lbvq']:,.0f} bytes whatever N; one per "
         f"device takes {words[OWN] / 2**20:.3g} MiB at N = {max(numbers):,}, in proportion to N.\n"
@@ -377,7 +380,7 @@ def _judged(fleet: _Fleet) -> Iterator[tuple[str, str, str]]:
             "More devices improve the utility of data under DP",
             f"Only of what is averaged over devices: with Laplace noise at ε = {EPSILON:g} per "
             f"message (ℓ1 radius {CLIP:g}), the error of the mean falls as "
-            f"N^{law.exponent:.3f} ({law.low:.3f} to {law.high:.3f}); theory: N^−0.5, "
+            f"N to the power {_exponent(law)}; theory: −0.5, "
             f"{expected[last].value:.3g} expected and {error[last].value:.3g} found at "
             f"N = {last:,}, beside features of {signal[last].value:.3g} (both root mean square). "
             f"One message's ε is {spent[last].value:g} and its noise the same at every N: Bob's "
@@ -390,7 +393,7 @@ def _judged(fleet: _Fleet) -> Iterator[tuple[str, str, str]]:
     if law is not None:
         yield (
             "Under encryption the number of devices drives complexity and overhead",
-            f"Agreement grows as N^{law.exponent:.3f} ({law.low:.3f}–{law.high:.3f}), once per "
+            f"Agreement grows as N to the power {_exponent(law)}, once per "
             f"session; a batch of {BATCH} with as many keys as it has senders is served at "
             + ", ".join(f"{k:.2f} (`{n}`)" for k, n in zip(kept, MIXED[1:4], strict=True))
             + " of the throughput with one key. Beyond one sender per message N no longer "
@@ -412,11 +415,7 @@ def _judged(fleet: _Fleet) -> Iterator[tuple[str, str, str]]:
 
 def _training(fleet: _Fleet) -> Iterator[tuple[str, str, str]]:
     laws = {name: fleet.law(name, "epoch_s") for name in TRAINED}
-    told = [
-        f"`{n}` N^{law.exponent:.2f} ({law.low:.2f}–{law.high:.2f})"
-        for n, law in laws.items()
-        if law
-    ]
+    told = [f"`{n}` {_exponent(law)}" for n, law in laws.items() if law]
     plain, ibal = (fleet.over(name, "epoch_s") for name in ("deepjscc", "ibal"))
     factor = [ibal[n].value / plain[n].value for n in plain]
     alike = (
@@ -428,9 +427,10 @@ def _training(fleet: _Fleet) -> Iterator[tuple[str, str, str]]:
     )
     yield (
         "IBAL scales badly: complexity and training demands grow",
-        f"An epoch over {EACH} images from each device grows as " + ", ".join(told) + ". IBAL's "
-        f"cost is a factor of {min(factor):.1f} to {max(factor):.1f} over plain training, at every "
-        "N.",
+        f"An epoch over {EACH} images from each device grows as N to the power "
+        + ", ".join(told)
+        + f". IBAL's cost is a factor of {min(factor):.1f} to {max(factor):.1f} over plain "
+        "training, at every N.",
         "growth is that of any training" if alike else "grows differently from plain training",
     )
 

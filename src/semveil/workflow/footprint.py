@@ -33,8 +33,10 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
         >>> in_own_process(abs, -3)
         3
     """
-    # A fork would inherit threads and memory as they are.
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+    # A fork of this process would inherit its threads and memory; the server has only imported.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    with ProcessPoolExecutor(1, context) as pool:
         try:
             return pool.submit(work, *args, **kwargs).result()
         except BrokenProcessPool:
