@@ -34,8 +34,8 @@ _BUDGETS: dict[str, dict[str, dict[str, Any]]] = {
     "cpu": {
         "mnist": {
             "seeds": 3,
-            "data.limit": 30000,
-            "train.batch": 32,
+            "data.limit": 16000,
+            "train.batch": 16,
             "train.epochs": 2,
             "train.lr": 1e-3,
         }
@@ -167,7 +167,7 @@ that cost no less.
 
 In the records `scheme` carries what they have no field for, as `deepjscc (fading, bob, 100 steps)`;
 `target` is the task after the change. Each point has its Wilson interval there. Bob is scored on
-at most 2,500 test images, evenly chosen from the official ones.
+at most 1,250 test images, evenly chosen from the official ones.
 """
 
 

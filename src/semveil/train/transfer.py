@@ -149,7 +149,7 @@ def learn(
     link.requires_grad_(False)
     part.requires_grad_(True)
     parameters = list(part.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=course.lr)
+    optimiser = torch.optim.Adam(parameters, lr=course.lr, fused=True)
     per_epoch = len(images) // course.batch
     flops, loss = 0, torch.zeros(())
     order = torch.empty(0)
@@ -158,10 +158,12 @@ def learn(
             if not loss.isfinite():
                 raise SemveilError(f"{course.scope}: loss is not finite by step {step}")
             yield step, step * flops
-            link.eval()
-            part.train()
         if step == max(stops):
             return
+        if step in stops or step == 0:
+            # Whoever looks at the link at a stop may leave it in another mode.
+            link.eval()
+            part.train()
         epoch, place = divmod(step, per_epoch)
         if place == 0:
             shuffle = generator(course.seed, course.scope, "order", epoch)

@@ -38,7 +38,7 @@ ANEW = ("scratch", "retrained")
 """Both start from fresh weights; the second lets its rate fall, as the first training did."""
 ARMS = (*PARTS, *ANEW)
 # A test is repeated at every stop of every arm, and costs more than the steps between them.
-TESTED = 2500
+TESTED = 1250
 
 
 @dataclass(frozen=True)
