@@ -277,6 +277,9 @@ class Audit(_Section):
         inference: Capacities that guess the label.
         inversion: Capacities that rebuild the image.
         losses: What an inverter minimises: ``mse``, and ``perceptual`` (MSE and perceptual).
+        perceptual: Capacities of inverters that are trained with the perceptual loss.
+        judge: File of weights (safetensors) of a judge whose maps the perceptual loss compares;
+            one is trained on Eve's images if null.
         attacks: Further attacks: ``rmle`` (white-box maximum likelihood), ``shadow`` (query-free,
             through a shadow encoder), ``known-plaintext`` (on a fixed permutation).
         leakage: Whether to measure mutual information, its variational bound and dFIL.
@@ -305,6 +308,8 @@ class Audit(_Section):
     ]
     inversion: Annotated[list[Inversion], AfterValidator(_distinct)] = ["linear", "mlp", "deconv"]
     losses: Annotated[list[InversionLoss], Field(min_length=1), AfterValidator(_distinct)] = ["mse"]
+    perceptual: Annotated[list[Inversion], AfterValidator(_distinct)] = ["deconv"]
+    judge: str | None = None
     attacks: Annotated[list[Attack], AfterValidator(_distinct)] = []
     leakage: bool = False
     invert_controls: bool = True

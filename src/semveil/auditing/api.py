@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from semveil.adversary.eavesdrop.intercepts import Transmit, numbered
+from semveil.adversary.eavesdrop.judge import PerceptualLoss
 from semveil.auditing.measure import Progress, audit_system
 from semveil.auditing.system import Setting, System
 from semveil.channel import Channel, Reception
@@ -80,6 +81,7 @@ def audit(
     scheme: str = "mine",
     seed: int = 0,
     device: str = "auto",
+    perceptual: PerceptualLoss | None = None,
     progress: Progress | None = None,
 ) -> AuditResult:
     """Let fresh eavesdroppers attack a transmitter, under the adaptive protocol.
@@ -100,6 +102,8 @@ def audit(
         scheme: Name in the records.
         seed: Seed of every stream.
         device: ``auto``, ``cpu`` or ``cuda``.
+        perceptual: Perceptual loss on a network of your own, for ``settings.losses`` with
+            ``perceptual``; by a classifier trained on Eve's images if omitted.
         progress: Told ``(what is going on, done, in all)``.
 
     Returns:
@@ -145,6 +149,7 @@ def audit(
         settings or Audit(),
         pick_device(device),
         progress,
+        perceptual,
     )
     return AuditResult(findings.records, findings.samples)
 

@@ -8,13 +8,10 @@ from typing import Any
 
 from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, Goal, fit_eavesdropper, listen
 from semveil.adversary.eavesdrop.intercepts import Intercepts
-from semveil.adversary.eavesdrop.judge import PerceptualLoss, perceptual_inversion
+from semveil.adversary.eavesdrop.judge import perceptual_inversion
 from semveil.auditing.figures import Case
 from semveil.auditing.leakage import Leakage
 from semveil.records import Record
-
-# The one whose architecture is Bob's; a judge beside every other would cost more than it tells.
-_PERCEPTUAL = "deconv"
 
 
 def simulated(case: Case, leakage: Leakage) -> Iterator[Record]:
@@ -42,7 +39,9 @@ def goals(case: Case, leakage: Leakage) -> Iterator[tuple[Goal, str]]:
         for architecture in case.settings.inversion:
             yield INVERSION, architecture
     if "perceptual" in case.settings.losses and case.settings.inversion:
-        yield perceptual_inversion(PerceptualLoss(leakage.judge.features)), _PERCEPTUAL
+        goal = perceptual_inversion(leakage.perceptual)
+        for architecture in case.settings.perceptual:
+            yield goal, architecture
 
 
 def fresh(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semveil.adversary.eavesdrop.bound import fit_critic, information_nats
 from semveil.adversary.eavesdrop.intercepts import Intercepts
-from semveil.adversary.eavesdrop.judge import fit_judge, recognised
+from semveil.adversary.eavesdrop.judge import PerceptualLoss, fit_judge, recognised
 from semveil.auditing.figures import SAMPLE, Case
 from semveil.metrics import Estimate, bootstrap_mean
 from semveil.metrics.fisher import dfil
@@ -38,10 +38,18 @@ class Leakage:
         case: The system under audit.
         training: Eve's receptions of her own images.
         validation: Receptions for early stopping.
+        perceptual: Perceptual loss that the user supplies; by the judge's maps if None.
     """
 
-    def __init__(self, case: Case, training: Intercepts, validation: Intercepts) -> None:
+    def __init__(
+        self,
+        case: Case,
+        training: Intercepts,
+        validation: Intercepts,
+        perceptual: PerceptualLoss | None = None,
+    ) -> None:
         self.case, self.training, self.validation = case, training, validation
+        self._supplied = perceptual
         self.wanted = case.settings.leakage
 
     @cached_property
@@ -65,6 +73,11 @@ class Leakage:
         self.case.progress(stage, 1, 1)
         _JUDGES[what.hexdigest()] = judge
         return judge
+
+    @property
+    def perceptual(self) -> PerceptualLoss:
+        """What inverters may minimise beside the squared error."""
+        return self._supplied or PerceptualLoss(self.judge.features)
 
     def _shared(self, images: Tensor, others: Tensor) -> Iterator[tuple[str, Estimate]]:
         seed = self.case.setting.seed

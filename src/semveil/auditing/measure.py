@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from semveil.adversary.eavesdrop.intercepts import Intercepts
+from semveil.adversary.eavesdrop.judge import PerceptualLoss
 from semveil.auditing.attacks import Attacks
 from semveil.auditing.bob import bob
 from semveil.auditing.budget import budget
@@ -26,6 +27,7 @@ def audit_system(
     settings: Audit,
     device: torch.device,
     progress: Progress | None = None,
+    perceptual: PerceptualLoss | None = None,
 ) -> Findings:
     """Measure one system under both protocols.
 
@@ -41,6 +43,7 @@ def audit_system(
         settings: Capacities and effort of the Eves.
         device: Where everything is computed.
         progress: Told ``(what is going on, done, in all)``.
+        perceptual: Perceptual loss of inverters; by a judge trained on Eve's images if None.
 
     Returns:
         Records and sample pictures.
@@ -59,7 +62,7 @@ def audit_system(
     check_power(test, system)
     case = Case(system, splits, setting, settings, test, progress or _silent)
     training, listening = (Intercepts(part, setting.eve) for part in (adversary, validation))
-    leakage = Leakage(case, training, listening)
+    leakage = Leakage(case, training, listening, perceptual)
     for figures in (
         case.floors(),
         leakage.ends(),

@@ -99,7 +99,12 @@ _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
     "full": (
         "cifar10",
         _CORE + _REST + _COMPOSED,
-        {"train.epochs": 100, "link.width": 64, "audit.max_epochs": 100},
+        {
+            "train.epochs": 100,
+            "link.width": 64,
+            "audit.max_epochs": 100,
+            "audit.perceptual": ["linear", "mlp", "deconv"],
+        },
     ),
 }
 

@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from semveil import data
 from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.intercepts import Send
+from semveil.adversary.eavesdrop.judge import PerceptualLoss, load_judge
 from semveil.auditing.measure import Findings, audit_system
 from semveil.auditing.system import Setting, System
 from semveil.channel import Reception, channel_of
@@ -125,6 +126,8 @@ class Run:
         trained = Trained(systems, self.recipe, splits.image_shape, splits.n_classes, self.seed)
         for stage in trained.stages():
             build_objective(trained, systems, stage)
+        # A file that cannot be used is told before anything slow starts.
+        _ = self._perceptual
         batch = self.recipe.train.batch
         if batch > len(splits.system):
             raise SemveilError(
@@ -235,6 +238,7 @@ class Run:
                     self._attacks(planned),
                     self.hardware.device,
                     progress,
+                    self._perceptual,
                 )
                 self._keep(planned.name, part)
             findings.records += part.records
@@ -242,6 +246,17 @@ class Run:
         _write_samples(self.folder / SAMPLES, findings.samples)
         write_records(self.folder / RECORDS, findings.records)
         self._finish(started)
+
+    @cached_property
+    def _perceptual(self) -> PerceptualLoss | None:
+        """The perceptual loss of a judge that the user supplies; None if Eve trains her own."""
+        path = self.recipe.audit.judge
+        if path is None:
+            return None
+        splits = self.splits
+        classes = len(splits.private_classes or range(splits.n_classes))
+        judge = load_judge(path, splits.image_shape, classes).to(self.hardware.device)
+        return PerceptualLoss(judge.features)
 
     def _finish(self, started: float) -> None:
         shutil.rmtree(self.folder / PARTS, ignore_errors=True)

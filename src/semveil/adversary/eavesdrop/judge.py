@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -13,6 +16,7 @@ from semveil.adversary.eavesdrop.converge import Effort, converge
 from semveil.adversary.eavesdrop.fit import INVERSION, Goal
 from semveil.adversary.eavesdrop.intercepts import Intercepts
 from semveil.device import channels_last, native_bfloat16
+from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.nets.judge import Judge
 from semveil.rng import seeded
@@ -73,6 +77,29 @@ def fit_judge(
         progress,
     )
     return judge.requires_grad_(False)
+
+
+def load_judge(path: str | Path, image_shape: tuple[int, int, int], classes: int) -> Judge:
+    """Read a judge whose weights the user supplies.
+
+    Args:
+        path: A safetensors file with the weights of :class:`~semveil.nets.judge.Judge`.
+        image_shape: Channels, height, width.
+        classes: Labels.
+
+    Returns:
+        The judge, in evaluation mode, its weights frozen.
+
+    Raises:
+        SemveilError: If the file cannot be read, or is of another network.
+    """
+    judge = Judge(image_shape, classes)
+    try:
+        judge.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise SemveilError(f"audit.judge: cannot use {path}: {reason}") from None
+    return judge.requires_grad_(False).eval()
 
 
 @torch.no_grad()
