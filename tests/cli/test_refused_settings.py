@@ -7,19 +7,6 @@ import pytest
 from commands import refusal
 
 
-@pytest.fixture
-def refuse(semveil, tmp_path):
-    """Run a command that must refuse and leave its folder as it was; return its line."""
-
-    def run(*words):
-        before = sorted(tmp_path.rglob("*"))
-        line = refusal(semveil(*words, folder=tmp_path))
-        assert sorted(tmp_path.rglob("*")) == before
-        return line
-
-    return run
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -102,7 +89,7 @@ def test_a_value_that_cannot_be_is_named_with_its_full_key(refuse, setting, reas
     ("setting", "key", "reason"),
     [
         ("audit.eve_snr_db=[10, .nan]", "audit.eve_snr_db.1", "finite number"),
-        ("audit.inference=[mlp, huge]", "audit.inference.1", "'linear', 'mlp' or 'wide'"),
+        ("audit.inference=[mlp, huge]", "audit.inference.1", "'linear', 'mlp', 'wide' or 'set'"),
         ("link={latent_dim: 9}", "link.latent_dim", "even"),
     ],
 )
