@@ -44,7 +44,11 @@ def test_a_study_ends_with_its_page(semveil, tmp_path, name):
         assert (folder / figure).read_text().rstrip().endswith("</svg>")
     assert f"semveil study {name} --budget smoke --seed 0" in page
     assert "nan" not in page.lower().split()
-    top = {"README.md", "records.jsonl", "run.json", *figures}
+    # Pictures of the user's own images are drawn beside the page, which does not name them.
+    pictures = sorted(path.name for path in folder.glob("*.png"))
+    assert bool(pictures) == (base.get(name).pictures is not None)
+    assert not any(picture in page for picture in pictures)
+    top = {"README.md", "records.jsonl", "run.json", *figures, *pictures}
     assert {path.name for path in folder.iterdir()} == top | {"jobs"}
     assert scraps(folder) == []
 

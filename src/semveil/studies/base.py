@@ -70,6 +70,8 @@ class Study:
 _NOT_STUDIES = (
     "privacy_claims",
     "face_claims",
+    "face_page",
+    "face_records",
     "base",
     "cluster",
     "execute",
