@@ -86,8 +86,8 @@ def names() -> list[str]:
     """Return the studies there are, from the files beside this one.
 
     Example:
-        >>> names()
-        ['latent-dimension', 'minmax-settings', 'perturbation-settings']
+        >>> "latent-dimension" in names()
+        True
     """
     modules = (module.name for module in pkgutil.iter_modules(semveil.studies.__path__))
     return sorted(name.replace("_", "-") for name in modules if name not in _NOT_STUDIES)
