@@ -60,13 +60,14 @@ def rates(
     times = torch.zeros(_RESAMPLES, people, dtype=torch.double)
     times.scatter_add_(1, drawn, torch.ones_like(times))
     found, asked = times @ known, times @ shown
-    # A class that nobody drawn has is left out, as everywhere: 0/0 is no number.
-    return (
-        _widened(plain, found.sum(1) / asked.sum(1)),
-        _widened(balanced, (found / asked).nanmean(1)),
-    )
+    # People among whom a class is missing say nothing of the mean over classes.
+    whole = (asked > 0)[:, counts > 0].all(1)
+    each = (found / asked)[whole][:, counts > 0]
+    return _widened(plain, found.sum(1) / asked.sum(1)), _widened(balanced, each.mean(1))
 
 
 def _widened(estimate: Estimate, resampled: Tensor) -> Estimate:
+    if not len(resampled):
+        return estimate
     low, high = torch.quantile(resampled, torch.tensor(_ENDS, dtype=torch.double)).tolist()
     return Estimate(estimate.value, min(estimate.low, low), max(estimate.high, high), estimate.n)
