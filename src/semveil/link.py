@@ -60,6 +60,7 @@ class Exchange:
         losses: Further losses that the link itself wants small, scalars, weighted.
         unprotected: What Bob makes of the same images sent without protection, where the link
             is to work so too.
+        unkeyed: What he would make of them with a key that is not theirs, which is to be nothing.
     """
 
     waveform: Tensor
@@ -67,6 +68,7 @@ class Exchange:
     information: Tensor | None = None
     losses: dict[str, Tensor] = field(default_factory=dict)
     unprotected: Answer | None = None
+    unkeyed: Answer | None = None
 
 
 class Link(nn.Module):

@@ -260,11 +260,13 @@ class Cipher(_Section):
     Attributes:
         key_bits: Bits of the key that the encryptor reads.
         weight: Weight of Eve's error in adversarial encryption training.
+        key_weight: Weight of what Bob would understand with a wrong key.
         plain_weight: Weight of Bob's loss without encryption.
     """
 
     key_bits: Annotated[int, Field(ge=8, le=4096)] = 128
     weight: Weight = 1.0
+    key_weight: Weight = 1.0
     plain_weight: Weight = 1.0
 
 

@@ -100,7 +100,7 @@ def test_the_total_is_the_sum_of_its_parts(scheme):
         scheme,
         bottleneck={"weight": 0.3},
         inverter={"weight": 2.0},
-        cipher={"weight": 3.0, "plain_weight": 0.7},
+        cipher={"weight": 3.0, "plain_weight": 0.7, "key_weight": 0.4},
     )
     found = {name: float(value.detach()) for name, value in losses_of(game, "link").items()}
     bottleneck = 0.3 if scheme in ("vfe", "ibal", "uis") else 0.0
@@ -112,6 +112,7 @@ def test_the_total_is_the_sum_of_its_parts(scheme):
         + bottleneck * found.get("information", 0.0)
         - inverter * found.get("eve_error", 0.0)
         + 0.7 * found.get("bob_plain_ce", 0.0)
+        + 0.4 * found.get("wrong_key_wish", 0.0)
         + sum(found.get(name, 0.0) for name in ("entropy", "codebook", "commitment"))
     )
     assert found["total"] == pytest.approx(expected, rel=1e-4)

@@ -6,16 +6,16 @@ import torch
 from torch import Tensor, nn
 
 from semveil.channel import Channel
-from semveil.link import Exchange, Link, to_waveform
-from semveil.nets.dense import Mlp
+from semveil.link import Answer, Exchange, Link, to_waveform
+from semveil.nets.keyed import KeyedMixer
 from semveil.protect.cover import require_batch
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
 from semveil.rng import Randomness, uniform
 
 
-def _with_parts(symbols: Tensor, key: Tensor) -> Tensor:
-    return torch.cat([torch.view_as_real(symbols).flatten(1), key], 1)
+def _reals(symbols: Tensor) -> Tensor:
+    return torch.view_as_real(symbols).flatten(1)
 
 
 class CipherLink(Link):
@@ -29,6 +29,7 @@ class CipherLink(Link):
         key_bits: Bits of a message's key.
 
     Example:
+        >>> from semveil.nets.dense import Mlp
         >>> from semveil.nets.task import TaskEncoder
         >>> link = CipherLink(
         ...     TaskEncoder((1, 8, 8), 8, 4), Mlp(9, (8,), 10), Channel("awgn"), 8, 16)
@@ -47,17 +48,16 @@ class CipherLink(Link):
     ) -> None:
         super().__init__(encoder, classifier, None, channel)
         self.key_bits = key_bits
-        hidden = (4 * latent_dim, 4 * latent_dim)
-        self.encryptor = Mlp(latent_dim + key_bits, hidden, latent_dim)
-        self.decryptor = Mlp(latent_dim + key_bits, hidden, latent_dim)
+        self.encryptor = KeyedMixer(latent_dim, key_bits)
+        self.decryptor = KeyedMixer(latent_dim, key_bits)
 
     def encrypt(self, waveform: Tensor, key: Tensor) -> Tensor:
         """Encrypt a waveform, complex ``[B, k]``, by keys of ±1, float ``[B, key_bits]``."""
-        return to_waveform(self.encryptor(_with_parts(waveform, key)))
+        return to_waveform(self.encryptor(_reals(waveform), key))
 
     def decrypt(self, symbols: Tensor, key: Tensor) -> Tensor:
         """Undo it on equalised symbols, complex ``[B, k]``."""
-        parts = self.decryptor(_with_parts(symbols, key)).float()
+        parts = self.decryptor(_reals(symbols), key).float()
         return torch.view_as_complex(parts.unflatten(1, (-1, 2)))
 
     def _keys(self, count: int, source: Randomness) -> Tensor:
@@ -75,11 +75,15 @@ class CipherLink(Link):
         keys = self._keys(len(images), source)
         encrypted = self.encrypt(plain, keys)
         features = self.channel(encrypted, snr_db, generator=source).features()
+        answer = self._opened(features, keys)
+        wrong = self._opened(features, self._keys(len(images), source))
+        clear = self.decode(self.channel(plain, snr_db, generator=source).features())
+        return Exchange(encrypted, answer, unprotected=clear, unkeyed=wrong)
+
+    def _opened(self, features: Tensor, keys: Tensor) -> Answer:
         symbols = torch.view_as_complex(features[:, :-1].unflatten(1, (-1, 2)).contiguous())
         opened = torch.view_as_real(self.decrypt(symbols, keys)).flatten(1)
-        answer = self.decode(torch.cat([opened, features[:, -1:]], 1))
-        clear = self.decode(self.channel(plain, snr_db, generator=source).features())
-        return Exchange(encrypted, answer, unprotected=clear)
+        return self.decode(torch.cat([opened, features[:, -1:]], 1))
 
 
 class LearnedCover:

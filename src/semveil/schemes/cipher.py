@@ -21,8 +21,12 @@ SCHEME = Scheme(
     asymmetry="key",
     guarantee="none: a network trained against one adversary",
     deviations=(
-        "Formulas, key length and layers are not public: dense networks that read the waveform "
-        "and a key of ``cipher.key_bits`` random signs, fresh for every message (our reading).",
+        "Formulas, key length and layers are not public: encryptor and decryptor mix the "
+        "waveform's reals, weigh the mixtures by a key of ``cipher.key_bits`` random signs, fresh "
+        "for every message, and mix them again (our reading). Dense networks that are only shown "
+        "the key learn to do without it.",
+        "What Bob understands with a wrong key counts against the pair, no further than chance: "
+        "without this term the key is not used.",
         "The paper encrypts text; here it is the waveform of an image.",
         "Eve's error counts no further than the mean image's: unbounded, it is won by driving one "
         "network astray.",

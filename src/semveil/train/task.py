@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semveil.adversary.wish import wish
 from semveil.channel import channel_of
 from semveil.link import Link
 from semveil.links.bottleneck import noise_per_real
@@ -124,6 +125,11 @@ class TaskOriented:
             clear = F.cross_entropy(sent.unprotected.logits.float(), batch.labels)
             losses["bob_plain_ce"] = clear
             total = total + self.recipe.cipher.plain_weight * clear
+        if sent.unkeyed is not None:
+            logits = sent.unkeyed.logits.float()
+            wrong = wish("clipped")(logits, batch.labels).mean()
+            losses["wrong_key_wish"] = wrong
+            total = total + self.recipe.cipher.key_weight * wrong
         if self.inverter:
             error = bounded_error(self._overhear(sent.waveform, source), batch.images)
             losses["eve_error"] = error.mean()
