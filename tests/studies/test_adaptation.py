@@ -1,0 +1,121 @@
+"""The study of adaptation from images to page, small."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from semveil import recipe as recipes
+from semveil.records import read_records
+from semveil.report.adaptation import curves
+from semveil.report.select import frame, where
+from semveil.studies import execute
+from semveil.studies.adaptation import STUDY
+from semveil.studies.base import Job
+from semveil.studies.jobs import Means, do, read_images
+from semveil.train.shift import SHIFTS
+from semveil.train.transfer import PARTS
+from semveil.workflow.adaptation import Adaptation
+from semveil.workflow.training import Hardware
+
+CPU = Hardware(torch.device("cpu"))
+SMALL = recipes.update(
+    STUDY.jobs("smoke", 0)[0].recipe,
+    {"data": {"limit": 320}, "link": {"width": 4}, "train": {"batch": 16, "epochs": 2}},
+)
+
+
+def small(budget: str, seed: int) -> list[Job]:
+    """The smoke jobs with so little to do that they take a second or two."""
+    return [replace(job, recipe=SMALL) for job in STUDY.jobs("smoke", seed)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the study; not to be changed."""
+    folder = tmp_path_factory.mktemp("study") / "adaptation"
+    study = replace(STUDY, jobs=small)
+    execute.check(study, "smoke", 0, CPU, None)
+    execute.start(folder, study, "smoke", 0)
+    execute.execute(folder, study, CPU)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def points(folder: Path) -> pd.DataFrame:
+    return curves(frame(read_records(folder / "records.jsonl")))
+
+
+def test_every_change_and_arm_is_measured_with_every_seed(points: pd.DataFrame) -> None:
+    assert points.groupby(["shift", "arm", "steps"]).size().eq(2).all()
+    assert list(points["shift"].unique()) == list(SHIFTS)
+    for _, found in points.groupby(["shift", "seed"]):
+        assert list(found["arm"].unique()) == [*PARTS, "scratch", "retrained"]
+    # 104 images in batches of 16, twice: 12 steps.
+    assert set(points["steps"]) == {0, 10}
+
+
+def test_adaptation_starts_from_the_link_and_starting_anew_does_not(points: pd.DataFrame) -> None:
+    start = points[points["steps"] == 0]
+    for (shift, _), found in start.groupby(["shift", "seed"]):
+        adapted = found[found["arm"] != "scratch"]
+        assert adapted["accuracy"].nunique() == 1
+        if shift in ("fading", "noise"):
+            assert float(where(found, arm="scratch")["accuracy"].iloc[0]) != float(
+                adapted["accuracy"].iloc[0]
+            )
+    assert (start["flops"] == 0).all()
+
+
+def test_costs_are_ordered_as_the_parts_are(points: pd.DataFrame) -> None:
+    end = where(points, steps=10, seed=0)
+    for _, found in end.groupby("shift"):
+        cost = found.set_index("arm")["flops"]
+        assert 0 < cost["head"] < cost["bob"] < cost["alice"] < cost["all"]
+        assert cost["all"] == cost["scratch"] == cost["retrained"]
+
+
+def test_records_say_what_they_are_of(folder: Path) -> None:
+    table = frame(read_records(folder / "records.jsonl"))
+    rated = table[table["metric"] == "accuracy"]
+    assert ((rated["ci_low"] <= rated["value"]) & (rated["value"] <= rated["ci_high"])).all()
+    assert (rated["role"] == "bob").all()
+    of = {
+        shift: rated[rated["scheme"].str.contains(f"({shift}, all, 10", regex=False)].iloc[0]
+        for shift in SHIFTS
+    }
+    assert (of["coarser"]["target"], of["finer"]["target"]) == ("parity", "label")
+    assert of["turned"]["dataset"] == "digits (turned)"
+    assert of["fading"]["channel"] == "rayleigh/perfect"
+    assert of["noise"]["test_snr_db"] == 2.0
+
+
+def test_the_page_judges_every_change(folder: Path) -> None:
+    page = (folder / "README.md").read_text()
+    for shift in SHIFTS:
+        assert f"### {shift}\n" in page
+        assert f"- *{shift}*: " in page
+    assert "nan" not in page
+    for name in ("steps-digits.svg", "cost-digits.svg"):
+        assert f"({name})" in page
+        assert (folder / name).stat().st_size > 5000
+
+
+def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_path: Path) -> None:
+    job = small("smoke", 0)[1]
+    means = Means("adaptation", CPU)
+    images = read_images(job, means)
+    begun = Adaptation(
+        "adaptation", SMALL, images, job.seed, CPU, tmp_path / job.name / "links"
+    ).records()
+    # One link is trained and lies in the folder, the other is not.
+    next(begun)
+    assert list((tmp_path / job.name / "links").iterdir())
+    do(tmp_path / job.name, job, replace(means, splits=images))
+    assert not (tmp_path / job.name / "links").exists()
+    one, other = (f / job.name / "records.jsonl" for f in (tmp_path, folder / "jobs"))
+    assert one.read_bytes() == other.read_bytes()
