@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -67,30 +66,18 @@ class Study:
     pictures: Callable[[Path, Sequence[Job]], Mapping[str, Figure]] | None = None
 
 
-_NOT_STUDIES = (
-    "privacy_claims",
-    "face_claims",
-    "face_page",
-    "face_records",
-    "base",
-    "cluster",
-    "execute",
-    "jobs",
-    "sweep",
-    "words",
-    "workers",
-)
-
-
 def names() -> list[str]:
-    """Return the studies there are, from the files beside this one.
+    """Return the studies there are: the files beside this one that define ``STUDY``.
 
     Example:
         >>> "latent-dimension" in names()
         True
     """
-    modules = (module.name for module in pkgutil.iter_modules(semveil.studies.__path__))
-    return sorted(name.replace("_", "-") for name in modules if name not in _NOT_STUDIES)
+    # Read, not imported: listing what there is must not load all that it needs.
+    files = (path for folder in semveil.studies.__path__ for path in Path(folder).glob("*.py"))
+    return sorted(
+        path.stem.replace("_", "-") for path in files if "\nSTUDY = Study(" in path.read_text()
+    )
 
 
 def get(name: str) -> Study:
