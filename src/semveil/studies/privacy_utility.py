@@ -51,9 +51,13 @@ _CORE: tuple[_Entry, ...] = (
     ("uis-32", ("uis",), "", _NARROW),
 )
 _REST: tuple[_Entry, ...] = (
+    ("lbvq-128", ("lbvq",), "", {}),
     ("dp-0.05", ("dp",), "ε = 0.05", {"dp.epsilon": 0.05}),
     ("dp-0.9", ("dp",), "ε = 0.9", {"dp.epsilon": 0.9}),
+    ("deepjscc-32", ("deepjscc",), "", _NARROW),
     ("dp-genuine-0.9", ("dp",), "genuine, ε = 0.9", {**_GENUINE, "dp.epsilon": 0.9}),
+)
+_MORE: tuple[_Entry, ...] = (
     ("dp-genuine-100", ("dp",), "genuine, ε = 100", {**_GENUINE, "dp.epsilon": 100.0}),
     (
         "ibal-noise",
@@ -61,12 +65,8 @@ _REST: tuple[_Entry, ...] = (
         "noise-dependent",
         {"inverter.form": "noise", "train.snr_span_db": 8.0},
     ),
-    ("lbvq-128", ("lbvq",), "", {}),
     ("uis-128", ("uis",), "", {}),
-    ("deepjscc-32", ("deepjscc",), "", _NARROW),
     ("ibal-rotation", ("ibal+rotation",), "", _UNORDERED),
-)
-_COMPOSED: tuple[_Entry, ...] = (
     ("lbvq-laplace", ("lbvq+laplace",), "", {**_NARROW, "dp.epsilon": 0.1}),
 )
 _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
@@ -98,7 +98,7 @@ _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
     ),
     "full": (
         "cifar10",
-        _CORE + _REST + _COMPOSED,
+        _CORE + _REST + _MORE,
         {
             "train.epochs": 100,
             "link.width": 64,
