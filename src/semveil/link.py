@@ -93,6 +93,8 @@ class Link(nn.Module):
         torch.Size([2, 10])
     """
 
+    digital = False
+    """Whether symbols are points of a constellation."""
     fixed_gain = False
     """Whether the power is one on average only, and not for every image."""
 
@@ -132,10 +134,15 @@ class Link(nn.Module):
 
         What a white-box Eve computes: differentiable, and a function of the image alone.
         """
-        features = self.encoder(images)
-        return self.modulate(
-            features if self.mechanism is None else self.mechanism.bound(features).float()
-        )
+        return self._in_mean(self.encoder(images))
+
+    def _in_mean(self, features: Tensor) -> Tensor:
+        if self.mechanism is None:
+            return self.modulate(features)
+        waveform = self.modulate(self.mechanism.bound(features).float())
+        # Noise takes its share of the power where the gain is each image's own.
+        share = 0.0 if self.mechanism.fixed_gain else self.mechanism.noise_share
+        return waveform * (1 - share) ** 0.5
 
     def radiate(self, images: Tensor, source: Randomness) -> Tensor:
         """Return what Eve hears in training, complex ``[B, k]``: the waveform as it is sent."""
@@ -193,6 +200,20 @@ class Link(nn.Module):
         waveform = self.transmit(images, generator)
         reception = self.channel(waveform, snr_db, generator=generator, injected=injected)
         return self.decode(reception.features())
+
+
+def own_noise(link: Link) -> float:
+    """Return the variance per symbol of Alice's own noise in the waveform, of unit power.
+
+    None of it is seen in symbols that are points of a constellation: there it moves decisions.
+
+    Example:
+        >>> own_noise(multitask_link((1, 8, 8), 10, 8))
+        0.0
+    """
+    if link.mechanism is None or link.digital:
+        return 0.0
+    return link.mechanism.noise_share
 
 
 def multitask_link(

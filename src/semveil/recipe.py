@@ -288,6 +288,8 @@ class Audit(_Section):
         invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
         max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
         patience: Epochs without a better validation loss after which she stops.
+        batch: Receptions per step of an Eve's training.
+        images: Test images that are rebuilt; the first ones.
         pictures: Test images kept for the report.
     """
 
@@ -317,6 +319,8 @@ class Audit(_Section):
     invert_controls: bool = True
     max_epochs: Positive = 40
     patience: Positive = 8
+    batch: Annotated[int, Field(ge=1, le=65536)] = 256
+    images: Positive = 10000
     pictures: Annotated[int, Field(ge=0, le=64)] = 8
 
 

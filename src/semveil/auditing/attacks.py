@@ -22,7 +22,7 @@ from semveil.auditing.waveforms import recorded
 from semveil.channel import Reception
 from semveil.data.splits import Images
 from semveil.link import Answer, as_float
-from semveil.metrics import wilson
+from semveil.metrics import bootstrap_mean, psnr_db, wilson
 from semveil.records import Record
 from semveil.rng import generator, stream
 
@@ -76,15 +76,38 @@ class Attacks:
     def likelihood(self) -> Iterator[Record]:
         """Maximum likelihood through the encoder; under a key, of the sorted components."""
         case, transmit = self.case, self.case.system.white_box
-        if transmit is None:
+        permutes = case.system.permutes
+        if transmit is None or (case.system.keyed and not permutes):
             return
-        keyed = case.system.keyed
-        name = "rmle-sorted" if keyed else "rmle"
+        name = "rmle-sorted" if permutes else "rmle"
         rows = torch.arange(min(_SEARCHED, len(case.test)), device=case.test.device)
         known = as_float(self.training.images[:2000])
         for done, snr_db in enumerate(case.setting.eve_snrs_db, start=1):
             reception = self.test.receive(rows, snr_db, case.hearing(snr_db))
-            images = rmle(reception, transmit, known, invariant=keyed)
+            begun = None
+            if case.inverter is not None:
+                with torch.no_grad():
+                    begun = case.inverter(reception.features()).float()
+                quality = bootstrap_mean(
+                    psnr_db(begun, case.originals[: len(rows)]), case.setting.seed
+                )
+                yield case.record(
+                    "eve",
+                    "psnr_start_db",
+                    quality,
+                    test_snr_db=snr_db,
+                    target="image",
+                    protocol="adaptive",
+                    adversary=f"inversion/{name}",
+                )
+            images = rmle(
+                reception,
+                transmit,
+                known,
+                invariant=permutes,
+                start=begun,
+                own_noise=case.system.own_noise,
+            )
             self._stage(name)(done, len(case.setting.eve_snrs_db))
             yield from self._images(name, snr_db, images)
 
@@ -147,13 +170,14 @@ class Attacks:
         )
         network = self._inverter(numbered(link.transmit), "shadow")
         for snr_db in levels:
-            images = listen(network, self.test, snr_db, case.hearing(snr_db))
+            most = case.settings.images
+            images = listen(network, self.test, snr_db, case.hearing(snr_db), most)
             yield from self._images("shadow", snr_db, images)
 
     def known_plaintext(self) -> Iterator[Record]:
         """Estimate the key's permutation from messages whose images Eve knows, and undo it."""
         case, transmit = self.case, self.case.system.white_box
-        if transmit is None or not case.system.keyed:
+        if transmit is None or not case.system.permutes:
             return
         network = self._inverter(numbered(lambda images, source: transmit(images)), "plain")
         rows = torch.arange(min(_KNOWN, len(self.training)), device=case.test.device)
@@ -161,7 +185,8 @@ class Attacks:
             plain = _reals(transmit(as_float(self.training.images[rows])))
         # Without noise the estimate is exact: what a fixed permutation really is.
         truth = estimate_order(plain, _reals(self.sent.waveforms[0, rows]))
-        everything = torch.arange(len(self.test), device=case.test.device)
+        most = min(len(self.test), case.settings.images)
+        everything = torch.arange(most, device=case.test.device)
         for snr_db in case.setting.eve_snrs_db:
             source = generator(
                 case.setting.seed, "known plaintext", str(float(snr_db)), device=case.test.device

@@ -25,7 +25,13 @@ def simulated(case: Case, leakage: Leakage) -> Iterator[Record]:
             # She was trained along with the link, whose training knows Bob's task alone.
             yield from case.guesses("eve", case.task, case.task.right(logits), **fields)
         if case.system.paper_inverter is not None:
-            images = listen(case.system.paper_inverter, test, snr_db, case.hearing(snr_db))
+            images = listen(
+                case.system.paper_inverter,
+                test,
+                snr_db,
+                case.hearing(snr_db),
+                case.settings.images,
+            )
             fields["adversary"] = "inversion/simulated"
             yield from case.image("eve", images, **fields)
             yield from leakage.image(images, **fields)
@@ -67,7 +73,8 @@ def fresh(
         )
         case.progress(stage, 1, 1)
         for snr_db in case.setting.eve_snrs_db:
-            output = listen(network, test, snr_db, case.hearing(snr_db))
+            most = None if goal is INFERENCE else case.settings.images
+            output = listen(network, test, snr_db, case.hearing(snr_db), most)
             fields: dict[str, Any] = {
                 "test_snr_db": snr_db,
                 "protocol": "adaptive",
@@ -82,4 +89,5 @@ def fresh(
             yield from leakage.image(output, **fields)
             if snr_db == middle and records[0].value > best:
                 best = records[0].value
+                case.inverter = network
                 case.keep("eve", output)

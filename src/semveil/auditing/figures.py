@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop.converge import Effort
 from semveil.adversary.eavesdrop.intercepts import Recording
@@ -50,6 +50,9 @@ class Case:
         settings: What the Eves are given.
         test: What the system sent of the test images.
         progress: Told ``(what is going on, done, in all)``.
+
+    Attributes:
+        inverter: The fresh inverter who has done best so far; None before the first.
     """
 
     def __init__(
@@ -63,7 +66,8 @@ class Case:
     ) -> None:
         self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
         self.test, self.progress = test, progress
-        self.effort = Effort(settings.max_epochs, settings.patience)
+        self.effort = Effort(settings.max_epochs, settings.patience, settings.batch)
+        self.inverter: nn.Module | None = None
         self.originals = as_float(test.images)
         self.task, self.wanted = questions(splits, setting.seed)
         self.findings = Findings()
@@ -71,6 +75,9 @@ class Case:
     def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
         """Return a figure with everything that it depends on."""
         uses = self.test.waveforms.shape[2]
+        # Where Eve is after something else than Bob, that alone tells them apart.
+        other = None if self.wanted is self.task else "task"
+        asymmetry = fields.pop("asymmetry", self.system.asymmetry or other)
         return Record(
             study=self.setting.study,
             scheme=self.system.scheme,
@@ -80,8 +87,7 @@ class Case:
             latent_dim=2 * uses,
             bandwidth_ratio=uses / self.originals[0].numel(),
             role=role,
-            # Where Eve is after something else than Bob, that alone tells them apart.
-            asymmetry=self.system.asymmetry or (None if self.wanted is self.task else "task"),
+            asymmetry=asymmetry,
             psr_db=self.system.psr_db,
             metric=metric,
             value=estimate.value,
@@ -99,6 +105,9 @@ class Case:
 
         The names of the metrics are put into ``of``.
         """
+        if role == "eve" and question is self.task and self.system.asymmetry == "task":
+            # What protects the image does not protect the answer that Bob is to get.
+            fields = {"asymmetry": None, **fields}
         for metric, estimate in question.score(right):
             yield self.record(role, of.format(metric), estimate, target=question.name, **fields)
 

@@ -91,13 +91,26 @@ class Leakage:
         yield from self.case.guesses(role, question, right, of, **fields)
 
     def image(self, images: Tensor, **fields: Any) -> Iterator[Record]:
-        """What Eve's reconstructions of the first test images share with them."""
+        """What Eve's reconstructions of the first test images share with them.
+
+        Sharp pictures of anything share grey levels with any image. What a reconstruction has in
+        common with its own original and not with somebody else's is due to the reception: its
+        expectation is zero where the reception says nothing.
+        """
         if not self.wanted:
             return
-        some = images[:SAMPLE].float()
-        for metric, estimate in self._shared(self.case.originals[: len(some)], some):
-            yield self.case.record("eve", metric, estimate, target="image", **fields)
-        yield from self._recognised("eve", some, "label_{}", **fields)
+        case, some = self.case, images[:SAMPLE].float()
+        originals = case.originals[: len(some)]
+        for metric, estimate in self._shared(originals, some):
+            yield case.record("eve", metric, estimate, target="image", **fields)
+        source = generator(case.setting.seed, "others", device=case.test.device)
+        others = some[derangement(len(some), source)]
+        excess = mi_bits(originals, some, _BINS) - mi_bits(originals, others, _BINS)
+        estimate = bootstrap_mean(excess, case.setting.seed)
+        yield case.record("eve", f"mi_excess_bits_{_BINS}", estimate, target="image", **fields)
+        # Who has learned to please the judge is not to be judged by it.
+        if self._supplied or not str(fields.get("adversary")).endswith("+perceptual"):
+            yield from self._recognised("eve", some, "label_{}", **fields)
 
     def ends(self) -> Iterator[Record]:
         """The ends of those scales: an unrelated image, the image itself."""
@@ -110,7 +123,7 @@ class Leakage:
         for end, others in (("floor", unrelated), ("ceiling", images)):
             for metric, estimate in self._shared(images, others):
                 yield case.record("system", f"{metric}_{end}", estimate, target="image")
-        yield from self._recognised("system", case.originals, "label_{}_ceiling")
+        yield from self._recognised("system", images, "label_{}_of_originals")
 
     def information(self) -> Iterator[Record]:
         """What a reception tells of the image at least, by a critic that Eve trained."""
@@ -153,7 +166,9 @@ class Leakage:
         source = generator(case.setting.seed, "fisher", device=case.test.device)
         unit = dfil(transmit, images, 1.0, source)
         for snr_db in case.setting.eve_snrs_db:
-            each = unit / float(snr_to_noise_variance(torch.tensor(snr_db)))
+            # Noise of Alice's own counts as if it were Gaussian.
+            noise = float(snr_to_noise_variance(torch.tensor(snr_db))) + case.system.own_noise
+            each = unit / noise
             fields = {"test_snr_db": snr_db, "target": "image"}
             seed = case.setting.seed
             yield case.record("eve", "dfil", bootstrap_mean(each, seed), **fields)

@@ -35,6 +35,9 @@ class System:
             randomness: all that an Eve knows who knows the encoder. No white-box attack if None.
         shadow: Builds an untrained link of the same architecture from a seed, for an Eve who
             knows no more than that; no query-free attack if None.
+        own_noise: Variance per symbol of Alice's own noise in the waveform.
+        digital: Whether symbols are points of a constellation.
+        permutes: Whether the key hides the order of the components and nothing else.
         mechanism: Noise on its features whose privacy budget is to be stated; none if None.
         active: How many features are switched on at an SNR in dB, where that may change.
         keyed: Whether a key hides the waveform.
@@ -52,6 +55,9 @@ class System:
     fixed_gain: bool = False
     white_box: Callable[[Tensor], Tensor] | None = None
     shadow: Callable[[int], Link] | None = None
+    own_noise: float = 0.0
+    digital: bool = False
+    permutes: bool = False
     mechanism: Laplace | None = None
     active: Callable[[float], int] | None = None
     keyed: bool = False

@@ -98,10 +98,7 @@ class BottleneckLink(Link):
 
     def expected(self, images: Tensor) -> Tensor:
         """Return the waveform without Alice's own randomness, complex ``[B, d/2]``."""
-        features = self._encode(images, self.snr_db)
-        if self.mechanism is not None:
-            features = self.mechanism.bound(features).float()
-        return self.modulate(features)
+        return self._in_mean(self._encode(images, self.snr_db))
 
     def active(self, snr_db: float) -> int:
         """Return how many features are switched on at an SNR."""

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from semveil.channel import Channel
 from semveil.link import Answer, Exchange, Link, to_waveform
 from semveil.nets.keyed import KeyedMixer
-from semveil.protect.cover import require_batch
+from semveil.protect.cover import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
 from semveil.rng import Randomness, uniform
@@ -108,7 +108,8 @@ class LearnedCover:
         return signs.to(symbols.device)
 
     def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
-        """Encrypt, complex ``[B, k]``; ``messages`` int ``[B]``."""
+        """Encrypt, complex ``[B, k]``; ``messages`` int64 ``[B]``, all different."""
+        require_unlike(messages)
         return self.link.encrypt(waveform, self._keys(waveform, messages))
 
     def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:

@@ -73,6 +73,7 @@ class DigitalLink(Link):
         torch.Size([3, 4])
     """
 
+    digital = True
     power: Tensor
     table: Tensor
     places: Tensor

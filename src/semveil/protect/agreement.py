@@ -1,12 +1,24 @@
 """Agreeing on keys over a channel that Eve hears: X25519, HKDF-SHA256, and confirmation.
 
-The exchange withstands whoever listens. It does not tell who answered: public keys have to come
-from an authentic source (read out over the phone, signed, pinned), or Mallory sits in between.
+The exchange withstands whoever listens, and whoever sends an old one again: both parties put a
+new nonce into every session's keys. It does not tell who answered: public keys have to come from
+an authentic source (read out over the phone, signed, pinned), or Mallory sits in between.
+
+For every session each party
+
+1. draws a nonce by :func:`fresh_nonce` and sends it in the clear;
+2. calls :func:`agree` with its own nonce and the one it received, and forgets its own: a nonce
+   that enters a second agreement lets Mallory bring back the keys of the first;
+3. sends its :attr:`Agreement.confirmation` and opens the session by the other's.
+
+Key pairs may serve many sessions. Whoever then learns a private key reads the past as well; pairs
+generated anew for every session prevent that.
 """
 
 from __future__ import annotations
 
 import hmac
+import secrets
 from dataclasses import dataclass, field
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
@@ -19,6 +31,7 @@ from semveil.protect.keys import KEY_BYTES, require_key
 from semveil.protect.session import Receiver, Sender, Session
 
 _TAG_BYTES = 16
+_NONCE_BYTES = 16
 
 
 @dataclass(frozen=True)
@@ -53,9 +66,11 @@ class KeyPair:
         return own.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Agreement:
     """What one party holds after the exchange, before the other has shown the same keys.
+
+    It opens one session: a second would count from zero again under the same keys.
 
     Attributes:
         confirmation: 16 bytes to send to the other party; they reveal nothing about the keys.
@@ -65,6 +80,7 @@ class Agreement:
     _expected: bytes = field(repr=False)
     _sending: bytes = field(repr=False)
     _receiving: bytes = field(repr=False)
+    _opened: bool = field(default=False, init=False, repr=False)
 
     def confirm(self, tag: bytes) -> Session:
         """Check the other party's confirmation and open the session.
@@ -76,46 +92,75 @@ class Agreement:
             Counters and keys for both directions.
 
         Raises:
-            SemveilError: If the parties hold different keys.
+            SemveilError: If the parties hold different keys, or the session was opened before.
 
         Example:
             >>> alice, bob = KeyPair.generate(), KeyPair.generate()
-            >>> ours, theirs = (agree(a, b.public, b"1") for a, b in ((alice, bob), (bob, alice)))
+            >>> hers, his = fresh_nonce(), fresh_nonce()
+            >>> ours = agree(alice, bob.public, hers, his)
+            >>> theirs = agree(bob, alice.public, his, hers)
             >>> session = ours.confirm(theirs.confirmation)
             >>> session.sender.key == theirs.confirm(ours.confirmation).receiver.key
             True
         """
         if not hmac.compare_digest(tag, self._expected):
             raise SemveilError(
-                "the other party holds different keys: a wrong public key, salt or confirmation"
+                "the other party holds different keys: a wrong public key, nonce or confirmation"
             )
+        if self._opened:
+            raise SemveilError(
+                "this agreement has opened its session: agree on new keys for another"
+            )
+        self._opened = True
         return Session(Sender(self._sending), Receiver(self._receiving))
 
 
-def agree(mine: KeyPair, theirs: bytes, salt: bytes) -> Agreement:
+def fresh_nonce() -> bytes:
+    """Return 16 public bytes for one session, from the operating system's randomness.
+
+    Example:
+        >>> len(fresh_nonce()), fresh_nonce() != fresh_nonce()
+        (16, True)
+    """
+    return secrets.token_bytes(_NONCE_BYTES)
+
+
+def agree(mine: KeyPair, theirs: bytes, my_nonce: bytes, their_nonce: bytes) -> Agreement:
     """Compute the keys shared with another party, one for each direction.
 
-    X25519, then HKDF-SHA256 with ``info`` = purpose, sender's and receiver's public keys.
+    X25519, then HKDF-SHA256. Its salt is both nonces, each behind its length (four bytes,
+    big-endian), in the order of their parties' public keys; its ``info`` is purpose, sender's and
+    receiver's public keys. Counters begin at zero in every session, so that keys must never come
+    back: neither party's can, whatever nonce and confirmation Mallory hands it, while its own
+    nonce is new.
 
     Args:
         mine: Own key pair.
         theirs: The other party's public key, 32 bytes, from an authentic source.
-        salt: Public bytes, the same at both parties and new for every session between the same
-            pairs: counters begin at zero again, and keys must not.
+        my_nonce: Own public bytes, 16 at least, drawn for this session and used for no other
+            (:func:`fresh_nonce`).
+        their_nonce: The other party's, as received; it need not be authentic.
 
     Returns:
         The agreement, to be confirmed.
 
     Raises:
-        SemveilError: If ``theirs`` is no public key of another party, or the salt is empty.
+        SemveilError: If ``theirs`` is no public key of another party, a nonce is too short, or
+            both nonces are the same.
 
     Example:
         >>> alice, bob = KeyPair.generate(), KeyPair.generate()
-        >>> len(agree(alice, bob.public, salt=b"session 1").confirmation)
+        >>> len(agree(alice, bob.public, fresh_nonce(), fresh_nonce()).confirmation)
         16
     """
-    if not salt:
-        raise SemveilError("agreeing on keys needs a salt that is new for every session")
+    for whose, nonce in (("one's own", my_nonce), ("the other party's", their_nonce)):
+        if len(nonce) < _NONCE_BYTES:
+            raise SemveilError(
+                f"{whose} nonce has {len(nonce)} bytes, not {_NONCE_BYTES} or more, new for every "
+                "session"
+            )
+    if my_nonce == their_nonce:
+        raise SemveilError("the other party's nonce is one's own: it was reflected")
     if theirs == mine.public:
         raise SemveilError("the other party's public key is one's own: it was reflected")
     if len(theirs) != KEY_BYTES:
@@ -128,11 +173,15 @@ def agree(mine: KeyPair, theirs: bytes, salt: bytes) -> Agreement:
         # A point of small order would make the shared secret known to everybody.
         raise SemveilError("the other party's public key is not a valid X25519 key") from error
 
+    own = mine.public
+    nonces = (nonce for _, nonce in sorted([(own, my_nonce), (theirs, their_nonce)]))
+    # Without the lengths, bytes could move from one nonce to the other.
+    salt = b"".join(len(nonce).to_bytes(4, "big") + nonce for nonce in nonces)
+
     def derive(purpose: bytes, sender: bytes, receiver: bytes, length: int) -> bytes:
         info = b"semveil v1 " + purpose + b" " + sender + receiver
         return HKDF(SHA256(), length, salt, info).derive(shared)
 
-    own = mine.public
     return Agreement(
         derive(b"confirm", own, theirs, _TAG_BYTES),
         derive(b"confirm", theirs, own, _TAG_BYTES),

@@ -7,6 +7,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from semveil.errors import SemveilError
+
 
 class Cover(Protocol):
     """A keyed transform of the waveform; message counters are public, the key is not.
@@ -27,10 +29,15 @@ class Cover(Protocol):
         Args:
             waveform: complex ``[B, k]``, unit power per image.
             messages: Message counters, int64 ``[B]``, none negative; one is never used twice
-                under one key (:class:`~semveil.protect.session.Sender` sees to it).
+                under one key. Within a batch that is checked, across batches
+                :class:`~semveil.protect.session.Sender` sees to it.
 
         Returns:
             What leaves the antenna, complex ``[B, k]``.
+
+        Raises:
+            SemveilError: If two images have one counter, unless all share one key anyway
+                (``shuffle/fixed``).
         """
         ...
 
@@ -64,6 +71,24 @@ def require_batch(symbols: Tensor, messages: Tensor) -> None:
         raise ValueError(
             f"one int64 message counter for each of {len(symbols)} images is needed, not "
             f"{messages.dtype} {list(messages.shape)}"
+        )
+
+
+def require_unlike(messages: Tensor) -> None:
+    """Raise unless every image of a batch has a message counter of its own.
+
+    Raises:
+        SemveilError: If two share one.
+
+    Example:
+        >>> require_unlike(torch.tensor([3, 1]))
+    """
+    ordered = messages.sort().values
+    again = ordered[1:] == ordered[:-1]
+    if bool(again.any()):
+        raise SemveilError(
+            f"a message counter is used twice in a batch: {int(ordered[1:][again][0])}, which "
+            "would give two images one keystream"
         )
 
 

@@ -181,6 +181,11 @@ class Laplace(nn.Module):
         return 2 * self.dim * self.noise_scale**2
 
     @property
+    def noise_share(self) -> float:
+        """Share of the waveform's mean power that is noise."""
+        return self._noise_energy / (float(self.energy) + self._noise_energy)
+
+    @property
     def gain(self) -> Tensor:
         """Amplitude of the waveform over the noisy vector in the genuine reading, float64."""
         return (self.dim / 2 / (self.energy + self._noise_energy)).sqrt()

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from semveil.errors import unknown
 from semveil.protect import hadamard, quaternion, unitary
-from semveil.protect.cover import require_batch
+from semveil.protect.cover import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.normalise import BLOCK, require_norm
 
@@ -40,7 +40,8 @@ class Rotation:
 
     Raises:
         SemveilError: If the key has not 32 bytes or the form is unknown; by :meth:`conceal`, if
-            the norms are not constant and the guarantee would be void; by both methods, if the
+            the norms are not constant or a counter is used twice in a batch, and the guarantee
+            would be void; by both methods, if the
             number of symbols does not suit the form.
 
     Example:
@@ -64,6 +65,7 @@ class Rotation:
     def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Rotate; see :meth:`semveil.protect.cover.Cover.conceal`."""
         require_batch(waveform, messages)
+        require_unlike(messages)
         rotated = self._rotate(waveform, self._key, messages, back=False)
         if self.form != "structured":
             require_norm(waveform, BLOCK if self.form == "blocks" else waveform.shape[1])

@@ -25,7 +25,7 @@ class Sender:
         next: The lowest counter not yet used.
 
     Raises:
-        SemveilError: If the key has not 32 bytes.
+        SemveilError: If the key has not 32 bytes, or ``next`` is negative.
 
     Example:
         >>> sender = Sender(bytes(32))
@@ -38,6 +38,8 @@ class Sender:
 
     def __post_init__(self) -> None:
         require_key(self.key)
+        if self.next < 0:
+            raise SemveilError(f"message counters are never negative, unlike {self.next}")
 
     def take(self, count: int) -> Tensor:
         """Use up the next counters.
@@ -50,7 +52,10 @@ class Sender:
 
         Raises:
             SemveilError: If the key has none left.
+            ValueError: If ``count`` is negative.
         """
+        if count < 0:
+            raise ValueError(f"no messages can be sent {count} times")
         if self.next + count > _LAST:
             raise SemveilError("this key has no message counters left: agree on a new one")
         return self.claim(torch.arange(self.next, self.next + count))
@@ -59,7 +64,8 @@ class Sender:
         """Use up counters of the caller's choice, such as those of a schedule.
 
         Args:
-            messages: Counters, int64 ``[B]``, increasing.
+            messages: Counters, int64 ``[B]``, increasing. Bob takes none that skips his
+                receiver's ``window`` or more.
 
         Returns:
             The same counters.
@@ -76,7 +82,8 @@ class Sender:
         """
         if not len(messages):
             return messages
-        if int(messages[0]) < self.next or bool((messages.diff() <= 0).any()):
+        # Compared and not subtracted: a difference may overflow.
+        if int(messages[0]) < self.next or bool((messages[1:] <= messages[:-1]).any()):
             raise SemveilError(
                 f"message counters must increase and be {self.next} or more: "
                 "a counter used twice would give two images one keystream"
@@ -89,16 +96,23 @@ class Sender:
 class Receiver:
     """One direction's key and the counters already taken, over a sliding window.
 
-    Messages may be lost and may overtake each other by less than ``window``. Counters are not
-    authenticated: Mallory can use one up before Alice, which costs Bob that message and what is
-    older than the window, and tells nobody anything.
+    Messages may overtake each other by less than ``window``, and fewer than ``window`` in a row
+    may be lost; after a longer gap the parties have to agree on new keys.
+
+    Counters are not authenticated: Mallory can use some up before Alice, which tells nobody
+    anything but costs Bob messages. One forged counter moves the window on by at most ``window``,
+    so that all of Alice's next messages are still taken but the one whose counter it was; late
+    ones are not. With every further one before her next, the window moves on as far again, and
+    Bob refuses all that she sends up to there. Only authentication of what carries the counter
+    prevents that.
 
     Attributes:
         key: 32 secret bytes.
-        window: How far behind the newest counter a message is still taken.
+        window: How far behind the newest counter a message is still taken, and how far beyond it.
 
     Raises:
         SemveilError: If the key has not 32 bytes.
+        ValueError: If the window is not positive.
 
     Example:
         >>> receiver = Receiver(bytes(32))
@@ -115,6 +129,8 @@ class Receiver:
 
     def __post_init__(self) -> None:
         require_key(self.key)
+        if self.window < 1:
+            raise ValueError(f"a window holds at least one counter, not {self.window}")
         # Entry i tells whether counter newest − i was taken.
         self._taken = torch.zeros(self.window, dtype=torch.bool)
 
@@ -125,7 +141,8 @@ class Receiver:
             messages: Their counters, int64 ``[B]``.
 
         Raises:
-            SemveilError: If one was taken before, is older than the window, or is negative.
+            SemveilError: If one was taken before, is older than the window, skips as many
+                counters as the window holds (those of the batch counted in), or is negative.
         """
         if not len(messages):
             return
@@ -140,6 +157,14 @@ class Receiver:
         if bool(repeated.any()):
             raise SemveilError(
                 f"message {int(counters[repeated][0])} was received before: a replay"
+            )
+        new = counters[age < 0]
+        skipped = new - 1 - torch.cat([new.new_tensor([self._newest]), new[:-1]])
+        if bool((skipped >= self.window).any()):
+            raise SemveilError(
+                f"message {int(new[skipped >= self.window][0])} skips {int(skipped.max())} counters, "
+                f"not fewer than {self.window}: forged, or so much was lost that new keys have to "
+                "be agreed on"
             )
         newest = max(self._newest, int(counters[-1]))
         ahead = min(newest - self._newest, self.window)

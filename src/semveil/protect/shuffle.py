@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semveil.protect.cover import as_reals, as_symbols, require_batch
+from semveil.protect.cover import as_reals, as_symbols, require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import words
 from semveil.protect.permute import permutations
@@ -46,6 +46,8 @@ class Shuffle:
     def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Permute; see :meth:`semveil.protect.cover.Cover.conceal`."""
         order = self._order(waveform, messages)
+        if self.fresh:
+            require_unlike(messages)
         return as_symbols(as_reals(waveform).gather(1, order))
 
     def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:

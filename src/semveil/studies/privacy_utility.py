@@ -93,6 +93,8 @@ _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
             "train.epochs": 12,
             "audit.max_epochs": 12,
             "audit.patience": 4,
+            "audit.batch": 64,
+            "audit.images": 2000,
             "audit.eve_snr_db": [4.0, HOME_DB, 20.0],
         },
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import subprocess
@@ -16,8 +17,12 @@ import semveil
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
 
 
+@functools.cache
 def code_version() -> str:
     """Return the package's version, with the commit where it runs from a checkout.
+
+    It is asked once, when this module is loaded: a checkout that moves on while a process runs
+    does not change what that process runs.
 
     Example:
         >>> code_version().startswith(semveil.__version__)
@@ -55,3 +60,6 @@ def provenance(device: torch.device, devices: int) -> dict[str, Any]:
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         },
     }
+
+
+code_version()

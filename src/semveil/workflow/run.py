@@ -32,11 +32,13 @@ from semveil.channel import Reception, channel_of
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.files import new_folder, remove_scraps, write_atomic
-from semveil.link import Answer, Link
+from semveil.link import Answer, Link, own_noise
 from semveil.links.bottleneck import BottleneckLink
 from semveil.links.cipher import CipherLink
+from semveil.links.digital import DigitalLink
 from semveil.protect.cover import Cover, as_reals, as_symbols
 from semveil.protect.keys import research_key
+from semveil.protect.shuffle import Shuffle
 from semveil.recipe import Audit, Recipe
 from semveil.records import read_records, write_records
 from semveil.rng import seeded
@@ -340,6 +342,9 @@ def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) 
         white_box=link.expected,
         shadow=lambda stream: _untrained(planned, splits, stream),
         mechanism=link.mechanism,
+        own_noise=own_noise(link),
+        digital=isinstance(link, DigitalLink),
+        permutes=isinstance(cover, Shuffle),
         active=link.active if isinstance(link, BottleneckLink) else None,
         keyed=cover is not None,
         fixed_key=planned.fixed_key,

@@ -31,6 +31,7 @@ class Effort:
 
     max_epochs: int
     patience: int
+    batch: int = 256
 
 
 def converge(
@@ -77,7 +78,7 @@ def converge(
     """
     learned = [weight for weight in network.parameters() if weight.requires_grad]
     optimiser = torch.optim.Adam(learned, lr=_LEARNING_RATE)
-    batch = min(_BATCH, images)
+    batch = min(effort.batch, images)
     best, best_state, stale = float("inf"), copy.deepcopy(network.state_dict()), 0
     for epoch in range(effort.max_epochs):
         for group in optimiser.param_groups:

@@ -134,7 +134,13 @@ def _validate(goal: Goal, network: nn.Module, heard: Tensor, validation: Interce
 
 
 @torch.no_grad()
-def listen(network: nn.Module, test: Intercepts, snr_db: float, source: torch.Generator) -> Tensor:
+def listen(
+    network: nn.Module,
+    test: Intercepts,
+    snr_db: float,
+    source: torch.Generator,
+    most: int | None = None,
+) -> Tensor:
     """Let a trained eavesdropper hear the test images once, at one SNR.
 
     Args:
@@ -142,10 +148,11 @@ def listen(network: nn.Module, test: Intercepts, snr_db: float, source: torch.Ge
         test: Her receptions of the test images.
         snr_db: Her mean E_s/N_0, dB.
         source: Fading and noise.
+        most: How many of the first images she hears; all if None.
 
     Returns:
         Her outputs in float32: logits ``[N, classes]`` or images ``[N, C, H, W]``.
     """
     network.eval()
-    rows = torch.arange(len(test), device=test.device)
+    rows = torch.arange(min(most or len(test), len(test)), device=test.device)
     return torch.cat([network(test.hear(some, snr_db, source)) for some in rows.split(2000)])

@@ -50,6 +50,8 @@ def rmle(
     known: Tensor,
     search: Search | None = None,
     invariant: bool = False,
+    start: Tensor | None = None,
+    own_noise: float = 0.0,
 ) -> Tensor:
     """Search for the images that explain a reception best (He et al., ACSAC 2019).
 
@@ -65,6 +67,11 @@ def rmle(
         search: Steps and rate.
         invariant: Compare the sorted real components of ``y/h`` and ``f(x)``: all that a fresh
             permutation per message leaves.
+        start: Where the search begins, float ``[B, C, H, W]``, such as a trained inverter's
+            images; the mean of ``known`` if None. It is a prior too: leaving it costs the squared
+            distance over the error that it has on average, taken from its distance to ``known``'s
+            mean (our reading).
+        own_noise: Variance per symbol of Alice's own noise, taken for Gaussian.
 
     Returns:
         Images, float ``[B, C, H, W]``.
@@ -82,14 +89,18 @@ def rmle(
         True
     """
     search = search or Search()
-    start = known.mean(0).clamp(0.02, 0.98).logit()
-    logits = start.repeat(len(reception.symbols), 1, 1, 1).requires_grad_()
+    mean = known.mean(0).expand(len(reception.symbols), -1, -1, -1)
+    first = mean if start is None else start.float()
+    logits = first.clamp(0.02, 0.98).logit().clone().requires_grad_()
+    # What the mean image misses on average is the most that a better guess can miss.
+    missed = (known - known.mean(0)).square().mean()
+    anchor = 0.0 if start is None else 1 / missed
     pairs = known[0].diff(dim=1).numel() + known[0].diff(dim=2).numel()
     variation = search.variation * pairs / roughness(known).mean().clamp(min=1e-3)
     gain = squared_magnitude(reception.csi)
     variance = per_image(reception.noise_variance, gain, "noise_variance")
     equalised = torch.view_as_real(reception.symbols / reception.csi)
-    weight = gain / variance
+    weight = gain / (variance + gain * own_noise)
     heard = _ordered(equalised.flatten(1), invariant)
     optimiser = torch.optim.Adam([logits], lr=search.rate)
     for _ in range(search.steps):
@@ -97,7 +108,9 @@ def rmle(
         sent = _ordered(torch.view_as_real(white_box(images)).flatten(1), invariant)
         # ‖y − h f‖² = |h|² ‖y/h − f‖²
         distance = (weight * (heard - sent).square()).sum()
-        (slope,) = torch.autograd.grad(distance + variation * roughness(images).sum(), logits)
+        left = anchor * (images - first).square().sum()
+        loss = distance + variation * roughness(images).sum() + left
+        (slope,) = torch.autograd.grad(loss, logits)
         logits.grad = slope
         optimiser.step()
     return logits.detach().sigmoid()
