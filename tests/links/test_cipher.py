@@ -8,6 +8,7 @@ import torch
 from semveil import data
 from semveil import recipe as recipes
 from semveil.channel import Channel
+from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.links.cipher import CipherLink, LearnedCover
 from semveil.nets.dense import Mlp
@@ -69,6 +70,13 @@ def test_the_encrypted_waveform_has_unit_power_and_depends_on_key_and_message(li
 def test_symbols_and_counters_that_do_not_belong_together_are_refused(link):
     with pytest.raises(ValueError, match="one int64 message counter for each"):
         cover(link).conceal(link.transmit(images(3)), torch.arange(4))
+
+
+def test_a_counter_used_twice_in_a_batch_is_refused(link):
+    plain, twice = link.transmit(images(3)), torch.tensor([1, 0, 1])
+    with pytest.raises(SemveilError, match="used twice in a batch: 1"):
+        cover(link).conceal(plain, twice)
+    assert cover(link).reveal(plain, twice).shape == plain.shape
 
 
 def test_eve_hears_the_encrypted_waveform_in_training_and_white_box_the_plain_one(link):

@@ -10,9 +10,10 @@ from torch import Tensor
 from semveil import phy
 from semveil.channel import Channel
 from semveil.errors import SemveilError
+from semveil.phy.qam import Constellation
 from semveil.protect.hadamard import hadamard
 from semveil.protect.keys import research_key
-from semveil.protect.normalise import normalise_blocks
+from semveil.protect.normalise import normalise_blocks, require_norm
 from semveil.protect.rotation import Form, Rotation
 from semveil.protect.shuffle import Shuffle
 from semveil.rng import generator, normal
@@ -209,12 +210,37 @@ def test_norms_that_vary_are_refused_where_the_guarantee_rests_on_them() -> None
     with pytest.raises(SemveilError, match="every block of 2 symbols"):
         Rotation(KEY).conceal(loose, messages)
     Rotation(KEY, "haar").conceal(loose, messages)
-    loud = loose * torch.tensor([1, 1, 1, 1, 1, 1.002]).unsqueeze(1)
-    with pytest.raises(SemveilError, match=r"every image of 8 symbols .* off by 0.2 %"):
+    loud = loose * torch.tensor([1, 1, 1, 1, 1, 1.00002]).unsqueeze(1)
+    with pytest.raises(SemveilError, match=r"every image of 8 symbols .* off by 0.00\d+ %"):
         Rotation(KEY, "haar").conceal(loud, messages)
     Rotation(KEY, "structured").conceal(loud, messages)
     with pytest.raises(SemveilError, match="off by nan"):
         Rotation(KEY).conceal(torch.full((1, 2), torch.nan) + 0j, torch.arange(1))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_counter_used_twice_in_a_batch_is_refused(form: Form) -> None:
+    rotation, z = Rotation(KEY, form), _waveform(4)
+    with pytest.raises(SemveilError, match="used twice in a batch: 3"):
+        rotation.conceal(z, torch.tensor([3, 9, 0, 3]))
+    # Bob may look at one message as often as he likes.
+    sent = rotation.conceal(z, torch.arange(4))
+    again = rotation.reveal(sent[:1].expand(4, -1), torch.zeros(4, dtype=torch.int64))
+    assert torch.allclose(again, z[:1].expand(4, -1), atol=1e-5)
+
+
+def test_rounding_is_far_from_the_tolerance() -> None:
+    latent = normal((200, 4096), generator=generator(0, "wide"))
+    for scale in (1e-20, 1.0, 1e20):
+        blocks = normalise_blocks(latent * scale)
+        pairs = torch.view_as_complex(latent.unflatten(1, (-1, 2))) * scale
+        for z, size in ((blocks, 2), (phy.normalise_power(pairs), 2048)):
+            norms = z.to(torch.complex128).abs().square().unflatten(1, (-1, size)).sum(2).sqrt()
+            # A tenth of what `require_norm` allows.
+            assert (norms / size**0.5 - 1).abs().max() < 1e-6
+            require_norm(z, size)
+    for order in (2, 8, 1024):
+        require_norm(Constellation("psk", order).points().reshape(1, -1), 2)
 
 
 def test_an_odd_number_of_symbols_is_refused() -> None:

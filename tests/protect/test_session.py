@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -19,7 +21,8 @@ def test_counters_are_used_once() -> None:
     assert used.tolist() == [0, 1, 2, 5, 9, 10, 11]
 
 
-@pytest.mark.parametrize("messages", [[4], [5, 5], [7, 6], [-1], [5, 4]])
+# The last one's difference does not fit into 64 bits.
+@pytest.mark.parametrize("messages", [[4], [5, 5], [7, 6], [-1], [5, 4], [5, -(2**63)]])
 def test_a_used_counter_is_refused_and_nothing_is_used_up(messages: list[int]) -> None:
     sender = Sender(KEY, next=5)
     with pytest.raises(SemveilError, match="must increase and be 5 or more"):
@@ -32,6 +35,20 @@ def test_the_last_counter_is_the_end() -> None:
     assert sender.take(2).tolist() == [2**63 - 3, 2**63 - 2]
     with pytest.raises(SemveilError, match="no message counters left"):
         sender.take(1)
+
+
+@pytest.mark.parametrize("start", [-1, -3])
+def test_counters_begin_at_zero_or_above(start: int) -> None:
+    with pytest.raises(SemveilError, match=f"never negative, unlike {start}"):
+        Sender(KEY, next=start)
+
+
+def test_no_negative_number_of_messages_is_sent() -> None:
+    sender = Sender(KEY, next=5)
+    with pytest.raises(ValueError, match="never negative, unlike -2"):
+        sender.take(-2)
+    assert sender.take(0).tolist() == []
+    assert sender.next == 5
 
 
 def test_keys_of_another_length_are_refused() -> None:
@@ -56,12 +73,46 @@ def test_a_replay_within_a_batch_is_noticed(batch: list[int]) -> None:
 
 def test_what_is_older_than_the_window_is_refused() -> None:
     receiver = Receiver(KEY, window=4)
-    receiver.accept(torch.tensor([10]))
-    receiver.accept(torch.tensor([7]))
+    receiver.accept(torch.tensor([3]))
+    receiver.accept(torch.tensor([0]))
+    receiver.accept(torch.tensor([5]))
+    receiver.accept(torch.tensor([2]))
     with pytest.raises(SemveilError, match="older than the last 4"):
-        receiver.accept(torch.tensor([6]))
+        receiver.accept(torch.tensor([1]))
     with pytest.raises(SemveilError, match="older"):
         Receiver(KEY).accept(torch.tensor([-1]))
+
+
+@pytest.mark.parametrize("forged", [2**63 - 1, 2**62, 108])
+def test_a_forged_counter_far_ahead_does_not_lock_the_receiver(forged: int) -> None:
+    receiver = Receiver(KEY, window=4)
+    receiver.accept(torch.arange(103))
+    with pytest.raises(SemveilError, match=f"message {forged} skips 4 counters or more"):
+        receiver.accept(torch.tensor([103, forged]))
+    receiver.accept(torch.tensor([103, 104]))
+
+
+def test_the_farthest_forged_counter_costs_one_message() -> None:
+    receiver = Receiver(KEY, window=4)
+    receiver.accept(torch.arange(103))
+    receiver.accept(torch.tensor([106]))
+    receiver.accept(torch.tensor([103, 104]))
+    with pytest.raises(SemveilError, match="message 106 was received before"):
+        receiver.accept(torch.tensor([105, 106, 107]))
+    receiver.accept(torch.tensor([105, 107, 108]))
+
+
+def test_a_batch_may_be_longer_than_the_window() -> None:
+    receiver = Receiver(KEY, window=4)
+    receiver.accept(torch.arange(50))
+    receiver.accept(torch.arange(50, 100).flip(0))
+    with pytest.raises(SemveilError, match="message 105 skips"):
+        receiver.accept(torch.tensor([100, 105]))
+
+
+def test_a_window_holds_something() -> None:
+    with pytest.raises(ValueError, match="at least one counter, not 0"):
+        Receiver(KEY, window=0)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -77,6 +128,11 @@ def test_the_window_decides_like_a_list_of_everything(
             len(set(batch)) == len(batch)
             and not taken & set(batch)
             and all(newest - message < window for message in batch)
+            and all(
+                later - message <= window
+                for message, later in itertools.pairwise([newest, *sorted(batch)])
+                if later > newest
+            )
         )
         try:
             receiver.accept(torch.tensor(batch, dtype=torch.int64))

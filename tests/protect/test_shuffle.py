@@ -49,6 +49,14 @@ def test_a_fresh_permutation_is_every_messages_own() -> None:
     assert len({tuple(row) for row in sent.numpy()}) == 50
 
 
+def test_a_counter_used_twice_is_refused_where_it_matters() -> None:
+    z, twice = _waveform(3), torch.tensor([7, 2, 7])
+    with pytest.raises(SemveilError, match="used twice in a batch: 7"):
+        Shuffle(KEY).conceal(z, twice)
+    assert Shuffle(KEY, fresh=False).conceal(z, twice).shape == z.shape
+    assert Shuffle(KEY).reveal(z, twice).shape == z.shape
+
+
 def test_every_permutation_is_as_likely_as_any_other() -> None:
     count = 24_000
     z = torch.tensor([[0 + 1j, 2 + 3j]]).expand(count, -1)

@@ -55,7 +55,7 @@ class Sender:
             ValueError: If ``count`` is negative.
         """
         if count < 0:
-            raise ValueError(f"no messages can be sent {count} times")
+            raise ValueError(f"a number of messages is never negative, unlike {count}")
         if self.next + count > _LAST:
             raise SemveilError("this key has no message counters left: agree on a new one")
         return self.claim(torch.arange(self.next, self.next + count))
@@ -141,8 +141,8 @@ class Receiver:
             messages: Their counters, int64 ``[B]``.
 
         Raises:
-            SemveilError: If one was taken before, is older than the window, skips as many
-                counters as the window holds (those of the batch counted in), or is negative.
+            SemveilError: If one was taken before, is older than the window, is negative, or lies
+                more than ``window`` beyond the one before it, received or in the batch.
         """
         if not len(messages):
             return
@@ -162,9 +162,8 @@ class Receiver:
         skipped = new - 1 - torch.cat([new.new_tensor([self._newest]), new[:-1]])
         if bool((skipped >= self.window).any()):
             raise SemveilError(
-                f"message {int(new[skipped >= self.window][0])} skips {int(skipped.max())} counters, "
-                f"not fewer than {self.window}: forged, or so much was lost that new keys have to "
-                "be agreed on"
+                f"message {int(new[skipped >= self.window][0])} skips {self.window} counters or "
+                "more: it is forged, or so many were lost that new keys have to be agreed on"
             )
         newest = max(self._newest, int(counters[-1]))
         ahead = min(newest - self._newest, self.window)
