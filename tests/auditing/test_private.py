@@ -76,7 +76,11 @@ def test_eve_is_scored_on_the_private_attribute_and_bob_on_his_task(found):
 
 def test_the_judge_looks_for_the_private_attribute(found):
     seen = found["eve", "much", "label_accuracy", "inversion/linear"]
-    assert 0.7 < seen.value <= found["system", "much", "label_accuracy_of_originals", None].value + 0.05
+    assert (
+        0.7
+        < seen.value
+        <= found["system", "much", "label_accuracy_of_originals", None].value + 0.05
+    )
     assert ("eve", "much", "label_balanced_accuracy", "inversion/linear") in found
 
 

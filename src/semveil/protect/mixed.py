@@ -23,7 +23,7 @@ class Mixed:
         >>> from semveil.protect.keys import research_key
         >>> from semveil.protect.shuffle import Shuffle
         >>> mixed = Mixed([Shuffle(research_key(n)) for n in range(3)])
-        >>> z, counters = torch.arange(8.0).reshape(2, 4) + 0j, torch.tensor([5, 5])
+        >>> z, counters = torch.arange(8.0).reshape(2, 4) + 0j, torch.tensor([5, 6])
         >>> sent = mixed.covers[2].conceal(z, counters)
         >>> bool((mixed.reveal(sent, counters, torch.tensor([2, 2])) == z).all())
         True

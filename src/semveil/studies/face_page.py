@@ -117,7 +117,8 @@ def _rebuilt_table(faces: Faces) -> str:
             continue
         cells = [f"{x.value:.2f} ({x.low:.2f}–{x.high:.2f})" if x else "–" for x in found]
         lines.append([attribute, system, *cells])
-    ends = (f"{MI}_floor", f"{MI}_ceiling", "psnr_mean_image_db", "label_balanced_accuracy_of_originals")
+    judged = "label_balanced_accuracy_of_originals"
+    ends = (f"{MI}_floor", f"{MI}_ceiling", "psnr_mean_image_db", judged)
     values = [pick(faces.table, role="system", metric=name) for name in ends]
     floor, ceiling, mean, judge = (f"{x.value:.2f}" if x else "–" for x in values)
     headings = ["attribute", "system", "MI, bits", "PSNR, dB", "SSIM", "judge", "judge, balanced"]

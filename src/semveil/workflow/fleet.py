@@ -19,7 +19,8 @@ from semveil.workflow.costs import TrainingSteps, processor_seconds
 from semveil.workflow.ends import Ends
 from semveil.workflow.footprint import in_own_process, memory
 
-_SALT = b"fleet"
+# What is timed does not depend on them; in use they are drawn for every session.
+_HERS, _HIS = b"hers" * 4, b"his." * 4
 
 
 def agreement_seconds(devices: int) -> float:
@@ -34,10 +35,10 @@ def agreement_seconds(devices: int) -> float:
     bob = KeyPair.generate()
     public = bob.public
     pairs = [KeyPair.generate() for _ in range(devices)]
-    answers = [(pair.public, agree(pair, public, _SALT).confirmation) for pair in pairs]
+    answers = [(pair.public, agree(pair, public, _HERS, _HIS).confirmation) for pair in pairs]
 
     def receive() -> list[Session]:
-        return [agree(bob, theirs, _SALT).confirm(tag) for theirs, tag in answers]
+        return [agree(bob, theirs, _HIS, _HERS).confirm(tag) for theirs, tag in answers]
 
     return processor_seconds(receive)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,7 @@ from semveil.metrics.variational import info_nce
 from semveil.nets.critic import Critic
 from semveil.rng import generator, seeded
 
+_LEAST_BATCH = 256
 _CANDIDATES = 512
 
 
@@ -67,7 +69,8 @@ def fit_critic(
         step,
         validate,
         len(training),
-        effort,
+        # The bound cannot exceed the logarithm of the batch.
+        replace(effort, batch=max(effort.batch, _LEAST_BATCH)),
         seed,
         ("infonce",),
         device,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ def growth(curves: Sequence[Curve], x: str = "devices N") -> Figure:
 
     titles = list(dict.fromkeys(curve.title for curve in curves))
     labels = list(dict.fromkeys(curve.label for curve in curves))
-    looks = {
+    looks: dict[str, dict[str, Any]] = {
         label: {"color": CYCLE[n % len(CYCLE)], "marker": _MARKERS[n % len(_MARKERS)]}
         for n, label in enumerate(labels)
     }

@@ -58,7 +58,12 @@ GUESSING: dict[str, Any] = {
     "zorder": 1,
 }
 PARTIES = {"bob": "Bob", "adaptive": "fresh Eve, strongest", "paper": "paper’s Eve"}
-UNITS = {"accuracy": "accuracy", "psnr_db": "PSNR (dB)", "ssim": "SSIM", "mi_bits_20": "MI (bits)"}
+UNITS = {
+    "accuracy": "accuracy",
+    "psnr_db": "PSNR (dB)",
+    "ssim": "SSIM",
+    "mi_excess_bits_20": "leakage (bits)",
+}
 
 COORDINATES = re.compile(rb' (?:d|x|y|transform)="[^"]*"')
 LONG = re.compile(rb"-?\d+\.\d{3,}")
