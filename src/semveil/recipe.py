@@ -286,6 +286,7 @@ class Audit(_Section):
             through a shadow encoder), ``known-plaintext`` (on a fixed permutation).
         leakage: Whether to measure mutual information, its variational bound and dFIL.
         invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
+        variants: Whether a scheme's variants are measured too.
         max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
         patience: Epochs without a better validation loss after which she stops.
         batch: Receptions per step of an Eve's training.
@@ -317,6 +318,7 @@ class Audit(_Section):
     attacks: Annotated[list[Attack], AfterValidator(_distinct)] = []
     leakage: bool = False
     invert_controls: bool = True
+    variants: bool = True
     max_epochs: Positive = 40
     patience: Positive = 8
     batch: Annotated[int, Field(ge=1, le=65536)] = 256

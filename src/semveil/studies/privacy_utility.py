@@ -44,7 +44,7 @@ _OPEN: _Entry = ("open", ("deepjscc", "shuffle"), "", _UNORDERED)
 _CORE: tuple[_Entry, ...] = (
     _OPEN,
     ("dp-0.1", ("dp",), "ε = 0.1", {"dp.epsilon": 0.1}),
-    ("rotation", ("rotation",), "", {}),
+    ("rotation", ("rotation",), "", {**_UNORDERED, "audit.variants": False}),
     ("cipher", ("cipher",), "", {}),
     ("vfe", ("vfe",), "", _QUERY_FREE),
     ("ibal", ("ibal",), "", {}),

@@ -147,7 +147,7 @@ def _systems(name: str, recipe: Recipe) -> Iterator[Planned]:
         if control == "signal" and recipe.perturbation.total_power == 1.0:
             continue
         yield Planned(f"{name}/{control}", scheme, link, layer)
-    if name != scheme.name:
+    if name != scheme.name or not recipe.audit.variants:
         return
     for variant, other in scheme.variants.items():
         used = _link(other.base, recipe) if other.base else link
