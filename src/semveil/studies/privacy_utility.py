@@ -168,10 +168,10 @@ on one channel, against the same eavesdroppers, at {home:g} dB unless an SNR is 
 **Who listens.** *Simulated*: the inverter that was trained along with the link, as it was left (the
 paper protocol of the records). *Survey*: the survey's attacker, one black-box network
 (deconvolution) trained on receptions of the frozen link with MSE and perceptual loss. *Strongest*:
-the best of all fresh inverters: linear, dense and deconvolution networks, the survey's, in some jobs
-a shadow encoder, a network blind to order, and known plaintext on permutations; maximum likelihood
-through the encoder (rMLE) stands in the records. All of Eve's images are images that the link was
-not trained on (at the budget `cpu` 5,000 of them, and up to 940 steps for each network); she hears
+the best of all fresh inverters: linear, dense and deconvolution networks, the survey's, in some
+jobs a shadow encoder, a network blind to order, and known plaintext on permutations; maximum
+likelihood through the encoder (rMLE) stands in the records. All of Eve's images are images that the
+link was not trained on (at the budget `cpu` 5,000 of them, and up to 940 steps for each network); she hears
 over the same channel law as Bob. Eve's label is the best of the networks that guess it.
 
 **Leakage** is the mutual information of grey levels (20 bins, bits) between an image and its
