@@ -171,8 +171,8 @@ paper protocol of the records). *Survey*: the survey's attacker, one black-box n
 the best of all fresh inverters: linear, dense and deconvolution networks, the survey's, in some
 jobs a shadow encoder, a network blind to order, and known plaintext on permutations; maximum
 likelihood through the encoder (rMLE) stands in the records. All of Eve's images are images that the
-link was not trained on (at the budget `cpu` 5,000 of them, and up to 940 steps for each network); she hears
-over the same channel law as Bob. Eve's label is the best of the networks that guess it.
+link was not trained on (at the budget `cpu` 5,000 of them, and up to 940 steps for each network);
+she hears over the same channel law as Bob. Eve's label is the best of the networks that guess it.
 
 **Leakage** is the mutual information of grey levels (20 bins, bits) between an image and its
 reconstruction, less that between the image and another image's reconstruction. Without the second
