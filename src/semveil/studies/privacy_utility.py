@@ -54,9 +54,9 @@ _CORE: tuple[_Entry, ...] = (
 _REST: tuple[_Entry, ...] = (
     ("lbvq-128", ("lbvq",), "", {}),
     ("dp-0.05", ("dp",), "ε = 0.05", {"dp.epsilon": 0.05}),
-    ("dp-genuine-0.9", ("dp",), "genuine, ε = 0.9", {**_GENUINE, "dp.epsilon": 0.9}),
 )
 _MORE: tuple[_Entry, ...] = (
+    ("dp-genuine-0.9", ("dp",), "genuine, ε = 0.9", {**_GENUINE, "dp.epsilon": 0.9}),
     ("dp-0.9", ("dp",), "ε = 0.9", {"dp.epsilon": 0.9}),
     ("deepjscc-32", ("deepjscc",), "", _NARROW),
     ("dp-genuine-100", ("dp",), "genuine, ε = 100", {**_GENUINE, "dp.epsilon": 100.0}),
