@@ -82,7 +82,7 @@ def test_a_counter_used_twice_in_a_batch_is_refused(link):
 def test_eve_hears_the_encrypted_waveform_in_training_and_white_box_the_plain_one(link):
     plain = link.transmit(images())
     radiated = link.radiate(images(), generator(1))
-    assert float((radiated - plain).abs().mean()) > 0.1
+    assert float((radiated - plain).detach().abs().mean()) > 0.1
     assert torch.equal(link.expected(images()), plain)
     keys = link._keys(40, generator(1))
     assert torch.equal(radiated, link.encrypt(plain, keys))

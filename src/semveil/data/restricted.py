@@ -82,9 +82,9 @@ def unpickle_arrays(path: Path, content: bytes) -> Any:
     Example:
         >>> unpickle_arrays(Path("a"), pickle.dumps({"n": [1, 2]}))
         {'n': [1, 2]}
-        >>> unpickle_arrays(Path("a"), pickle.dumps(print))
+        >>> unpickle_arrays(Path("a"), pickle.dumps(len))
         Traceback (most recent call last):
-        semveil.errors.SemveilError: a: refused to unpickle: it asks for builtins.print
+        semveil.errors.SemveilError: a: refused to unpickle: it asks for builtins.len
     """
     try:
         loaded = _Unpickler(io.BytesIO(content), encoding="bytes").load()
