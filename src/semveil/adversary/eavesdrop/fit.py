@@ -126,9 +126,11 @@ def fit_eavesdropper(
 def _validate(goal: Goal, network: nn.Module, heard: Tensor, validation: Intercepts) -> float:
     total = 0.0
     for rows in torch.arange(len(heard), device=heard.device).split(2000):
-        loss = goal.loss(
-            network(heard[rows]), as_float(validation.images[rows]), validation.labels[rows]
-        )
+        with torch.autocast(
+            heard.device.type, torch.bfloat16, enabled=native_bfloat16(heard.device)
+        ):
+            output = network(heard[rows])
+        loss = goal.loss(output, as_float(validation.images[rows]), validation.labels[rows])
         total += float(loss) * len(rows)
     return total / len(heard)
 
