@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, unknown
 
 if TYPE_CHECKING:
     from semveil.recipe import Recipe
@@ -372,7 +372,13 @@ def _said(statement: dict[str, str]) -> list[str]:
 
 
 @app.command("list")
-def list_names(as_json: AsJson = False) -> None:
+def list_names(
+    kind: Annotated[
+        str | None,
+        typer.Argument(help="schemes, 'data sets', recipes or studies; all if omitted."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Show the schemes, data sets, recipes and studies there are."""
     from semveil import data as sets
     from semveil import recipe as recipes
@@ -385,11 +391,15 @@ def list_names(as_json: AsJson = False) -> None:
         "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
         "studies": {name: studies.get(name).title for name in studies.names()},
     }
+    if kind is not None:
+        if kind not in found:
+            raise unknown("kind", kind, list(found))
+        found = {kind: found[kind]}
     if as_json:
         typer.echo(json.dumps(found))
         return
-    for kind, entries in found.items():
-        typer.echo(f"{kind}:")
+    for heading, entries in found.items():
+        typer.echo(f"{heading}:")
         width = max(map(len, entries))
         for name, about in entries.items():
             title, *rest = [about] if isinstance(about, str) else _said(about)

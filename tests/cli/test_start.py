@@ -136,6 +136,13 @@ def test_no_word_at_all_shows_the_help(semveil):
     assert result.err == ""
 
 
+def test_one_kind_is_listed_alone(semveil):
+    found = json.loads(semveil("list", "schemes", "--json").out)
+    assert list(found) == ["schemes"]
+    assert {"title", "protects", "asymmetry", "guarantee"} <= set(found["schemes"]["rotation"])
+    assert refusal(semveil("list", "scheme")).startswith("unknown kind 'scheme': did you mean")
+
+
 def test_everything_there_is_is_listed(semveil):
     shown = semveil("list")
     assert (shown.code, shown.err) == (0, "")
