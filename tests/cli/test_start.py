@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from commands import refusal
+
 HEAVY = ("torch", "lightning_fabric", "torchmetrics", "safetensors", "numpy", "pandas", "sklearn")
 SEMVEIL = Path(sys.executable).with_name("semveil")
 
