@@ -22,8 +22,8 @@ from semveil.bench.link import Rebuild, flat_chain
 from semveil.bench.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
 from semveil.bench.plain import PlainLink
 from semveil.bench.ratios import inversion_vs_bare, qam_vs_loop, vq_share
-from semveil.bench.ratios.ofdm_vs_sionna import one_thread
 from semveil.bench.ratios.train_vs_plain import require_same_network
+from semveil.device import one_thread
 from semveil.errors import SemveilError
 from semveil.rng import generator
 

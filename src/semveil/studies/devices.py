@@ -13,6 +13,7 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
+from semveil.device import one_thread
 from semveil.link import as_float
 from semveil.links.digital import DigitalLink
 from semveil.metrics.intervals import Estimate, bootstrap_mean
@@ -26,7 +27,7 @@ from semveil.studies.base import Job, Study, nested
 from semveil.studies.jobs import Means, leave, read_images
 from semveil.studies.words import Figure as Number
 from semveil.studies.words import markdown_table, pick
-from semveil.workflow.costs import interleave, key_bytes, one_thread
+from semveil.workflow.costs import interleave, key_bytes
 from semveil.workflow.ends import Ends, build
 from semveil.workflow.fleet import (
     MixedBatch,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from semveil.device import one_thread
 from semveil.protect.cover import Cover
 from semveil.protect.keystream import cipher_blocks
 from semveil.rng import generator, uniform
@@ -171,23 +171,6 @@ def interleave(
             for name in names[start:] + names[:start]:
                 seconds[name].append(processor_seconds(work[name], least_s))
     return seconds
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread within the block.
-
-    Example:
-        >>> with one_thread():
-        ...     torch.get_num_threads()
-        1
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def processor_seconds(run: Callable[[], object], least_s: float = 0.0) -> float:

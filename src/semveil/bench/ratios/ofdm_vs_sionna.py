@@ -2,33 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-import torch
-
 from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
 from semveil.bench.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread.
-
-    Either chain is hundreds of small operations. On several threads that share their cores with
-    anything else, one would time how threads wait for each other after each.
-
-    Example:
-        >>> with one_thread():
-        ...     torch.get_num_threads()
-        1
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+from semveil.device import one_thread
 
 
 @one_thread()

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from semveil.bench.agreement import require
 from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
-from semveil.bench.ratios.ofdm_vs_sionna import one_thread
+from semveil.device import one_thread
 from semveil.phy.noise import awgn
 from semveil.phy.qam import Constellation
 from semveil.rng import generator
