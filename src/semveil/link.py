@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from semveil import phy
-from semveil.channel import Channel
+from semveil.channel import Channel, Reception
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
 from semveil.protect.laplace import Laplace
@@ -97,6 +97,8 @@ class Link(nn.Module):
     """Whether symbols are points of a constellation."""
     fixed_gain = False
     """Whether the power is one on average only, and not for every image."""
+    differentiable = True
+    """Whether Bob's answer has a gradient at what he receives."""
 
     def __init__(
         self,
@@ -164,11 +166,15 @@ class Link(nn.Module):
         rebuilt = None if self.reconstructor is None else self.rebuild(features)
         return Answer(self.classifier(features), rebuilt)
 
+    def receive(self, reception: Reception) -> Answer:
+        """Return Bob's answer to what his antenna heard."""
+        return self.decode(reception.features())
+
     def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
         """Send images and keep what training looks at; arguments as for :meth:`forward`."""
         waveform = self.transmit(images, source)
         reception = self.channel(waveform, snr_db, generator=source)
-        return Exchange(waveform, self.decode(reception.features()))
+        return Exchange(waveform, self.receive(reception))
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
@@ -199,7 +205,7 @@ class Link(nn.Module):
         """
         waveform = self.transmit(images, generator)
         reception = self.channel(waveform, snr_db, generator=generator, injected=injected)
-        return self.decode(reception.features())
+        return self.receive(reception)
 
 
 def own_noise(link: Link) -> float:

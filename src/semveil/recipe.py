@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -16,6 +18,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from semveil.errors import SemveilError, unknown
@@ -28,6 +31,10 @@ Inversion = Literal["linear", "mlp", "deconv", "set"]
 InversionLoss = Literal["mse", "perceptual"]
 Attack = Literal["rmle", "shadow", "known-plaintext"]
 ProtectionName = Literal["laplace", "shuffle", "rotation"]
+Perturber = Literal["jamming", "fgm", "pgd", "uap", "pgm", "semadv", "blackbox", "transfer"]
+Hardening = Literal["none", "noise", "at-pgd", "at-pgm", "at-semadv", "semmixed"]
+PERTURBERS: tuple[Perturber, ...] = get_args(Perturber)
+HARDENINGS: tuple[Hardening, ...] = get_args(Hardening)
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -39,6 +46,12 @@ def _distinct(values: list[Any]) -> list[Any]:
 def _even(value: int) -> int:
     if value % 2:
         raise ValueError("must be even: two reals make one channel use")
+    return value
+
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError("must be a power of two")
     return value
 
 
@@ -83,9 +96,62 @@ class Architecture(_Section):
         head_width: Hidden width of Bob's semantic head.
     """
 
-    latent_dim: Annotated[int, Field(ge=2, le=8192), AfterValidator(_even)] = 32
+    latent_dim: Annotated[int, Field(ge=2, le=65536), AfterValidator(_even)] = 32
     width: Annotated[int, Field(ge=2, le=512)] = 32
     head_width: Annotated[int, Field(ge=2, le=4096)] = 256
+
+
+class Ofdm(_Section):
+    """The frames that cross multipath.
+
+    Attributes:
+        subcarriers: Subcarriers, all used.
+        prefix: Samples of cyclic prefix.
+        pilot_symbols: OFDM symbols at the start of a frame that the receiver knows.
+        taps: Paths, one per sample of delay.
+        decay: Samples after which the power of a path has fallen to 1/e.
+        estimator: ``lmmse`` or ``ls``, where CSI is estimated.
+        clip_ratio: Peak amplitude over root mean square of a frame; no limit if null.
+        refine: Whether networks refine estimate and equalised symbols.
+    """
+
+    subcarriers: Annotated[int, Field(ge=4, le=4096)] = 64
+    prefix: Annotated[int, Field(ge=0, le=4096)] = 16
+    pilot_symbols: Annotated[int, Field(ge=0, le=64)] = 1
+    taps: Annotated[int, Field(ge=1, le=1024)] = 8
+    decay: Annotated[float, Field(gt=0, le=1000)] = 1.5
+    estimator: Literal["lmmse", "ls"] = "lmmse"
+    clip_ratio: Annotated[float, Field(gt=0, le=100)] | None = None
+    refine: bool = False
+
+    @model_validator(mode="after")
+    def _fits(self) -> Ofdm:
+        if self.prefix > self.subcarriers:
+            raise ValueError(
+                f"a prefix of {self.prefix} samples does not fit {self.subcarriers} subcarriers"
+            )
+        if self.prefix < self.taps - 1:
+            warnings.warn(
+                f"ofdm.prefix: {self.prefix} samples are fewer than the channel's {self.taps - 1} "
+                f"samples of delay: about {_spill_db(self):.0f} dB of interference beside the "
+                "signal",
+                stacklevel=2,
+            )
+        return self
+
+
+def _spill_db(ofdm: Ofdm) -> float:
+    """Return the power that leaves the prefix over the signal's, dB.
+
+    A path that comes ``m`` samples too late brings ``m`` samples of the symbol before and misses
+    ``m`` of its own, of ``N``: twice ``m/N`` of its power.
+    """
+    powers = [math.exp(-path / ofdm.decay) for path in range(ofdm.taps)]
+    late = sum(
+        power * 2 * max(0, path - ofdm.prefix) / ofdm.subcarriers
+        for path, power in enumerate(powers)
+    )
+    return 10 * math.log10(late / sum(powers))
 
 
 class Antenna(_Section):
@@ -93,17 +159,19 @@ class Antenna(_Section):
 
     Attributes:
         snr_db: Mean E_s/N_0 in training, dB.
-        fading: ``awgn``, ``rayleigh`` or ``rician``.
+        fading: ``awgn``, ``rayleigh``, ``rician``, or ``multipath`` under OFDM.
         csi: ``perfect`` or ``estimated`` from pilots.
-        pilots: Pilot symbols when estimated.
+        pilots: Pilot symbols when estimated, without OFDM.
         k_factor_db: Rician factor, dB.
+        ofdm: The frames that cross multipath.
     """
 
     snr_db: Decibel = 10.0
-    fading: Literal["awgn", "rayleigh", "rician"] = "rayleigh"
+    fading: Literal["awgn", "rayleigh", "rician", "multipath"] = "rayleigh"
     csi: Literal["perfect", "estimated"] = "perfect"
     pilots: Annotated[int, Field(gt=0, le=1024)] = 4
     k_factor_db: Decibel = 6.0
+    ofdm: Ofdm = Ofdm()
 
 
 class Train(_Section):
@@ -270,6 +338,131 @@ class Cipher(_Section):
     plain_weight: Weight = 1.0
 
 
+class Semantic(_Section):
+    """The semantic links over OFDM.
+
+    Attributes:
+        blocks: Blocks of the encoder's body, and of the decoder's.
+        classifier_width: Channels of the classifiers' first convolution.
+        classifier_blocks: Residual blocks per stage of the classifiers.
+        latent_weight: Weight of the classifier that reads the received latent, without
+            reconstruction, beside the one that reads the rebuilt image.
+    """
+
+    blocks: Annotated[int, Field(ge=0, le=64)] = 4
+    classifier_width: Annotated[int, Field(ge=2, le=512)] = 64
+    classifier_blocks: Annotated[int, Field(ge=1, le=16)] = 2
+    latent_weight: Weight = 1.0
+
+
+class Classical(_Section):
+    """The classical link: source codec, channel code, modulation.
+
+    Attributes:
+        codec: ``jpeg2000`` or ``avif``.
+        rate: Information bits per coded bit of the 5G LDPC code.
+        order: Points of the QAM constellation, a power of two; 2 is BPSK.
+    """
+
+    codec: Literal["jpeg2000", "avif"] = "jpeg2000"
+    rate: Annotated[float, Field(ge=0.2, le=0.92)] = 0.5
+    order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
+
+
+class Mallory(_Section):
+    """Where Mallory stands, and what she does not know when she crafts a perturbation.
+
+    Her budget is counted as it arrives at Bob's antenna. What she does not know she averages over.
+
+    Attributes:
+        fading: Between her and Bob: ``none`` (she undoes it), ``rayleigh`` or ``multipath``,
+            drawn afresh for every image and unknown to her.
+        timing: Samples by which her perturbation may come early or late.
+        phase: Whether her carrier's phase is unknown to her.
+        draws: Draws that a gradient is averaged over.
+    """
+
+    fading: Literal["none", "rayleigh", "multipath"] = "none"
+    timing: Annotated[int, Field(ge=0, le=4096)] = 0
+    phase: bool = False
+    draws: Annotated[int, Field(gt=0, le=1000)] = 1
+
+
+class Attack(_Section):
+    """Perturbations of what Bob receives.
+
+    Attributes:
+        names: Which ones.
+        psr_db: Budgets, dB.
+        snr_db: Bob's SNR; that of his training if null.
+        target: Class that ``semadv`` makes Bob misunderstand; all classes if null.
+        wrong: Class that Bob is to answer; any wrong one if null.
+        steps: Gradient steps of ``pgd``, ``uap`` per pass, and of ``transfer``.
+        restarts: Starts of ``pgd`` and ``transfer``, of which the best is kept.
+        queries: Answers of Bob per image that ``blackbox`` may ask for.
+        epochs: Passes over her images that train a generator, a universal perturbation or a
+            surrogate receiver.
+        lr: Learning rate of generators; their discriminators learn a tenth as fast.
+        diversity: Weight of the distance between a generator's perturbations.
+        disguise: Weight of the discriminator that ``pgm`` has to deceive.
+        shift: Samples by which ``pgm`` is shifted at random in its training.
+        images: Test images, the first ones.
+        train_images: Of Mallory's own images, at most so many.
+        batch: Images per step.
+    """
+
+    names: Annotated[list[Perturber], Field(min_length=1), AfterValidator(_distinct)] = list(
+        PERTURBERS
+    )
+    psr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
+        -10.0,
+        -8.0,
+        -6.0,
+        -4.0,
+        -2.0,
+    ]
+    snr_db: Decibel | None = None
+    target: Annotated[int, Field(ge=0)] | None = None
+    wrong: Annotated[int, Field(ge=0)] | None = None
+    steps: Annotated[int, Field(gt=0, le=10000)] = 20
+    restarts: Annotated[int, Field(gt=0, le=100)] = 2
+    queries: Annotated[int, Field(gt=0, le=100000)] = 200
+    epochs: Positive = 10
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    diversity: Weight = 0.1
+    disguise: Weight = 0.1
+    shift: Annotated[int, Field(ge=0, le=4096)] = 4
+    images: Positive = 2000
+    train_images: Positive = 10000
+    batch: Annotated[int, Field(ge=2, le=65536)] = 250
+    mallory: Mallory = Mallory()
+
+
+class Harden(_Section):
+    """Training that is to make a link robust, after its plain training.
+
+    Attributes:
+        method: ``none``, ``noise`` (noise of the perturbation's power), ``at-pgd``, ``at-pgm``,
+            ``at-semadv`` or ``semmixed`` (PGM or SemAdv, by lot).
+        psr_db: Highest budget that is trained against, dB.
+        span_db: Budgets are uniform within so many dB below it, one draw per batch.
+        clean: Share of every batch that is not perturbed.
+        epochs: Passes over the system's images.
+        lr: Peak learning rate.
+        steps: Gradient steps of ``at-pgd``.
+        generator_steps: Link steps per step of a generator.
+    """
+
+    method: Hardening = "none"
+    psr_db: Decibel = -2.0
+    span_db: Annotated[float, Field(ge=0, le=60)] = 8.0
+    clean: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    epochs: Positive = 5
+    lr: Annotated[float, Field(gt=0, le=1)] = 5e-4
+    steps: Annotated[int, Field(gt=0, le=1000)] = 5
+    generator_steps: Positive = 2
+
+
 class Audit(_Section):
     """What the fresh eavesdroppers are given.
 
@@ -348,6 +541,10 @@ class Recipe(_Section):
     inverter: Inverter = Inverter()
     codebook: Codebook = Codebook()
     cipher: Cipher = Cipher()
+    semantic: Semantic = Semantic()
+    classical: Classical = Classical()
+    harden: Harden = Harden()
+    attack: Attack = Attack()
     audit: Audit = Audit()
 
 

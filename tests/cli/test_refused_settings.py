@@ -53,7 +53,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(refuse, words, message):
         ("link.latent_dim=7", "even"),
         ("link.latent_dim=0", "greater than or equal to 2"),
         ("link.latent_dim=-8", "greater than or equal to 2"),
-        ("link.latent_dim=10000", "less than or equal to 8192"),
+        ("link.latent_dim=100000", "less than or equal to 65536"),
         ("train.epochs=0", "greater than 0"),
         ("train.lr=0", "greater than 0"),
         ("train.lr=1.1", "less than or equal to 1"),

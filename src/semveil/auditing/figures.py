@@ -141,7 +141,7 @@ class Case:
         for question in {q.name: q for q in (self.task, self.wanted)}.values():
             yield self.record("system", "chance", question.guessing(), target=question.name)
         if self.setting.bob.overhead:
-            share = self.setting.bob.overhead / self.test.waveforms.shape[2]
+            share = self.setting.bob.overhead_share(self.test.waveforms.shape[2])
             n = len(self.test)
             yield self.record("system", "pilot_overhead", Estimate(share, share, share, n))
         mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()

@@ -1,8 +1,4 @@
-"""The seam between a waveform and whoever receives it: fading, noise and what the receiver knows.
-
-The same class carries Alice's waveform to Bob and to Eve; each has an instance of their own, so
-their fading, noise and channel knowledge are independent.
-"""
+"""Flat fading: one coefficient per image, and what a receiver holds of what it heard."""
 
 from __future__ import annotations
 
@@ -14,7 +10,6 @@ from torch import Tensor
 
 from semveil import phy
 from semveil.phy.broadcast import per_image, squared_magnitude
-from semveil.recipe import Antenna
 from semveil.rng import Randomness
 
 Fading = Literal["awgn", "rayleigh", "rician"]
@@ -27,20 +22,24 @@ class Reception:
 
     Attributes:
         symbols: Received data symbols, complex ``[B, k]``.
-        csi: Channel coefficient as the receiver knows it, complex ``[B, 1]``.
+        csi: Channel coefficient as the receiver knows it, complex ``[B, 1]`` where all symbols
+            share one, ``[B, k]`` where they do not.
         noise_variance: Noise per complex symbol, real, one value or ``[B]``.
+        pilots: Received pilot symbols of an OFDM frame, complex ``[B, P, N]``; None without.
     """
 
     symbols: Tensor
     csi: Tensor
     noise_variance: Tensor
+    pilots: Tensor | None = None
 
     def features(self) -> Tensor:
         """Return the reception as numbers for a network.
 
         The MMSE-equalised symbols and the reliability ``|h|²/(|h|² + σ²)`` together are a
         sufficient statistic of flat fading with perfect CSI: a receiver of any capacity loses
-        nothing by them.
+        nothing by them. Where every symbol has a channel of its own, the mean reliability is
+        given.
 
         Returns:
             Real and imaginary parts and the reliability, float ``[B, 2k + 1]``.
@@ -53,8 +52,22 @@ class Reception:
         equalised = phy.mmse(self.symbols, self.csi, self.noise_variance)
         gain = squared_magnitude(self.csi)
         variance = per_image(self.noise_variance, gain, "noise_variance")
-        reliability = gain / (gain + variance)
+        reliability = (gain / (gain + variance)).mean(1, keepdim=True)
         return torch.cat([torch.view_as_real(equalised).flatten(1), reliability], dim=1)
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A batch of waveforms as they arrive at one antenna, before anything is added to them.
+
+    Attributes:
+        signal: What arrives, pilots and all that is overhead included, complex ``[B, T]``. A
+            perturbation's power is counted against it.
+        fading: What the channel was: one coefficient ``[B, 1]``, or taps ``[B, L]``, complex.
+    """
+
+    signal: Tensor
+    fading: Tensor
 
 
 @dataclass(frozen=True)
@@ -88,6 +101,15 @@ class Channel:
     def overhead(self) -> int:
         """Pilot symbols per image."""
         return self.pilots if self.csi == "estimated" else 0
+
+    def overhead_share(self, uses: int) -> float:
+        """Return what pilots and the like cost beside so many data symbols, as a share of them.
+
+        Example:
+            >>> Channel(csi="estimated", pilots=4).overhead_share(16)
+            0.25
+        """
+        return self.overhead / uses
 
     def frame(self, waveform: Tensor) -> Tensor:
         """Put the pilots, if any, before the data.
@@ -130,17 +152,51 @@ class Channel:
         Raises:
             ValueError: If ``snr_db`` has neither one value nor ``B``.
         """
+        arrival = self.arrive(waveform, generator)
+        return self.hear(arrival, snr_db, generator=generator, injected=injected)
+
+    def arrive(self, waveform: Tensor, generator: Randomness = None) -> Arrival:
+        """Carry a waveform to the antenna, without noise.
+
+        Args:
+            waveform: Data symbols of unit mean power, complex ``[B, k]``.
+            generator: Source of fading.
+
+        Example:
+            >>> Channel("awgn").arrive(torch.ones(1, 2) + 0j).signal
+            tensor([[1.+0.j, 1.+0.j]])
+        """
         frame = self.frame(waveform)
         h = self._coefficient(frame, generator)
-        faded = phy.flat(h, frame)
-        if injected is not None:
-            faded = faded + injected
-        received = phy.awgn(faded, snr_db, generator=generator)
+        return Arrival(phy.flat(h, frame), h)
+
+    def hear(
+        self,
+        arrival: Arrival,
+        snr_db: Tensor | float,
+        *,
+        generator: Randomness = None,
+        injected: Tensor | None = None,
+    ) -> Reception:
+        """Add a perturbation and noise to what arrives, and let the receiver estimate the channel.
+
+        Args:
+            arrival: From :meth:`arrive`.
+            snr_db: Mean E_s/N_0 in dB, one number or one per image ``[B]``.
+            generator: Source of noise.
+            injected: Perturbation as it arrives, complex, the shape of ``arrival.signal``.
+
+        Raises:
+            ValueError: If ``snr_db`` has neither one value nor ``B``.
+        """
+        signal, h = arrival.signal, arrival.fading
+        received = signal if injected is None else signal + injected
+        received = phy.awgn(received, snr_db, generator=generator)
         variance = phy.snr_to_noise_variance(
-            torch.as_tensor(snr_db, dtype=torch.float32, device=frame.device)
+            torch.as_tensor(snr_db, dtype=torch.float32, device=signal.device)
         )
         if self.overhead:
-            sent = frame.new_ones(self.overhead)
+            sent = signal.new_ones(self.overhead)
             h = phy.lmmse_flat(received[:, : self.overhead], sent, variance)
             received = received[:, self.overhead :]
         return Reception(received, h, variance)
@@ -159,13 +215,3 @@ class Channel:
             device=frame.device,
             dtype=frame.dtype,
         )
-
-
-def channel_of(antenna: Antenna) -> Channel:
-    """Return the channel that a recipe describes.
-
-    Example:
-        >>> channel_of(Antenna(fading="awgn")).name
-        'awgn/perfect'
-    """
-    return Channel(antenna.fading, antenna.csi, antenna.pilots, antenna.k_factor_db)

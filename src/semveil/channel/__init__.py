@@ -1,0 +1,35 @@
+"""The seam between a waveform and whoever receives it: fading, noise and what the receiver knows.
+
+The same classes carry Alice's waveform to Bob and to Eve; each has an instance of their own, so
+their fading, noise and channel knowledge are independent.
+"""
+
+from semveil.channel.flat import Arrival, Channel, Csi, Fading, Reception
+from semveil.channel.multicarrier import OfdmChannel
+from semveil.recipe import Antenna
+
+__all__ = ["Arrival", "Channel", "Csi", "Fading", "OfdmChannel", "Reception", "channel_of"]
+
+
+def channel_of(antenna: Antenna) -> Channel:
+    """Return the channel that a recipe describes.
+
+    Example:
+        >>> channel_of(Antenna(fading="awgn")).name
+        'awgn/perfect'
+        >>> channel_of(Antenna(fading="multipath", csi="estimated")).name
+        'multipath/lmmse'
+    """
+    if antenna.fading != "multipath":
+        return Channel(antenna.fading, antenna.csi, antenna.pilots, antenna.k_factor_db)
+    ofdm = antenna.ofdm
+    return OfdmChannel(
+        csi=antenna.csi,
+        subcarriers=ofdm.subcarriers,
+        prefix=ofdm.prefix,
+        pilot_symbols=ofdm.pilot_symbols,
+        taps=ofdm.taps,
+        decay=ofdm.decay,
+        estimator=ofdm.estimator,
+        clip_ratio=ofdm.clip_ratio,
+    )

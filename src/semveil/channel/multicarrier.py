@@ -1,0 +1,157 @@
+"""Multipath and OFDM between a waveform and its receiver."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from semveil import phy
+from semveil.channel.flat import Arrival, Channel, Reception
+from semveil.errors import SemveilError
+from semveil.phy import OFDM
+from semveil.rng import Randomness
+
+Estimator = Literal["lmmse", "ls"]
+
+
+@dataclass(frozen=True)
+class OfdmChannel(Channel):
+    """Frequency-selective block fading under OFDM: pilots, prefix, estimate, symbol by symbol.
+
+    The waveform that Alice makes is the data on the subcarriers; pilot symbols, cyclic prefixes
+    and peak limiting are added here, so that what arrives, and what a perturbation is counted
+    against, is the whole frame in time. Frame and receiver are those of OFDM-guided JSCC (Yang,
+    Bian, Kim, arXiv 2109.05194) and MobileSC (Nan et al., arXiv 2305.07220), power-delay profile
+    exponential; ``Rayleigh parameter 1.5`` of the latter is read as the profile's decay.
+
+    Attributes:
+        subcarriers: Subcarriers ``N``, all used.
+        prefix: Samples of cyclic prefix.
+        pilot_symbols: OFDM symbols at the start of a frame that Bob knows.
+        taps: Paths, one per sample of delay, ``CN(0, p_l)`` with ``Σp = 1``.
+        decay: Samples after which the profile has fallen to ``1/e``.
+        estimator: ``lmmse`` (knows the profile) or ``ls``, where CSI is estimated.
+        clip_ratio: Peak amplitude over root mean square of the sent frame; None for no limit.
+
+    Example:
+        >>> channel = OfdmChannel(csi="estimated")
+        >>> z = torch.ones(2, 384, dtype=torch.complex64)
+        >>> channel.arrive(z).signal.shape, channel(z, snr_db=10.0).features().shape
+        (torch.Size([2, 567]), torch.Size([2, 769]))
+    """
+
+    subcarriers: int = 64
+    prefix: int = 16
+    pilot_symbols: int = 1
+    taps: int = 8
+    decay: float = 1.5
+    estimator: Estimator = "lmmse"
+    clip_ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.csi == "estimated" and not self.pilot_symbols:
+            raise SemveilError("ofdm.pilot_symbols: 0 leave nothing to estimate the channel from")
+        if self.taps > self.subcarriers:
+            raise SemveilError(
+                f"ofdm.taps: {self.taps} paths do not fit {self.subcarriers} subcarriers"
+            )
+
+    @property
+    def ofdm(self) -> OFDM:
+        """The frame."""
+        return OFDM(self.subcarriers, self.prefix, self.pilot_symbols)
+
+    @property
+    def name(self) -> str:
+        """Channel law and CSI as records carry them, such as ``multipath/lmmse``."""
+        return f"multipath/{self.estimator if self.csi == 'estimated' else self.csi}"
+
+    @property
+    def overhead(self) -> int:
+        """Pilots per image, in samples."""
+        return self.pilot_symbols * self.ofdm.symbol_length
+
+    def symbols(self, uses: int) -> int:
+        """Return how many OFDM symbols carry so many data symbols.
+
+        Raises:
+            SemveilError: If they are no whole number.
+
+        Example:
+            >>> OfdmChannel().symbols(384)
+            6
+        """
+        if uses % self.subcarriers or not uses:
+            raise SemveilError(
+                f"link.latent_dim: {uses} channel uses are no whole OFDM symbols of "
+                f"{self.subcarriers} subcarriers"
+            )
+        return uses // self.subcarriers
+
+    def overhead_share(self, uses: int) -> float:
+        """Return what pilots and prefixes cost beside the data, as a share of it.
+
+        Example:
+            >>> round(OfdmChannel().overhead_share(384), 3)
+            0.458
+        """
+        return self.ofdm.frame_length(self.symbols(uses)) / uses - 1
+
+    def _profile(self, like: Tensor) -> Tensor:
+        return phy.exponential_profile(self.taps, self.decay, device=like.device)
+
+    def frame(self, waveform: Tensor) -> Tensor:
+        """Return the sent frame in time: pilots, prefixes, peaks limited.
+
+        Args:
+            waveform: Data symbols, complex ``[B, k]``, subcarriers of the first OFDM symbol first.
+
+        Returns:
+            Samples, complex ``[B, (P + S)·(N + CP)]``.
+
+        Raises:
+            SemveilError: If they fill no whole OFDM symbols.
+
+        Example:
+            >>> OfdmChannel().frame(torch.ones(2, 384) + 0j).shape
+            torch.Size([2, 560])
+        """
+        data = waveform.unflatten(1, (self.symbols(waveform.shape[1]), self.subcarriers))
+        return self.ofdm.transmit(data, clip_ratio=self.clip_ratio)
+
+    def arrive(self, waveform: Tensor, generator: Randomness = None) -> Arrival:
+        """Carry a waveform through its own draw of multipath; see :meth:`Channel.arrive`."""
+        taps = phy.multipath_taps(len(waveform), self._profile(waveform), generator=generator)
+        return Arrival(phy.convolve(self.frame(waveform), taps), taps)
+
+    def hear(
+        self,
+        arrival: Arrival,
+        snr_db: Tensor | float,
+        *,
+        generator: Randomness = None,
+        injected: Tensor | None = None,
+    ) -> Reception:
+        """Add what disturbs, take the frame apart and estimate; see :meth:`Channel.hear`."""
+        signal = arrival.signal
+        received = signal if injected is None else signal + injected
+        received = phy.awgn(received, snr_db, generator=generator)
+        variance = phy.snr_to_noise_variance(
+            torch.as_tensor(snr_db, dtype=torch.float32, device=signal.device)
+        )
+        ofdm = self.ofdm
+        n_symbols = (signal.shape[1] - self.taps + 1) // ofdm.symbol_length
+        grid = ofdm.demodulate(received, n_symbols)
+        pilots, data = grid.tensor_split([self.pilot_symbols], 1)
+        if self.csi == "perfect":
+            h = phy.frequency_response(arrival.fading, self.subcarriers)
+        else:
+            profile = self._profile(signal) if self.estimator == "lmmse" else None
+            # For symbols of unit power the estimate's error is so much more noise.
+            h, error = ofdm.estimate(pilots, variance, profile=profile)
+            variance = variance + error
+        csi = h.unsqueeze(1).expand_as(data).flatten(1)
+        return Reception(data.flatten(1), csi, variance, pilots)
