@@ -1,0 +1,96 @@
+"""Leaving out of a codec's file what both ends know beforehand, and putting it back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+_LENGTH = 4
+_START_OF_TILE, _START_OF_DATA, _END = b"\xff\x90", b"\xff\x93", b"\xff\xd9"
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What is the same in all files of one codec at one image size.
+
+    Attributes:
+        prefix: Everything before the image's own bytes.
+        lengths: Positions in the prefix of 32-bit lengths, each with what it counts beside the
+            image's own bytes.
+        suffix: Everything behind them.
+
+    Example:
+        >>> framing = Framing(b"xx" + bytes(4), ((2, 1),), b"$")
+        >>> framing.restore(b"abc")
+        b'xx\\x00\\x00\\x00\\x04abc$'
+        >>> framing.strip(framing.restore(b"abc"))
+        b'abc'
+    """
+
+    prefix: bytes
+    lengths: tuple[tuple[int, int], ...]
+    suffix: bytes = b""
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes that are not sent."""
+        return len(self.prefix) + len(self.suffix)
+
+    def restore(self, body: bytes) -> bytes:
+        """Return the file to an image's own bytes."""
+        prefix = bytearray(self.prefix)
+        for position, more in self.lengths:
+            prefix[position : position + _LENGTH] = (len(body) + more).to_bytes(_LENGTH, "big")
+        return bytes(prefix) + body + self.suffix
+
+    def strip(self, file: bytes) -> bytes:
+        """Return the image's own bytes.
+
+        Raises:
+            ValueError: If the file begins or ends otherwise, so that it could not be restored.
+        """
+        body = file[len(self.prefix) : len(file) - len(self.suffix)]
+        if self.restore(body) != file:
+            raise ValueError("the file's header is not that of its codec at this size")
+        return body
+
+
+def codestream_framing(file: bytes) -> Framing:
+    """Return the framing of JPEG 2000 codestreams of one tile (ISO/IEC 15444-1, annex A).
+
+    The main header states size, wavelet and step sizes, the tile's header only its length; both are
+    settings, not image.
+
+    Args:
+        file: Any codestream of that size and those settings.
+    """
+    tile = file.index(_START_OF_TILE)
+    start = file.index(_START_OF_DATA, tile) + len(_START_OF_DATA)
+    # The tile's length counts from its marker and leaves out the end of the codestream.
+    return Framing(file[:start], ((tile + 6, start - tile),), _END)
+
+
+def avif_framing(file: bytes) -> Framing:
+    """Return the framing of AVIF files of one image (ISO/IEC 23008-12, AV1 section 5.3).
+
+    Boxes around the image's data state its size, colours and place; its data begin with a
+    temporal delimiter and a sequence header, which state the same again.
+
+    Args:
+        file: Any file of that size and those settings.
+    """
+    data = file.index(b"mdat") + 4
+    extent = data.to_bytes(_LENGTH, "big") + (len(file) - data).to_bytes(_LENGTH, "big")
+    delimiter = 2
+    sequence_header = 2 + file[data + delimiter + 1]
+    start = data + delimiter + sequence_header
+    in_data = start - data
+    return Framing(
+        file[:start], ((file.index(extent) + _LENGTH, in_data), (data - 8, in_data + 8))
+    )
+
+
+FRAMINGS: dict[str, Callable[[bytes], Framing]] = {
+    "jpeg2000": codestream_framing,
+    "avif": avif_framing,
+}
