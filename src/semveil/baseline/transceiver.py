@@ -1,0 +1,200 @@
+"""Bytes on the air: length, payload, checksum, channel code, constellation, and back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semveil.channel import Reception
+from semveil.errors import SemveilError
+from semveil.phy import crc
+from semveil.phy.broadcast import per_image, squared_magnitude
+from semveil.phy.ldpc import LdpcCode
+from semveil.phy.qam import Constellation
+from semveil.rng import generator
+
+_LENGTH_BYTES = 2
+# TS 38.212: the longest code block of base graph 1, and the longest message with the short CRC.
+_LONGEST_BLOCK, _LONGEST_SHORT = 8448, 3824
+
+
+def symbols_needed(n_bytes: int, order: int, rate: float, subcarriers: int = 64) -> int:
+    """Return how many OFDM symbols carry so many bytes.
+
+    Nan et al. (arXiv 2305.07220, Table IV) list 76, 38, 19 and 9 OFDM symbols for BPSK, QPSK, 16-QAM
+    and 64-QAM: the first three are one stream of 2,432 bits, the last is not, and needs 13.
+
+    Args:
+        n_bytes: All that the code carries: payload, length, checksum.
+        order: Points of the constellation.
+        rate: Information bits per coded bit.
+        subcarriers: Data symbols per OFDM symbol.
+
+    Example:
+        >>> [symbols_needed(304, order, 0.5) for order in (2, 4, 16, 64)]
+        [76, 38, 19, 13]
+    """
+    bits_per_symbol = order.bit_length() - 1
+    # Rates such as 2/3 are not binary fractions: what exceeds a whole symbol by rounding is none.
+    return math.ceil(8 * n_bytes / (rate * bits_per_symbol * subcarriers) - 1e-9)
+
+
+@dataclass(frozen=True)
+class Transceiver:
+    """One digital physical layer of a fixed number of channel uses.
+
+    A message is its length (16 bits), the payload, zeros up to what the code carries, and a CRC
+    over all of it (16 bits, or 24 beyond 3,824 bits, as in TS 38.212); several code blocks where
+    one would be too long. Coded bits are scrambled by a sequence that both ends know, so that
+    padding has the constellation's mean power too. Everything beside the payload is paid for.
+
+    Attributes:
+        channel_uses: Data symbols ``k`` per image.
+        order: Points of the QAM constellation; 2 is BPSK.
+        rate: Information bits per coded bit.
+
+    Raises:
+        SemveilError: If they leave no byte for a payload.
+
+    Example:
+        >>> layer = Transceiver(channel_uses=384, order=4, rate=0.5)
+        >>> layer.payload_bytes
+        44
+        >>> waveform = layer.modulate([b"one", b"another"])
+        >>> clean = Reception(waveform, torch.ones(2, 1) + 0j, torch.tensor(0.1))
+        >>> layer.demodulate(clean)
+        [b'one', b'another']
+    """
+
+    channel_uses: int
+    order: int = 4
+    rate: float = 0.5
+
+    def __post_init__(self) -> None:
+        if self.payload_bytes < 1:
+            raise SemveilError(
+                f"classical: {self.channel_uses} channel uses of {self.order} points at rate "
+                f"{self.rate:g} carry {self.message_bits} bits, which leave nothing beside length "
+                "and checksum"
+            )
+
+    @cached_property
+    def constellation(self) -> Constellation:
+        """Points on the air."""
+        return Constellation("qam", self.order)
+
+    @property
+    def blocks(self) -> int:
+        """Code blocks per image."""
+        bits = self.channel_uses * self.constellation.bits_per_symbol * self.rate
+        return max(1, math.ceil(bits / _LONGEST_BLOCK))
+
+    @property
+    def _coded(self) -> tuple[int, int]:
+        """Symbols and bits of one coded block."""
+        symbols = self.channel_uses // self.blocks
+        return symbols, symbols * self.constellation.bits_per_symbol
+
+    @property
+    def _block_bits(self) -> int:
+        return math.floor(self._coded[1] * self.rate + 1e-9)
+
+    @property
+    def message_bits(self) -> int:
+        """Bits that the code carries per image."""
+        return self.blocks * self._block_bits
+
+    @property
+    def _checksum(self) -> tuple[crc.Name, int]:
+        return ("crc16", 16) if self.message_bits <= _LONGEST_SHORT else ("crc24a", 24)
+
+    @property
+    def payload_bytes(self) -> int:
+        """Bytes left for an image."""
+        most = (self.message_bits - self._checksum[1]) // 8 - _LENGTH_BYTES
+        return min(most, 256**_LENGTH_BYTES - 1)
+
+    @cached_property
+    def _code(self) -> LdpcCode:
+        return LdpcCode(self._block_bits, self._coded[1], self.constellation.bits_per_symbol)
+
+    @cached_property
+    def _scrambling(self) -> Tensor:
+        n = self.blocks * self._coded[1]
+        source = generator(0, "scrambling")
+        return torch.randint(0, 2, (n,), generator=source, dtype=torch.uint8)
+
+    def modulate(
+        self, payloads: Sequence[bytes], device: torch.device | str = "cpu"
+    ) -> Tensor:
+        """Put payloads on the air.
+
+        Args:
+            payloads: One per image, at most ``payload_bytes`` each.
+            device: Where the result lies.
+
+        Returns:
+            Data symbols of unit power on average, complex ``[B, k]``.
+
+        Raises:
+            ValueError: If a payload is too long.
+        """
+        blocks = self._messages(payloads).to(device).unflatten(1, (self.blocks, -1)).flatten(0, 1)
+        coded = self._code.encode(blocks).to(torch.uint8).unflatten(0, (-1, self.blocks)).flatten(1)
+        symbols = self.constellation.modulate(coded ^ self._scrambling.to(device))
+        left = self.channel_uses - symbols.shape[1]
+        return torch.cat([symbols, symbols.new_ones(len(symbols), left)], 1)
+
+    def _messages(self, payloads: Sequence[bytes]) -> Tensor:
+        """Return messages with checksums, uint8 zeros and ones ``[B, message_bits]``."""
+        name, checksum = self._checksum
+        n_bytes = self.payload_bytes + _LENGTH_BYTES
+        if any(len(payload) > self.payload_bytes for payload in payloads):
+            longest = max(map(len, payloads))
+            raise ValueError(f"a payload of {longest} bytes, where {self.payload_bytes} fit")
+        padded = b"".join(
+            (len(payload).to_bytes(_LENGTH_BYTES, "big") + payload).ljust(n_bytes, b"\0")
+            for payload in payloads
+        )
+        octets = np.frombuffer(padded, np.uint8).reshape(-1, n_bytes)
+        bits = torch.from_numpy(np.unpackbits(octets, axis=1))
+        left = self.message_bits - checksum - bits.shape[1]
+        return crc.append(torch.cat([bits, bits.new_zeros(len(bits), left)], 1), name)
+
+    def demodulate(self, reception: Reception) -> list[bytes | None]:
+        """Decide, decode and check.
+
+        Every symbol is weighed by its own channel: soft decisions know each subcarrier's noise.
+
+        Args:
+            reception: What the antenna heard, symbols complex ``[B, k]``.
+
+        Returns:
+            The payload of each image; None where the checksum fails.
+        """
+        symbols = reception.symbols[:, : self.blocks * self._coded[0]]
+        csi = reception.csi.expand_as(reception.symbols)[:, : symbols.shape[1]]
+        gain = squared_magnitude(csi).clamp(min=1e-9)
+        noise = per_image(reception.noise_variance, gain, "noise_variance").clamp(min=1e-9)
+        soft = self.constellation.soft(symbols * csi.conj() / gain, noise / gain)
+        signs = 1 - 2 * self._scrambling.to(soft.device, soft.dtype)
+        llrs = (soft * signs).unflatten(1, (self.blocks, -1)).flatten(0, 1)
+        messages = self._code.decode(llrs).unflatten(0, (-1, self.blocks)).flatten(1)
+        passed = crc.check(messages, self._checksum[0]).tolist()
+        return [
+            self._payload(octets.tobytes()) if good else None
+            for octets, good in zip(np.packbits(messages.cpu().numpy(), axis=1), passed, strict=True)
+        ]
+
+    def _payload(self, octets: bytes) -> bytes | None:
+        """Return the payload of a message; None if its length cannot be, checksum or not."""
+        length = int.from_bytes(octets[:_LENGTH_BYTES], "big")
+        if length > self.payload_bytes:
+            return None
+        return octets[_LENGTH_BYTES : _LENGTH_BYTES + length]
