@@ -61,7 +61,7 @@ def test_an_unknown_name_is_answered_with_the_nearest(refuse, words, message):
         ("train.reconstruction_weight=-1", "greater than or equal to 0"),
         ("train.precision=float16", "'auto', 'float32' or 'bfloat16'"),
         ("bob.snr_db=61", "less than or equal to 60"),
-        ("bob.fading=nakagami", "'awgn', 'rayleigh' or 'rician'"),
+        ("bob.fading=nakagami", "'rician' or 'multipath'"),
         ("bob.pilots=0", "greater than 0"),
         ("privacy.form=gab", "'clipped', 'uniform' or 'gap'"),
         ("privacy.link_steps=0", "greater than 0"),

@@ -140,8 +140,8 @@ class GradientLayer(nn.Module):
         draws = self.settings.draws
         many = self.aim.wanted(waveform).repeat(draws)
 
-        def loss(perturbed: Tensor, step: int) -> Tensor:
-            sent = superimpose(perturbed, torch.zeros_like(perturbed), self.settings.total_power)
+        def loss(delta: Tensor, step: int) -> Tensor:
+            sent = superimpose(waveform.detach(), delta, self.settings.total_power)
             bob, eve = (self._hear(sent, party, step) for party in (0, 1))
             return self.aim.loss(bob, eve, many).view(draws, -1).mean(0)
 

@@ -11,21 +11,28 @@ from semveil.adversary.perturb.budget import to_psr
 from semveil.phy.broadcast import squared_magnitude
 
 ImageLoss = Callable[[Tensor, int], Tensor]
-"""Perturbed waveform ``[B, k]`` and the number of the step → loss per image ``[B]``."""
+"""Perturbation ``[B, k]`` and the number of the step → loss per image ``[B]``."""
 
 
-def descend(signal: Tensor, loss: ImageLoss, psr_db: Tensor | float, steps: int = 1) -> Tensor:
-    """Minimise a loss of the perturbed waveform at exactly a PSR.
+def descend(
+    signal: Tensor,
+    loss: ImageLoss,
+    psr_db: Tensor | float,
+    steps: int = 1,
+    start: Tensor | None = None,
+) -> Tensor:
+    """Minimise a loss of a perturbation at exactly a PSR.
 
     One step is the fast gradient method (Sadeghi and Larsson, arXiv 1902.08391): the whole
     budget along the negative gradient. Several steps go 2.5/steps of the budget each and are
     projected back onto its sphere (projected gradient descent; the step size is our reading).
 
     Args:
-        signal: Waveform to perturb, complex ``[B, k]``.
+        signal: Waveform that is perturbed, complex ``[B, k]``.
         loss: What is to be minimised; images must not influence each other's.
         psr_db: Budget in dB, one number or one per image; met exactly.
         steps: Gradient steps.
+        start: Where to begin, complex ``[B, k]``; without perturbation if omitted.
 
     Returns:
         Perturbation δ, complex ``[B, k]``. Where a gradient vanishes, its image gets the budget
@@ -33,16 +40,16 @@ def descend(signal: Tensor, loss: ImageLoss, psr_db: Tensor | float, steps: int 
 
     Example:
         >>> signal = torch.ones(1, 4, dtype=torch.complex64)
-        >>> delta = descend(signal, lambda z, step: z.real.sum(1), -20.0)
+        >>> delta = descend(signal, lambda delta, step: delta.real.sum(1), -20.0)
         >>> bool(torch.allclose(delta, torch.full((1, 4), -0.1 + 0j)))
         True
     """
     stride = 1.0 if steps == 1 else 2.5 / steps
-    delta = torch.zeros_like(signal)
+    delta = torch.zeros_like(signal) if start is None else to_psr(start, signal, psr_db)
     for step in range(steps):
-        probe = delta.clone().requires_grad_(True)
+        probe = delta.detach().requires_grad_(True)
         with torch.enable_grad():
-            total = loss(signal.detach() + probe, step).sum()
+            total = loss(probe, step).sum()
         (slope,) = torch.autograd.grad(total, probe)
         flat = squared_magnitude(slope).sum(1, keepdim=True) == 0
         slope = torch.where(flat & (delta == 0).all(1, keepdim=True), -signal, slope)

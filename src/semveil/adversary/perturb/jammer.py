@@ -1,0 +1,47 @@
+"""Gaussian jamming as an attack: the control that every other one is plotted beside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.perturb.attack import Progress
+from semveil.adversary.perturb.budget import jamming
+from semveil.adversary.perturb.victim import Scene, Victim
+from semveil.recipe import Attack as Settings
+
+
+class Jamming:
+    """White Gaussian noise of exactly the budget's energy, fresh for every image.
+
+    Example:
+        >>> Jamming(Settings()).name
+        'jamming'
+    """
+
+    name = "jamming"
+    needs_gradient = False
+    per_input = False
+
+    def __init__(self, settings: Settings) -> None:
+        pass
+
+    def fit(
+        self,
+        victim: Victim,
+        images: Tensor,
+        labels: Tensor,
+        psrs_db: Sequence[float],
+        seed: int,
+        progress: Progress,
+    ) -> None:
+        """Nothing is prepared."""
+
+    def craft(
+        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+    ) -> Tensor:
+        """Return the noise, complex ``[P, B, T]``."""
+        signal = scene.arrival.signal
+        return torch.stack([jamming(signal, psr_db, generator=source) for psr_db in psrs_db])

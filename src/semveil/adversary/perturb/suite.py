@@ -1,0 +1,26 @@
+"""The attacks there are, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from semveil.adversary.perturb.attack import Attack
+from semveil.adversary.perturb.iterative import Fgm, Pgd
+from semveil.adversary.perturb.jammer import Jamming
+from semveil.recipe import Attack as Settings
+
+ATTACKS: dict[str, Callable[[Settings], Attack]] = {
+    "jamming": Jamming,
+    "fgm": Fgm,
+    "pgd": Pgd,
+}
+
+
+def build(name: str, settings: Settings) -> Attack:
+    """Return an attack by its name in :data:`semveil.recipe.PERTURBERS`.
+
+    Example:
+        >>> build("fgm", Settings()).name
+        'fgm'
+    """
+    return ATTACKS[name](settings)

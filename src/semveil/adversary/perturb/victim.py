@@ -1,0 +1,130 @@
+"""The link that Mallory attacks, as far as her threat model lets her see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.perturb.budget import to_psr
+from semveil.adversary.perturb.path import Path
+from semveil.channel import Arrival, Channel, Reception
+from semveil.link import Answer
+from semveil.rng import Randomness
+
+Transmit = Callable[[Tensor, torch.Generator, Tensor], Tensor]
+"""Images ``[B, C, H, W]``, generator, message numbers ``[B]`` → waveform ``[B, k]``."""
+Receive = Callable[[Reception, Tensor], Answer]
+"""Reception, message numbers → Bob's answer."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One batch on its way to Bob, as Mallory meets it.
+
+    Attributes:
+        arrival: What arrives at his antenna, noise excluded, and the fading that it went through:
+            white-box attacks on single inputs know both.
+        labels: True classes, int ``[B]``.
+        messages: Message numbers, int64 ``[B]``.
+    """
+
+    arrival: Arrival
+    labels: Tensor
+    messages: Tensor
+
+
+@dataclass(frozen=True)
+class Victim:
+    """A link under attack: Alice's transmitter, Bob's channel and receiver, Mallory's path.
+
+    White-box: gradients run through :meth:`answer`. Its noise, her path and, where there is a
+    key, that key are not hers to know: a crafting victim draws its own.
+
+    Attributes:
+        transmit: Alice.
+        receive: Bob.
+        channel: Bob's channel.
+        snr_db: His mean E_s/N_0, dB.
+        classes: Answers of his task.
+        path: Mallory's way to his antenna.
+        differentiable: Whether his answer has a gradient.
+
+    Example:
+        >>> from semveil.link import multitask_link
+        >>> link = multitask_link((1, 8, 8), 10, 8, width=4)
+        >>> victim = Victim(
+        ...     lambda images, source, _: link.transmit(images, source),
+        ...     lambda reception, _: link.receive(reception), link.channel, 10.0, 10)
+        >>> scene = victim.scene(torch.zeros(2, 1, 8, 8), torch.tensor([3, 4]))
+        >>> victim.answer(scene).logits.shape
+        torch.Size([2, 10])
+    """
+
+    transmit: Transmit
+    receive: Receive
+    channel: Channel
+    snr_db: float
+    classes: int
+    path: Path = Path()
+    differentiable: bool = True
+
+    @torch.no_grad()
+    def scene(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        source: torch.Generator | None = None,
+        messages: Tensor | None = None,
+    ) -> Scene:
+        """Let Alice send images over one draw of the channel.
+
+        Args:
+            images: float ``[B, C, H, W]`` in [0, 1].
+            labels: int ``[B]``.
+            source: Source of her randomness and of the fading.
+            messages: Message numbers, int64 ``[B]``; 0, 1, … if omitted.
+        """
+        if messages is None:
+            messages = torch.arange(len(images), device=images.device)
+        if source is None:
+            source = torch.Generator(device=images.device)
+        waveform = self.transmit(images, source, messages)
+        return Scene(self.channel.arrive(waveform, source), labels, messages)
+
+    def arriving(
+        self, delta: Tensor, scene: Scene, psr_db: Tensor | float, source: Randomness = None
+    ) -> Tensor:
+        """Return a sent perturbation as it arrives, at exactly its budget.
+
+        Args:
+            delta: What Mallory sends, complex ``[B, T]``; its size does not matter.
+            scene: What it is added to.
+            psr_db: Budget at Bob's antenna, dB, one number or one per image.
+            source: Source of what her path draws.
+
+        Returns:
+            complex ``[B, T]``.
+        """
+        return to_psr(self.path(delta, source), scene.arrival.signal, psr_db)
+
+    def answer(
+        self, scene: Scene, injected: Tensor | None = None, source: Randomness = None
+    ) -> Answer:
+        """Return Bob's answer.
+
+        Args:
+            scene: What Alice sent.
+            injected: What arrives beside it, complex ``[B, T]``.
+            source: Source of his noise.
+        """
+        heard = self.channel.hear(scene.arrival, self.snr_db, generator=source, injected=injected)
+        return self.receive(heard, scene.messages)
+
+    def attacked(
+        self, scene: Scene, delta: Tensor, psr_db: Tensor | float, source: Randomness = None
+    ) -> Answer:
+        """Return Bob's answer where Mallory sends ``delta``; see :meth:`arriving`."""
+        return self.answer(scene, self.arriving(delta, scene, psr_db, source), source)
