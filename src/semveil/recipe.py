@@ -29,7 +29,7 @@ Weight = Annotated[float, Field(ge=0, le=1e6)]
 Inference = Literal["linear", "mlp", "wide", "set"]
 Inversion = Literal["linear", "mlp", "deconv", "set"]
 InversionLoss = Literal["mse", "perceptual"]
-Attack = Literal["rmle", "shadow", "known-plaintext"]
+LeakageAttack = Literal["rmle", "shadow", "known-plaintext"]
 ProtectionName = Literal["laplace", "shuffle", "rotation"]
 Perturber = Literal["jamming", "fgm", "pgd", "uap", "pgm", "semadv", "blackbox", "transfer"]
 Hardening = Literal["none", "noise", "at-pgd", "at-pgm", "at-semadv", "semmixed"]
@@ -508,7 +508,7 @@ class Audit(_Section):
     losses: Annotated[list[InversionLoss], Field(min_length=1), AfterValidator(_distinct)] = ["mse"]
     perceptual: Annotated[list[Inversion], AfterValidator(_distinct)] = ["deconv"]
     judge: str | None = None
-    attacks: Annotated[list[Attack], AfterValidator(_distinct)] = []
+    attacks: Annotated[list[LeakageAttack], AfterValidator(_distinct)] = []
     leakage: bool = False
     invert_controls: bool = True
     variants: bool = True

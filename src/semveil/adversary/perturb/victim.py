@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -68,7 +68,7 @@ class Victim:
     channel: Channel
     snr_db: float
     classes: int
-    path: Path = Path()
+    path: Path = field(default_factory=Path)
     differentiable: bool = True
 
     @torch.no_grad()
