@@ -1,0 +1,99 @@
+"""The classical link: source code, channel code, modulation; Bob classifies the picture he gets."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from semveil.baseline.codec import Pixels
+from semveil.baseline.system import ImageSystem
+from semveil.channel import Channel, Reception
+from semveil.link import Answer, Exchange, Link, as_float
+from semveil.rng import Randomness
+
+
+def as_pixels(images: Tensor) -> Pixels:
+    """Return images, float in [0, 1], as 8 bits, uint8 of the same shape.
+
+    Example:
+        >>> as_pixels(torch.tensor([0.0, 0.5, 1.0])).tolist()
+        [0, 128, 255]
+    """
+    pixels: Pixels = (images.detach() * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+    return pixels
+
+
+class ClassicalLink(Link):
+    """Alice compresses and codes; Bob decodes, decompresses and classifies what he sees.
+
+    All or nothing: where the checksum fails, Bob shows the mean of the training images, so that
+    his picture is no worse than of someone who heard nothing. Only the classifier is learned; it is
+    trained on images as the codec leaves them, which is what Bob sees whenever he sees anything.
+    Nothing has a gradient: attacks that follow one do not apply.
+
+    Args:
+        system: Codec and physical layer.
+        classifier: Images ``[B, C, H, W]`` in [0, 1] → logits ``[B, classes]``.
+        channel: Bob's channel.
+
+    Example:
+        >>> from semveil.baseline.codec import Codec
+        >>> from semveil.baseline.transceiver import Transceiver
+        >>> from semveil.nets.preact import PreActResNet
+        >>> shape = (1, 16, 16)
+        >>> system = ImageSystem(Codec("jpeg2000", shape), Transceiver(256))
+        >>> link = ClassicalLink(system, PreActResNet(shape, 10, width=4), Channel("awgn")).eval()
+        >>> link(torch.zeros(2, *shape), snr_db=10.0).images.shape
+        torch.Size([2, 1, 16, 16])
+    """
+
+    digital = True
+    differentiable = False
+    # QAM has unit power over its points, not over those that one message takes.
+    fixed_gain = True
+    fallback: Tensor
+
+    def __init__(self, system: ImageSystem, classifier: nn.Module, channel: Channel) -> None:
+        super().__init__(nn.Identity(), classifier, None, channel)
+        self.system = system
+        self.register_buffer("fallback", torch.full(system.codec.shape, 128, dtype=torch.uint8))
+
+    def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
+        """Return Alice's data symbols, complex ``[B, k]``, for images ``[B, C, H, W]``.
+
+        Raises:
+            SemveilError: If an image does not fit at the codec's lowest quality.
+        """
+        return self.system.send(as_pixels(images), images.device)
+
+    def expected(self, images: Tensor) -> Tensor:
+        """Return the same as :meth:`transmit`: there is no randomness, and no gradient."""
+        return self.transmit(images)
+
+    def decode(self, features: Tensor) -> Answer:
+        """Refuse: a channel code is decoded with each symbol's own noise, see :meth:`receive`.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError("the classical link decodes receptions, not their features")
+
+    def receive(self, reception: Reception) -> Answer:
+        """Return Bob's answer to what his antenna heard."""
+        images, _ = self.system.receive(reception, self.fallback.cpu().numpy())
+        return self._answer(images, reception.symbols.device)
+
+    def _answer(self, pixels: Pixels, device: torch.device) -> Answer:
+        images = as_float(torch.from_numpy(pixels).to(device))
+        return Answer(self.classifier(images), images)
+
+    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+        """Send images and keep what training looks at: what Bob sees when the checksum holds."""
+        payloads = self.system.source(as_pixels(images))
+        waveform = self.system.layer.modulate(payloads, images.device)
+        return Exchange(waveform, self._answer(self.system.codec.decode(payloads), images.device))
+
+    @torch.no_grad()
+    def calibrate(self, images: Tensor) -> None:
+        """Fix what is shown for a failed checksum, the mean of images uint8 ``[N, C, H, W]``."""
+        self.fallback.copy_((images.sum(0, dtype=torch.int64) / len(images)).round())
