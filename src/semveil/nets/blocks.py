@@ -91,9 +91,9 @@ class Attention(nn.Module):
     of that channel and its neighbours. Shuffle attention (SA-Net, arXiv 2102.00240) splits every
     group of channels in halves: one is scaled by ``σ(w·mean + b)``, the other at every pixel by
     ``σ(w·(γ·n + β) + b)`` where ``n`` is the channel brought to zero mean and unit variance; the
-    groups share their weights. Both gates are ``σ(slope·x + offset)`` with numbers per channel,
-    and the statistics of ``e·x`` follow from those of ``x``: maps are passed over a few times
-    instead of some twenty, which decides the time of one image.
+    groups share their weights. Both gates are ``σ(slope·(x − mean) + offset)`` with numbers per
+    channel, and the statistics of ``e·x`` follow from those of ``x``: the maps are passed over a
+    few times and never split or joined, which decides the time of one image.
 
     SA-Net shuffles the channels at its end. It is left out: next comes a sum, then a dense 1×1
     convolution, so it would only rename channels, in every block alike.
@@ -128,25 +128,28 @@ class Attention(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Scale ``[B, channels, H, W]``."""
-        variance, mean = torch.var_mean(maps, (2, 3), correction=0)
-        scale = torch.sigmoid(self.neighbours(mean.unsqueeze(1)).squeeze(1))
-        mean = (scale * mean).unflatten(1, (_GROUPS, 2, -1))
-        spread = (scale.square() * variance).unflatten(1, (_GROUPS, 2, -1))[:, :, 1]
-        steep = self.pixel_weight * self.norm_weight * torch.rsqrt(spread + 1e-5)
-        level = self.pixel_weight * self.norm_bias + self.pixel_bias
-        offset = torch.stack(
-            (
-                self.channel_weight * mean[:, :, 0] + self.channel_bias,
-                level - steep * mean[:, :, 1],
-            ),
-            2,
-        )
-        slope = torch.stack((torch.zeros_like(steep), steep), 2).flatten(1) * scale
+        # On processors torch.var_mean takes ten times as long as these three passes together.
+        mean = maps.mean((2, 3))
+        centred = maps - mean[:, :, None, None]
+        variance = centred.square().mean((2, 3))
+        scale = torch.sigmoid(self.neighbours(mean.unsqueeze(1))).squeeze(1)
+        # e·x has the mean e·mean and the variance e²·variance.
+        unit = scale * torch.rsqrt(scale.square() * variance + 1e-5)
+        steep, level, bias = self._per_channel()
+        slope = unit * steep
+        offset = torch.addcmul(bias, level, scale * mean)
         slope, offset, scale = (
-            numbers.flatten(1)[:, :, None, None].to(maps.dtype)
-            for numbers in (slope, offset, scale)
+            numbers[:, :, None, None].to(maps.dtype) for numbers in (slope, offset, scale)
         )
-        return torch.sigmoid(torch.addcmul(offset, slope, maps)) * maps * scale
+        return (centred * slope).add_(offset).sigmoid_() * maps * scale
+
+    def _per_channel(self) -> tuple[Tensor, ...]:
+        """Return the factors of the normed pixel and of the mean, and the bias, ``[channels]``."""
+        none = torch.zeros_like(self.pixel_weight)
+        of_pixel = torch.cat((none, self.pixel_weight * self.norm_weight))
+        of_mean = torch.cat((self.channel_weight, none))
+        bias = torch.cat((self.channel_bias, self.pixel_weight * self.norm_bias + self.pixel_bias))
+        return torch.stack((of_pixel, of_mean, bias)).repeat(1, _GROUPS).unbind()
 
 
 class SemBlock(nn.Sequential):

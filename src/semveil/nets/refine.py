@@ -1,0 +1,105 @@
+"""Networks that correct a channel estimate and equalised symbols.
+
+Source: OFDM-guided JSCC (Yang, Bian, Kim, arXiv 2109.05194) and its published code: three 5×5
+convolutions, 32 channels between, look at one OFDM symbol as a picture of 8×8 subcarriers and
+say what to add.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+
+class _Correction(nn.Module):
+    """Three complex numbers per subcarrier to one: what to add to the last of them."""
+
+    def __init__(self, subcarriers: int, width: int) -> None:
+        super().__init__()
+        self.side = math.isqrt(subcarriers)
+        if self.side**2 != subcarriers:
+            raise ValueError(f"subcarriers must be a square number, not {subcarriers}")
+        last = nn.Conv2d(width, 2, 5, padding=2, bias=False)
+        # Our reading: training begins at the closed-form estimate instead of near it.
+        nn.init.zeros_(last.weight)
+        self.layers = nn.Sequential(
+            nn.Conv2d(6, width, 5, padding=2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 5, padding=2, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(inplace=True),
+            last,
+        )
+
+    def forward(self, *seen: Tensor) -> Tensor:
+        """Look at three complex ``[M, N]`` and return the correction, complex ``[M, N]``."""
+        pairs = torch.view_as_real(torch.stack(seen, 1)).movedim(3, 2)
+        maps = self.layers(pairs.reshape(len(pairs), 6, self.side, self.side))
+        correction = maps.flatten(2).mT.float().contiguous()
+        return torch.view_as_complex(correction)
+
+
+class ChannelRefiner(nn.Module):
+    """A channel estimate to a better one, which knows what channels are like.
+
+    Args:
+        subcarriers: Subcarriers ``N``, a square number.
+        width: Channels between the convolutions.
+
+    Shape:
+        pilot complex ``[N]``, received pilot (the mean of all pilots) complex ``[B, N]``,
+        estimate complex ``[B, N]`` → estimate complex ``[B, N]``.
+
+    Raises:
+        ValueError: If the subcarriers make no square.
+
+    Example:
+        >>> estimate = torch.ones(2, 64, dtype=torch.complex64)
+        >>> refined = ChannelRefiner()(estimate[0], estimate, estimate)
+        >>> bool((refined == estimate).all())  # before training
+        True
+    """
+
+    def __init__(self, subcarriers: int = 64, width: int = 32) -> None:
+        super().__init__()
+        self.correction = _Correction(subcarriers, width)
+
+    def forward(self, pilot: Tensor, received: Tensor, estimate: Tensor) -> Tensor:
+        """Refine ``[B, N]``."""
+        added: Tensor = self.correction(pilot.expand_as(received), received, estimate)
+        return estimate + added
+
+
+class EqualiserRefiner(nn.Module):
+    """Equalised symbols to better ones, which knows what encoders send.
+
+    Args:
+        subcarriers: Subcarriers ``N``, a square number.
+        width: Channels between the convolutions.
+
+    Shape:
+        channel estimate complex ``[B, N]``, received symbols complex ``[B, S, N]``, equalised
+        symbols complex ``[B, S, N]`` → symbols complex ``[B, S, N]``.
+
+    Raises:
+        ValueError: If the subcarriers make no square.
+
+    Example:
+        >>> symbols = torch.ones(2, 6, 64, dtype=torch.complex64)
+        >>> EqualiserRefiner()(symbols[:, 0], symbols, symbols).shape
+        torch.Size([2, 6, 64])
+    """
+
+    def __init__(self, subcarriers: int = 64, width: int = 32) -> None:
+        super().__init__()
+        self.correction = _Correction(subcarriers, width)
+
+    def forward(self, estimate: Tensor, received: Tensor, equalised: Tensor) -> Tensor:
+        """Refine ``[B, S, N]``."""
+        # Every OFDM symbol is looked at by itself.
+        seen = (estimate.unsqueeze(1).expand_as(received), received, equalised)
+        added = self.correction(*(symbols.flatten(0, 1) for symbols in seen))
+        return equalised + added.unflatten(0, equalised.shape[:2])
