@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 _LENGTH = 4
 _START_OF_TILE, _START_OF_DATA, _END = b"\xff\x90", b"\xff\x93", b"\xff\xd9"
+_DELIMITER = b"\x12\x00"
 
 
 @dataclass(frozen=True)
@@ -71,23 +72,20 @@ def codestream_framing(file: bytes) -> Framing:
 
 
 def avif_framing(file: bytes) -> Framing:
-    """Return the framing of AVIF files of one image (ISO/IEC 23008-12, AV1 section 5.3).
+    """Return the framing of AVIF files of one image (ISO/IEC 23008-12).
 
-    Boxes around the image's data state its size, colours and place; its data begin with a
-    temporal delimiter and a sequence header, which state the same again.
+    The boxes around the image's data state its size, its colours and where its data lie. The
+    sequence header among the data says the same, but also which tools this image was coded with,
+    and is sent.
 
     Args:
         file: Any file of that size and those settings.
     """
     data = file.index(b"mdat") + 4
     extent = data.to_bytes(_LENGTH, "big") + (len(file) - data).to_bytes(_LENGTH, "big")
-    delimiter = 2
-    sequence_header = 2 + file[data + delimiter + 1]
-    start = data + delimiter + sequence_header
-    in_data = start - data
-    return Framing(
-        file[:start], ((file.index(extent) + _LENGTH, in_data), (data - 8, in_data + 8))
-    )
+    start = data + len(_DELIMITER)
+    size, length = data - 8, file.index(extent) + _LENGTH
+    return Framing(file[:start], ((length, start - data), (size, start - data + 8)))
 
 
 FRAMINGS: dict[str, Callable[[bytes], Framing]] = {

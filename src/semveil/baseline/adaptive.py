@@ -1,0 +1,109 @@
+"""Adaptive modulation and coding: the mode that shows the best pictures at an SNR."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semveil.baseline.codec import Codec, Pixels
+from semveil.baseline.system import ImageSystem
+from semveil.baseline.transceiver import Transceiver
+from semveil.channel import Channel
+from semveil.errors import SemveilError
+from semveil.metrics.images import psnr_db
+from semveil.rng import Randomness
+
+
+@dataclass(frozen=True, order=True)
+class Mode:
+    """Modulation and code rate.
+
+    Attributes:
+        order: Points of the QAM constellation.
+        rate: Information bits per coded bit.
+
+    Example:
+        >>> str(Mode(16, 0.75))
+        '16-QAM, rate 0.75'
+    """
+
+    order: int
+    rate: float
+
+    def __str__(self) -> str:
+        names = {2: "BPSK", 4: "QPSK"}
+        return f"{names.get(self.order, f'{self.order}-QAM')}, rate {self.rate:.2g}"
+
+
+MODES = tuple(Mode(order, rate) for order in (2, 4, 16, 64) for rate in (1 / 3, 1 / 2, 2 / 3, 5 / 6))
+"""From the most robust to the fastest, as in the modulation and coding schemes of 5G."""
+
+
+def fitting(
+    codec: Codec, images: Pixels, channel_uses: int, modes: Sequence[Mode] = MODES
+) -> dict[Mode, ImageSystem]:
+    """Return a system for every mode in which all images fit the channel uses.
+
+    Args:
+        codec: Source code.
+        images: uint8 ``[N, C, H, W]``.
+        channel_uses: Data symbols per image.
+        modes: What may be chosen.
+
+    Example:
+        >>> import numpy as np
+        >>> images = np.zeros((1, 1, 16, 16), np.uint8)
+        >>> len(fitting(Codec("jpeg2000", (1, 16, 16)), images, 192, (Mode(2, 1 / 3), Mode(4, 0.5))))
+        2
+    """
+    found = {}
+    for mode in modes:
+        try:
+            system = ImageSystem(codec, Transceiver(channel_uses, mode.order, mode.rate))
+            system.source(images)
+        except SemveilError:
+            continue
+        found[mode] = system
+    return found
+
+
+def quality(
+    system: ImageSystem,
+    images: Pixels,
+    channel: Channel,
+    snr_db: float,
+    fallback: Pixels,
+    source: Randomness,
+) -> Tensor:
+    """Return the PSNR of every image, failed ones counted as what is shown instead.
+
+    Args:
+        system: Codec and physical layer.
+        images: uint8 ``[N, C, H, W]``.
+        channel: From Alice to Bob.
+        snr_db: Mean E_s/N_0, dB.
+        fallback: What is shown where the checksum fails, uint8 ``[C, H, W]``.
+        source: Source of fading and noise.
+
+    Returns:
+        PSNR in dB, float ``[N]``.
+    """
+    received, _ = system.receive(channel(system.send(images), snr_db, generator=source), fallback)
+    shown, sent = (torch.from_numpy(each) / 255 for each in (received, images))
+    return psnr_db(shown, sent)
+
+
+def best(qualities: Mapping[Mode, Tensor]) -> Mode:
+    """Return the mode of the highest mean PSNR, the more robust of two equals.
+
+    Args:
+        qualities: PSNR per validation image of each mode at one SNR, ``[N]``.
+
+    Example:
+        >>> best({Mode(4, 0.5): torch.tensor([20.0, 20.0]), Mode(16, 0.5): torch.tensor([24.0, 12.0])})
+        Mode(order=4, rate=0.5)
+    """
+    return max(sorted(qualities), key=lambda mode: float(qualities[mode].mean()))
