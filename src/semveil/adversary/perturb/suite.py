@@ -7,12 +7,16 @@ from collections.abc import Callable
 from semveil.adversary.perturb.attack import Attack
 from semveil.adversary.perturb.iterative import Fgm, Pgd
 from semveil.adversary.perturb.jammer import Jamming
+from semveil.adversary.perturb.pgm import Pgm
+from semveil.adversary.perturb.semadv import SemAdv
 from semveil.recipe import Attack as Settings
 
 ATTACKS: dict[str, Callable[[Settings], Attack]] = {
     "jamming": Jamming,
     "fgm": Fgm,
     "pgd": Pgd,
+    "pgm": Pgm,
+    "semadv": SemAdv,
 }
 
 
