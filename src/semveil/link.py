@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from semveil import phy
-from semveil.channel import Channel, Reception
+from semveil.channel import Arrival, Channel, Reception
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
 from semveil.protect.laplace import Laplace
@@ -17,6 +17,10 @@ from semveil.rng import Randomness
 
 Modulate = Callable[[Tensor], Tensor]
 """Features ``[B, d]`` → waveform complex ``[B, d/2]``."""
+
+
+Disturb = Callable[[Arrival], Tensor]
+"""What arrives at Bob's antenna → what Mallory adds to it, complex, the shape of its signal."""
 
 
 def to_waveform(latent: Tensor) -> Tensor:
@@ -61,6 +65,8 @@ class Exchange:
         unprotected: What Bob makes of the same images sent without protection, where the link
             is to work so too.
         unkeyed: What he would make of them with a key that is not theirs, which is to be nothing.
+        direct: What he reads in the received latent beside what he sees on the rebuilt image,
+            where he does both.
     """
 
     waveform: Tensor
@@ -69,6 +75,7 @@ class Exchange:
     losses: dict[str, Tensor] = field(default_factory=dict)
     unprotected: Answer | None = None
     unkeyed: Answer | None = None
+    direct: Answer | None = None
 
 
 class Link(nn.Module):
@@ -170,11 +177,35 @@ class Link(nn.Module):
         """Return Bob's answer to what his antenna heard."""
         return self.decode(reception.features())
 
-    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
-        """Send images and keep what training looks at; arguments as for :meth:`forward`."""
+    def carry(
+        self,
+        waveform: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Reception:
+        """Return what Bob hears of a waveform, complex ``[B, k]``, in training.
+
+        Args:
+            waveform: What Alice sends.
+            snr_db: His SNR, dB, one number or one per image.
+            source: Source of fading and noise.
+            disturb: Who perturbs it at his antenna; nobody if None.
+        """
+        arrival = self.channel.arrive(waveform, source)
+        injected = None if disturb is None else disturb(arrival)
+        return self.channel.hear(arrival, snr_db, generator=source, injected=injected)
+
+    def exchange(
+        self,
+        images: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Exchange:
+        """Send images and keep what training looks at; see :meth:`carry`."""
         waveform = self.transmit(images, source)
-        reception = self.channel(waveform, snr_db, generator=source)
-        return Exchange(waveform, self.receive(reception))
+        return Exchange(waveform, self.receive(self.carry(waveform, snr_db, source, disturb)))
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:

@@ -73,9 +73,9 @@ class Data(_Section):
     """Which images.
 
     Attributes:
-        name: ``digits``, ``mnist``, ``cifar10``, ``celeba``, or the path of an image folder.
+        name: ``digits``, ``mnist``, ``cifar10``, ``celeba``, ``imagenette``, or the path of an image folder.
         limit: Cap on the training images used, all splits together; none if null.
-        image_size: Side in pixels to which an image folder or a set of faces is resized.
+        image_size: Side in pixels to which an image folder, faces or photos are resized.
         target: Attribute that is Bob's task, of a set that has several.
         private: Attribute that Eve is after; Bob's task if null.
     """

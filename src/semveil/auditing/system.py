@@ -42,6 +42,9 @@ class System:
         active: How many features are switched on at an SNR in dB, where that may change.
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.
+        differentiable: Whether Bob's answer has a gradient at what he receives.
+        rehearsal: Alice and Bob under a key of Mallory's own, where a key hides the waveform: all
+            that she can practise on.
     """
 
     scheme: str
@@ -62,6 +65,8 @@ class System:
     active: Callable[[float], int] | None = None
     keyed: bool = False
     fixed_key: bool = False
+    differentiable: bool = True
+    rehearsal: tuple[Send, Callable[[Reception, Tensor], Answer]] | None = None
 
 
 @dataclass(frozen=True)

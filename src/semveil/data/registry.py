@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semveil.data import celeba, cifar10, digits, folder, mnist
+from semveil.data import celeba, cifar10, digits, folder, imagenette, mnist
 from semveil.data.splits import ImageSplits, Source, hold_out, split
 from semveil.errors import SemveilError, unknown
 
@@ -37,7 +37,7 @@ FOLDER_PREFIX = "folder:"
 
 # What is said when a setting is given to a set that it makes no sense for.
 REFUSALS = {
-    "image_size": "has its own image size; only image folders and sets of faces are resized",
+    "image_size": "has its own image size; only folders of images, faces and photos are resized",
     "target": "has one task only; data.target names an attribute of a set of faces",
     "private": "has no attributes; data.private names one of a set of faces",
 }
@@ -48,6 +48,13 @@ READERS = {
     "mnist": Reader(mnist.ABOUT, mnist.locate, mnist.read),
     "cifar10": Reader(cifar10.ABOUT, cifar10.locate, cifar10.read),
     "celeba": Reader(celeba.ABOUT, celeba.locate, celeba.read, frozenset(REFUSALS), celeba.ORIGIN),
+    "imagenette": Reader(
+        imagenette.ABOUT,
+        imagenette.locate,
+        imagenette.read,
+        frozenset({"image_size"}),
+        imagenette.ORIGIN,
+    ),
 }
 
 
@@ -73,7 +80,7 @@ def names() -> dict[str, str]:
 
     Example:
         >>> sorted(names())
-        ['celeba', 'cifar10', 'digits', 'folder:PATH', 'mnist']
+        ['celeba', 'cifar10', 'digits', 'folder:PATH', 'imagenette', 'mnist']
     """
     return {name: r.about for name, r in READERS.items()} | {f"{FOLDER_PREFIX}PATH": folder.ABOUT}
 
@@ -137,7 +144,7 @@ def load(
         limit: Use at most this many training images in all (see
             :func:`semveil.data.splits.split`); the test set is never limited.
         image_size: Height and width that the images are resized to: required for a folder, 64
-            if omitted for faces; the other sets have their own.
+            if omitted for faces, 256 for photos; the other sets have their own.
         target: Attribute that is Bob's task, required for faces.
         private: Attribute that Eve is after, of faces; Bob's task if omitted.
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.channel import Channel
-from semveil.link import Exchange, Link, Modulate, to_waveform
+from semveil.link import Disturb, Exchange, Link, Modulate, to_waveform
 from semveil.nets.task import GatedEncoder
 from semveil.phy import snr_to_noise_variance
 from semveil.protect.laplace import Laplace
@@ -110,10 +110,16 @@ class BottleneckLink(Link):
         """Return Alice's waveform, complex ``[B, d/2]``, for images ``[B, C, H, W]``."""
         return self._send(images, self.snr_db, source)
 
-    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+    def exchange(
+        self,
+        images: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Exchange:
         """Send images and keep what training looks at."""
         waveform = self._send(images, snr_db, source)
-        answer = self.decode(self.channel(waveform, snr_db, generator=source).features())
+        answer = self.decode(self.carry(waveform, snr_db, source, disturb).features())
         sigma = noise_per_real(snr_db).to(images.device).reshape(-1, 1)
         price = log_uniform_kl(torch.view_as_real(waveform).flatten(1), sigma).mean()
         return Exchange(waveform, answer, price)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from semveil.channel import Channel
-from semveil.link import Answer, Exchange, Link, to_waveform
+from semveil.link import Answer, Disturb, Exchange, Link, to_waveform
 from semveil.nets.keyed import KeyedMixer
 from semveil.protect.cover import require_batch, require_unlike
 from semveil.protect.keys import subkey
@@ -69,12 +69,18 @@ class CipherLink(Link):
         """Return the encrypted waveform, each image under a random key."""
         return self.encrypt(self.transmit(images), self._keys(len(images), source))
 
-    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+    def exchange(
+        self,
+        images: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Exchange:
         """Send images encrypted, and once more in the clear."""
         plain = self.transmit(images)
         keys = self._keys(len(images), source)
         encrypted = self.encrypt(plain, keys)
-        features = self.channel(encrypted, snr_db, generator=source).features()
+        features = self.carry(encrypted, snr_db, source, disturb).features()
         answer = self._opened(features, keys)
         wrong = self._opened(features, self._keys(len(images), source))
         clear = self.decode(self.channel(plain, snr_db, generator=source).features())

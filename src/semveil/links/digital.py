@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from semveil.channel import Channel
 from semveil.errors import SemveilError
-from semveil.link import Answer, Exchange, Link, as_float
+from semveil.link import Answer, Disturb, Exchange, Link, as_float
 from semveil.nets.codebook import Codebook
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
@@ -167,7 +167,13 @@ class DigitalLink(Link):
         looked_up = F.one_hot(index, len(words)) + soft - soft.detach()
         return Answer(self.classifier(looked_up @ words))
 
-    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
+    def exchange(
+        self,
+        images: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Exchange:
         """Send images and keep what training looks at."""
         tokens = self.tokens(images, source)
         choice = self.codebook(tokens, source)
@@ -175,7 +181,7 @@ class DigitalLink(Link):
         if self.training:
             self.power.lerp_(average_power(symbols.detach()).mean(), _MOMENTUM)
         waveform = self._gain() * symbols
-        received = self.indices(self.channel(waveform, snr_db, generator=source).features())
+        received = self.indices(self.carry(waveform, snr_db, source, disturb).features())
         words = self.codebook.words
         if self.codebook.rule == "gumbel":
             got = choice.sent + (F.one_hot(received, len(words)) - choice.sent).detach()

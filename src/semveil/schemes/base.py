@@ -10,9 +10,9 @@ from importlib import import_module
 from torch import nn
 
 import semveil.schemes
-from semveil.channel import channel_of
+from semveil.channel import Reception, channel_of
 from semveil.errors import unknown
-from semveil.link import Link, multitask_link
+from semveil.link import Answer, Link, multitask_link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.protect.cover import Cover
@@ -23,6 +23,8 @@ BuildLink = Callable[[Recipe, ImageShape, int], Link]
 BuildObjective = Callable[[Recipe, Link, SimulatedEve], Objective]
 BuildCover = Callable[[Recipe, Link, bytes], Cover]
 """Recipe, trained link, session key → keyed transform of the waveform."""
+ReadReception = Callable[[Link, Reception], Answer]
+"""Trained link, what Bob's antenna heard → his answer."""
 BuildLayer = Callable[[Recipe, Link, SimulatedEve, int], nn.Module]
 """Recipe, frozen link, frozen surrogate Eve, seed → waveform layer ``(waveform, source)``."""
 
@@ -41,19 +43,21 @@ def build_multitask_link(recipe: Recipe, image_shape: ImageShape, classes: int) 
 
 @dataclass(frozen=True)
 class Variant:
-    """The same scheme with another cover, measured beside it.
+    """The same scheme with another cover or another way to receive, measured beside it.
 
     Attributes:
         cover: Its cover; None sends in the clear.
         base: Scheme whose trained link it uses; the scheme's own link if None.
         fixed_key: Whether one key serves all messages.
         guarantee: What it guarantees.
+        receive: How Bob answers a reception; as the link does if None.
     """
 
     cover: BuildCover | None
     base: str | None = None
     fixed_key: bool = False
     guarantee: str = "none"
+    receive: ReadReception | None = None
 
 
 @dataclass(frozen=True)

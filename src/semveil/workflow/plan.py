@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.recipe import Recipe
-from semveil.schemes.base import BuildCover, BuildLayer, Scheme, get
+from semveil.schemes.base import BuildCover, BuildLayer, ReadReception, Scheme, get
 from semveil.schemes.parts import check_order, covers
 
 KEYED = ("shuffle", "rotation")
@@ -40,6 +40,7 @@ class Planned:
         layer: Builds the layer on the waveform; None if there is none.
         cover: Builds the keyed transform of the waveform; None if there is none.
         fixed_key: Whether one key serves all messages.
+        receive: How Bob answers a reception; as the link does if None.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Planned:
     layer: BuildLayer | None = None
     cover: BuildCover | None = None
     fixed_key: bool = False
+    receive: ReadReception | None = None
 
     @property
     def is_control(self) -> bool:
@@ -59,7 +61,7 @@ class Planned:
         """What protects it; None if nothing does."""
         if self.cover is not None:
             return "key"
-        unprotected = self.is_control or self.name.endswith("(plain)")
+        unprotected = self.is_control or "(plain" in self.name
         return None if unprotected else self.scheme.asymmetry
 
 
@@ -133,7 +135,20 @@ def plan(names: Iterable[str], recipe: Recipe) -> list[Planned]:
     systems: list[Planned] = []
     for name in names:
         systems += _systems(name, recipe)
-    return systems
+    method = recipe.harden.method
+    if method == "none":
+        return systems
+    return [replace(system, name=noted(system.name, method)) for system in systems]
+
+
+def noted(name: str, note: str) -> str:
+    """Put a note behind a system's name, in the parentheses that it may already have.
+
+    Example:
+        >>> noted("mobilesc", "semmixed"), noted("mobilesc (latent)", "semmixed")
+        ('mobilesc (semmixed)', 'mobilesc (latent, semmixed)')
+    """
+    return f"{name[:-1]}, {note})" if name.endswith(")") else f"{name} ({note})"
 
 
 def _systems(name: str, recipe: Recipe) -> Iterator[Planned]:
@@ -151,7 +166,15 @@ def _systems(name: str, recipe: Recipe) -> Iterator[Planned]:
         return
     for variant, other in scheme.variants.items():
         used = _link(other.base, recipe) if other.base else link
-        yield Planned(f"{name} ({variant})", scheme, used, None, other.cover, other.fixed_key)
+        yield Planned(
+            f"{name} ({variant})",
+            scheme,
+            used,
+            None,
+            other.cover,
+            other.fixed_key,
+            other.receive,
+        )
 
 
 def links(systems: Iterable[Planned]) -> list[PlannedLink]:

@@ -234,7 +234,7 @@ class Run:
             part = self._part(planned.name)
             if part is None:
                 part = audit_system(
-                    _system(planned, trained, self.seed, self.splits),
+                    system_of(planned, trained, self.seed, self.splits),
                     self.splits,
                     setting,
                     self._attacks(planned),
@@ -316,23 +316,25 @@ def _write_samples(path: Path, samples: dict[str, np.ndarray[Any, Any]]) -> None
     write_atomic(path, content.getvalue())
 
 
-def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) -> System:
+def system_of(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) -> System:
     """Return a planned system as the audit sees it."""
     name, recipe = planned.link.name, planned.link.recipe
     link, eve = trained.link(name), trained.eve(name)
     # She is scored on what she was trained on: in the clear, but for a learned cover.
     met = (planned.cover is not None) == isinstance(link, CipherLink)
     simulated = planned.scheme.simulates if met else ()
-    layer, cover = None, None
+    layer, cover, rehearsal = None, None, None
     if planned.layer is not None:
         layer = trained.layers[planned.name]
     if planned.cover is not None:
         cover = planned.cover(recipe, link, research_key(seed, planned.name))
+        practice = planned.cover(recipe, link, research_key(seed, f"{planned.name}, Mallory's"))
+        rehearsal = _transmitter(link, layer, practice), _receiver(planned, link, practice)
     spends = layer is not None and not planned.name.endswith("/signal")
     return System(
         scheme=planned.name,
         transmit=_transmitter(link, layer, cover),
-        receive=_receiver(link, cover),
+        receive=_receiver(planned, link, cover),
         asymmetry=planned.asymmetry,
         paper_eve=eve.label if "label" in simulated else None,
         paper_inverter=eve.image if "image" in simulated else None,
@@ -348,6 +350,8 @@ def _system(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) 
         active=link.active if isinstance(link, BottleneckLink) else None,
         keyed=cover is not None,
         fixed_key=planned.fixed_key,
+        differentiable=link.differentiable,
+        rehearsal=rehearsal,
     )
 
 
@@ -366,11 +370,14 @@ def _transmitter(link: Link, layer: nn.Module | None, cover: Cover | None) -> Se
     return transmit
 
 
-def _receiver(link: Link, cover: Cover | None) -> Callable[[Reception, Tensor], Answer]:
+def _receiver(
+    planned: Planned, link: Link, cover: Cover | None
+) -> Callable[[Reception, Tensor], Answer]:
     def receive(reception: Reception, messages: Tensor) -> Answer:
-        features = reception.features()
         if cover is None:
-            return link.decode(features)
+            read = planned.receive
+            return link.receive(reception) if read is None else read(link, reception)
+        features = reception.features()
         revealed = cover.reveal(as_symbols(features[:, :-1]), messages)
         return link.decode(torch.cat([as_reals(revealed), features[:, -1:]], dim=1))
 

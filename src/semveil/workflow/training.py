@@ -24,14 +24,17 @@ from semveil.errors import SemveilError
 from semveil.link import Link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
-from semveil.recipe import Recipe
+from semveil.recipe import Recipe, check
 from semveil.rng import seeded
 from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.train.cooperative import LearnPerturbation
 from semveil.train.loop import Progress, Schedule, fit, resolve_precision
 from semveil.train.objective import Objective
+from semveil.train.robust import Robust
 from semveil.workflow.plan import Planned, links, plan
 
+# Weights of the run that a hardened one began with, in the folder of the hardened one.
+BASE = "base.safetensors"
 History = dict[str, list[dict[str, float]]]
 
 # They announce precision, ranks and the end of processes on the terminal that progress bars own;
@@ -83,7 +86,7 @@ class Trained(nn.Module):
         seed: int,
     ) -> None:
         super().__init__()
-        self.recipe = recipe
+        self.recipe, self.image_shape, self.classes = recipe, image_shape, classes
         self.planned = {link.name: link for link in links(systems)}
         self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
         for name, link in self.planned.items():
@@ -113,10 +116,15 @@ class Trained(nn.Module):
         assert isinstance(eve, SimulatedEve)
         return eve
 
+    def hardenings(self) -> list[str]:
+        """Return the stages that make links robust, one per link; none without a method."""
+        method = self.recipe.harden.method
+        return [] if method == "none" else [f"{name}/{method}" for name in self.links]
+
     def stages(self) -> list[str]:
-        """Return what has to be trained, in order: links, then learned layers."""
+        """Return what has to be trained, in order: links, their hardening, learned layers."""
         learned = [name for name, layer in self.layers.items() if isinstance(layer, LearnedLayer)]
-        return [*self.links, *learned]
+        return [*self.links, *self.hardenings(), *learned]
 
 
 def build_objective(trained: Trained, systems: list[Planned], stage: str) -> Objective:
@@ -138,6 +146,10 @@ def build_objective(trained: Trained, systems: list[Planned], stage: str) -> Obj
         )
         objective.name = stage
         return objective
+    if stage in trained.hardenings():
+        name = stage.rpartition("/")[0]
+        recipe = trained.planned[name].recipe
+        return Robust(recipe, trained.link(name), trained.image_shape, trained.classes, stage)
     system = next(system for system in systems if system.name == stage)
     layer = trained.layers[stage]
     assert isinstance(layer, LearnedLayer)
@@ -159,25 +171,47 @@ def _stage(
 ) -> list[dict[str, float]]:
     """Train one stage inside a launched process; the checkpoint in the folder is its result."""
     recipe = trained.recipe
-    learned = stage in trained.layers
+    base = folder / BASE
+    if stage in trained.links and base.exists():
+        _adopt(trained, stage, base)
+        return []
+    learned, hardens = stage in trained.layers, stage in trained.hardenings()
     if learned:
         trained.requires_grad_(False)
         trained.layers[stage].requires_grad_(True)
         trained.to(fabric.device)
     objective = build_objective(trained, systems, stage)
-    epochs = recipe.perturbation.epochs if learned else recipe.train.epochs
+    epochs, lr = recipe.train.epochs, recipe.train.lr
+    if learned:
+        epochs = recipe.perturbation.epochs
+    elif hardens:
+        epochs, lr = recipe.harden.epochs, recipe.harden.lr
     schedule = Schedule(
         epochs,
         recipe.train.batch,
-        recipe.train.lr,
+        lr,
         recipe.train.max_grad_norm,
         seed,
         identity(recipe, seed),
     )
     history = fit(objective, images, labels, schedule, fabric, folder, progress)
     if not learned:
-        trained.link(stage).calibrate(images.to(fabric.device))
+        name = stage.rpartition("/")[0] if hardens else stage
+        trained.link(name).calibrate(images.to(fabric.device))
     return history
+
+
+def _adopt(trained: Trained, name: str, path: Path) -> None:
+    """Take a link and its simulated Eve from another run's weights."""
+    tensors, _ = load_tensors(path)
+    for kind, module in (("links", trained.link(name)), ("eves", trained.eve(name))):
+        prefix = f"{kind}.{name}."
+        chosen = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in tensors.items()
+            if key.startswith(prefix)
+        }
+        load_weights(module, chosen, path)
 
 
 def _stages(
@@ -290,13 +324,16 @@ def train(
 def identity(recipe: Recipe, seed: int) -> str:
     """Return what tells the weights of one training from those of another.
 
-    The audit's settings do not count: they change nothing of the training.
+    The settings of audits and attacks do not count: they change nothing of the training. Nor do
+    settings that are left as they are by default, so that new ones tell nothing apart.
 
     Example:
         >>> identity(Recipe(), 0) == identity(Recipe(), 1)
         False
     """
-    settings = recipe.model_dump(exclude={"audit"})
+    # A link is hardened against what the settings of attacks describe.
+    outside = {"audit", "attack"} if recipe.harden.method == "none" else {"audit"}
+    settings = recipe.model_dump(exclude=outside, exclude_defaults=True)
     return hashlib.sha256(json.dumps([settings, seed]).encode()).hexdigest()
 
 
@@ -314,5 +351,6 @@ def load(trained: Trained, path: Path, recipe: Recipe, seed: int) -> None:
     """
     tensors, facts = load_tensors(path)
     load_weights(trained, tensors, path)
-    if facts.get("identity") != identity(recipe, seed):
+    # Compared as this version reads it: another's hash may have been of fewer settings.
+    if identity(check(facts["recipe"]), facts["seed"]) != identity(recipe, seed):
         raise SemveilError(f"checkpoint {path} is of another training: its recipe or seed differs")

@@ -1,0 +1,216 @@
+"""Attacks on Bob as records: accuracy, misleading rate, selectivity and image quality."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.perturb.attack import Progress
+from semveil.adversary.perturb.semadv import SemAdv
+from semveil.adversary.perturb.suite import build
+from semveil.auditing.assault import Field, Outcome
+from semveil.auditing.figures import Findings
+from semveil.auditing.system import Setting, System
+from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
+from semveil.metrics import Estimate, bootstrap_mean, wilson
+from semveil.recipe import Attack as Settings
+from semveil.records import Record
+
+
+def check(settings: Settings, classes: int) -> None:
+    """Refuse classes that Bob's task has not.
+
+    Raises:
+        SemveilError: If ``target`` or ``wrong`` is none of them.
+
+    Example:
+        >>> check(Settings(target=2), classes=10)
+    """
+    for name in ("target", "wrong"):
+        chosen = getattr(settings, name)
+        if chosen is not None and chosen >= classes:
+            raise SemveilError(
+                f"attack.{name}: there is no class {chosen}, they are 0 to {classes - 1}"
+            )
+
+
+def aim(settings: Settings) -> str | None:
+    """Return what Mallory is after, as records carry it; None if any mistake will do.
+
+    Example:
+        >>> aim(Settings(target=2)), aim(Settings(wrong=5)), aim(Settings())
+        ('class 2', 'to class 5', None)
+    """
+    parts = [] if settings.target is None else [f"class {settings.target}"]
+    parts += [] if settings.wrong is None else [f"to class {settings.wrong}"]
+    return " ".join(parts) or None
+
+
+def attack_system(
+    system: System,
+    splits: ImageSplits,
+    setting: Setting,
+    settings: Settings,
+    device: torch.device,
+    progress: Progress | None = None,
+    pictures: int = 0,
+) -> Findings:
+    """Attack Bob with every attack of the settings, at every budget.
+
+    Whatever is trained, is trained on the adversary's images, against the system as it is.
+
+    Args:
+        system: What is attacked.
+        splits: Everybody's images.
+        setting: Bob's channel, his SNR in training, seed.
+        settings: Attacks, budgets, effort.
+        device: Where everything is computed.
+        progress: Told ``(what is going on, done, in all)``.
+        pictures: Test images kept, under each attack at the highest budget:
+            ``bob/<scheme>/<attack>``, and ``none`` without one.
+
+    Returns:
+        Records and sample pictures.
+
+    Raises:
+        SemveilError: If Bob cannot be attacked, or a class is not there.
+    """
+    check(settings, splits.n_classes)
+    progress = progress or _silent
+    field = Field(system, splits, setting, settings, device, pictures)
+    report = _Report(field, splits, setting)
+    report.write("none", None, None, field.undisturbed())
+    for name in settings.names:
+        attack = build(name, settings)
+        if not field.can(attack):
+            continue
+        field.prepare(attack, progress)
+        if isinstance(attack, SemAdv) and settings.target is None and settings.wrong is None:
+            # Every image is hit once as one of the class aimed at, and once as an innocent one.
+            hit = field.aimed(attack, lambda labels: labels)
+            spared = field.aimed(attack, lambda labels: (labels + 1) % splits.n_classes)
+            for psr_db, struck, missed in zip(field.psrs_db, hit, spared, strict=True):
+                report.write(name, psr_db, "each class", struck, missed)
+            continue
+        outcomes = field.under(attack, progress)
+        for psr_db, outcome in zip(field.psrs_db, outcomes, strict=True):
+            report.write(name, psr_db, aim(settings), outcome)
+    return report.findings
+
+
+class _Report:
+    """Turns outcomes into records."""
+
+    def __init__(self, field: Field, splits: ImageSplits, setting: Setting) -> None:
+        self.field, self.setting = field, setting
+        self.labels, self.dataset = field.labels, splits.name
+        self.classes = splits.n_classes
+        self.findings = Findings()
+
+    def write(
+        self,
+        attack: str,
+        psr_db: float | None,
+        target: str | None,
+        outcome: Outcome,
+        innocent: Outcome | None = None,
+    ) -> None:
+        """Add the records of one outcome.
+
+        Args:
+            attack: Its name; ``none`` without one.
+            psr_db: Budget, dB.
+            target: What Mallory is after.
+            outcome: Of images that are aimed at, where an attack is aimed at each class.
+            innocent: Of the same images, another class being aimed at.
+        """
+        for metric, estimate in self._figures(outcome, innocent):
+            self.findings.records.append(self._record(attack, psr_db, target, metric, estimate))
+        highest = psr_db is None or psr_db == self.field.psrs_db[-1]
+        if outcome.pictures is not None and len(outcome.pictures) and highest:
+            key = f"bob/{self.field.system.scheme}/{attack}"
+            self.findings.samples[key] = outcome.pictures.numpy()
+
+    def _figures(
+        self, outcome: Outcome, innocent: Outcome | None
+    ) -> Iterator[tuple[str, Estimate]]:
+        right = outcome.answers == self.labels
+        wanted = self.field.settings
+        if innocent is not None:
+            yield "accuracy_targeted", _rate(right)
+            yield "accuracy_others", _rate(innocent.answers == self.labels)
+        else:
+            yield "accuracy", _rate(right)
+            if wanted.target is not None:
+                of = self.labels == wanted.target
+                yield "accuracy_targeted", _rate(right[of])
+                yield "accuracy_others", _rate(right[~of])
+        if wanted.wrong is not None:
+            of = self.labels != wanted.wrong
+            if wanted.target is not None:
+                of = self.labels == wanted.target
+            yield "misleading_rate", _rate(outcome.answers[of] == wanted.wrong)
+        yield from self._quality(outcome, slice(None), "")
+        for label in range(self.classes):
+            of = self.labels == label
+            if of.any():
+                yield f"accuracy_class_{label}", _rate(right[of])
+                yield from self._quality(outcome, of, f"_class_{label}")
+
+    def _quality(
+        self, outcome: Outcome, of: Tensor | slice, where: str
+    ) -> Iterator[tuple[str, Estimate]]:
+        for name in ("psnr_db", "ssim"):
+            values = getattr(outcome, name)
+            if values is not None:
+                yield f"{name}{where}", bootstrap_mean(values[of], self.setting.seed)
+
+    def _record(
+        self,
+        attack: str,
+        psr_db: float | None,
+        target: str | None,
+        metric: str,
+        estimate: Estimate,
+    ) -> Record:
+        fields: dict[str, Any] = (
+            {}
+            if attack == "none"
+            else {
+                "adversary": attack,
+                "protocol": "adaptive",
+            }
+        )
+        uses, source = self.field.uses, self.field.source_dim
+        return Record(
+            study=self.setting.study,
+            scheme=self.field.system.scheme,
+            dataset=self.dataset,
+            channel=self.setting.bob.name,
+            train_snr_db=self.setting.train_snr_db,
+            test_snr_db=self.field.snr_db,
+            latent_dim=2 * uses,
+            bandwidth_ratio=uses / source,
+            role="bob",
+            psr_db=psr_db,
+            target=target,
+            metric=metric,
+            value=estimate.value,
+            ci_low=estimate.low,
+            ci_high=estimate.high,
+            n=estimate.n,
+            seed=self.setting.seed,
+            **fields,
+        )
+
+
+def _rate(right: Tensor) -> Estimate:
+    return wilson(int(right.sum()), len(right))
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass

@@ -1,0 +1,86 @@
+"""A semantic link over OFDM that rebuilds the image and understands it, from either end of Bob."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from semveil.channel import Channel, Reception
+from semveil.link import Answer, Disturb, Exchange, Link
+from semveil.nets.semantic import SemanticDecoder, SemanticEncoder
+from semveil.rng import Randomness
+
+
+class SemanticLink(Link):
+    """MobileSC and its references: maps over OFDM, a classifier behind the decoder or beside it.
+
+    Bob understands in one of two ways (Nan et al., arXiv 2305.07220, sections II-E, II-F): he
+    classifies the image that he rebuilt, which is the link's answer, or the received latent,
+    without reconstruction (:meth:`understand`).
+
+    Args:
+        encoder: Images → features ``[B, d]``.
+        decoder: Features → images.
+        classifier: Images → logits.
+        latent_classifier: Received features seen as maps ``[B, C, h, w]`` → logits.
+        channel: Bob's channel.
+
+    Example:
+        >>> import torch
+        >>> from semveil.channel import OfdmChannel
+        >>> from semveil.nets.preact import PreActResNet
+        >>> shape = (1, 8, 8)
+        >>> link = SemanticLink(
+        ...     SemanticEncoder(shape, 32, 2), SemanticDecoder(shape, 32, 2),
+        ...     PreActResNet(shape, 10, 2, (1,)), PreActResNet((32, 2, 2), 10, 2, (1,)),
+        ...     OfdmChannel(csi="estimated")).eval()
+        >>> answer = link(torch.zeros(2, *shape), snr_db=10.0)
+        >>> answer.images.shape, answer.logits.shape
+        (torch.Size([2, 1, 8, 8]), torch.Size([2, 10]))
+    """
+
+    encoder: SemanticEncoder
+    reconstructor: SemanticDecoder
+
+    def __init__(
+        self,
+        encoder: SemanticEncoder,
+        decoder: SemanticDecoder,
+        classifier: nn.Module,
+        latent_classifier: nn.Module,
+        channel: Channel,
+    ) -> None:
+        super().__init__(encoder, classifier, decoder, channel)
+        self.latent_classifier = latent_classifier
+
+    def rebuild(self, features: Tensor) -> Tensor:
+        """Return Bob's images, ``[B, C, H, W]``, for the features ``[B, d + 1]`` of a reception."""
+        # What he equalised is all he decodes: the published decoder is told no reliability.
+        images: Tensor = self.reconstructor(features[:, :-1])
+        return images
+
+    def decode(self, features: Tensor) -> Answer:
+        """Return the image that Bob rebuilds, and what he sees on it."""
+        images = self.rebuild(features)
+        return Answer(self.classifier(images), images)
+
+    def exchange(
+        self,
+        images: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Exchange:
+        """Send images and keep what training looks at: what Bob makes of them in both ways."""
+        waveform = self.transmit(images, source)
+        features = self.carry(waveform, snr_db, source, disturb).features()
+        return Exchange(waveform, self.decode(features), direct=Answer(self.read(features)))
+
+    def understand(self, reception: Reception) -> Answer:
+        """Return what Bob reads in the received latent, without reconstruction."""
+        return Answer(self.read(reception.features()))
+
+    def read(self, features: Tensor) -> Tensor:
+        """Return logits ``[B, classes]`` of the features ``[B, d + 1]`` of a reception."""
+        maps = features[:, :-1].unflatten(1, self.encoder.maps)
+        logits: Tensor = self.latent_classifier(maps)
+        return logits

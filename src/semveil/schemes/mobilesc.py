@@ -1,0 +1,25 @@
+"""MobileSC: light semantic link over OFDM."""
+
+from semveil.schemes.base import Scheme, Variant
+from semveil.schemes.parts import MOBILESC, OVER_OFDM, semantic_link, without_reconstruction
+from semveil.train.joint import Joint
+
+DEVIATIONS = (
+    *OVER_OFDM,
+    "The exact SemBlock is not printed: 1×1, depth-wise 3×1 and 1×3, 1×1, shuffle attention, "
+    "residual, which gives the published parameter counts but for two of the decoder's.",
+)
+
+SCHEME = Scheme(
+    name="mobilesc",
+    title="MobileSC: light semantic link over OFDM",
+    source=MOBILESC,
+    protects="nothing by itself; see `semveil harden`",
+    asymmetry=None,
+    deviations=DEVIATIONS,
+    objective=lambda recipe, link, eve: Joint(recipe, link, eve, "mobilesc"),
+    build=lambda recipe, shape, classes: semantic_link(recipe, shape, classes, "semblock"),
+    reference="mobilesc",
+    variants={"latent": Variant(None, receive=without_reconstruction)},
+    simulates=(),
+)

@@ -1,0 +1,80 @@
+"""Joint training for the task and the image, undisturbed or against whoever disturbs.
+
+Nan et al., arXiv 2305.07220, equations (9) and (17)::
+
+    min over Alice, Bob   E  [ CE + w_r·MSE ] (+ what the link itself wants small)
+
+where a part of every batch may be perturbed at Bob's antenna. Their reconstruction loss is
+called a cross-entropy of pixels; it is the mean squared error here, as in the code they built on.
+Bob's two ways to understand, from the rebuilt image and from the received latent, are trained
+together (our reading).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.link import Disturb, Link
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.recipe import Recipe
+from semveil.rng import Randomness
+from semveil.train.objective import Batch, Losses, Turn
+
+
+def joint_losses(
+    link: Link, recipe: Recipe, batch: Batch, source: Randomness, disturb: Disturb | None = None
+) -> Losses:
+    """Return Bob's losses on one batch.
+
+    Args:
+        link: Alice and Bob.
+        recipe: Weights and SNR.
+        batch: The images.
+        source: Source of fading and noise.
+        disturb: Who perturbs what arrives; nobody if None.
+
+    Returns:
+        Scalars; ``total`` is what Alice and Bob want small.
+    """
+    sent = link.exchange(batch.images, recipe.bob.snr_db, source, disturb)
+    ce = F.cross_entropy(sent.answer.logits.float(), batch.labels)
+    losses = {"bob_ce": ce, **sent.losses}
+    total = ce + sum(sent.losses.values(), start=ce.new_zeros(()))
+    if sent.direct is not None:
+        direct = F.cross_entropy(sent.direct.logits.float(), batch.labels)
+        losses["bob_latent_ce"] = direct
+        total = total + recipe.semantic.latent_weight * direct
+    if sent.answer.images is not None:
+        mse = F.mse_loss(sent.answer.images.float(), batch.images)
+        losses["bob_mse"] = mse
+        total = total + recipe.train.reconstruction_weight * mse
+    if sent.information is not None:
+        losses["information"] = sent.information
+        total = total + recipe.bottleneck.weight * sent.information
+    return {**losses, "total": total}
+
+
+class Joint:
+    """One player, Alice and Bob together, whom nobody disturbs.
+
+    Args:
+        recipe: Weights and SNR.
+        link: Alice and Bob.
+        eve: Not simulated: she does not take part.
+        name: Stage of the run.
+    """
+
+    def __init__(self, recipe: Recipe, link: Link, eve: SimulatedEve, name: str) -> None:
+        self.name, self.link, self.recipe = name, link, recipe
+        self.modules = nn.ModuleDict({"link": link})
+        self.players: dict[str, list[nn.Parameter]] = {"link": list(link.parameters())}
+
+    def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
+        """Return the one turn there is."""
+        return [Turn("link", self._pair)]
+
+    def _pair(self, batch: Batch, source: Randomness) -> dict[str, Tensor]:
+        return joint_losses(self.link, self.recipe, batch, source)
