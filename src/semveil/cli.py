@@ -138,9 +138,13 @@ def _where(
 
 def _fresh_folder(stem: str) -> Path:
     """Return the first of runs/STEM, runs/STEM-2, … that is not there yet."""
+    return _fresh(Path("runs") / stem)
+
+
+def _fresh(wanted: Path) -> Path:
     number = 1
     while True:
-        folder = Path("runs") / (stem if number == 1 else f"{stem}-{number}")
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
         if not folder.exists():
             return folder
         number += 1
@@ -278,6 +282,109 @@ def audit(
         job.audit(job.train(progress), progress)
         page = job.report()
     _show(folder, quiet, as_json, page)
+
+
+@app.command()
+def attack(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a trained run.")] = None,
+    attacks: Annotated[
+        str, typer.Option("--attacks", help="Names with commas between them, or 'all'.")
+    ] = "",
+    psr: Annotated[
+        str,
+        typer.Option("--psr", help="Budgets in dB: FIRST:LAST:STEP, or numbers with commas."),
+    ] = "",
+    snr: Annotated[
+        float | None, typer.Option("--snr", help="Bob's SNR, dB; that of his training if omitted.")
+    ] = None,
+    target: Annotated[
+        int | None, typer.Option("--target", help="Class that SemAdv aims at; each if omitted.")
+    ] = None,
+    wrong: Annotated[
+        int | None, typer.Option("--wrong", help="Class that Bob is to answer; any if omitted.")
+    ] = None,
+    systems: Annotated[
+        list[str] | None,
+        typer.Option("--system", metavar="NAME", help="Attack this one of the run's systems."),
+    ] = None,
+    changes: Set = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to make; RUN/attacks if omitted.")
+    ] = None,
+    resume: Resume = None,
+    device: OnDevice = Device.auto,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Perturb what Bob receives in a trained run, by every attack at every budget, and report."""
+    from semveil import recipe as recipes
+    from semveil.progress import bars
+    from semveil.words import attack_settings
+
+    given = attack_settings(attacks, psr, snr, target, wrong)
+    if resume is not None and (folder or given or systems or changes or out):
+        raise SemveilError("--resume goes on as the attacks began: name nothing else")
+    if resume is None and folder is None:
+        raise SemveilError("name the folder of a run, or --resume a folder of attacks")
+
+    from semveil.workflow.mallory import Assault
+    from semveil.workflow.run import Run
+
+    hardware = _hardware(device, 1)
+    if resume is not None:
+        job = Assault.open(resume, hardware, data)
+    else:
+        assert folder is not None
+        run = Run.open(folder, hardware, data)
+        recipe = recipes.override(recipes.update(run.recipe, {"attack": given}), changes or [])
+        if recipe.model_dump(exclude={"attack"}) != run.recipe.model_dump(exclude={"attack"}):
+            raise SemveilError("--set: an attack changes settings of attack alone")
+        job = Assault.create(out or _fresh(folder / "attacks"), run, recipe.attack, systems)
+    with _resumable(job.folder, "attack"), bars(quiet or as_json) as progress:
+        job.execute(progress)
+        page = job.report()
+    _show(job.folder, quiet, as_json, page)
+
+
+@app.command()
+def harden(
+    folder: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    method: Annotated[
+        str, typer.Option("--with", help="noise, at-pgd, at-pgm, at-semadv or semmixed.")
+    ] = "semmixed",
+    changes: Set = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to make; RUN-METHOD if omitted.")
+    ] = None,
+    device: OnDevice = Device.auto,
+    devices: Devices = 1,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Train a run's link against attacks, as a new run; `semveil attack` and `audit` go on."""
+    from semveil import recipe as recipes
+    from semveil.progress import bars
+    from semveil.words import hardening
+    from semveil.workflow.harden import harden as start
+    from semveil.workflow.run import Run
+
+    chosen = hardening(method)
+    run = Run.open(folder, _hardware(device, devices), data)
+    settings = recipes.override(
+        recipes.update(run.recipe, {"harden": {"method": chosen}}), changes or []
+    )
+    if recipes.without_hardening(settings) != recipes.without_hardening(run.recipe):
+        raise SemveilError("--set: hardening changes settings of harden and attack alone")
+    place = out or _fresh(folder.with_name(f"{folder.resolve().name}-{chosen}"))
+    job = start(run, settings.model_dump(include={"harden", "attack"}), place)
+    with _resumable(job.folder, "train"), bars(quiet or as_json) as progress:
+        job.train(progress)
+    if as_json:
+        typer.echo(json.dumps({"folder": str(job.folder)}))
+    elif not quiet:
+        typer.echo(f"Hardened: {job.folder}")
 
 
 @app.command()

@@ -73,7 +73,8 @@ class Data(_Section):
     """Which images.
 
     Attributes:
-        name: ``digits``, ``mnist``, ``cifar10``, ``celeba``, ``imagenette``, or the path of an image folder.
+        name: ``digits``, ``mnist``, ``cifar10``, ``celeba``, ``imagenette``, or the path of an
+            image folder.
         limit: Cap on the training images used, all splits together; none if null.
         image_size: Side in pixels to which an image folder, faces or photos are resized.
         target: Attribute that is Bob's task, of a set that has several.
@@ -671,6 +672,21 @@ def _explain(error: ValidationError) -> SemveilError:
         return unknown("key", key, keys())
     reason = first["msg"].removeprefix("Value error, ")
     return SemveilError(f"{key}: {reason} (got {first['input']!r})")
+
+
+def override(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
+    """Return a recipe with ``key=value`` overrides applied, checked again; see :func:`load`.
+
+    Example:
+        >>> override(Recipe(), ["attack.steps=5"]).attack.steps
+        5
+    """
+    return check(_override(recipe.model_dump(), overrides))
+
+
+def without_hardening(recipe: Recipe) -> dict[str, Any]:
+    """Return the settings that hardening a link leaves alone."""
+    return recipe.model_dump(exclude={"harden", "attack"})
 
 
 def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

@@ -7,18 +7,13 @@ interrupted anywhere goes on from its folder alone and ends at the same numbers.
 from __future__ import annotations
 
 import json
-import shutil
 import time
-import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -40,9 +35,10 @@ from semveil.protect.cover import Cover, as_reals, as_symbols
 from semveil.protect.keys import research_key
 from semveil.protect.shuffle import Shuffle
 from semveil.recipe import Audit, Recipe
-from semveil.records import read_records, write_records
+from semveil.records import write_records
 from semveil.rng import seeded
 from semveil.train.loop import Progress, checkpoint_path, write_history
+from semveil.workflow.parts import Parts, Samples, write_samples
 from semveil.workflow.plan import Planned, plan
 from semveil.workflow.provenance import provenance
 from semveil.workflow.training import (
@@ -55,7 +51,7 @@ from semveil.workflow.training import (
 )
 
 MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
-HISTORY, PAGE, PARTS = "history.jsonl", "report.html", "parts"
+HISTORY, PAGE = "history.jsonl", "report.html"
 
 
 @dataclass
@@ -110,7 +106,7 @@ class Run:
             "finished": False,
         } | provenance(hardware.device, hardware.devices)
         try:
-            run._write_facts()
+            run.write_facts()
         except SemveilError:
             # A folder without them could neither be continued nor made again.
             folder.rmdir()
@@ -176,12 +172,13 @@ class Run:
             private=settings.private,
         )
 
-    def _write_facts(self) -> None:
+    def write_facts(self) -> None:
+        """Write down what the run is."""
         write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
 
     def _add_time(self, started: float) -> None:
         self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
-        self._write_facts()
+        self.write_facts()
 
     def train(self, progress: Progress | None = None) -> Trained:
         """Train what is not trained yet and return the networks."""
@@ -220,18 +217,10 @@ class Run:
             self._finish(started)
             return
         trained.requires_grad_(False).eval()
-        setting = Setting(
-            study=self.study,
-            bob=channel_of(self.recipe.bob),
-            eve=channel_of(self.recipe.eve),
-            train_snr_db=self.recipe.bob.snr_db,
-            bob_snrs_db=tuple(self.recipe.audit.bob_snr_db),
-            eve_snrs_db=tuple(self.recipe.audit.eve_snr_db),
-            seed=self.seed,
-        )
-        findings = Findings(samples=self._originals())
+        setting = self.setting()
+        findings, parts = Findings(samples=self.originals()), Parts(self.folder)
         for planned in plan(self.schemes, self.recipe):
-            part = self._part(planned.name)
+            part = parts.get(planned.name)
             if part is None:
                 part = audit_system(
                     system_of(planned, trained, self.seed, self.splits),
@@ -242,12 +231,24 @@ class Run:
                     progress,
                     self._perceptual,
                 )
-                self._keep(planned.name, part)
+                parts.keep(planned.name, part)
             findings.records += part.records
             findings.samples |= part.samples
-        _write_samples(self.folder / SAMPLES, findings.samples)
+        write_samples(self.folder / SAMPLES, findings.samples)
         write_records(self.folder / RECORDS, findings.records)
         self._finish(started)
+
+    def setting(self) -> Setting:
+        """Return where and when its systems are measured."""
+        return Setting(
+            study=self.study,
+            bob=channel_of(self.recipe.bob),
+            eve=channel_of(self.recipe.eve),
+            train_snr_db=self.recipe.bob.snr_db,
+            bob_snrs_db=tuple(self.recipe.audit.bob_snr_db),
+            eve_snrs_db=tuple(self.recipe.audit.eve_snr_db),
+            seed=self.seed,
+        )
 
     @cached_property
     def _perceptual(self) -> PerceptualLoss | None:
@@ -261,7 +262,7 @@ class Run:
         return PerceptualLoss(judge.features)
 
     def _finish(self, started: float) -> None:
-        shutil.rmtree(self.folder / PARTS, ignore_errors=True)
+        Parts(self.folder).remove()
         if not self.facts["finished"]:
             self.facts["finished"] = True
             self._add_time(started)
@@ -280,40 +281,11 @@ class Run:
         write_report(page, [self.folder])
         return page
 
-    def _originals(self) -> dict[str, np.ndarray[Any, Any]]:
+    def originals(self) -> Samples:
+        """Return the test images that are kept for pictures, and their labels."""
         shown = self.recipe.audit.pictures
         test = self.splits.test
         return {"originals": test.x[:shown], "labels": test.y[:shown]}
-
-    def _paths(self, name: str) -> tuple[Path, Path]:
-        stem = name.replace("/", ".")
-        return self.folder / PARTS / f"{stem}.npz", self.folder / PARTS / f"{stem}.jsonl"
-
-    def _part(self, name: str) -> Findings | None:
-        arrays, lines = self._paths(name)
-        if not lines.exists():
-            return None
-        try:
-            with np.load(arrays, allow_pickle=False) as file:
-                samples = {key: file[key] for key in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise SemveilError(
-                f"cannot read {arrays}: {error}; without {lines} it is measured again"
-            ) from None
-        return Findings(read_records(lines), samples)
-
-    def _keep(self, name: str, part: Findings) -> None:
-        arrays, lines = self._paths(name)
-        arrays.parent.mkdir(exist_ok=True)
-        _write_samples(arrays, part.samples)
-        # The records come last: where they are, the part is whole.
-        write_records(lines, part.records)
-
-
-def _write_samples(path: Path, samples: dict[str, np.ndarray[Any, Any]]) -> None:
-    content = BytesIO()
-    np.savez_compressed(content, **samples)  # type: ignore[arg-type]
-    write_atomic(path, content.getvalue())
 
 
 def system_of(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) -> System:
