@@ -57,6 +57,8 @@ def test_every_ratio_is_a_positive_number(quick: dict[str, Any]) -> None:
 
 def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
     assert quick["targets"] == {
+        "encoder_vs_jscc": [">=", 1.0],
+        "encoder_vs_mobilenetv2": [">=", 1.0],
         "train_vs_plain": [">=", 2.0],
         "non_network_share": ["<=", 0.15],
         "ofdm_vs_sionna": [">=", 10.0],

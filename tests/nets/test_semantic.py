@@ -79,27 +79,24 @@ def test_missing_borders_are_black_and_centred() -> None:
 
 
 def attend_as_published(attention: Attention, maps: Tensor) -> Tensor:
-    """ECA-Net's layer, then SA-Net's without its last step, line by line."""
+    """ECA-Net's gates on SA-Net's layer without its last step, line by line."""
     pooled = functional.adaptive_avg_pool2d(maps, 1).squeeze(-1).transpose(1, 2)
-    maps = maps * torch.sigmoid(attention.neighbours(pooled)).transpose(1, 2).unsqueeze(-1)
+    gates = torch.sigmoid(attention.neighbours(pooled)).transpose(1, 2).unsqueeze(-1)
     batch, channels, height, width = maps.shape
     grouped = maps.reshape(batch * 8, channels // 8, height, width)
     left, right = grouped.chunk(2, dim=1)
-    weight, bias, pixel_weight, pixel_bias, norm_weight, norm_bias = (
-        parameter.view(1, -1, 1, 1)
-        for name, parameter in attention.named_parameters()
-        if "neighbours" not in name
-    )
+    weight, pixel_weight = attention.weight.view(2, 1, -1, 1, 1)
+    bias, pixel_bias = attention.bias.view(2, 1, -1, 1, 1)
     pooled = functional.adaptive_avg_pool2d(left, 1)
     left = left * torch.sigmoid(weight * pooled + bias)
     normed = functional.group_norm(
-        right, channels // 16, norm_weight.flatten(), norm_bias.flatten()
+        right, channels // 16, attention.norm_weight, attention.norm_bias
     )
     right = right * torch.sigmoid(pixel_weight * normed + pixel_bias)
-    return torch.cat((left, right), 1).reshape(maps.shape)
+    return gates * torch.cat((left, right), 1).reshape(maps.shape)
 
 
-def test_attention_is_both_published_layers_in_turn() -> None:
+def test_attention_is_both_published_layers() -> None:
     attention = Attention(32).double()
     with torch.no_grad():
         for number, parameter in enumerate(attention.parameters()):

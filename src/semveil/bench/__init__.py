@@ -29,7 +29,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()[:3]
-        ['inversion_vs_bare', 'non_network_share', 'ofdm_vs_sionna']
+        ['encoder_vs_jscc', 'encoder_vs_mobilenetv2', 'inversion_vs_bare']
     """
     from semveil.bench import ratios
 
