@@ -53,7 +53,9 @@ def test_what_is_left_out_is_the_same_for_all_images(patches, name, shape):
         files = whole.fit(images, budget + bare.framing.n_bytes)
         # A reader of files reads what the receiver restored, and sees what the receiver sees.
         assert [bare.framing.restore(payload) for payload in payloads] == files
-        read = [Image.open(io.BytesIO(file)).convert("L" if channels == 1 else "RGB") for file in files]
+        read = [
+            Image.open(io.BytesIO(file)).convert("L" if channels == 1 else "RGB") for file in files
+        ]
         seen = np.stack([np.atleast_3d(np.asarray(each)).transpose(2, 0, 1) for each in read])
         assert (bare.decode(payloads) == seen).all()
 
@@ -62,7 +64,7 @@ def test_no_quality_that_fits_is_better(patches):
     codec = Codec("jpeg2000", (3, 8, 8))
     image = np.ascontiguousarray(patches[:1, :, :8, :8])
     [payload] = codec.fit(image, 60)
-    others = [codec._payload(image[0], setting) for setting in range(1, 193)]
+    others = [codec._payload(image[0], setting) for setting in range(1, 601)]
     fitting = [other for other in others if len(other) <= 60]
     assert len(fitting) < len(others)
     shown = codec.decode([payload, *fitting])
@@ -98,6 +100,25 @@ def test_a_pillow_without_the_codec_is_told(monkeypatch, name):
 
 def test_no_images_are_no_images():
     assert Codec("jpeg2000", RGB).decode([]).shape == (0, *RGB)
+
+
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("whole", [False, True])
+def test_garbage_is_an_image_or_none_and_no_accident(name, whole):
+    codec, source = Codec(name, RGB, whole), np.random.default_rng(0)
+    read = codec.read([source.bytes(int(size)) for size in source.integers(1, 60, 50)] + [None])
+    assert all(image is None or image.shape == RGB for image in read)
+    assert read[-1] is None
+    if whole:
+        assert read == [None] * 51
+        with pytest.raises(ValueError, match="1 payloads are no images"):
+            codec.decode([b"garbage"])
+
+
+def test_an_image_of_another_size_is_none():
+    small = Codec("jpeg2000", (3, 16, 16), whole=True)
+    files = small.fit(np.zeros((1, 3, 16, 16), np.uint8), 400)
+    assert Codec("jpeg2000", RGB, whole=True).read(files) == [None]
 
 
 @given(st.binary(max_size=300), st.binary(min_size=4, max_size=40), st.binary(max_size=4))

@@ -38,7 +38,9 @@ class Mode:
         return f"{names.get(self.order, f'{self.order}-QAM')}, rate {self.rate:.2g}"
 
 
-MODES = tuple(Mode(order, rate) for order in (2, 4, 16, 64) for rate in (1 / 3, 1 / 2, 2 / 3, 5 / 6))
+MODES = tuple(
+    Mode(order, rate) for order in (2, 4, 16, 64) for rate in (1 / 3, 1 / 2, 2 / 3, 5 / 6)
+)
 """From the most robust to the fastest, as in the modulation and coding schemes of 5G."""
 
 
@@ -55,9 +57,9 @@ def fitting(
 
     Example:
         >>> import numpy as np
-        >>> images = np.zeros((1, 1, 16, 16), np.uint8)
-        >>> len(fitting(Codec("jpeg2000", (1, 16, 16)), images, 192, (Mode(2, 1 / 3), Mode(4, 0.5))))
-        2
+        >>> codec, images = Codec("avif", (1, 16, 16)), np.zeros((1, 1, 16, 16), np.uint8)
+        >>> [str(mode) for mode in fitting(codec, images, 384, (Mode(2, 0.5), Mode(4, 0.5)))]
+        ['QPSK, rate 0.5']
     """
     found = {}
     for mode in modes:
@@ -103,7 +105,8 @@ def best(qualities: Mapping[Mode, Tensor]) -> Mode:
         qualities: PSNR per validation image of each mode at one SNR, ``[N]``.
 
     Example:
-        >>> best({Mode(4, 0.5): torch.tensor([20.0, 20.0]), Mode(16, 0.5): torch.tensor([24.0, 12.0])})
+        >>> qpsk, qam = torch.tensor([20.0, 20.0]), torch.tensor([24.0, 12.0])
+        >>> best({Mode(4, 0.5): qpsk, Mode(16, 0.5): qam})
         Mode(order=4, rate=0.5)
     """
     return max(sorted(qualities), key=lambda mode: float(qualities[mode].mean()))

@@ -12,7 +12,7 @@ _DELIMITER = b"\x12\x00"
 
 @dataclass(frozen=True)
 class Framing:
-    """What is the same in all files of one codec at one image size.
+    r"""What is the same in all files of one codec at one image size.
 
     Attributes:
         prefix: Everything before the image's own bytes.
@@ -23,7 +23,7 @@ class Framing:
     Example:
         >>> framing = Framing(b"xx" + bytes(4), ((2, 1),), b"$")
         >>> framing.restore(b"abc")
-        b'xx\\x00\\x00\\x00\\x04abc$'
+        b'xx\x00\x00\x00\x04abc$'
         >>> framing.strip(framing.restore(b"abc"))
         b'abc'
     """

@@ -17,8 +17,9 @@ from semveil.channel import Reception
 class ImageSystem:
     """Images to data symbols and back, all or nothing.
 
-    Every image is coded at the best quality that its channel uses carry. Where the checksum fails
-    the receiver shows one fixed image instead: the mean of the training images if it is given that.
+    Every image is coded at the best quality that its channel uses carry. Where the checksum fails,
+    or lets something pass that is no image, the receiver shows one fixed image instead: the mean of
+    the training images, if it is given that.
 
     Attributes:
         codec: Source code.
@@ -60,10 +61,8 @@ class ImageSystem:
             fallback: What is shown where the checksum fails, uint8 ``[C, H, W]``.
 
         Returns:
-            Images, uint8 ``[B, C, H, W]``, and whether the checksum of each held, bool ``[B]``.
+            Images, uint8 ``[B, C, H, W]``, and whether each arrived, bool ``[B]``.
         """
-        payloads = self.layer.demodulate(reception)
-        passed = torch.tensor([payload is not None for payload in payloads])
-        images = np.broadcast_to(fallback, (len(payloads), *self.codec.shape)).copy()
-        images[passed.numpy()] = self.codec.decode([p for p in payloads if p is not None])
-        return images, passed
+        images = self.codec.read(self.layer.demodulate(reception))
+        passed = torch.tensor([image is not None for image in images])
+        return np.stack([fallback if image is None else image for image in images]), passed

@@ -20,15 +20,16 @@ from semveil.phy.qam import Constellation
 from semveil.rng import generator
 
 _LENGTH_BYTES = 2
-# TS 38.212: the longest code block of base graph 1, and the longest message with the short CRC.
-_LONGEST_BLOCK, _LONGEST_SHORT = 8448, 3824
+# TS 38.212: the longest message with the short CRC, the longest code block of base graph 1, and of
+# base graph 2, which carries all rates up to 1/4.
+_LONGEST_SHORT, _LONGEST_BLOCK, _LONGEST_ROBUST, _ROBUST = 3824, 8448, 3840, 0.25
 
 
 def symbols_needed(n_bytes: int, order: int, rate: float, subcarriers: int = 64) -> int:
     """Return how many OFDM symbols carry so many bytes.
 
-    Nan et al. (arXiv 2305.07220, Table IV) list 76, 38, 19 and 9 OFDM symbols for BPSK, QPSK, 16-QAM
-    and 64-QAM: the first three are one stream of 2,432 bits, the last is not, and needs 13.
+    Nan et al. (arXiv 2305.07220, Table IV) list 76, 38, 19 and 9 OFDM symbols for BPSK, QPSK,
+    16-QAM and 64-QAM: the first three are one stream of 2,432 bits; on 64-QAM it needs 13.
 
     Args:
         n_bytes: All that the code carries: payload, length, checksum.
@@ -60,7 +61,7 @@ class Transceiver:
         rate: Information bits per coded bit.
 
     Raises:
-        SemveilError: If they leave no byte for a payload.
+        SemveilError: If they leave no byte for a payload, or there is no code of that rate.
 
     Example:
         >>> layer = Transceiver(channel_uses=384, order=4, rate=0.5)
@@ -83,6 +84,10 @@ class Transceiver:
                 f"{self.rate:g} carry {self.message_bits} bits, which leave nothing beside length "
                 "and checksum"
             )
+        try:
+            self._code  # noqa: B018
+        except ValueError as error:
+            raise SemveilError(f"classical.rate: {error}") from None
 
     @cached_property
     def constellation(self) -> Constellation:
@@ -93,7 +98,9 @@ class Transceiver:
     def blocks(self) -> int:
         """Code blocks per image."""
         bits = self.channel_uses * self.constellation.bits_per_symbol * self.rate
-        return max(1, math.ceil(bits / _LONGEST_BLOCK))
+        return max(
+            1, math.ceil(bits / (_LONGEST_ROBUST if self.rate <= _ROBUST else _LONGEST_BLOCK))
+        )
 
     @property
     def _coded(self) -> tuple[int, int]:
@@ -111,7 +118,7 @@ class Transceiver:
         return self.blocks * self._block_bits
 
     @property
-    def _checksum(self) -> tuple[crc.Name, int]:
+    def _checksum(self) -> tuple[crc.Crc, int]:
         return ("crc16", 16) if self.message_bits <= _LONGEST_SHORT else ("crc24a", 24)
 
     @property
@@ -130,20 +137,18 @@ class Transceiver:
         source = generator(0, "scrambling")
         return torch.randint(0, 2, (n,), generator=source, dtype=torch.uint8)
 
-    def modulate(
-        self, payloads: Sequence[bytes], device: torch.device | str = "cpu"
-    ) -> Tensor:
+    def modulate(self, payloads: Sequence[bytes], device: torch.device | str = "cpu") -> Tensor:
         """Put payloads on the air.
 
         Args:
-            payloads: One per image, at most ``payload_bytes`` each.
+            payloads: One per image, of one to ``payload_bytes`` bytes.
             device: Where the result lies.
 
         Returns:
             Data symbols of unit power on average, complex ``[B, k]``.
 
         Raises:
-            ValueError: If a payload is too long.
+            ValueError: If a payload is empty or too long.
         """
         blocks = self._messages(payloads).to(device).unflatten(1, (self.blocks, -1)).flatten(0, 1)
         coded = self._code.encode(blocks).to(torch.uint8).unflatten(0, (-1, self.blocks)).flatten(1)
@@ -155,9 +160,9 @@ class Transceiver:
         """Return messages with checksums, uint8 zeros and ones ``[B, message_bits]``."""
         name, checksum = self._checksum
         n_bytes = self.payload_bytes + _LENGTH_BYTES
-        if any(len(payload) > self.payload_bytes for payload in payloads):
-            longest = max(map(len, payloads))
-            raise ValueError(f"a payload of {longest} bytes, where {self.payload_bytes} fit")
+        for size in map(len, payloads):
+            if not 0 < size <= self.payload_bytes:
+                raise ValueError(f"a payload of {size} bytes, where 1 to {self.payload_bytes} fit")
         padded = b"".join(
             (len(payload).to_bytes(_LENGTH_BYTES, "big") + payload).ljust(n_bytes, b"\0")
             for payload in payloads
@@ -185,16 +190,20 @@ class Transceiver:
         soft = self.constellation.soft(symbols * csi.conj() / gain, noise / gain)
         signs = 1 - 2 * self._scrambling.to(soft.device, soft.dtype)
         llrs = (soft * signs).unflatten(1, (self.blocks, -1)).flatten(0, 1)
-        messages = self._code.decode(llrs).unflatten(0, (-1, self.blocks)).flatten(1)
+        decoded, _ = self._code.decode(llrs)
+        messages = decoded.unflatten(0, (-1, self.blocks)).flatten(1)
         passed = crc.check(messages, self._checksum[0]).tolist()
         return [
             self._payload(octets.tobytes()) if good else None
-            for octets, good in zip(np.packbits(messages.cpu().numpy(), axis=1), passed, strict=True)
+            for octets, good in zip(
+                np.packbits(messages.cpu().numpy(), axis=1), passed, strict=True
+            )
         ]
 
     def _payload(self, octets: bytes) -> bytes | None:
         """Return the payload of a message; None if its length cannot be, checksum or not."""
         length = int.from_bytes(octets[:_LENGTH_BYTES], "big")
-        if length > self.payload_bytes:
+        # Nothing heard decodes to zeros, whose checksum is zero.
+        if not 0 < length <= self.payload_bytes:
             return None
         return octets[_LENGTH_BYTES : _LENGTH_BYTES + length]

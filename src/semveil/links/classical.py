@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from semveil.baseline.codec import Pixels
 from semveil.baseline.system import ImageSystem
 from semveil.channel import Channel, Reception
-from semveil.link import Answer, Exchange, Link, as_float
+from semveil.link import Answer, Disturb, Exchange, Link, as_float
 from semveil.rng import Randomness
 
 
@@ -87,8 +87,17 @@ class ClassicalLink(Link):
         images = as_float(torch.from_numpy(pixels).to(device))
         return Answer(self.classifier(images), images)
 
-    def exchange(self, images: Tensor, snr_db: Tensor | float, source: Randomness) -> Exchange:
-        """Send images and keep what training looks at: what Bob sees when the checksum holds."""
+    def exchange(
+        self,
+        images: Tensor,
+        snr_db: Tensor | float,
+        source: Randomness,
+        disturb: Disturb | None = None,
+    ) -> Exchange:
+        """Send images and keep what training looks at: what Bob sees when the checksum holds.
+
+        Neither noise nor whoever disturbs changes that.
+        """
         payloads = self.system.source(as_pixels(images))
         waveform = self.system.layer.modulate(payloads, images.device)
         return Exchange(waveform, self._answer(self.system.codec.decode(payloads), images.device))
