@@ -400,6 +400,10 @@ def study(
     ray: Ray = None,
     cores: CoresPerJob = None,
     gpus: GpusPerJob = None,
+    links: Annotated[
+        Path | None,
+        typer.Option("--links", help="Folder of trained links to take from and to add to."),
+    ] = None,
     data: DataRoot = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -424,7 +428,7 @@ def study(
         folder = out or _fresh_folder(f"{name}-{budget.value}")
         execute.start(folder, chosen, budget.value, seed or 0)
     with _resumable(folder, "study"), bars(quiet or as_json) as progress:
-        execute.execute(folder, chosen, hardware, data, progress, runner)
+        execute.execute(folder, chosen, hardware, data, progress, runner, links)
     _show(folder, quiet, as_json, folder / execute.PAGE)
 
 

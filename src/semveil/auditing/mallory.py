@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Progress
+from semveil.adversary.perturb.attack import Attack, Progress
 from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.suite import build
 from semveil.auditing.assault import Field, Outcome
@@ -50,6 +50,22 @@ def aim(settings: Settings) -> str | None:
     return " ".join(parts) or None
 
 
+def prepare(
+    system: System,
+    splits: ImageSplits,
+    setting: Setting,
+    settings: Settings,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> dict[str, Attack]:
+    """Let attacks practise on a system, to be used on others; arguments as below."""
+    field = Field(system, splits, setting, settings, device)
+    attacks = {name: build(name, settings) for name in settings.names}
+    for attack in attacks.values():
+        field.prepare(attack, progress or _silent)
+    return attacks
+
+
 def attack_system(
     system: System,
     splits: ImageSplits,
@@ -58,6 +74,7 @@ def attack_system(
     device: torch.device,
     progress: Progress | None = None,
     pictures: int = 0,
+    prepared: Mapping[str, Attack] | None = None,
 ) -> Findings:
     """Attack Bob with every attack of the settings, at every budget.
 
@@ -72,6 +89,8 @@ def attack_system(
         progress: Told ``(what is going on, done, in all)``.
         pictures: Test images kept, under each attack at the highest budget:
             ``bob/<scheme>/<attack>``, and ``none`` without one.
+        prepared: Attacks that have practised on another link, by name; the others of the settings
+            are left out. Their records' protocol is ``paper``: nobody trained them anew.
 
     Returns:
         Records and sample pictures.
@@ -83,22 +102,24 @@ def attack_system(
     progress = progress or _silent
     field = Field(system, splits, setting, settings, device, pictures)
     report = _Report(field, splits, setting)
-    report.write("none", None, None, field.undisturbed())
-    for name in settings.names:
-        attack = build(name, settings)
+    report.write("none", "none", None, None, field.undisturbed())
+    protocol = "adaptive" if prepared is None else "paper"
+    for name in settings.names if prepared is None else prepared:
+        attack = build(name, settings) if prepared is None else prepared[name]
         if not field.can(attack):
             continue
-        field.prepare(attack, progress)
+        if prepared is None:
+            field.prepare(attack, progress)
         if isinstance(attack, SemAdv) and settings.target is None and settings.wrong is None:
             # Every image is hit once as one of the class aimed at, and once as an innocent one.
             hit = field.aimed(attack, lambda labels: labels)
             spared = field.aimed(attack, lambda labels: (labels + 1) % splits.n_classes)
             for psr_db, struck, missed in zip(field.psrs_db, hit, spared, strict=True):
-                report.write(name, psr_db, "each class", struck, missed)
+                report.write(name, protocol, psr_db, "each class", struck, missed)
             continue
         outcomes = field.under(attack, progress)
         for psr_db, outcome in zip(field.psrs_db, outcomes, strict=True):
-            report.write(name, psr_db, aim(settings), outcome)
+            report.write(name, protocol, psr_db, aim(settings), outcome)
     return report.findings
 
 
@@ -114,6 +135,7 @@ class _Report:
     def write(
         self,
         attack: str,
+        protocol: str,
         psr_db: float | None,
         target: str | None,
         outcome: Outcome,
@@ -123,13 +145,23 @@ class _Report:
 
         Args:
             attack: Its name; ``none`` without one.
+            protocol: ``adaptive``, ``paper`` or ``none``.
             psr_db: Budget, dB.
             target: What Mallory is after.
             outcome: Of images that are aimed at, where an attack is aimed at each class.
             innocent: Of the same images, another class being aimed at.
         """
+        adversary = None if attack == "none" else attack
         for metric, estimate in self._figures(outcome, innocent):
-            self.findings.records.append(self._record(attack, psr_db, target, metric, estimate))
+            record = self._record(
+                metric,
+                estimate,
+                adversary=adversary,
+                protocol=protocol,
+                psr_db=psr_db,
+                target=target,
+            )
+            self.findings.records.append(record)
         highest = psr_db is None or psr_db == self.field.psrs_db[-1]
         if outcome.pictures is not None and len(outcome.pictures) and highest:
             key = f"bob/{self.field.system.scheme}/{attack}"
@@ -169,22 +201,7 @@ class _Report:
             if values is not None:
                 yield f"{name}{where}", bootstrap_mean(values[of], self.setting.seed)
 
-    def _record(
-        self,
-        attack: str,
-        psr_db: float | None,
-        target: str | None,
-        metric: str,
-        estimate: Estimate,
-    ) -> Record:
-        fields: dict[str, Any] = (
-            {}
-            if attack == "none"
-            else {
-                "adversary": attack,
-                "protocol": "adaptive",
-            }
-        )
+    def _record(self, metric: str, estimate: Estimate, **fields: Any) -> Record:
         uses, source = self.field.uses, self.field.source_dim
         return Record(
             study=self.setting.study,
@@ -196,8 +213,6 @@ class _Report:
             latent_dim=2 * uses,
             bandwidth_ratio=uses / source,
             role="bob",
-            psr_db=psr_db,
-            target=target,
             metric=metric,
             value=estimate.value,
             ci_low=estimate.low,

@@ -88,6 +88,7 @@ def execute(
     root: Path | None = None,
     progress: Progress | None = None,
     runner: Runner | None = None,
+    shelf: Path | None = None,
 ) -> list[Record]:
     """Run the jobs of a study that have not finished, then write records, figures and page.
 
@@ -98,6 +99,7 @@ def execute(
         root: Folder of the data sets.
         progress: Told how far it is.
         runner: Where the jobs are done; one after another in this process if None.
+        shelf: Folder of trained links that jobs take from and add to.
 
     Returns:
         All records.
@@ -126,7 +128,7 @@ def execute(
         progress("jobs", finished, len(jobs))
 
     runner = runner or OneByOne()
-    runner(place, unfinished, Means(study.name, hardware, root), tell)
+    runner(place, unfinished, Means(study.name, hardware, root, shelf=shelf), tell)
     records: list[Record] = []
     ran: dict[str, dict[str, Any]] = {}
     for job in jobs:

@@ -20,6 +20,7 @@ from semveil.studies.base import Job
 from semveil.train.loop import Progress
 from semveil.workflow.provenance import provenance
 from semveil.workflow.run import FACTS, RECORDS, Run
+from semveil.workflow.shelf import train_or_take
 from semveil.workflow.training import Hardware
 
 
@@ -34,6 +35,7 @@ class Means:
         splits: The job's images where they are in memory already, for instance because the
             machine has no data folder; the job reads them itself if None.
         progress: Told how far it is.
+        shelf: Folder of trained links that jobs take from and add to; None for none.
     """
 
     study: str
@@ -41,6 +43,7 @@ class Means:
     root: Path | None = None
     splits: ImageSplits | None = None
     progress: Progress | None = None
+    shelf: Path | None = None
 
 
 Work = Callable[[Path, Job, Means], None]
@@ -105,14 +108,22 @@ def train_and_audit(folder: Path, job: Job, means: Means) -> None:
     Raises:
         SemveilError: As :class:`semveil.workflow.run.Run`.
     """
+    run = begin(folder, job, means)
+    run.audit(train_or_take(run, means.shelf, means.progress), means.progress)
+
+
+def begin(folder: Path, job: Job, means: Means) -> Run:
+    """Start the run of a job in a folder, or open it where it was started.
+
+    Raises:
+        SemveilError: As :class:`semveil.workflow.run.Run`.
+    """
     kind = Run if means.splits is None else _with_images(means.splits)
     if (folder / FACTS).exists():
-        run = kind.open(folder, means.hardware, means.root)
-    else:
-        run = kind.create(
-            folder, means.study, job.recipe, list(job.schemes), job.seed, means.hardware, means.root
-        )
-    run.audit(run.train(means.progress), means.progress)
+        return kind.open(folder, means.hardware, means.root)
+    return kind.create(
+        folder, means.study, job.recipe, list(job.schemes), job.seed, means.hardware, means.root
+    )
 
 
 def _with_images(images: ImageSplits) -> type[Run]:
