@@ -1,0 +1,96 @@
+"""The same LLRs through this toolkit's LDPC decoder and through Sionna's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semveil.bench.agreement import DisagreementError
+from semveil.bench.base import MissingExtraError
+from semveil.phy.ldpc import LdpcCode
+from semveil.phy.noise import awgn, snr_to_noise_variance
+from semveil.phy.qam import QPSK
+from semveil.rng import generator
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Codewords, and what is heard of them: QPSK over AWGN.
+
+    Attributes:
+        code: Their code.
+        bits: Information bits, uint8 ``[B, k]``.
+        llrs: Of the bits sent, float ``[B, n]``.
+    """
+
+    code: LdpcCode
+    bits: Tensor
+    llrs: Tensor
+
+    def errors(self, decoded: Tensor) -> Tensor:
+        """Tell which codewords a decoder got wrong, bool ``[B]``."""
+        return (decoded != self.bits).any(1)
+
+
+def draw_frames(code: LdpcCode, snr_db: float, batch: int) -> Frames:
+    """Draw information bits and noise.
+
+    Example:
+        >>> draw_frames(LdpcCode(100, 200), 2.0, 3).llrs.shape
+        torch.Size([3, 200])
+    """
+    source = generator(0, "ldpc")
+    bits = torch.randint(0, 2, (batch, code.k), generator=source, dtype=torch.uint8)
+    heard = awgn(QPSK.modulate(code.encode(bits)), snr_db, generator=source)
+    return Frames(code, bits, QPSK.soft(heard, snr_to_noise_variance(snr_db)))
+
+
+def sionna_decoder(code: LdpcCode) -> Callable[[Tensor], Tensor]:
+    """Return Sionna's decoder at its defaults: flooding, exact box-plus, 20 iterations, float32.
+
+    Raises:
+        MissingExtraError: If Sionna is not installed.
+    """
+    try:
+        from sionna.phy.fec.ldpc import LDPC5GDecoder, LDPC5GEncoder
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] != "sionna":
+            raise
+        raise MissingExtraError("sionna-no-rt", "test") from None
+    encoder = LDPC5GEncoder(code.k, code.n, device="cpu")
+    decoder: Callable[[Tensor], Tensor] = LDPC5GDecoder(encoder, device="cpu")
+    return decoder
+
+
+def require_no_more_errors(ours: Tensor, theirs: Tensor) -> None:
+    """Raise if our decoder fails on more codewords than chance explains, or if nothing is tested.
+
+    Codewords on which only one of two equally good decoders fails are a fair coin's tosses; the
+    difference may reach three standard deviations of that (McNemar's test).
+
+    Args:
+        ours: Which codewords we got wrong, bool ``[B]``.
+        theirs: Which ones Sionna did.
+
+    Raises:
+        DisagreementError: If ours are more, or Sionna's are not between 1 % and 50 %.
+
+    Example:
+        >>> theirs = torch.arange(100) < 10
+        >>> require_no_more_errors(theirs & False, theirs)
+        >>> require_no_more_errors(torch.arange(100) < 40, theirs)
+        Traceback (most recent call last):
+        semveil.bench.agreement.DisagreementError: of 100 codewords we lose 40, Sionna 10
+    """
+    share = float(theirs.float().mean())
+    if not 0.01 <= share <= 0.5:
+        raise DisagreementError(f"Sionna loses {share:.1%} of the codewords, not 1 % to 50 %")
+    lost, won = int((ours & ~theirs).sum()), int((theirs & ~ours).sum())
+    if lost - won > 3 * math.sqrt(lost + won):
+        raise DisagreementError(
+            f"of {len(ours)} codewords we lose {int(ours.sum())}, Sionna {int(theirs.sum())}"
+        )

@@ -1,0 +1,112 @@
+"""What one layer of checks computes, for all its checks and all codewords at once.
+
+Magnitudes are integers: 16 steps are one unit of LLR.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+UNIT = 16
+"""Integer steps per unit of LLR."""
+
+_CORRECTION = 9
+"""The correction where both magnitudes are equal: 0.56, near ``ln 2``."""
+
+
+def boxplus(a: Tensor, b: Tensor, out: Tensor) -> None:
+    """Write how sure the sum of two bits is, ``min(a, b) − max(c − |a − b|/4, 0)``.
+
+    The exact magnitude is ``min(a, b) − ln(1 + e^−|a−b|) + ln(1 + e^−(a+b))``. The first
+    correction is kept, as a straight line (Chen et al., "Reduced-complexity decoding of LDPC
+    codes", IEEE Trans. Commun. 2005); the second, small unless both are, is left out: our reading.
+    A result below zero means zero; it stays below zero in all that it is combined with.
+
+    Args:
+        a: Magnitudes, int16, at most 8191 each.
+        b: The same shape.
+        out: Where the result goes, neither ``a`` nor ``b``.
+
+    Example:
+        >>> a, b = torch.tensor([[160, 160], [160, 16]], dtype=torch.int16)
+        >>> boxplus(a, b, out := torch.empty_like(a))
+        >>> out.tolist()
+        [151, 16]
+    """
+    torch.minimum(a, b, out=out)
+    # max(c − |a − b|/4, 0) below the minimum is the lower of the minimum and (a + b + 2·min)/4 − c.
+    lowered = (a + b).add_(out, alpha=2)
+    lowered.bitwise_right_shift_(_int16(2, a)).sub_(_CORRECTION)
+    torch.minimum(out, lowered, out=out)
+
+
+def extrinsic(x: Tensor, out: Tensor) -> None:
+    """Combine, for each of a check's ``d`` magnitudes, all the others.
+
+    Neighbours are combined in pairs; what lies outside every pair is found by the same rule on
+    half as many; then each of a pair is combined with what lies outside. That is ``3(d − 2)``
+    combinations in all, as few as forwards and backwards along the check, but few large ones.
+
+    Args:
+        x: Magnitudes, int16 ``[d, ...]``, d ≥ 2.
+        out: Where the result goes, ``[d, ...]``.
+
+    Example:
+        >>> x = torch.tensor([[100], [900], [500], [300]], dtype=torch.int16)
+        >>> extrinsic(x, out := torch.empty_like(x))
+        >>> out.flatten().tolist()
+        [300, 100, 100, 100]
+    """
+    d = len(x)
+    if d == 2:
+        out[0], out[1] = x[1], x[0]
+        return
+    if d == 3:
+        for i in range(3):
+            boxplus(x[i - 1], x[i - 2], out[i])
+        return
+    half = d // 2
+    left, right, odd = x[:half], x[half : 2 * half], x[2 * half :]
+    nodes, outside = x.new_empty(2, d - half, *x.shape[1:])
+    boxplus(left, right, nodes[:half])
+    nodes[half:] = odd
+    extrinsic(nodes, outside)
+    boxplus(outside[:half], right, out[:half])
+    boxplus(outside[:half], left, out[half : 2 * half])
+    out[2 * half :] = outside[half:]
+
+
+def parity(x: Tensor) -> Tensor:
+    """Return the bitwise sum modulo two over the first dimension.
+
+    Args:
+        x: Any integers, ``[d, ...]``, d ≥ 2.
+
+    Returns:
+        The same dtype, ``[...]``.
+
+    Example:
+        >>> parity(torch.tensor([[1, 0], [1, 1], [1, 0]]))
+        tensor([1, 1])
+    """
+    half = len(x) // 2
+    folded = x[:half] ^ x[half : 2 * half]
+    if len(x) % 2:
+        folded[0] ^= x[-1]
+    while len(folded) > 1:
+        half = len(folded) // 2
+        if len(folded) % 2:
+            folded[0] ^= folded[-1]
+        folded = folded[:half].bitwise_xor_(folded[half : 2 * half])
+    return folded[0]
+
+
+def negative(x: Tensor) -> Tensor:
+    """Return all ones (minus one) where an integer is negative, else zero; int16, a new tensor."""
+    return x >> _int16(15, x)
+
+
+def _int16(value: int, like: Tensor) -> Tensor:
+    # A Python number would be wrapped and converted at every call, for as long as the shift takes.
+    return torch.full((), value, dtype=torch.int16, device=like.device)

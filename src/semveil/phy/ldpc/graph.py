@@ -1,0 +1,99 @@
+"""Which quasi-cyclic code carries ``k`` bits in ``n``: base graph, lifting size, rows in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from semveil.phy.ldpc.tables import BASE_GRAPH_1, BASE_GRAPH_2
+
+CORE = 4
+"""Rows whose parity bits depend on each other; every further row has a parity column of its own."""
+
+_SIZES = tuple(
+    tuple(start << power for power in range(8) if start << power <= 384)
+    for start in (2, 3, 5, 7, 9, 11, 13, 15)
+)
+"""Lifting sizes by set, TS 38.212, table 5.3.2-1."""
+
+Row = tuple[tuple[int, int], ...]
+"""A row of a lifted graph: ``(column, shift)`` of each of its circulants."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A base graph lifted for ``k`` bits.
+
+    Bit ``t`` of row ``i`` checks bit ``(t + shift) mod size`` of each of the row's columns.
+
+    Attributes:
+        size: Lifting size ``Z``: how many bits a column stands for.
+        information: Columns of information bits (22 or 10), fillers at their end.
+        rows: All rows, as many as there are columns of parity bits.
+    """
+
+    size: int
+    information: int
+    rows: tuple[Row, ...]
+
+    @property
+    def columns(self) -> int:
+        """Columns of information and parity bits."""
+        return self.information + len(self.rows)
+
+
+def positions(circulants: Iterable[tuple[int, int]], size: int) -> Tensor:
+    """Return which bits circulants reach, one circulant after the other, ``[circulants · Z]``.
+
+    Args:
+        circulants: ``(column, shift)`` each; shifts of any sign.
+        size: Lifting size ``Z``.
+
+    Example:
+        >>> positions([(0, 1), (2, 0)], 3)
+        tensor([1, 2, 0, 6, 7, 8])
+    """
+    place = torch.arange(size)
+    return torch.cat([column * size + (place + shift) % size for column, shift in circulants])
+
+
+def base_graph(k: int, rate: float) -> int:
+    """Return which base graph carries ``k`` bits at a code rate: 1 or 2 (TS 38.212, 7.2.2).
+
+    Example:
+        >>> base_graph(1200, 0.5), base_graph(1200, 0.8)
+        (2, 1)
+    """
+    return 2 if k <= 292 or (k <= 3824 and rate <= 0.67) or rate <= 0.25 else 1
+
+
+def lift(number: int, k: int) -> Graph:
+    """Lift a base graph by the smallest size with room for ``k`` bits (TS 38.212, 5.2.2 and 5.3.2).
+
+    Args:
+        number: 1 or 2.
+        k: Information bits.
+
+    Example:
+        >>> lift(2, 1200).size
+        120
+    """
+    room = 22 if number == 1 else _room(k)
+    size, which = min(
+        (size, which) for which, sizes in enumerate(_SIZES) for size in sizes if room * size >= k
+    )
+    rows: dict[int, list[tuple[int, int]]] = {}
+    for line in (BASE_GRAPH_1 if number == 1 else BASE_GRAPH_2).strip().splitlines():
+        row, entries = line.split(":")
+        for entry in entries.split(","):
+            column, *shifts = map(int, entry.split())
+            rows.setdefault(int(row), []).append((column, shifts[which] % size))
+    return Graph(size, 22 if number == 1 else 10, tuple(map(tuple, rows.values())))
+
+
+def _room(k: int) -> int:
+    """Return how many columns of base graph 2 the lifting size is chosen for (TS 38.212, 5.2.2)."""
+    return 10 if k > 640 else 9 if k > 560 else 8 if k > 192 else 6
