@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from semveil.adversary.perturb.attack import Attack
+from semveil.adversary.perturb.blackbox import BlackBox
 from semveil.adversary.perturb.iterative import Fgm, Pgd
 from semveil.adversary.perturb.jammer import Jamming
 from semveil.adversary.perturb.pgm import Pgm
 from semveil.adversary.perturb.semadv import SemAdv
+from semveil.adversary.perturb.transfer import Transfer
+from semveil.adversary.perturb.universal import Universal
 from semveil.recipe import Attack as Settings
 
 ATTACKS: dict[str, Callable[[Settings], Attack]] = {
     "jamming": Jamming,
     "fgm": Fgm,
     "pgd": Pgd,
+    "uap": Universal,
+    "blackbox": BlackBox,
+    "transfer": Transfer,
     "pgm": Pgm,
     "semadv": SemAdv,
 }
