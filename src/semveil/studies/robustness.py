@@ -39,7 +39,7 @@ _LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         "mnist": {"data.limit": 30000, "train.epochs": 4, "harden.epochs": 3, "harden.steps": 3},
         "cifar10": {
             "data.limit": 32000,
-            "link.width": 24,
+            "link.width": 16,
             "train.epochs": 10,
             "harden.epochs": 3,
             "harden.steps": 3,
@@ -91,7 +91,7 @@ _EFFORT: Mapping[str, Mapping[str, Any]] = {
         "steps": 10,
         "restarts": 1,
         "queries": 60,
-        "epochs": 16,
+        "epochs": 6,
         "images": 500,
         "train_images": 5000,
         "batch": 100,
@@ -206,23 +206,34 @@ def harden_links(folder: Path, job: Job, means: Means) -> None:
     parts, records = Parts(folder), list[Record]()
     siege = _Siege(run, means)
     for method in ("none", *METHODS):
-        hardened = run if method == "none" else _hardened(folder, method, run, means)
+        link = run if method == "none" else hardened(folder, method, run, means)
         part = parts.get(method)
         if part is None:
-            part = siege.on(hardened)
+            part = siege.on(link)
             parts.keep(method, part)
         records += part.records
     leave(folder, job, means, records, started)
 
 
-def _hardened(folder: Path, method: str, plain: Run, means: Means) -> Run:
+def hardened(folder: Path, method: str, plain: Run, means: Means) -> Run:
+    """Return the run of a method that begins with a plain run's link, trained.
+
+    Args:
+        folder: Folder of the job; the run lies in a folder below it.
+        method: One of :data:`METHODS`.
+        plain: The plain run, trained.
+        means: What the job works with.
+
+    Raises:
+        SemveilError: As runs.
+    """
     place = folder / method
     if place.exists():
         run = type(plain).open(place, means.hardware, means.root)
     else:
         run = harden(plain, {"harden": {"method": method}}, place)
     run.splits = plain.splits
-    run.train(means.progress)
+    train_or_take(run, means.shelf, means.progress)
     return run
 
 

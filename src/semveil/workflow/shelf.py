@@ -9,14 +9,14 @@ from semveil.errors import SemveilError
 from semveil.files import write_atomic
 from semveil.train.loop import Progress
 from semveil.workflow.run import MODEL, Run
-from semveil.workflow.training import BASE, Trained, identity
+from semveil.workflow.training import Trained, identity
 
 
 def train_or_take(run: Run, shelf: Path | None, progress: Progress | None = None) -> Trained:
     """Train a run's links, or take them from a folder in which they lie already.
 
     A training is a function of its recipe and seed alone, so that what lies there is what would
-    come out; the weights say what they were trained with, and are refused if that is not it.
+    come out (a hardened one too: what it begins with follows from the same recipe); the weights say what they were trained with, and are refused if that is not it.
 
     Args:
         run: The run; its model is written either way.
@@ -26,7 +26,7 @@ def train_or_take(run: Run, shelf: Path | None, progress: Progress | None = None
     Raises:
         SemveilError: If training fails, or the folder cannot be read or written.
     """
-    if shelf is None or (run.folder / BASE).exists():
+    if shelf is None:
         return run.train(progress)
     name = hashlib.sha256(repr((identity(run.recipe, run.seed), run.schemes)).encode()).hexdigest()
     kept, model = shelf / f"{name[:24]}.safetensors", run.folder / MODEL
