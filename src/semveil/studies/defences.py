@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from semveil.recipe import PERTURBERS
 from semveil.studies.base import Job, Study
 from semveil.studies.defences_page import figures, page
 from semveil.studies.robustness import datasets, recipe
 
-# Two that the links were trained against, and four that they were not.
+# Two that links are trained against, and four that they are not.
 ATTACKS = ["jamming", "pgd", "pgm", "semadv", "blackbox", "transfer"]
 
 
@@ -18,11 +19,12 @@ def jobs(budget: str, seed: int) -> list[Job]:
         ['cifar10', 'mnist']
     """
     # At the cpu budget the photos are too few to train a link that is worth defending.
+    attacks = list(PERTURBERS) if budget == "full" else ATTACKS
     chosen = {"smoke": ["digits"], "cpu": ["cifar10", "mnist"], "full": datasets("full")}[budget]
     return [
         Job(
             name=dataset,
-            recipe=recipe(budget, dataset, names=ATTACKS),
+            recipe=recipe(budget, dataset, names=attacks),
             schemes=("mobilesc",),
             seed=seed,
             work="semveil.studies.robustness:harden_links",

@@ -16,7 +16,8 @@ def train_or_take(run: Run, shelf: Path | None, progress: Progress | None = None
     """Train a run's links, or take them from a folder in which they lie already.
 
     A training is a function of its recipe and seed alone, so that what lies there is what would
-    come out (a hardened one too: what it begins with follows from the same recipe); the weights say what they were trained with, and are refused if that is not it.
+    come out; of a hardened one too, since what it begins with follows from the same recipe. The
+    weights say what they were trained with, and are refused if that is not it.
 
     Args:
         run: The run; its model is written either way.
