@@ -220,18 +220,18 @@ def _system(
     context = {**condition, "scheme": scheme}
     floor_db = floor(floors, "psnr_db", **context)
 
-    bob_accuracy = _measure(
+    bob_accuracy = measure(
         bob[bob["target"].isna() | (bob["target"] == "label")], metric="accuracy"
     )
-    bob_psnr = _measure(bob, metric="psnr_db")
+    bob_psnr = measure(bob, metric="psnr_db")
     images = here[here["target"].isna() | (here["target"] == "image")]
-    eve_psnr = _measure(images, metric="psnr_db", protocol="adaptive")
-    paper_psnr = _measure(images, metric="psnr_db", protocol="paper")
+    eve_psnr = measure(images, metric="psnr_db", protocol="adaptive")
+    paper_psnr = measure(images, metric="psnr_db", protocol="paper")
     guesses = here[(here["metric"] == "accuracy") & here["value"].notna()]
     found = []
     for target in list(guesses["target"].dropna().unique()) or ["label"]:
-        paper = _measure(guesses, target=target, protocol="paper")
-        fresh = _measure(guesses, target=target, protocol="adaptive")
+        paper = measure(guesses, target=target, protocol="paper")
+        fresh = measure(guesses, target=target, protocol="adaptive")
         chance = floor(floors, "accuracy", **{**context, "target": target})
         fresh_ones = where(
             system, role="eve", protocol="adaptive", test_snr_db=snr_db, target=target
@@ -270,7 +270,13 @@ def _best(paper: Measure | None, fresh: Measure | None) -> Measure | None:
     return max(fresh, paper, key=lambda measure: measure.value)
 
 
-def _measure(table: pd.DataFrame, **wanted: Any) -> Measure | None:
+def measure(table: pd.DataFrame, **wanted: Any) -> Measure | None:
+    """Return the first number that fits, with its interval; None if there is none.
+
+    Args:
+        table: Frame of records.
+        **wanted: Columns and the values they must have.
+    """
     found = where(table, **wanted)
     found = found[found["value"].notna()]
     if found.empty:
@@ -294,7 +300,7 @@ def _weaker(
         return ()
     fresh = where(eve, metric="accuracy", protocol="adaptive", target=target)
     below = sorted(fresh.loc[fresh["test_snr_db"] < snr_db, "test_snr_db"].unique())
-    found = ((float(level), _measure(fresh, test_snr_db=level)) for level in below)
+    found = ((float(level), measure(fresh, test_snr_db=level)) for level in below)
     return tuple((level, measure) for level, measure in found if measure is not None)
 
 

@@ -119,11 +119,11 @@ def summary_table(records: Iterable[Record]) -> Table:
             part.add_row(
                 Text(row.scheme + psr + place, overflow="fold"),
                 Text(row.asymmetry or ABSENT),
-                _lines(row.bob_accuracy, share=True),
-                _lines(row.bob_psnr),
-                _lines(row.eve_paper, share=True),
-                _lines(row.eve_fresh, share=True),
-                _lines(row.eve_psnr),
+                lines_of(row.bob_accuracy, share=True),
+                lines_of(row.bob_psnr),
+                lines_of(row.eve_paper, share=True),
+                lines_of(row.eve_fresh, share=True),
+                lines_of(row.eve_psnr),
                 (ABSENT if row.chance is None else percent(row.chance)) + "\n" + floor_db,
                 verdict,
             )
@@ -146,23 +146,23 @@ def html_table(found: Iterable[Row]) -> str:
     Returns:
         A ``<table>`` element.
     """
-    head = tag(
+    heads = tag(
         "thead",
         tag(
             "tr",
-            _head("System", rowspan="2"),
-            _head("Protected by", rowspan="2", class_="word"),
-            _head("Bob", colspan="2", scope="colgroup"),
-            _head("Paper’s Eve", scope="colgroup"),
-            _head("Fresh Eve, strongest", colspan="2", scope="colgroup"),
-            _head("Guessing", scope="colgroup"),
-            _head("Verdict", colspan="2", scope="colgroup", class_="word"),
+            head("System", rowspan="2"),
+            head("Protected by", rowspan="2", class_="word"),
+            head("Bob", colspan="2", scope="colgroup"),
+            head("Paper’s Eve", scope="colgroup"),
+            head("Fresh Eve, strongest", colspan="2", scope="colgroup"),
+            head("Guessing", scope="colgroup"),
+            head("Verdict", colspan="2", scope="colgroup", class_="word"),
         ),
         tag(
             "tr",
-            *(_head(name) for name in ("accuracy, %", "PSNR, dB", "accuracy, %")),
-            *(_head(name) for name in ("accuracy, %", "PSNR, dB", "% and dB")),
-            *(_head(name, class_="word") for name in ("label", "image")),
+            *(head(name) for name in ("accuracy, %", "PSNR, dB", "accuracy, %")),
+            *(head(name) for name in ("accuracy, %", "PSNR, dB", "% and dB")),
+            *(head(name, class_="word") for name in ("label", "image")),
         ),
     )
     bodies = []
@@ -177,7 +177,7 @@ def html_table(found: Iterable[Row]) -> str:
         "the PSNR of the mean image below chance."
     )
     caption = tag("caption", tag("span", words, class_="stay"))
-    return tag("table", caption, head, *bodies, class_="summary")
+    return tag("table", caption, heads, *bodies, class_="summary")
 
 
 def grouped(found: Iterable[Row]) -> Iterator[tuple[tuple[tuple[str, Any], ...], list[Row]]]:
@@ -188,7 +188,13 @@ def grouped(found: Iterable[Row]) -> Iterator[tuple[tuple[tuple[str, Any], ...],
         yield members[0].condition, members
 
 
-def _lines(measure: Measure | None, *, share: bool = False) -> str:
+def lines_of(measure: Measure | None, *, share: bool = False) -> str:
+    r"""Return a number and, on a second line, the wider half of its interval.
+
+    Example:
+        >>> lines_of(Measure(0.5, 0.48, 0.53, 900), share=True)
+        '50.0\n±3.0'
+    """
     if measure is None:
         return ABSENT
     form = percent if share else decibels
@@ -196,7 +202,8 @@ def _lines(measure: Measure | None, *, share: bool = False) -> str:
     return form(measure.value) + ("" if measure.exact else f"\n±{form(half)}")
 
 
-def _head(name: str, **attributes: str) -> str:
+def head(name: str, **attributes: str) -> str:
+    """Return a column's head."""
     return tag("th", text(name), **{"scope": "col", **attributes})
 
 
@@ -204,11 +211,11 @@ def _html_row(row: Row) -> str:
     cells = [
         tag("th", text(row.name), tag("small", row.place) if row.place else "", scope="row"),
         tag("td", text(row.asymmetry or ABSENT), class_="word"),
-        _cell(row.bob_accuracy, share=True),
-        _cell(row.bob_psnr),
-        _cell(row.eve_paper, share=True),
-        _cell(row.eve_fresh, share=True),
-        _cell(row.eve_psnr),
+        cell(row.bob_accuracy, share=True),
+        cell(row.bob_psnr),
+        cell(row.eve_paper, share=True),
+        cell(row.eve_fresh, share=True),
+        cell(row.eve_psnr),
         tag(
             "td",
             ABSENT if row.chance is None else percent(row.chance),
@@ -220,7 +227,8 @@ def _html_row(row: Row) -> str:
     return tag("tr", *cells, **({"class_": "control"} if row.control else {}))
 
 
-def _cell(measure: Measure | None, *, share: bool = False) -> str:
+def cell(measure: Measure | None, *, share: bool = False) -> str:
+    """Return a number as a cell of an HTML table, with its interval and whose it is."""
     if measure is None:
         return tag("td", ABSENT)
     form = percent if share else decibels
