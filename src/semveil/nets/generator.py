@@ -40,7 +40,7 @@ class PerturbationGenerator(nn.Module):
         self,
         length: int,
         classes: int = 0,
-        seeds: int = 16,
+        seeds: int = 64,
         hidden: tuple[int, ...] = (256, 512),
     ) -> None:
         super().__init__()

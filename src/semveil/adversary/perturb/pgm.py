@@ -2,15 +2,16 @@
 
 Bahramali, Nasr, Houmansadr, Goeckel, Towsley, CCS 2021, arXiv 2102.00918. Their code is not
 public; what is stated is that the generator is blind to the input, is trained over the whole
-set, is made robust to shifts, and deceives a discriminator that knows Gaussian noise. The
-losses are those of the same authors' precursor BLANKET (binary cross-entropy, after which the
-discriminator learns at a tenth of the rate); sizes and weights are our reading.
+set, is made robust to shifts, and deceives a discriminator that knows Gaussian noise, which
+learns at a tenth of its rate as in the same authors' precursor BLANKET; sizes and weights are our
+reading.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -57,11 +58,11 @@ class PgmGame(Game):
     ) -> Tensor:
         """Return ``−log(1 − p)`` of the truth, or the cross-entropy of the class wanted.
 
-        Binary cross-entropy is bounded where an image is lost, unlike ``−CE``: the generator
-        turns to those that are not.
+        Binary cross-entropy, as in BLANKET: unlike ``−CE`` it is bounded where an image is lost,
+        so that the generator turns to those that are not.
         """
         if self.settings.wrong is not None:
-            return F.cross_entropy(logits, labels.new_full((len(labels),), self.settings.wrong))
+            return F.cross_entropy(logits, torch.full_like(labels, self.settings.wrong))
         truth = F.one_hot(labels, self.classes).bool()
         others = logits.masked_fill(truth, float("-inf")).logsumexp(1)
         return (logits.logsumexp(1) - others).mean()
