@@ -61,6 +61,7 @@ def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
         "encoder_vs_mobilenetv2": [">=", 1.0],
         "train_vs_plain": [">=", 2.0],
         "non_network_share": ["<=", 0.15],
+        "ldpc_vs_sionna": [">=", 1.5],
         "ofdm_vs_sionna": [">=", 10.0],
         "rotation_share": ["<=", 0.10],
         "shuffle_share": ["<=", 0.10],
