@@ -41,8 +41,8 @@ def half_of(labels: Tensor, targets: Tensor, source: Randomness) -> Tensor:
     """Choose one image for every class aimed at: of that class every other time, else of another.
 
     Args:
-        labels: Of all images, int ``[N]``; of at least two classes.
-        targets: Classes aimed at, int ``[B]``, each among the labels.
+        labels: Of all images, int ``[N]``.
+        targets: Classes aimed at, int ``[B]``.
         source: Source of randomness.
 
     Returns:
@@ -58,6 +58,8 @@ def half_of(labels: Tensor, targets: Tensor, source: Randomness) -> Tensor:
     counts = torch.bincount(labels, minlength=int(targets.max()) + 1)
     first, count = (counts.cumsum(0) - counts)[targets], counts[targets]
     own = torch.arange(len(targets), device=labels.device) % 2 == 0
+    # A set of few images may hold none of a class, or no other.
+    own = (own & (count > 0)) | (count == len(labels))
     other = _below(len(labels) - count, source)
     other = torch.where(other < first, other, other + count)
     return order[torch.where(own, first + _below(count, source), other)]

@@ -1,0 +1,102 @@
+"""What PGM and SemAdv share: remapping, spread, and a training that leaves Bob alone."""
+
+import pytest
+import torch
+
+from semveil import phy
+from semveil.adversary.perturb.generate import remap, spread
+from semveil.adversary.perturb.suite import build
+from semveil.errors import SemveilError
+from semveil.recipe import Attack as Settings
+from semveil.rng import generator, normal
+
+from .targets import found, part, scene_of, target, told
+
+KINDS = ["pgm", "semadv"]
+QUICK = Settings(epochs=3, batch=50, lr=3e-3, shift=0)
+
+
+def noise(count, length, seed=0):
+    return normal((count, length), dtype=torch.complex64, generator=generator(seed))
+
+
+def test_remapping_leaves_zero_mean_and_unit_power_and_changes_nothing_else():
+    given = 3 * noise(5, 40) + 2
+    mapped = remap(given)
+    assert mapped.mean(1).abs().max() < 1e-6
+    assert phy.average_power(mapped).tolist() == pytest.approx([1.0] * 5, rel=1e-5)
+    scaled = (given - given.mean(1, keepdim=True)) / mapped
+    assert scaled.imag.abs().max() < 1e-4
+    assert torch.allclose(remap(mapped), mapped, atol=1e-6)
+
+
+def test_spread_is_that_of_independent_noise_and_counts_within_groups():
+    # Distances of independent unit vectors lie about √2, within 1/√(2·length) of it.
+    assert float(spread(noise(60, 400))) == pytest.approx(2**0.5, abs=0.01)
+    one = noise(1, 8)
+    rows = torch.cat([one, one, -one, -one])
+    # Four of the six pairs are opposite, two are one and the same.
+    assert float(spread(rows)) == pytest.approx(4 * 2 / 6, abs=1e-3)
+    assert float(spread(rows, torch.tensor([0, 0, 1, 1]))) == pytest.approx(0, abs=1e-3)
+    assert float(spread(rows, torch.tensor([0, 1, 0, 1]))) == pytest.approx(2, abs=1e-3)
+    assert float(spread(one)) == 0
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_training_leaves_bob_as_he_is(victim, name):
+    before = {key: value.clone() for key, value in victim.link.state_dict().items()}
+    victim.link.requires_grad_(True).zero_grad()
+    try:
+        attack = build(name, QUICK)
+        attack.fit(target(victim), *part(victim, "adversary"), [-3.0], 0, told)
+        assert all(parameter.grad is None for parameter in victim.link.parameters())
+    finally:
+        victim.link.requires_grad_(False)
+    after = victim.link.state_dict()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_one_draw_of_seeds_serves_all_budgets_and_all_images(victim, name):
+    bob = target(victim)
+    scene = scene_of(victim, bob, count=6)
+    attack = build(name, QUICK)
+    deltas = found(attack, victim, bob, scene, [-9.0, 3.0])
+    alone = attack.craft(bob, scene, [3.0], generator(0, "craft"))
+    assert torch.equal(deltas[1], alone[0])
+    assert (deltas[0] - deltas[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_weight_on_diversity_makes_perturbations_differ(victim, name):
+    bob = target(victim)
+    drawn = []
+    for weight in (0.0, 10.0):
+        settings = QUICK.model_copy(update={"diversity": weight, "epochs": 12, "target": 2})
+        attack = build(name, settings)
+        attack.fit(bob, *part(victim, "adversary"), [-3.0], 0, told)
+        drawn.append(float(spread(attack.game.draw(100, -3.0, generator(3)))))
+    assert drawn[1] > drawn[0] + 0.3
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_what_cannot_be_trained_is_refused(victim, name):
+    bob = target(victim)
+    images, labels = part(victim, "adversary")
+    scene = scene_of(victim, bob, count=2)
+    with pytest.raises(ValueError, match="trained before"):
+        build(name, QUICK).craft(bob, scene, [-3.0], generator(0))
+    with pytest.raises(SemveilError, match="too few"):
+        build(name, QUICK).fit(bob, images[:1], labels[:1], [-3.0], 0, told)
+    with pytest.raises(SemveilError, match=r"attack\.wrong: Bob has 10 answers"):
+        build(name, Settings(wrong=10)).fit(bob, images, labels, [-3.0], 0, told)
+
+
+def test_progress_is_told_to_its_end(victim):
+    news = []
+    attack = build("pgm", QUICK)
+    attack.fit(
+        target(victim), *part(victim, "adversary"), [-3.0], 0, lambda *given: news.append(given)
+    )
+    assert [done for _, done, _ in news] == list(range(1, news[-1][2] + 1))
+    assert {stage for stage, _, _ in news} == {"pgm"}

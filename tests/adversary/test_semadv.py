@@ -1,0 +1,152 @@
+"""SemAdv: one class misunderstood and no other, and answers of Mallory's own choice."""
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from semveil.adversary.perturb.budget import jamming
+from semveil.adversary.perturb.pgm import Pgm
+from semveil.adversary.perturb.semadv import SemAdv, SemAdvGame, half_of, wrong_classes
+from semveil.errors import SemveilError
+from semveil.recipe import Attack as Settings
+from semveil.rng import generator, normal
+
+from .targets import SURE, part, right, scene_of, target, told
+
+PSR_DB = 2.0
+TARGET, WRONG = 2, 5
+THOROUGH = Settings(epochs=12, batch=50, shift=0)
+LABELS = torch.arange(10).repeat_interleave(torch.arange(3, 13))
+
+
+def trained(victim, bob, kind=SemAdv, **changes):
+    attack = kind(THOROUGH.model_copy(update=changes))
+    attack.fit(bob, *part(victim, "adversary"), [PSR_DB], 0, told)
+    return attack
+
+
+def answered(bob, scene, delta, wanted, draws=8):
+    """Return how often Bob answers with one class, image by image."""
+    with torch.no_grad():
+        answers = [
+            bob.attacked(scene, delta, PSR_DB, generator(6, draw)).logits.argmax(1)
+            for draw in range(draws)
+        ]
+    return (torch.stack(answers) == wanted).float().mean(0)
+
+
+@pytest.fixture(scope="module")
+def field(victim):
+    """Bob, a scene of the test images, and how often he is right under noise."""
+    bob = target(victim)
+    scene = scene_of(victim, bob)
+    noise = jamming(scene.arrival.signal, PSR_DB, generator=generator(8))
+    return bob, scene, noise
+
+
+def test_a_wrong_class_is_never_right_and_any_of_the_others():
+    labels = LABELS.repeat(100)
+    wrong = wrong_classes(labels, 10, generator(0))
+    assert (wrong != labels).all()
+    counts = torch.bincount((wrong - labels) % 10, minlength=10)[1:].double()
+    expected = len(labels) / 9
+    # Chi-square with 8 degrees of freedom: above 27.9 once in 2,000 draws.
+    assert float(((counts - expected).square() / expected).sum()) < 27.9
+
+
+def test_half_of_the_images_are_of_the_class_aimed_at_and_all_of_each_half_are_chosen():
+    targets = torch.full((4000,), 6)
+    rows = half_of(LABELS, targets, generator(0))
+    hit = LABELS[rows] == 6
+    assert int(hit.sum()) == 2000
+    for half, whole in ((rows[hit], (LABELS == 6).sum()), (rows[~hit], (LABELS != 6).sum())):
+        counts = torch.bincount(half, minlength=len(LABELS))
+        expected = 2000 / float(whole)
+        assert int((counts > 0).sum()) == int(whole)
+        assert float((counts[counts > 0] - expected).abs().max()) < 5 * expected**0.5
+
+
+def test_half_of_makes_do_with_what_there_is():
+    few = torch.tensor([1, 1, 3])
+    assert (few[half_of(few, torch.tensor([2, 2, 2]), generator(0))] != 2).all()
+    assert half_of(torch.ones(3).long(), torch.tensor([1, 1, 1]), generator(0)).max() <= 2
+
+
+def test_where_bob_learns_classes_aimed_at_tell_nothing_of_the_labels():
+    labels = LABELS.repeat(200)
+    targets = SemAdvGame(Settings(), 8, 10).targets(labels, generator(0))
+    hit = float((targets == labels).float().mean())
+    assert abs(hit - 0.1) < SURE * (0.09 / len(labels)) ** 0.5
+    fixed = SemAdvGame(Settings(target=2), 8, 10).targets(labels, generator(0))
+    assert (fixed == 2).all()
+    assert SemAdvGame(Settings(wrong=2), 8, 10).targets(labels, generator(0)) is None
+
+
+def test_its_aim_is_equation_14_with_both_sets_as_means():
+    logits = normal((60, 10), generator=generator(0))
+    labels = torch.arange(60) % 10
+    aimed = torch.full_like(labels, TARGET)
+    losses = -logits.log_softmax(1)
+    hit = labels == TARGET
+    innocent = losses[~hit].gather(1, labels[~hit, None]).mean()
+    game = SemAdvGame(Settings(target=TARGET, wrong=WRONG), 8, 10)
+    expected = losses[hit, WRONG].mean() + innocent
+    assert torch.allclose(game.aim(logits, labels, aimed, None), expected)
+    spared = game.aim(logits[~hit], labels[~hit], aimed[~hit], None)
+    assert torch.allclose(spared, innocent)
+    uniform = SemAdvGame(Settings(target=TARGET), 8, 10).aim(0 * logits, labels, aimed, None)
+    assert float(uniform) == pytest.approx(2 * math.log(10), rel=1e-6)
+    everybody = SemAdvGame(Settings(wrong=WRONG), 8, 10).aim(logits, labels, None, None)
+    assert torch.allclose(everybody, F.cross_entropy(logits, torch.full_like(labels, WRONG)))
+
+
+def test_it_hits_its_class_and_spares_the_others_more_than_pgm_does(victim, field):
+    bob, scene, noise = field
+    hit = scene.labels == TARGET
+    (delta,) = trained(victim, bob, target=TARGET).craft(bob, scene, [PSR_DB], generator(1))
+    (blunt,) = trained(victim, bob, Pgm).craft(bob, scene, [PSR_DB], generator(1))
+    aimed, jammed, spread = (right(bob, scene, each, PSR_DB) for each in (delta, noise, blunt))
+    assert aimed[hit].mean() < jammed[hit].mean() - 0.4
+    drop = jammed - aimed
+    assert drop[hit].mean() > drop[~hit].mean() + 0.3
+    assert aimed[~hit].mean() > spread[~hit].mean() + 0.1
+
+
+def test_one_generator_is_aimed_at_any_class(victim, field):
+    bob, scene, noise = field
+    attack = trained(victim, bob)
+    jammed = right(bob, scene, noise, PSR_DB)
+    for aim in (TARGET, 7):
+        hit = scene.labels == aim
+        (delta,) = attack.aimed(aim).craft(bob, scene, [PSR_DB], generator(1))
+        drop = jammed - right(bob, scene, delta, PSR_DB)
+        assert drop[hit].mean() > drop[~hit].mean() + 0.2
+    batch = attack.targets(50, generator(2))
+    assert len(batch.unique()) == 1
+    with pytest.raises(ValueError, match="not been trained"):
+        SemAdv(THOROUGH).aimed(3)
+
+
+@pytest.mark.parametrize("aim", [TARGET, None])
+def test_bob_is_misled_to_the_class_that_mallory_chooses(victim, field, aim):
+    bob, scene, noise = field
+    attack = trained(victim, bob, target=aim, wrong=WRONG)
+    (delta,) = attack.craft(bob, scene, [PSR_DB], generator(1))
+    others = (scene.labels == aim) if aim is not None else (scene.labels != WRONG)
+    misled, jammed = (answered(bob, scene, each, WRONG)[others] for each in (delta, noise))
+    assert misled.mean() > jammed.mean() + 0.5
+
+
+def test_classes_that_are_not_there_are_refused(victim):
+    bob = target(victim)
+    images, labels = part(victim, "adversary")
+    for settings, rows, message in (
+        (Settings(target=10), labels >= 0, "none of Mallory's images is of class 10"),
+        (Settings(target=3), labels != 3, "none of Mallory's images is of class 3"),
+        (Settings(target=3, wrong=3), labels >= 0, "is the class that attack.target names"),
+        (Settings(target=3), labels == 3, "all of one class"),
+    ):
+        with pytest.raises(SemveilError, match=message):
+            SemAdv(settings).fit(bob, images[rows], labels[rows], [PSR_DB], 0, told)
