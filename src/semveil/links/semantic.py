@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import torch
 from torch import Tensor, nn
 
-from semveil.channel import Channel, Reception
+from semveil.channel import Channel, OfdmChannel, Reception
+from semveil.errors import SemveilError
 from semveil.link import Answer, Disturb, Exchange, Link
+from semveil.nets.refine import ChannelRefiner, EqualiserRefiner
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder
 from semveil.rng import Randomness
 
@@ -23,6 +28,11 @@ class SemanticLink(Link):
         classifier: Images → logits.
         latent_classifier: Received features seen as maps ``[B, C, h, w]`` → logits.
         channel: Bob's channel.
+        refine: Whether networks refine what the closed forms estimate and equalise, as those of
+            OFDM-guided JSCC do; trained for the link's tasks alone (our reading).
+
+    Raises:
+        SemveilError: If there is nothing to refine on this channel.
 
     Example:
         >>> import torch
@@ -48,9 +58,32 @@ class SemanticLink(Link):
         classifier: nn.Module,
         latent_classifier: nn.Module,
         channel: Channel,
+        refine: bool = False,
     ) -> None:
         super().__init__(encoder, classifier, decoder, channel)
         self.latent_classifier = latent_classifier
+        self.refiners = _refiners(channel) if refine else None
+
+    def observe(self, reception: Reception) -> Tensor:
+        """Return what Bob's networks see of a reception, float ``[B, d + 1]``."""
+        if self.refiners is None:
+            return reception.features()
+        estimator, equaliser = self.refiners
+        assert reception.pilots is not None
+        assert isinstance(self.channel, OfdmChannel)
+        data = reception.symbols.unflatten(1, (-1, self.channel.subcarriers))
+        known = self.channel.ofdm.pilots(dtype=data.dtype, device=data.device)
+        first = reception.csi.unflatten(1, (-1, self.channel.subcarriers))[:, 0]
+        response = estimator(known, reception.pilots.mean(1), first)
+        better = replace(reception, csi=response.unsqueeze(1).expand_as(data).flatten(1))
+        features = better.features()
+        symbols = torch.view_as_complex(features[:, :-1].unflatten(1, (-1, 2)).contiguous())
+        refined = equaliser(response, data, symbols.view_as(data)).flatten(1)
+        return torch.cat([torch.view_as_real(refined).flatten(1), features[:, -1:]], dim=1)
+
+    def receive(self, reception: Reception) -> Answer:
+        """Return the image that Bob rebuilds of a reception, and what he sees on it."""
+        return self.decode(self.observe(reception))
 
     def rebuild(self, features: Tensor) -> Tensor:
         """Return Bob's images, ``[B, C, H, W]``, for the features ``[B, d + 1]`` of a reception."""
@@ -72,15 +105,26 @@ class SemanticLink(Link):
     ) -> Exchange:
         """Send images and keep what training looks at: what Bob makes of them in both ways."""
         waveform = self.transmit(images, source)
-        features = self.carry(waveform, snr_db, source, disturb).features()
+        features = self.observe(self.carry(waveform, snr_db, source, disturb))
         return Exchange(waveform, self.decode(features), direct=Answer(self.read(features)))
 
     def understand(self, reception: Reception) -> Answer:
         """Return what Bob reads in the received latent, without reconstruction."""
-        return Answer(self.read(reception.features()))
+        return Answer(self.read(self.observe(reception)))
 
     def read(self, features: Tensor) -> Tensor:
         """Return logits ``[B, classes]`` of the features ``[B, d + 1]`` of a reception."""
         maps = features[:, :-1].unflatten(1, self.encoder.maps)
         logits: Tensor = self.latent_classifier(maps)
         return logits
+
+
+def _refiners(channel: Channel) -> nn.ModuleList:
+    if not isinstance(channel, OfdmChannel) or not channel.pilot_symbols:
+        raise SemveilError("ofdm.refine: there are no pilots of an OFDM frame to refine by")
+    try:
+        return nn.ModuleList(
+            [ChannelRefiner(channel.subcarriers), EqualiserRefiner(channel.subcarriers)]
+        )
+    except ValueError as error:
+        raise SemveilError(f"ofdm.refine: {error}") from None

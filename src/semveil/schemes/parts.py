@@ -230,6 +230,7 @@ def semantic_link(recipe: Recipe, image_shape: ImageShape, classes: int, kind: K
         PreActResNet(image_shape, classes, settings.classifier_width, stages),
         PreActResNet((channels, height, width), classes, settings.classifier_width, stages),
         channel,
+        recipe.bob.ofdm.refine,
     )
 
 
