@@ -41,13 +41,12 @@ def _broken(group: Sequence[Assault]) -> Iterator[str]:
     jamming = rows.get(("jamming", "adaptive"))
     for row in rows.values():
         keyed = (row.table["asymmetry"] == "key").any()
-        if pgd and row is not pgd and not keyed:
+        if pgd and row is not pgd and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
-        if jamming and row is not jamming and row.attack != "pgd":
+        # What was made for another link may do less than noise.
+        if jamming and row is not jamming and row.protocol == "adaptive":
             yield from _weaker(row, jamming)
         yield from _falling(row, plain)
-    if pgd and jamming:
-        yield from _weaker(pgd, jamming)
 
 
 def _weaker(one: Assault, other: Assault) -> Iterator[str]:
