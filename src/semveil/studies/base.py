@@ -55,7 +55,8 @@ class Study:
         figures: Frame of all records → figures by file name.
         page: Frame of all records → the page, Markdown.
         pictures: Folder of the jobs and the jobs → pictures by file name that show the user's own
-            images: drawn beside the page, named nowhere in it, and not for handing on.
+            images: drawn beside the page. Unless the terms of the set allow it, they are named
+            nowhere in it, and not for handing on.
     """
 
     name: str

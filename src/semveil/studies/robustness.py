@@ -192,6 +192,7 @@ def _attack(folder: Path, job: Job, means: Means, variants: Mapping[str, Attack]
             samples |= part.samples
     write_samples(folder / SAMPLES, samples)
     leave(folder, job, means, records, started)
+    parts.remove()
 
 
 def harden_links(folder: Path, job: Job, means: Means) -> None:
@@ -213,6 +214,7 @@ def harden_links(folder: Path, job: Job, means: Means) -> None:
             parts.keep(method, part)
         records += part.records
     leave(folder, job, means, records, started)
+    parts.remove()
 
 
 def hardened(folder: Path, method: str, plain: Run, means: Means) -> Run:
