@@ -25,7 +25,7 @@ def check(settings: Settings, classes: int) -> None:
     """Refuse classes that Bob's task has not.
 
     Raises:
-        SemveilError: If ``target`` or ``wrong`` is none of them.
+        SemveilError: If ``target`` or ``wrong`` is none of them, or both are the same.
 
     Example:
         >>> check(Settings(target=2), classes=10)
@@ -36,6 +36,8 @@ def check(settings: Settings, classes: int) -> None:
             raise SemveilError(
                 f"attack.{name}: there is no class {chosen}, they are 0 to {classes - 1}"
             )
+    if settings.target is not None and settings.target == settings.wrong:
+        raise SemveilError(f"attack.wrong: {settings.wrong} is the class that attack.target names")
 
 
 def aim(settings: Settings) -> str | None:

@@ -50,7 +50,8 @@ def wilson(hits: int, n: int) -> Estimate:
     spread = 1 + _Z**2 / n
     centre = (rate + _Z**2 / (2 * n)) / spread
     half = _Z * (rate * (1 - rate) / n + _Z**2 / (4 * n**2)) ** 0.5 / spread
-    return Estimate(rate, max(0.0, centre - half), min(1.0, centre + half), n)
+    # Rounding may leave the ends a hair beyond the rate where nothing or everything hits.
+    return Estimate(rate, min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half)), n)
 
 
 def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
