@@ -331,9 +331,12 @@ def identity(recipe: Recipe, seed: int) -> str:
         >>> identity(Recipe(), 0) == identity(Recipe(), 1)
         False
     """
-    # A link is hardened against what the settings of attacks describe.
-    outside = {"audit", "attack"} if recipe.harden.method == "none" else {"audit"}
-    settings = recipe.model_dump(exclude=outside, exclude_defaults=True)
+    settings = recipe.model_dump(exclude={"audit", "attack"}, exclude_defaults=True)
+    if recipe.harden.method != "none":
+        # Who it is hardened against, which is described where attacks are.
+        settings["against"] = recipe.attack.model_dump(
+            include={"mallory", "diversity", "disguise", "shift"}, exclude_defaults=True
+        )
     return hashlib.sha256(json.dumps([settings, seed]).encode()).hexdigest()
 
 
