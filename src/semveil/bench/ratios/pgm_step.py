@@ -1,0 +1,19 @@
+"""What training PGM's generator costs, over training of the link that it attacks."""
+
+from __future__ import annotations
+
+from semveil.adversary.perturb.pgm import PgmGame
+from semveil.bench.base import Ratio, Rounds, Tick
+from semveil.bench.generators import measure_step
+
+
+def measure(quick: bool, tick: Tick) -> Rounds:
+    """Time both on one thread; see :class:`Ratio`."""
+    return measure_step(PgmGame, quick, tick)
+
+
+RATIO = Ratio(
+    title="Step of PGM's generator, over a forward and backward pass of MobileSC",
+    target=("<=", 1.3),
+    measure=measure,
+)
