@@ -1,0 +1,56 @@
+"""MobileSC at every SNR, under SemAdv and hardened: the semantic half of the comparison."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from semveil.auditing.mallory import attack_system, prepare
+from semveil.auditing.system import System
+from semveil.records import Record
+from semveil.studies.base import Job
+from semveil.studies.jobs import Means, begin, leave
+from semveil.studies.robustness import hardened
+from semveil.workflow.plan import plan
+from semveil.workflow.run import Run, system_of
+from semveil.workflow.shelf import train_or_take
+
+_KEPT = ("psnr_db", "ssim", "accuracy")
+
+
+def measure(folder: Path, job: Job, means: Means) -> None:
+    """Measure the plain and the hardened link at every SNR, in peace and under SemAdv.
+
+    SemAdv practises on the plain link, at the SNR that it was trained for, as in the paper.
+
+    Raises:
+        SemveilError: As runs and attacks.
+    """
+    started = time.monotonic()
+    plain = begin(folder / "plain", job, means)
+    train_or_take(plain, means.shelf, means.progress)
+    mixed = hardened(folder, "semmixed", plain, means)
+    attack, device = job.recipe.attack, plain.hardware.device
+    victim = _system(plain, means)
+    prepared = prepare(victim, plain.splits, plain.setting(), attack, device, means.progress)
+    records: list[Record] = []
+    for run in (plain, mixed):
+        system = _system(run, means)
+        for snr_db in job.recipe.audit.bob_snr_db:
+            settings = attack.model_copy(update={"snr_db": snr_db})
+            found = attack_system(
+                system,
+                run.splits,
+                run.setting(),
+                settings,
+                device,
+                means.progress,
+                prepared=prepared,
+            )
+            records += [record for record in found.records if record.metric in _KEPT]
+    leave(folder, job, means, records, started)
+
+
+def _system(run: Run, means: Means) -> System:
+    trained = run.train(means.progress).requires_grad_(False).eval()
+    return system_of(plan(run.schemes, run.recipe)[0], trained, run.seed, run.splits)

@@ -1,0 +1,142 @@
+"""The comparison with a classical link: its systems, its arithmetic, and a page that follows it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from semveil.records import Record
+from semveil.report.select import frame, where
+from semveil.studies import base
+from semveil.studies.classical import SYSTEMS, jobs
+from semveil.studies.classical_page import figures, page
+from semveil.studies.classical_systems import ADAPTIVE, AVIF, SNRS_DB, STREAM
+from semveil.studies.jobs import Means, do, work_of
+from semveil.workflow.training import Hardware
+
+
+@pytest.mark.parametrize("budget", base.BUDGETS)
+def test_jobs_are_told_apart_and_name_their_work(budget):
+    made = jobs(budget, 3)
+    assert len({job.name for job in made}) == len({job.label for job in made}) == len(made)
+    assert {job.seed for job in made} == {3}
+    assert all(callable(work_of(job)) for job in made)
+    classical = [job for job in made if job.schemes == ("classical",)]
+    assert [f"classical ({job.label})" for job in classical] == [s.scheme for s in SYSTEMS]
+    # Everybody crosses the same channel.
+    assert len({job.recipe.bob.model_dump_json() for job in made}) == 1
+
+
+def test_one_stream_takes_the_symbols_that_it_takes():
+    uses = [job.recipe.link.latent_dim // 2 for job in jobs("cpu", 0)[:4]]
+    assert uses == [64 * symbols for symbols in (76, 38, 19, 13)]
+
+
+def measured(tmp_path, name, **changes):
+    """Do one job of the smallest budget and return its records."""
+    job = next(job for job in jobs("smoke", 0) if job.name == name)
+    do(tmp_path, job, Means("classical", Hardware(torch.device("cpu"))))
+    from semveil.records import read_records
+
+    return frame(read_records(tmp_path / "records.jsonl"))
+
+
+def test_what_is_lost_shows_in_the_mean(tmp_path):
+    table = measured(tmp_path, "jpeg2000-4-0.5-6")
+    bob, alone = where(table, role="bob"), where(table, role="system", metric="psnr_db")
+    rate = {
+        snr_db: float(where(bob, metric="lost_rate", test_snr_db=snr_db)["value"].iloc[0])
+        for snr_db in (3.0, 15.0)
+    }
+    psnr = {
+        snr_db: float(where(bob, metric="psnr_db", test_snr_db=snr_db)["value"].iloc[0])
+        for snr_db in (3.0, 15.0)
+    }
+    assert rate[3.0] > 0 == rate[15.0]
+    # Without errors it is the codec's own quality; with them, less.
+    assert psnr[15.0] == pytest.approx(float(alone["value"].iloc[0]))
+    assert psnr[3.0] < psnr[15.0]
+    spent, most = (
+        float(where(table, metric=name)["value"].iloc[0])
+        for name in ("payload_bytes", "payload_bytes_max")
+    )
+    assert spent <= most == 44
+
+
+def test_the_mode_adapts(tmp_path):
+    table = measured(tmp_path, "jpeg2000-best-6")
+    rates = []
+    for snr_db in (3.0, 15.0):
+        order, rate = (
+            float(where(table, metric=name, test_snr_db=snr_db)["value"].iloc[0])
+            for name in ("modulation_order", "code_rate")
+        )
+        rates.append(np.log2(order) * rate)
+    assert rates[0] < rates[1]
+
+
+def made(mobilesc: float):
+    """Make records in which MobileSC has a PSNR everywhere and JPEG 2000 has 20 dB."""
+    found = []
+
+    def add(scheme, metric, value, role="bob", **fields):
+        around = {"ci_low": value - 0.5, "ci_high": value + 0.5}
+        shared = {"dataset": "cifar10", "channel": "multipath/lmmse", "latent_dim": 768}
+        found.append(
+            Record(
+                scheme=scheme,
+                metric=metric,
+                value=value,
+                role=role,
+                n=250,
+                seed=0,
+                **shared | around | fields,
+            )
+        )
+
+    for system in SYSTEMS:
+        for metric, value in (("framing_bytes", 139.0), ("payload_bytes_max", 44.0)):
+            add(system.scheme, metric, value, "system")
+        add(system.scheme, "psnr_db", 30.0 if system == AVIF else 25.0, "system")
+        add(system.scheme, "ssim", 0.9, "system")
+        for snr_db in SNRS_DB:
+            heard = {"test_snr_db": snr_db}
+            add(system.scheme, "psnr_db", 20.0, **heard)
+            add(system.scheme, "ssim", 0.7, **heard)
+            add(system.scheme, "lost_rate", 0.25, **heard)
+            if system in ADAPTIVE:
+                add(system.scheme, "modulation_order", 16.0, "system", **heard)
+                add(system.scheme, "code_rate", 2 / 3, "system", **heard)
+    for snr_db in SNRS_DB:
+        for adversary, psr_db in ((None, None), ("semadv", -6.0)):
+            fields = {"test_snr_db": snr_db, "adversary": adversary, "psr_db": psr_db}
+            add("mobilesc", "psnr_db", mobilesc - (3.0 if adversary else 0.0), **fields)
+            add("mobilesc", "ssim", 0.8, **fields)
+    return frame(found)
+
+
+@pytest.mark.parametrize(
+    ("mobilesc", "verdict"),
+    [
+        (24.0, "ahead at 3, 5, 7, 9, 10, 11, 13, 15 dB, behind at no SNR"),
+        (16.0, "ahead at no SNR, behind at 3, 5, 7, 9, 10, 11, 13, 15 dB"),
+        (20.5, "ahead at no SNR, behind at no SNR"),
+    ],
+)
+def test_the_verdict_follows_the_records(mobilesc, verdict):
+    written = page(made(mobilesc))
+    assert f"*MobileSC against QPSK in 38 symbols*: {verdict}" in written
+    assert f"{mobilesc - 3:.2f} ({mobilesc - 3.5:.2f}–{mobilesc - 2.5:.2f})" in written
+    assert "30.00 dB (29.50–30.50) against 25.00 (24.50–25.50); the intervals lie apart" in written
+    assert "16-QAM, rate 0.67" in written
+    assert "nan" not in written
+
+
+def test_without_the_semantic_links_the_page_is_of_the_classical_ones():
+    table = made(20.0)
+    table = table[table["scheme"] != "mobilesc"]
+    written = page(table)
+    assert "MobileSC against" not in written
+    assert STREAM[0].label in written
+    assert set(figures(table)) == {"modulations.svg", "mobilesc.svg"}
