@@ -1,6 +1,7 @@
 """semveil: private and robust semantic communications, trained, protected, attacked, measured.
 
-``semveil.audit`` attacks any transmitter; the command ``semveil`` does the rest.
+``semveil.audit`` lets eavesdroppers attack any transmitter, ``semveil.attack`` perturbs what any
+receiver hears; the command ``semveil`` does the rest.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semveil.auditing.api import AuditResult, audit
+    from semveil.auditing.attacking import attack
 
 __version__ = version("semveil")
-__all__ = ["AuditResult", "__version__", "audit"]
+__all__ = ["AuditResult", "__version__", "attack", "audit"]
 
 
 def __getattr__(name: str) -> Any:
@@ -22,4 +24,8 @@ def __getattr__(name: str) -> Any:
         from semveil.auditing import api
 
         return getattr(api, name)
+    if name == "attack":
+        from semveil.auditing.attacking import attack
+
+        return attack
     raise AttributeError(f"module 'semveil' has no attribute '{name}'")

@@ -127,7 +127,7 @@ def audit(
     """
     bob = channel or Channel()
     bob_snrs_db, eve_snrs_db = _levels(bob_snr_db, "bob_snr_db"), _levels(eve_snr_db, "eve_snr_db")
-    _check_images(data)
+    check_images(data)
     setting = Setting(
         study=None,
         bob=bob,
@@ -165,7 +165,12 @@ def _levels(values: Sequence[float], name: str) -> tuple[float, ...]:
     return levels
 
 
-def _check_images(data: ImageSplits) -> None:
+def check_images(data: ImageSplits) -> None:
+    """Refuse images that would make an audit meaningless.
+
+    Raises:
+        SemveilError: If a part is missing or wrongly labelled, or Eve's and the test's overlap.
+    """
     for name in ("adversary", "validation", "test"):
         part: Images = getattr(data, name)
         if not len(part):
