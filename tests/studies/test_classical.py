@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from semveil.records import Record
+from semveil.records import Record, read_records
 from semveil.report.select import frame, where
 from semveil.studies import base
 from semveil.studies.classical import SYSTEMS, jobs
@@ -33,12 +33,10 @@ def test_one_stream_takes_the_symbols_that_it_takes():
     assert uses == [64 * symbols for symbols in (76, 38, 19, 13)]
 
 
-def measured(tmp_path, name, **changes):
+def measured(tmp_path, name):
     """Do one job of the smallest budget and return its records."""
     job = next(job for job in jobs("smoke", 0) if job.name == name)
     do(tmp_path, job, Means("classical", Hardware(torch.device("cpu"))))
-    from semveil.records import read_records
-
     return frame(read_records(tmp_path / "records.jsonl"))
 
 

@@ -37,16 +37,18 @@ _BATCH = 1000
 
 def measure(folder: Path, job: Job, means: Means) -> None:
     """Measure the one mode that a job's recipe names."""
-    started, bench = time.monotonic(), _Bench(job, means)
-    system = classical_system(job.recipe, bench.splits.image_shape)
-    leave(folder, job, means, [*bench.about(system), *bench.curve(system)], started)
+    _measure(folder, job, means, whole=False)
 
 
 def measure_whole(folder: Path, job: Job, means: Means) -> None:
     """Measure the same with every file sent as it is, headers included."""
+    _measure(folder, job, means, whole=True)
+
+
+def _measure(folder: Path, job: Job, means: Means, whole: bool) -> None:
     started, bench = time.monotonic(), _Bench(job, means)
     system = classical_system(job.recipe, bench.splits.image_shape)
-    system = replace(system, codec=replace(system.codec, whole=True))
+    system = replace(system, codec=replace(system.codec, whole=whole))
     leave(folder, job, means, [*bench.about(system), *bench.curve(system)], started)
 
 
