@@ -18,7 +18,7 @@ def test_bob_is_asked_no_more_than_allowed_and_gives_no_gradient(victim):
     def receive(reception, messages):
         assert not torch.is_grad_enabled()
         asked.append(len(messages))
-        return victim.link.receive(reception)
+        return Answer(victim.link.classifier(reception.features()))
 
     bob = target(victim, receive=receive)
     scene = scene_of(victim, bob, count=30)
@@ -43,7 +43,7 @@ def test_it_defeats_a_receiver_without_slope_whose_scores_hardly_differ(victim):
     def receive(reception, messages):
         features = reception.features()
         signs = torch.cat([features[:, :-1].sign() * 0.5**0.5, features[:, -1:]], 1)
-        coarse = victim.link.decode(signs).logits.softmax(1)
+        coarse = victim.link.classifier(signs).softmax(1)
         return Answer((coarse * 20).round() / 20)
 
     bob = target(victim, receive=receive)

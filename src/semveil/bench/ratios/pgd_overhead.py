@@ -1,0 +1,114 @@
+"""What projected gradient descent costs beside the passes through Bob that it cannot do without."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from semveil import recipe as recipes
+from semveil.adversary.perturb.budget import jamming, to_psr
+from semveil.adversary.perturb.iterative import Pgd
+from semveil.adversary.perturb.victim import Victim
+from semveil.bench.agreement import require
+from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
+from semveil.bench.link import IMAGE_SHAPE, random_images
+from semveil.device import one_thread
+from semveil.link import as_float
+from semveil.rng import generator, seeded
+from semveil.schemes import base as schemes
+
+_PSR_DB, _CLASSES = -6.0, 10
+
+
+class Attacked:
+    """MobileSC at CIFAR-10's size under attack: one start, one budget, Mallory's path certain.
+
+    Args:
+        batch: Images that are attacked at once.
+        steps: Gradient steps.
+
+    Example:
+        >>> attacked = Attacked(batch=2, steps=1)
+        >>> attacked.attack().shape == attacked.slope().shape
+        True
+    """
+
+    def __init__(self, batch: int, steps: int) -> None:
+        recipe = recipes.load("mobilesc-cifar10", ["link.width=64"])
+        with seeded(0, "weights"):
+            link = schemes.get("mobilesc").build(recipe, IMAGE_SHAPE, _CLASSES)
+        link.eval().requires_grad_(False)
+        self.victim = Victim(
+            lambda images, source, _: link.transmit(images, source),
+            lambda reception, _: link.receive(reception),
+            link.channel,
+            recipe.bob.snr_db,
+            _CLASSES,
+        )
+        images, labels = as_float(random_images(batch)), torch.arange(batch) % _CLASSES
+        self.scene = self.victim.scene(images, labels, generator(0, "scene"))
+        noise = jamming(self.scene.arrival.signal, _PSR_DB, generator=generator(0, "begin"))
+        self.begin, self.steps = noise, steps
+        self.settings = recipe.attack.model_copy(update={"steps": steps, "restarts": 1})
+
+    def attack(self) -> Tensor:
+        """Craft, complex ``[B, T]``."""
+        crafted: Tensor = Pgd(self.settings).craft(
+            self.victim, self.scene, [_PSR_DB], generator(0, "noise")
+        )[0]
+        return crafted
+
+    def slope(self, begin: Tensor | None = None) -> Tensor:
+        """Go forward and backward once, and return the gradient at a perturbation ``[B, T]``."""
+        injected = (self.begin if begin is None else begin).clone().requires_grad_(True)
+        heard = self.victim.channel.hear(
+            self.scene.arrival,
+            self.victim.snr_db,
+            generator=generator(0, "noise"),
+            injected=injected,
+        )
+        logits = self.victim.receive(heard, self.scene.messages).logits
+        functional.cross_entropy(logits, self.scene.labels, reduction="sum").backward()
+        assert injected.grad is not None
+        return injected.grad
+
+    def bare(self) -> None:
+        """Go forward and backward as often as the attack does."""
+        for _ in range(self.steps):
+            self.slope()
+
+
+def require_same_slope(batch: int) -> None:
+    """Raise unless an attack of one step goes where the bare passes' gradient points.
+
+    Raises:
+        DisagreementError: If it does not.
+
+    Example:
+        >>> require_same_slope(2)
+    """
+    attacked = Attacked(batch, steps=1)
+    signal = attacked.scene.arrival.signal
+    uphill = to_psr(attacked.slope(torch.zeros_like(signal)), signal, _PSR_DB)
+    require("first step", attacked.attack(), uphill, tolerance=1e-3)
+
+
+@one_thread()
+def measure(quick: bool, tick: Tick) -> Rounds:
+    """Time both on one thread; see :class:`Ratio`."""
+    require_same_slope(4)
+    attacked = Attacked(*(8, 2) if quick else (64, 20))
+    return alternate(
+        Work("projected gradient descent, per step", attacked.attack, attacked.steps),
+        Work("forward and backward pass through Bob", attacked.bare, attacked.steps),
+        3 if quick else 11,
+        tick,
+    )
+
+
+RATIO = Ratio(
+    title="Projected gradient descent, over its steps' forward and backward passes through Bob",
+    target=("<=", 1.15),
+    measure=measure,
+)
