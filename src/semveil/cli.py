@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError, SemveilWarning, unknown
 
 if TYPE_CHECKING:
     from semveil.recipe import Recipe
@@ -195,6 +196,9 @@ def _show(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) ->
     from rich.console import Console
 
     from semveil.records import read_records, to_line
+    from semveil.report.assaults import only_attacks
+    from semveil.report.attacks import attack_table
+    from semveil.report.select import frame
     from semveil.report.table import summary_table
 
     records = read_records(folder / "records.jsonl")
@@ -210,7 +214,8 @@ def _show(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) ->
         if not console.is_terminal:
             # A pipe has no width; the table needs this much.
             console = Console(width=100)
-        console.print(summary_table(records))
+        attacks = only_attacks(frame(records))
+        console.print(attack_table(records) if attacks else summary_table(records))
         if page:
             console.print(f"Report: {page}", soft_wrap=True)
 
@@ -575,6 +580,7 @@ def _version(
 
 def main() -> None:
     """Run the command line; errors that the user can mend end in one line and status 2."""
+    warnings.formatwarning = _one_line
     try:
         code = app(standalone_mode=False)
     except SemveilError as error:
@@ -587,6 +593,22 @@ def main() -> None:
         # Without any word the help has been printed, and there is nothing to add.
         sys.exit(_fail(message) if message else 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+_whole_warning = warnings.formatwarning
+
+
+def _one_line(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """Show what is meant for the user as one line, and other warnings as Python does."""
+    if issubclass(category, SemveilWarning):
+        return f"semveil: {message}\n"
+    return _whole_warning(message, category, filename, lineno, line)
 
 
 def _fail(message: str) -> int:

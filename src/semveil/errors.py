@@ -15,6 +15,10 @@ class SemveilError(Exception):
     """
 
 
+class SemveilWarning(UserWarning):
+    """Something that the user should know and may have meant; one line."""
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
     """Return the error for a name that is not among those known, with the nearest one.
 

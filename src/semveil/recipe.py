@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError, SemveilWarning, unknown
 
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
@@ -136,6 +136,7 @@ class Ofdm(_Section):
                 f"ofdm.prefix: {self.prefix} samples are fewer than the channel's {self.taps - 1} "
                 f"samples of delay: about {_spill_db(self):.0f} dB of interference beside the "
                 "signal",
+                SemveilWarning,
                 stacklevel=2,
             )
         return self

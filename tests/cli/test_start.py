@@ -184,6 +184,10 @@ def test_every_scheme_states_its_threat_model_and_its_guarantee(semveil):
     assert {name for name, about in stated.items() if about["asymmetry"] == "none"} == {
         "multitask",
         "deepjscc",
+        "mobilesc",
+        "jscc-ofdm",
+        "mobilenetv2",
+        "classical",
     }
     # What is proved of some is claimed of no other.
     proved = {name for name, about in stated.items() if not about["guarantee"].startswith("none")}
@@ -197,3 +201,14 @@ def test_the_status_of_the_data_sets(semveil, tmp_path):
         assert f"{name} " in result.out
     assert "in the package" in result.out
     assert f"mnist is not in {tmp_path}" in result.out
+
+
+def test_a_short_cyclic_prefix_is_warned_of_in_one_line(semveil, tmp_path):
+    words = ("data.limit=200", "link.width=4", "train.epochs=1", "train.batch=16")
+    words += ("semantic.blocks=1", "bob.ofdm.prefix=2", "semantic.classifier_width=4")
+    settings = [f"--set={word}" for word in words]
+    result = semveil("train", "mobilesc-digits", *settings, "--out", "run", folder=tmp_path)
+    assert result.code == 0
+    (line,) = (line for line in result.err.splitlines() if "prefix" in line)
+    assert line.startswith("semveil: ofdm.prefix: 2 samples are fewer than the channel's 7 samples")
+    assert "dB of interference" in line

@@ -52,9 +52,7 @@ def test_untrained_refinement_changes_nothing_and_learns():
     assert torch.allclose(refined.observe(heard), heard.features(), atol=1e-5)
     assert plain.refiners is None
     loss = refined.exchange(images, 10.0, generator(2)).answer.logits.square().sum()
-    last = [
-        parameters[-1] for parameters in map(list, map(lambda m: m.parameters(), refined.refiners))
-    ]
+    last = [list(refiner.parameters())[-1] for refiner in refined.refiners]
     for slope in torch.autograd.grad(loss, last):
         assert slope.abs().sum() > 0
 

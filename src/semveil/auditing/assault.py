@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -78,11 +78,18 @@ class Field:
             raise SemveilError("attack.snr_db: at which SNR Bob is attacked is not known")
         self.snr_db = snr_db
         path = path_of(settings.mallory)
-        common = setting.bob, snr_db, splits.n_classes, path, system.differentiable
-        self.victim = Victim(system.transmit, system.receive, *common)
-        self.practice = self.victim
+        self.victim = self.practice = Victim(
+            system.transmit,
+            system.receive,
+            setting.bob,
+            snr_db,
+            splits.n_classes,
+            path,
+            system.differentiable,
+        )
         if system.rehearsal is not None:
-            self.practice = Victim(*system.rehearsal, *common)
+            alice, bob = system.rehearsal
+            self.practice = replace(self.victim, transmit=alice, receive=bob)
         self.mine = splits.adversary
         self.images = torch.from_numpy(splits.test.x[: settings.images])
         self.labels = torch.from_numpy(splits.test.y[: settings.images])

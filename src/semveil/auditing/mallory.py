@@ -62,7 +62,7 @@ def prepare(
 ) -> dict[str, Attack]:
     """Let attacks practise on a system, to be used on others; arguments as below."""
     field = Field(system, splits, setting, settings, device)
-    attacks = {name: build(name, settings) for name in settings.names}
+    attacks: dict[str, Attack] = {name: build(name, settings) for name in settings.names}
     for attack in attacks.values():
         field.prepare(attack, progress or _silent)
     return attacks

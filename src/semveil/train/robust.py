@@ -2,7 +2,7 @@
 
 Nan et al., arXiv 2305.07220, algorithm 2 (SemMixed): a part of every batch stays clean, the rest
 is perturbed by one attack, drawn by lot where there are several; SemAdv aims at a class drawn
-afresh for every batch. Their generators' own schedule is not stated: here a generator takes a
+afresh for every image, so that every batch serves all (theirs for every batch). Their generators' own schedule is not stated: here a generator takes a
 step against the link as it is, once in ``harden.generator_steps`` steps, and perturbs the link's
 batches without a gradient, so that each turn builds Bob's graph once (our reading).
 
@@ -103,9 +103,9 @@ class Robust:
         if step % self.settings.generator_steps:
             return [pair]
         moves = [
-            Turn(player, partial(self._move, *player.split("_")))
-            for player in self.players
-            if player != "link"
+            Turn(f"{kind}_{part}", partial(self._move, kind, part))
+            for kind in self.games
+            for part in self._game(kind).players()
         ]
         return [*moves, pair]
 

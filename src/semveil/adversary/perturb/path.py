@@ -48,7 +48,7 @@ class Path:
             >>> Path().name, Path("rayleigh", 2).name
             ('perfect', 'rayleigh, timing ±2')
         """
-        parts = [] if self.fading == "none" else [self.fading]
+        parts: list[str] = [] if self.fading == "none" else [self.fading]
         parts += [f"timing ±{self.timing}"] if self.timing else []
         parts += ["phase"] if self.phase else []
         return ", ".join(parts) or "perfect"
