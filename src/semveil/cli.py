@@ -308,6 +308,14 @@ def attack(
     wrong: Annotated[
         int | None, typer.Option("--wrong", help="Class that Bob is to answer; any if omitted.")
     ] = None,
+    votes: Annotated[
+        int | None,
+        typer.Option(
+            "--certify",
+            metavar="VOTES",
+            help="Also certify Bob's answers, by a vote over so many repetitions.",
+        ),
+    ] = None,
     systems: Annotated[
         list[str] | None,
         typer.Option("--system", metavar="NAME", help="Attack this one of the run's systems."),
@@ -327,7 +335,7 @@ def attack(
     from semveil.progress import bars
     from semveil.words import attack_settings
 
-    given = attack_settings(attacks, psr, snr, target, wrong)
+    given = attack_settings(attacks, psr, snr, target, wrong, votes)
     if resume is not None and (folder or given or systems or changes or out):
         raise SemveilError("--resume goes on as the attacks began: name nothing else")
     if resume is None and folder is None:

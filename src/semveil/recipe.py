@@ -411,6 +411,8 @@ class Attack(_Section):
         images: Test images, the first ones.
         train_images: Of Mallory's own images, at most so many.
         batch: Images per step.
+        votes: Repetitions by which Bob's answers are certified; 0 certifies nothing.
+        certified: Test images that are certified, the first ones.
     """
 
     names: Annotated[list[Perturber], Field(min_length=1), AfterValidator(_distinct)] = list(
@@ -437,6 +439,8 @@ class Attack(_Section):
     images: Positive = 2000
     train_images: Positive = 10000
     batch: Annotated[int, Field(ge=2, le=65536)] = 250
+    votes: Annotated[int, Field(ge=0, le=1000000)] = 0
+    certified: Positive = 200
     mallory: Mallory = Mallory()
 
 

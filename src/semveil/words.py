@@ -79,12 +79,17 @@ def hardening(word: str) -> str:
 
 
 def attack_settings(
-    names: str, psr: str, snr: float | None, target: int | None, wrong: int | None
+    names: str,
+    psr: str,
+    snr: float | None,
+    target: int | None,
+    wrong: int | None,
+    votes: int | None,
 ) -> dict[str, Any]:
     """Return the settings of attacks that a command's options change.
 
     Example:
-        >>> attack_settings("pgd", "-6", None, 2, None)
+        >>> attack_settings("pgd", "-6", None, 2, None, None)
         {'names': ['pgd'], 'psr_db': [-6.0], 'target': 2}
     """
     given: dict[str, Any] = {}
@@ -92,5 +97,5 @@ def attack_settings(
         given["names"] = attacks(names)
     if psr:
         given["psr_db"] = budgets(psr)
-    chosen = {"snr_db": snr, "target": target, "wrong": wrong}
+    chosen = {"snr_db": snr, "target": target, "wrong": wrong, "votes": votes}
     return given | {key: value for key, value in chosen.items() if value is not None}

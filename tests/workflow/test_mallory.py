@@ -108,6 +108,19 @@ def test_mallorys_aim_is_recorded(semveil, trained):
     assert {"accuracy", "accuracy_targeted", "accuracy_others"} <= told
 
 
+def test_what_no_attack_can_change_is_certified(semveil, trained):
+    words = ("--attacks", "jamming", "--psr=-6", "--system", "mobilesc", "--certify", "50")
+    folder, _ = attacked(semveil, trained, *words, "--set=attack.certified=20", "--out", "vote")
+    records = read_records(folder / "records.jsonl")
+    (vote,) = (r for r in records if r.metric == "voted_accuracy")
+    held = {r.psr_db: r.value for r in records if r.metric == "certified_accuracy"}
+    assert vote.n == 20
+    assert list(held.values()) == sorted(held.values(), reverse=True)
+    assert held[-60.0] <= vote.value
+    # Fifty votes at 10 dB certify a norm of no more than 0.224·Φ⁻¹(0.001^(1/50)) = 0.26.
+    assert held[-10.0] == 0
+
+
 def test_interrupted_attacks_go_on(semveil, trained):
     words = ("attack", trained, *QUICK, "--attacks", "pgd,blackbox", "--psr=-6", "--out")
     succeed(semveil(*words, "whole", "-q", folder=trained.parent))

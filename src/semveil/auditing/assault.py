@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb.attack import Attack, Progress
+from semveil.adversary.perturb.certify import Certificate, certify
 from semveil.adversary.perturb.path import path_of
 from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.victim import Scene, Victim
@@ -155,6 +156,24 @@ class Field:
             for part, delta, psr_db in zip(parts, deltas, self.psrs_db, strict=True):
                 part.append(self._struck(scene, delta, psr_db, number, rows))
         return [self._join(part) for part in parts]
+
+    def certificates(self, progress: Progress) -> Certificate:
+        """Return what is certified of the first test images, whoever perturbs them."""
+        found: list[Certificate] = []
+        wanted = self.settings.certified
+        for number, rows, scene, _ in self._batches():
+            source = generator(self.seed, "votes", number, device=self.device)
+            found.append(certify(self.victim, scene, source, self.settings.votes))
+            progress("certificates", int(rows[-1]) + 1, len(self.images))
+            if int(rows[-1]) + 1 >= wanted:
+                break
+        return Certificate(
+            *(
+                torch.cat([getattr(part, name) for part in found])[:wanted]
+                for name in ("answers", "right", "radius", "psr_db")
+            ),
+            found[0].transmissions,
+        )
 
     def _batches(self) -> Iterator[tuple[int, Tensor, Scene, Scene]]:
         """Yield number, rows, what is sent, and what Mallory practises with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb.attack import Attack, Progress
+from semveil.adversary.perturb.certify import Certificate
 from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.suite import build
 from semveil.auditing.assault import Field, Outcome
@@ -19,6 +21,10 @@ from semveil.errors import SemveilError
 from semveil.metrics import Estimate, bootstrap_mean, wilson
 from semveil.recipe import Attack as Settings
 from semveil.records import Record
+
+
+# From what the channel's noise hides to what no vote of a practicable size can certify.
+_CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
 
 
 def check(settings: Settings, classes: int) -> None:
@@ -105,6 +111,8 @@ def attack_system(
     field = Field(system, splits, setting, settings, device, pictures)
     report = _Report(field, splits, setting)
     report.write("none", "none", None, None, field.undisturbed())
+    if settings.votes:
+        report.certify(field.certificates(progress))
     protocol = "adaptive" if prepared is None else "paper"
     for name in settings.names if prepared is None else prepared:
         attack = build(name, settings) if prepared is None else prepared[name]
@@ -168,6 +176,16 @@ class _Report:
         if outcome.pictures is not None and len(outcome.pictures) and highest:
             key = f"bob/{self.field.system.scheme}/{attack}"
             self.findings.samples[key] = outcome.pictures.numpy()
+
+    def certify(self, found: Certificate) -> None:
+        """Add what is certified: of the vote itself, and at budgets that nobody can break."""
+        nobody: dict[str, Any] = {"adversary": None, "protocol": "none", "target": None}
+        rows = [("voted_accuracy", None, found.accuracy(-math.inf))]
+        rows += [("certified_accuracy", psr_db, found.accuracy(psr_db)) for psr_db in _CERTIFIED_DB]
+        self.findings.records += [
+            self._record(metric, estimate, psr_db=psr_db, **nobody)
+            for metric, psr_db, estimate in rows
+        ]
 
     def _figures(
         self, outcome: Outcome, innocent: Outcome | None
