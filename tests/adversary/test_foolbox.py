@@ -92,7 +92,7 @@ def test_under_fading_every_image_has_an_epsilon_of_its_own(victim):
 
 @pytest.mark.parametrize("psr_db", [-14.0, -8.0])
 def test_projected_gradient_descent_reaches_the_same_loss(victim, psr_db):
-    """Ours stays on the sphere, theirs in the ball: single images differ, the mean by half a per cent."""
+    """Ours stays on the sphere, theirs in the ball: images differ, means by under 0.5 %."""
     bob, scene, model, signal = setting(victim, Channel("awgn"), 150)
     epsilon = float(signal[0].norm()) * 10 ** (psr_db / 20)
     attack = fb.attacks.L2ProjectedGradientDescentAttack(
