@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -63,27 +63,25 @@ class Assault:
         """Return a figure of Bob's at one budget; None if it was not measured."""
         if self.attack == NONE:
             psr_db = None
-        return measure(self.table, metric=metric, psr_db=psr_db)
+        found = measure(self.table, metric=metric, psr_db=psr_db)
+        # Whose doing it is, the row says.
+        return found and replace(found, adversary=None)
 
 
 def disturbed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of Bob under attack."""
+    """Return the rows of Bob under attack.
+
+    Example:
+        >>> table = pd.DataFrame({"role": ["bob", "bob", "eve"], "adversary": [None, "pgd", "mlp"]})
+        >>> disturbed(table)["adversary"].tolist()
+        ['pgd']
+    """
     return table[(table["role"] == "bob") & table["adversary"].notna()]
 
 
-def undisturbed(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table without Bob's rows under attack.
-
-    Example:
-        >>> from semveil.records import Record
-        >>> from semveil.report.select import frame
-        >>> bob = dict(scheme="mobilesc", dataset="digits", channel="multipath/lmmse", role="bob",
-        ...     metric="accuracy", n=100, seed=0)
-        >>> both = [Record(value=0.9, **bob), Record(value=0.1, adversary="pgd", **bob)]
-        >>> undisturbed(frame(both))["value"].tolist(), disturbed(frame(both))["value"].tolist()
-        ([0.9], [0.1])
-    """
-    return table.drop(disturbed(table).index)
+def only_attacks(table: pd.DataFrame) -> bool:
+    """Tell whether a frame of records is of attacks on Bob, and of no Eve."""
+    return not disturbed(table).empty and not (table["role"] == "eve").any()
 
 
 def chance(table: pd.DataFrame, **context: Any) -> float | None:

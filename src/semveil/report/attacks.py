@@ -140,6 +140,8 @@ def _html(group: Sequence[Assault]) -> str:
         top = levels[-1] if levels else None
         cells += [cell(row.at(m, top), share=share) for m, share in columns.values()]
         rows.append(tag("tr", name, *cells))
-    words = tag("caption", tag("span", text(title(group)), class_="stay"))
-    table = tag("table", words, heads, tag("tbody", *rows), class_="summary attacks")
-    return tag("div", table, class_="box", role="region", tabindex="0", aria_label=group[0].scheme)
+    table = tag("table", heads, tag("tbody", *rows), class_="summary attacks")
+    above = tag("h3", text(title(group)))
+    return above + tag(
+        "div", table, class_="box", role="region", tabindex="0", aria_label=group[0].scheme
+    )

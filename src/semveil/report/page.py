@@ -11,7 +11,8 @@ import pandas as pd
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.report import figures, sections
+from semveil.report import attack_sections, figures, sections
+from semveil.report.assaults import assaults, only_attacks
 from semveil.report.folder import read_run
 from semveil.report.markup import tag, text
 from semveil.report.select import frame, paired
@@ -41,17 +42,35 @@ def write_report(path: Path, folders: Iterable[Path]) -> None:
             part.insert(0, "run", name)
         parts.append(part)
     table = paired(pd.concat(parts, ignore_index=True))
-    found = rows(table)
     colours = figures.palette(table["scheme"])
     named = dict(zip(names, runs, strict=True))
-
+    struck = assaults(table, attack_sections.asked(runs))
+    # A folder of attacks says nothing of Eve, not even that she was not tried.
+    audited = [part for part in parts if not only_attacks(part)]
     parts_of_page = [
-        ("summary", "Summary", sections.summary(found)),
-        ("table", "What each party gets", sections.results(found)),
-        ("privacy", "Privacy and utility", sections.privacy(table, found, colours)),
-        ("snr", "Against the SNR", sections.against_snr(table, colours)),
-        ("dimension", "Against the latent dimension", sections.against_dimension(table, colours)),
-        ("pictures", "What they see", sections.pictures(named, found)),
+        ("attacks", "Under attack", attack_sections.summary(struck)),
+        ("attacked", "What attacks leave", attack_sections.results(struck)),
+        ("psr", "Against the PSR", attack_sections.curves(table)),
+        ("classes", "Class by class", attack_sections.classes(table)),
+        ("attackpictures", "What Bob sees", attack_sections.pictures(named, struck)),
+    ]
+    if audited:
+        eves = paired(pd.concat(audited, ignore_index=True))
+        found = rows(eves)
+        parts_of_page = [
+            ("summary", "Summary", sections.summary(found)),
+            ("table", "What each party gets", sections.results(found)),
+            ("privacy", "Privacy and utility", sections.privacy(eves, found, colours)),
+            ("snr", "Against the SNR", sections.against_snr(eves, colours)),
+            (
+                "dimension",
+                "Against the latent dimension",
+                sections.against_dimension(eves, colours),
+            ),
+            ("pictures", "What they see", sections.pictures(named, found)),
+            *parts_of_page,
+        ]
+    parts_of_page += [
         ("symbols", "On the air", sections.symbols(named, colours)),
         ("training", "Training", sections.training(named)),
         ("reading", "How to read this page", sections.reading()),

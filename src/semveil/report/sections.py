@@ -11,6 +11,7 @@ import pandas as pd
 
 from semveil.records import to_line
 from semveil.report import figures
+from semveil.report.figures.case import attacked
 from semveil.report.folder import Run
 from semveil.report.markup import data_uri, tag, terms, text
 from semveil.report.select import SETTING, frame, present
@@ -79,7 +80,8 @@ def _scrolls(name: str) -> dict[str, str]:
     return {"class_": "box", "role": "region", "tabindex": "0", "aria_label": name}
 
 
-def _figure(drawing: Figure, name: str, caption: str) -> str:
+def figure_of(drawing: Figure, name: str, caption: str) -> str:
+    """Return a figure in a box that scrolls sideways, with its caption."""
     svg = figures.inline(drawing, name=name, about=caption)
     box = tag("div", svg, **_scrolls(caption.split(".")[0]))
     return tag("figure", box, tag("figcaption", text(caption)))
@@ -96,7 +98,7 @@ def privacy(table: pd.DataFrame, found: list[Row], colours: Mapping[str, str]) -
     )
     if table["latent_dim"].nunique() > 1:
         caption += " The larger the marker, the larger the latent dimension."
-    return _figure(figures.privacy_utility(table, colours=colours), "privacy", caption)
+    return figure_of(figures.privacy_utility(table, colours=colours), "privacy", caption)
 
 
 def against_snr(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
@@ -122,7 +124,7 @@ def against_snr(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
             )
             drawing = figures.against_snr(part, metric, colours=colours)
             chosen = pieces if number == 0 and metric != "ssim" else folded
-            chosen.append(_figure(drawing, f"snr{number}{metric}", caption))
+            chosen.append(figure_of(drawing, f"snr{number}{metric}", caption))
     return "".join(pieces) + _folded(folded)
 
 
@@ -140,7 +142,7 @@ def against_dimension(table: pd.DataFrame, colours: Mapping[str, str]) -> str:
             )
             drawing = figures.against_dimension(table, metric, colours=colours)
             chosen = folded if metric == "ssim" else pieces
-            chosen.append(_figure(drawing, f"dimension{metric}", caption))
+            chosen.append(figure_of(drawing, f"dimension{metric}", caption))
     return "".join(pieces) + _folded(folded)
 
 
@@ -154,7 +156,7 @@ def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
     """Return the images of each run, beside their mean PSNR."""
     pieces = []
     for number, (name, run) in enumerate(named.items()):
-        if not len(run.samples.get("originals", ())):
+        if not len(run.samples.get("originals", ())) or attacked(run.samples):
             continue
         mine = [row for row in found if dict(row.condition).get("run", name) == name]
         often = Counter(row.scheme for row in mine)
@@ -171,7 +173,7 @@ def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
             "Images as they were, with their labels, as Bob rebuilt them, and as the strongest "
             "Eve did; beside them the mean PSNR over the test images at Bob’s SNR."
         )
-        pieces.append(_title(named, name) + _figure(drawing, f"pictures{number}", caption))
+        pieces.append(title_of(named, name) + figure_of(drawing, f"pictures{number}", caption))
     return "".join(pieces)
 
 
@@ -186,7 +188,7 @@ def symbols(named: Mapping[str, Run], colours: Mapping[str, str]) -> str:
             caption = (
                 "The complex symbols that Alice sends. The circle has the radius of unit power."
             )
-            pieces.append(_title(named, name) + _figure(drawing, f"symbols{number}", caption))
+            pieces.append(title_of(named, name) + figure_of(drawing, f"symbols{number}", caption))
     return "".join(pieces)
 
 
@@ -197,11 +199,12 @@ def training(named: Mapping[str, Run]) -> str:
         if run.history:
             drawing = figures.training_curves(run.history)
             caption = "Losses against the step, one panel per stage of the training."
-            pieces.append(_title(named, name) + _figure(drawing, f"training{number}", caption))
+            pieces.append(title_of(named, name) + figure_of(drawing, f"training{number}", caption))
     return "".join(pieces)
 
 
-def _title(named: Mapping[str, Run], name: str) -> str:
+def title_of(named: Mapping[str, Run], name: str) -> str:
+    """Return a run's name as a heading, where there are several."""
     return tag("h3", text(name)) if len(named) > 1 else ""
 
 
@@ -220,7 +223,7 @@ def runs(named: Mapping[str, Run]) -> str:
                 facts.append((key.replace("wall_s", "wall time, s"), value))
         whole = json.dumps(run.about, indent=2, ensure_ascii=False)
         pieces += [
-            _title(named, name),
+            title_of(named, name),
             terms(facts),
             tag("details", tag("summary", "Full configuration"), tag("pre", text(whole))),
         ]
