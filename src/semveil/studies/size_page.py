@@ -90,7 +90,10 @@ def _table(table: pd.DataFrame, series: str) -> str:
         "in batches, s", "published, s", f"one by one, times {OURS}", "in batches, times",
         "published, times",
     ]  # fmt: skip
-    return f"\n## {series[0].upper()}{series[1:]}\n\n{markdown_table(headings, rows)}\n"
+    # What is counted does not change by exporting.
+    kept = [0, *range(5, len(headings))] if series.startswith("exported") else range(len(headings))
+    lines = [[line[place] for place in kept] for line in (headings, *rows)]
+    return f"\n## {series[0].upper()}{series[1:]}\n\n{markdown_table(lines[0], lines[1:])}\n"
 
 
 def _times(number: Number | None) -> str:
