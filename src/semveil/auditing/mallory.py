@@ -22,7 +22,6 @@ from semveil.metrics import Estimate, bootstrap_mean, wilson
 from semveil.recipe import Attack as Settings
 from semveil.records import Record
 
-
 # From what the channel's noise hides to what no vote of a practicable size can certify.
 _CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
 

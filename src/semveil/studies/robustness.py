@@ -9,7 +9,7 @@ from typing import Any
 
 from semveil import recipe as recipes
 from semveil.auditing.mallory import attack_system, prepare
-from semveil.recipe import HARDENINGS, Attack, Recipe
+from semveil.recipe import HARDENINGS, PERTURBERS, Attack, Recipe
 from semveil.records import Record
 from semveil.studies.base import Job, nested
 from semveil.studies.jobs import Means, begin, leave
@@ -136,6 +136,9 @@ def recipe(budget: str, dataset: str, **attack: Any) -> Recipe:
         # It has a few hundred images for each party.
         effort["batch"] = min(effort["batch"], 50)
         effort["epochs"] = 4 * effort["epochs"]
+        if budget == "cpu":
+            # A universal perturbation at every budget would take as long as all the others.
+            effort["names"] = [name for name in PERTURBERS if name != "uap"]
     changes = nested(_LINKS[budget][dataset])
     changes["attack"] = {**effort, **attack}
     return recipes.update(recipes.load(f"mobilesc-{dataset}"), changes)

@@ -1,10 +1,11 @@
 """Training of a trained link against somebody who perturbs what Bob receives.
 
 Nan et al., arXiv 2305.07220, algorithm 2 (SemMixed): a part of every batch stays clean, the rest
-is perturbed by one attack, drawn by lot where there are several; SemAdv aims at a class drawn
-afresh for every image, so that every batch serves all (theirs for every batch). Their generators' own schedule is not stated: here a generator takes a
-step against the link as it is, once in ``harden.generator_steps`` steps, and perturbs the link's
-batches without a gradient, so that each turn builds Bob's graph once (our reading).
+is perturbed by one attack, drawn by lot where there are several. SemAdv aims at a class drawn
+afresh for every image, so that every batch serves all (theirs draws one for a batch). Their
+generators' own schedule is not stated: here a generator takes a step against the link as it is,
+once in ``harden.generator_steps`` steps, and perturbs the link's batches without a gradient, so
+that each turn builds Bob's graph once (our reading).
 
 What a scheme was trained for besides its task (a simulated Eve, a wrong key) has no part in this:
 audit the hardened link anew.

@@ -30,7 +30,6 @@ from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.link import Answer, Link, own_noise
 from semveil.links.bottleneck import BottleneckLink
 from semveil.links.cipher import CipherLink
-from semveil.links.digital import DigitalLink
 from semveil.protect.cover import Cover, as_reals, as_symbols
 from semveil.protect.keys import research_key
 from semveil.protect.shuffle import Shuffle
@@ -317,7 +316,7 @@ def system_of(planned: Planned, trained: Trained, seed: int, splits: ImageSplits
         shadow=lambda stream: _untrained(planned, splits, stream),
         mechanism=link.mechanism,
         own_noise=own_noise(link),
-        digital=isinstance(link, DigitalLink),
+        digital=link.digital,
         permutes=isinstance(cover, Shuffle),
         active=link.active if isinstance(link, BottleneckLink) else None,
         keyed=cover is not None,
