@@ -70,27 +70,31 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _settings() -> str:
-    """Return one table per section of a recipe: key, default, what it takes, what it means."""
-    parts = []
-    for name, field in recipes.Recipe.model_fields.items():
-        kind = field.annotation
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            continue
-        about, meanings = _documented(kind)
-        schema = kind.model_json_schema()["properties"]
-        rows = [
-            [
-                f"`{name}.{key}`",
-                f"`{json.dumps(value['default'])}`",
-                _takes(value),
-                meanings[key],
-            ]
-            for key, value in schema.items()
-        ]
-        parts.append(
-            f"### {name}\n\n{about}\n\n" + _table(["key", "default", "takes", "meaning"], rows)
-        )
-    return "\n\n".join(parts)
+    """Return one table per section of a recipe, sections within sections behind their own."""
+    return "\n\n".join(
+        part for name, kind in _sections(recipes.Recipe) for part in _section(name, kind)
+    )
+
+
+def _sections(kind: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
+    fields = [(name, field.annotation) for name, field in kind.model_fields.items()]
+    return [(n, k) for n, k in fields if isinstance(k, type) and issubclass(k, BaseModel)]
+
+
+def _section(name: str, kind: type[BaseModel]) -> list[str]:
+    """Return the tables of a section: key, default, what it takes, what it means."""
+    about, meanings = _documented(kind)
+    inner = dict(_sections(kind))
+    rows = [
+        [f"`{name}.{key}`", f"`{json.dumps(value['default'])}`", _takes(value), meanings[key]]
+        for key, value in kind.model_json_schema()["properties"].items()
+        if key not in inner
+    ]
+    table = _table(["key", "default", "takes", "meaning"], rows)
+    parts = [f"### {name}\n\n{about}\n\n{table}"]
+    for key, part in inner.items():
+        parts += _section(f"{name}.{key}", part)
+    return parts
 
 
 def _documented(kind: type) -> tuple[str, dict[str, str]]:
