@@ -63,6 +63,7 @@ def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
         "non_network_share": ["<=", 0.15],
         "ldpc_vs_sionna": [">=", 1.5],
         "ofdm_vs_sionna": [">=", 10.0],
+        "pgd_overhead": ["<=", 1.15],
         "pgm_step": ["<=", 1.3],
         "rotation_share": ["<=", 0.10],
         "semadv_step": ["<=", 1.3],

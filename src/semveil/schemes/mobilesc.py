@@ -6,8 +6,11 @@ from semveil.train.joint import Joint
 
 DEVIATIONS = (
     *OVER_OFDM,
-    "The exact SemBlock is not printed: 1×1, depth-wise 3×1 and 1×3, 1×1, shuffle attention, "
-    "residual, which gives the published parameter counts but for two of the decoder's.",
+    "The exact SemBlock is not printed: 1×1, depth-wise 3×1 and 1×3, 1×1, channel and shuffle "
+    "attention beside each other, residual. It gives the published count of the encoder exactly; "
+    "of the decoder's two are missing, which no block that is the same at both ends can give.",
+    "Shuffle attention's last shuffle only renames channels here and is left out; the split "
+    "convolution is computed as the one 3×3 kernel that equals it.",
 )
 
 SCHEME = Scheme(

@@ -1,0 +1,85 @@
+"""Mallory's way to Bob: what it does, and that the budget is met at his antenna."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from semveil import phy
+from semveil.adversary.perturb.path import Path, path_of
+from semveil.adversary.perturb.victim import Victim
+from semveil.channel import OfdmChannel
+from semveil.link import Answer, to_waveform
+from semveil.recipe import Mallory
+from semveil.rng import generator, normal
+
+
+def perturbations(batch=4, length=567):
+    return normal((batch, length), dtype=torch.complex64, generator=generator(1))
+
+
+def test_a_known_channel_changes_nothing():
+    delta = perturbations()
+    assert Path().certain
+    assert torch.equal(Path()(delta, generator(0)), delta)
+
+
+def test_timing_shifts_by_whole_samples_either_way_and_keeps_the_energy():
+    delta = perturbations(600)
+    came = Path(timing=2)(delta, generator(0))
+    lags = []
+    for sent, heard in zip(delta, came, strict=True):
+        (lag,) = (k for k in range(-2, 3) if torch.equal(torch.roll(sent, k), heard))
+        lags.append(lag)
+    counts = torch.bincount(torch.tensor(lags) + 2, minlength=5)
+    # Uniform: 120 each of 600; five standard deviations are 49.
+    assert counts.min() > 71
+    assert counts.max() < 169
+
+
+def test_an_unknown_phase_is_uniform_and_common_to_all_samples():
+    delta = perturbations(2000)
+    turned = Path(phase=True)(delta, generator(0)) / delta
+    assert torch.allclose(turned.abs(), torch.ones_like(turned.abs()), atol=1e-4)
+    assert torch.allclose(turned, turned[:, :1].expand_as(turned), atol=1e-3)
+    assert turned[:, 0].mean().abs() < 0.1
+
+
+@pytest.mark.parametrize(("fading", "spread"), [("rayleigh", 0), ("multipath", 7)])
+def test_her_own_fading_is_fresh_for_every_image(fading, spread):
+    delta = torch.zeros(2000, 64, dtype=torch.complex64)
+    delta[:, 0] = 1
+    came = Path(fading)(delta, generator(0))
+    power = came.abs().square()
+    assert float(power.sum(1).mean()) == pytest.approx(1.0, abs=0.1)
+    assert (power[:, spread + 1 :] == 0).all()
+    assert (power[:, spread] > 0).all()
+    assert len(came[:, 0].real.unique()) == 2000
+
+
+@pytest.mark.parametrize(
+    "path", [Path(), Path("rayleigh"), Path("multipath", 3, True), Path(timing=8), Path(phase=True)]
+)
+def test_the_budget_is_met_at_bobs_antenna_whatever_the_path(path):
+    channel = OfdmChannel(csi="estimated")
+    victim = Victim(
+        lambda images, source, _: to_waveform(images.flatten(1)),
+        lambda reception, _: Answer(reception.features()),
+        channel,
+        10.0,
+        10,
+        path,
+    )
+    images = torch.rand(6, 12, 8, 8, generator=generator(0))
+    scene = victim.scene(images, torch.zeros(6, dtype=torch.long), generator(2))
+    arriving = victim.arriving(perturbations(6), scene, -7.0, generator(3))
+    # Counted over the whole frame that arrives, pilots and prefixes too, noise excluded.
+    assert phy.psr_db(arriving, scene.arrival.signal).tolist() == pytest.approx(
+        [-7.0] * 6, abs=1e-4
+    )
+
+
+def test_recipes_say_what_she_does_not_know():
+    assert path_of(Mallory(fading="multipath", timing=4, phase=True)).name == (
+        "multipath, timing ±4, phase"
+    )
