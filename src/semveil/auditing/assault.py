@@ -167,11 +167,14 @@ class Field:
             progress("certificates", int(rows[-1]) + 1, len(self.images))
             if int(rows[-1]) + 1 >= wanted:
                 break
+        def joined(name: str) -> Tensor:
+            return torch.cat([getattr(part, name) for part in found])[:wanted]
+
         return Certificate(
-            *(
-                torch.cat([getattr(part, name) for part in found])[:wanted]
-                for name in ("answers", "right", "radius", "psr_db")
-            ),
+            joined("answers"),
+            joined("right"),
+            joined("radius"),
+            joined("psr_db"),
             found[0].transmissions,
         )
 

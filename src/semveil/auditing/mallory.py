@@ -179,6 +179,7 @@ class _Report:
     def certify(self, found: Certificate) -> None:
         """Add what is certified: of the vote itself, and at budgets that nobody can break."""
         nobody: dict[str, Any] = {"adversary": None, "protocol": "none", "target": None}
+        rows: list[tuple[str, float | None, Estimate]]
         rows = [("voted_accuracy", None, found.accuracy(-math.inf))]
         rows += [("certified_accuracy", psr_db, found.accuracy(psr_db)) for psr_db in _CERTIFIED_DB]
         self.findings.records += [
