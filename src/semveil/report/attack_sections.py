@@ -126,7 +126,7 @@ def classes(table: pd.DataFrame) -> str:
 
 def pictures(named: Mapping[str, Run], found: Sequence[Assault]) -> str:
     """Return the images of each run that was attacked, one row an attack."""
-    pieces = []
+    pieces: list[str] = []
     for number, (name, run) in enumerate(named.items()):
         for system in attacked(run.samples) if "originals" in run.samples else ():
             scores = {}
