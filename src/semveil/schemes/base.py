@@ -20,7 +20,8 @@ from semveil.recipe import Recipe
 from semveil.train.objective import Objective
 
 BuildLink = Callable[[Recipe, ImageShape, int], Link]
-BuildObjective = Callable[[Recipe, Link, SimulatedEve], Objective]
+BuildObjective = Callable[[Recipe, Link, SimulatedEve | None], Objective]
+"""Recipe, link, its simulated Eve (None where the scheme simulates nothing) → what trains it."""
 BuildCover = Callable[[Recipe, Link, bytes], Cover]
 """Recipe, trained link, session key → keyed transform of the waveform."""
 ReadReception = Callable[[Link, Reception], Answer]
@@ -138,7 +139,7 @@ def names() -> list[str]:
 
     Example:
         >>> names()[:4]
-        ['cipher', 'cooperative', 'deepjscc', 'dp']
+        ['cipher', 'classical', 'cooperative', 'deepjscc']
     """
     modules = (module.name for module in pkgutil.iter_modules(semveil.schemes.__path__))
     return sorted(name.replace("_", "-") for name in modules if name not in ("base", "parts"))

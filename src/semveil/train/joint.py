@@ -63,11 +63,11 @@ class Joint:
     Args:
         recipe: Weights and SNR.
         link: Alice and Bob.
-        eve: Not simulated: she does not take part.
+        eve: Nobody: no Eve takes part.
         name: Stage of the run.
     """
 
-    def __init__(self, recipe: Recipe, link: Link, eve: SimulatedEve, name: str) -> None:
+    def __init__(self, recipe: Recipe, link: Link, eve: SimulatedEve | None, name: str) -> None:
         self.name, self.link, self.recipe = name, link, recipe
         self.modules = nn.ModuleDict({"link": link})
         self.players: dict[str, list[nn.Parameter]] = {"link": list(link.parameters())}

@@ -51,8 +51,15 @@ class MinMax:
     """
 
     def __init__(
-        self, recipe: Recipe, link: Link, eve: SimulatedEve, weight: float, name: str = "link"
+        self,
+        recipe: Recipe,
+        link: Link,
+        eve: SimulatedEve | None,
+        weight: float,
+        name: str = "link",
     ) -> None:
+        if eve is None:
+            raise ValueError("the game has a simulated Eve")
         self.name = name
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})

@@ -68,11 +68,13 @@ class TaskOriented:
         self,
         recipe: Recipe,
         link: Link,
-        eve: SimulatedEve,
+        eve: SimulatedEve | None,
         name: str,
         bottleneck: float = 0.0,
         inverter: float = 0.0,
     ) -> None:
+        if eve is None:
+            raise ValueError("task-oriented training has a simulated Eve")
         self.name, self.link, self.eve = name, link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
         self.players = {

@@ -290,7 +290,7 @@ class Run:
 def system_of(planned: Planned, trained: Trained, seed: int, splits: ImageSplits) -> System:
     """Return a planned system as the audit sees it."""
     name, recipe = planned.link.name, planned.link.recipe
-    link, eve = trained.link(name), trained.eve(name)
+    link, eve = trained.link(name), trained.simulated(name)
     # She is scored on what she was trained on: in the clear, but for a learned cover.
     met = (planned.cover is not None) == isinstance(link, CipherLink)
     simulated = planned.scheme.simulates if met else ()
@@ -307,8 +307,8 @@ def system_of(planned: Planned, trained: Trained, seed: int, splits: ImageSplits
         transmit=_transmitter(link, layer, cover),
         receive=_receiver(planned, link, cover),
         asymmetry=planned.asymmetry,
-        paper_eve=eve.label if "label" in simulated else None,
-        paper_inverter=eve.image if "image" in simulated else None,
+        paper_eve=eve.label if eve and "label" in simulated else None,
+        paper_inverter=eve.image if eve and "image" in simulated else None,
         psr_db=recipe.perturbation.psr_db if spends else None,
         total_power=recipe.perturbation.total_power if layer is not None else 1.0,
         fixed_gain=link.fixed_gain,

@@ -67,7 +67,7 @@ class Hardware:
 
 
 class Trained(nn.Module):
-    """The networks of a run: a link and its simulated Eve per link scheme, and learned layers.
+    """The networks of a run: links, the simulated Eves of those that have one, learned layers.
 
     Args:
         systems: What the run audits.
@@ -93,9 +93,13 @@ class Trained(nn.Module):
             # All schemes start from the same weights: what differs is what they were trained for.
             with seeded(seed, "weights"):
                 self.links[name] = link.scheme.build(link.recipe, image_shape, classes)
-                self.eves[name] = SimulatedEve(
-                    recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, classes, image_shape
-                )
+                if link.scheme.simulates:
+                    self.eves[name] = SimulatedEve(
+                        recipe.privacy.eve_capacity,
+                        recipe.link.latent_dim + 1,
+                        classes,
+                        image_shape,
+                    )
         self.layers = nn.ModuleDict()
         for system in systems:
             if system.layer is not None:
@@ -109,6 +113,10 @@ class Trained(nn.Module):
         link = self.links[name]
         assert isinstance(link, Link)
         return link
+
+    def simulated(self, name: str) -> SimulatedEve | None:
+        """Return the simulated Eve of a link by the link's name; None if it has none."""
+        return self.eve(name) if name in self.eves else None
 
     def eve(self, name: str) -> SimulatedEve:
         """Return the simulated Eve of a link by the link's name."""
@@ -142,7 +150,7 @@ def build_objective(trained: Trained, systems: list[Planned], stage: str) -> Obj
         planned = trained.planned[stage]
         assert planned.scheme.objective is not None
         objective = planned.scheme.objective(
-            planned.recipe, trained.link(stage), trained.eve(stage)
+            planned.recipe, trained.link(stage), trained.simulated(stage)
         )
         objective.name = stage
         return objective
@@ -204,7 +212,10 @@ def _stage(
 def _adopt(trained: Trained, name: str, path: Path) -> None:
     """Take a link and its simulated Eve from another run's weights."""
     tensors, _ = load_tensors(path)
-    for kind, module in (("links", trained.link(name)), ("eves", trained.eve(name))):
+    modules: dict[str, nn.Module] = {"links": trained.link(name)}
+    if name in trained.eves:
+        modules["eves"] = trained.eve(name)
+    for kind, module in modules.items():
         prefix = f"{kind}.{name}."
         chosen = {
             key.removeprefix(prefix): tensor
