@@ -167,6 +167,7 @@ class Field:
             progress("certificates", int(rows[-1]) + 1, len(self.images))
             if int(rows[-1]) + 1 >= wanted:
                 break
+
         def joined(name: str) -> Tensor:
             return torch.cat([getattr(part, name) for part in found])[:wanted]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -82,6 +83,7 @@ def attack_system(
     progress: Progress | None = None,
     pictures: int = 0,
     prepared: Mapping[str, Attack] | None = None,
+    earlier: Mapping[str, Attack] | None = None,
 ) -> Findings:
     """Attack Bob with every attack of the settings, at every budget.
 
@@ -98,6 +100,7 @@ def attack_system(
             ``bob/<scheme>/<attack>``, and ``none`` without one.
         prepared: Attacks that have practised on another link, by name; the others of the settings
             are left out. Their records' protocol is ``paper``: nobody trained them anew.
+        earlier: Attacks that have practised on another link and practise on this one too, by name.
 
     Returns:
         Records and sample pictures.
@@ -115,6 +118,8 @@ def attack_system(
     protocol = "adaptive" if prepared is None else "paper"
     for name in settings.names if prepared is None else prepared:
         attack = build(name, settings) if prepared is None else prepared[name]
+        if earlier is not None and name in earlier:
+            attack = deepcopy(earlier[name])
         if not field.can(attack):
             continue
         if prepared is None:

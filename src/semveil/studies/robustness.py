@@ -274,7 +274,8 @@ class _Siege:
         """Return the findings on a run's link."""
         common = run.splits, run.setting(), run.recipe.attack, run.hardware.device
         system = self._system(run)
-        found = attack_system(system, *common, self.means.progress)
+        earlier = None if run is self.plain else self.prepared()
+        found = attack_system(system, *common, self.means.progress, earlier=earlier)
         if run is not self.plain:
             again = attack_system(system, *common, self.means.progress, prepared=self.prepared())
             # Undisturbed it was measured before.

@@ -122,7 +122,12 @@ class Learner:
         self.optimisers[player].step()
 
 
-def train(course: Course, fresh: Callable[[int], Game], progress: Progress) -> Game:
+def train(
+    course: Course,
+    fresh: Callable[[int], Game],
+    progress: Progress,
+    known: Game | None = None,
+) -> Game:
     """Train a generator: several begin, the best goes on, its best epoch stays.
 
     Which perturbation a generator ends at depends on where it begins: on handwritten digits,
@@ -133,8 +138,10 @@ def train(course: Course, fresh: Callable[[int], Game], progress: Progress) -> G
         course: What it is trained on, and judged by.
         fresh: Number of a start → a game that has not begun.
         progress: Told how far it is.
+        known: A game that was played against another link: one more start.
     """
-    learners = [Learner(course, fresh(start)) for start in range(_STARTS)]
+    begun = [fresh(start) for start in range(_STARTS)]
+    learners = [Learner(course, game) for game in ([known] if known else []) + begun]
     per_epoch = len(course.mine) // learners[0].size
     steps = per_epoch * learners[0].game.settings.epochs
     heat = max(1, steps // _HEAT)

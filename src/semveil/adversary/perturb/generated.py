@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
 from torch import Tensor
@@ -56,6 +57,9 @@ class Generated:
     ) -> None:
         """Train the generator; see :class:`Attack`.
 
+        One that has been trained against another link already begins from there as well, so that
+        knowing an earlier link never makes her weaker.
+
         Raises:
             SemveilError: If there are too few images, or a class is not there.
         """
@@ -69,7 +73,10 @@ class Generated:
                 game = self.kind(self.settings, course.length, victim.classes)
             return game.to(images.device)
 
-        self.game = train(course, fresh, progress).eval().requires_grad_(False)
+        known = None
+        if self.game is not None:
+            known = deepcopy(self.game).train().requires_grad_(True)
+        self.game = train(course, fresh, progress, known).eval().requires_grad_(False)
 
     def targets(self, batch: int, source: torch.Generator) -> Tensor | None:
         """Return the classes that one batch's perturbations are aimed at, int ``[B]`` or None."""
