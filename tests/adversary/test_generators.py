@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from semveil import phy
+from semveil.adversary.perturb.course import Course
 from semveil.adversary.perturb.generate import remap, spread
 from semveil.adversary.perturb.suite import build
 from semveil.errors import SemveilError
@@ -100,3 +101,24 @@ def test_progress_is_told_to_its_end(victim):
     )
     assert [done for _, done, _ in news] == list(range(1, news[-1][2] + 1))
     assert {stage for stage, _, _ in news} == {"pgm"}
+
+
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_who_knows_an_earlier_link_is_no_weaker_than_before(victim, name):
+    earlier = build(name, QUICK)
+    earlier.fit(target(victim), *part(victim, "adversary"), [-3.0], 0, told)
+    before = {key: value.clone() for key, value in earlier.game.state_dict().items()}
+    # One epoch of one step is too little for whoever begins anew.
+    hurried = QUICK.model_copy(update={"epochs": 1, "batch": 500})
+    again, fresh = build(name, hurried), build(name, hurried)
+    again.game = earlier.game
+    for attack in (again, fresh):
+        attack.fit(target(victim), *part(victim, "adversary"), [-3.0], 1, told)
+    course = Course(name, target(victim), *part(victim, "adversary"), [-3.0], seed=1)
+    scores = [course.score(attack.game) for attack in (earlier, again, fresh)]
+    assert scores[1] <= scores[0]
+    assert scores[1] < scores[2]
+    # What was learned before stays what it was.
+    assert all(torch.equal(value, before[key]) for key, value in earlier.game.state_dict().items())
