@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from semveil.studies.attack_records import Victim, gap, level, points
 from semveil.studies.verdicts import (
@@ -125,7 +126,7 @@ def on_links(
 ) -> Iterator[tuple[tuple[str, ...], Judge]]:
     """Yield one case per link, with the words of `LINK`."""
     for victim in found:
-        yield (victim.dataset, f"`{victim.scheme}`"), lambda psr_db, v=victim: judge(v, psr_db)
+        yield (victim.dataset, f"`{victim.scheme}`"), partial(judge, victim)
 
 
 def on_attacks(
@@ -137,7 +138,7 @@ def on_attacks(
     for victim in found:
         for name in attacks or victim.attacks:
             case = (victim.dataset, f"`{victim.scheme}`", name)
-            yield case, lambda psr_db, v=victim, a=name: judge(v, a, psr_db)
+            yield case, partial(judge, victim, name)
 
 
 def _struck(victim: Victim, attack: str) -> str:
@@ -157,7 +158,7 @@ def destructive(victim: Victim, attack: str, psr_db: float) -> Finding | None:
         return None
     metric = _struck(victim, attack)
     more = gap(victim.at(JAMMING, metric, psr_db), victim.at(attack, metric, psr_db))
-    return more and Finding(at_least(more, 0.0), points(more))
+    return None if more is None else Finding(at_least(more, 0.0), points(more))
 
 
 def selective(victim: Victim, psr_db: float) -> Finding | None:
@@ -195,7 +196,7 @@ def unseen(victim: Victim, psr_db: float) -> Finding | None:
     """Judge that images under SemAdv are better than under jamming."""
     metric = _of_target(victim, "psnr_db")
     better = gap(victim.at(SEMADV, metric, psr_db), victim.at(JAMMING, metric, psr_db))
-    return better and Finding(at_least(better, 0.0), f"{level(better, 2)} dB")
+    return None if better is None else Finding(at_least(better, 0.0), f"{level(better, 2)} dB")
 
 
 def one_answer(victim: Victim, psr_db: float) -> Finding | None:
@@ -243,7 +244,7 @@ def growing(victim: Victim, psr_db: float) -> Finding | None:
     metric = "misleading_rate"
     least = victim.at(SEMADV, metric, victim.budgets[0])
     more = gap(victim.at(SEMADV, metric, psr_db), least)
-    return more and Finding(at_least(more, 0.0), points(more))
+    return None if more is None else Finding(at_least(more, 0.0), points(more))
 
 
 def agnostic(victim: Victim, attack: str, psr_db: float) -> Finding | None:
@@ -251,7 +252,7 @@ def agnostic(victim: Victim, attack: str, psr_db: float) -> Finding | None:
     metric = _struck(victim, attack)
     left = victim.at(attack, metric, psr_db)
     less = gap(left, victim.at(PGD, metric, psr_db))
-    return less and Finding(at_least(less, 0.0), points(less))
+    return None if less is None else Finding(at_least(less, 0.0), points(less))
 
 
 def universal(victim: Victim, psr_db: float) -> Finding | None:

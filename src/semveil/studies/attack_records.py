@@ -52,7 +52,7 @@ class Victim:
         if row is None:
             return None
         found = row.at(row.hit if metric == "hit" else metric, psr_db)
-        return found and Figure(found.value, found.low, found.high)
+        return None if found is None else Figure(found.value, found.low, found.high)
 
     def lost(
         self, attack: str, metric: str, psr_db: float, protocol: str = "adaptive"

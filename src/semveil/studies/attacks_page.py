@@ -107,6 +107,6 @@ the cassette player. "Rayleigh parameter 1.5" was taken as the decay of the powe
 (8 taps, `exp(−l / 1.5)`). The wrong class of equation (13) is drawn afresh in every step. How long
 Mallory trains, on how many images and with what diversity is not stated: see `attack` in
 `run.json`, and widths and epochs of the link beside it. Per-image attacks know Bob's receiver, the
-image's own waveform and the fading, not his noise. MNIST is resized to 32 × 32, which the paper's
+image's own waveform and the fading, not his noise. MNIST is padded to 32 × 32, which the paper's
 1134 reals imply.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import product
 
 from semveil.recipe import HARDENINGS
@@ -189,7 +190,7 @@ def _cases(
 ) -> Iterator[tuple[Names, Judge]]:
     for family, names in product(found, product(*choices)):
         case = (family.dataset, f"`{family.link}`", *names)
-        yield case, lambda psr_db, f=family, n=names: judge(f, *n, psr_db)
+        yield case, partial(judge, family, *names)
 
 
 def _other(attack: str) -> str:
@@ -200,21 +201,25 @@ def _other(attack: str) -> str:
 def restored(family: Family, attack: str, protocol: str, psr_db: float) -> Finding | None:
     """Judge that SemMixed under attack is close to the plain link without."""
     below = gap(family.clean(PLAIN), family.right(MIXED, attack, psr_db, protocol))
-    return below and Finding(at_most(below, family.gap), points(below))
+    return None if below is None else Finding(at_most(below, family.gap), points(below))
 
 
 def comparable(family: Family, attack: str, protocol: str, psr_db: float) -> Finding | None:
     """Judge that SemMixed is close to the specialist of an attack."""
     best = family.right(SPECIALISTS[attack], attack, psr_db, protocol)
     below = gap(best, family.right(MIXED, attack, psr_db, protocol))
-    return below and Finding(at_most(below, ALIKE), points(below))
+    return None if below is None else Finding(at_most(below, ALIKE), points(below))
 
 
 def uncovered(family: Family, attack: str, protocol: str, psr_db: float) -> Finding | None:
     """Judge that the other attack's specialist is far below that of an attack."""
     best = family.right(SPECIALISTS[attack], attack, psr_db, protocol)
     below = gap(best, family.right(_other(attack), attack, psr_db, protocol))
-    return below and Finding(at_least(below, APART), f"{_other(attack)} {points(below)}")
+    return (
+        None
+        if below is None
+        else Finding(at_least(below, APART), f"{_other(attack)} {points(below)}")
+    )
 
 
 def restored_images(family: Family, attack: str, protocol: str, psr_db: float) -> Finding | None:
@@ -223,7 +228,7 @@ def restored_images(family: Family, attack: str, protocol: str, psr_db: float) -
     if not (mixed and plain):
         return None
     better = gap(mixed.at(attack, "psnr_db", psr_db, protocol), plain.at(attack, "psnr_db", psr_db))
-    return better and Finding(at_least(better, 0.0), f"{level(better, 2)} dB")
+    return None if better is None else Finding(at_least(better, 0.0), f"{level(better, 2)} dB")
 
 
 def _worst(
@@ -240,20 +245,24 @@ def even(family: Family, attack: str, protocol: str, psr_db: float) -> Finding |
     """Judge that the worst class under an attack is better than the other attack's specialist's."""
     mixed = _worst(family, MIXED, attack, psr_db, protocol)
     better = gap(mixed, _worst(family, _other(attack), attack, psr_db, protocol))
-    return better and Finding(at_least(better, 0.0), f"than {_other(attack)} {points(better)}")
+    return (
+        None
+        if better is None
+        else Finding(at_least(better, 0.0), f"than {_other(attack)} {points(better)}")
+    )
 
 
 def underrated(family: Family, training: str, attack: str, psr_db: float) -> Finding | None:
     """Judge that a fresh generator is stronger than one made for the plain link."""
     old = family.right(training, attack, psr_db, PAPER)
     more = gap(old, family.right(training, attack, psr_db, ADAPTIVE))
-    return more and Finding(at_least(more, 0.0), points(more))
+    return None if more is None else Finding(at_least(more, 0.0), points(more))
 
 
 def costless(family: Family, training: str, psr_db: float) -> Finding | None:
     """Judge that a training costs no clean accuracy."""
     below = gap(family.clean(PLAIN), family.clean(training))
-    return below and Finding(at_most(below, CLEAN), points(below))
+    return None if below is None else Finding(at_most(below, CLEAN), points(below))
 
 
 def carried_over(family: Family, training: str, psr_db: float) -> Finding | None:
@@ -270,10 +279,10 @@ def carried_over(family: Family, training: str, psr_db: float) -> Finding | None
 def helped(family: Family, attack: str, psr_db: float) -> Finding | None:
     """Judge that SemMixed does better than the plain link under an attack."""
     better = gap(family.right(MIXED, attack, psr_db), family.right(PLAIN, attack, psr_db))
-    return better and Finding(at_least(better, 0.0), points(better))
+    return None if better is None else Finding(at_least(better, 0.0), points(better))
 
 
 def beyond_noise(family: Family, attack: str, psr_db: float) -> Finding | None:
     """Judge that SemMixed does better than training with noise."""
     better = gap(family.right(MIXED, attack, psr_db), family.right(NOISE, attack, psr_db))
-    return better and Finding(at_least(better, 0.0), points(better))
+    return None if better is None else Finding(at_least(better, 0.0), points(better))
