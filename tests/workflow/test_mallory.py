@@ -263,6 +263,8 @@ def test_runs_of_every_kind_are_attacked_and_hardened(semveil, tmp_path, recipe)
     found, _ = attacked(semveil, tmp_path / "run", "--attacks", names, "--psr=-6")
     told = {record.adversary for record in read_records(found / "records.jsonl")}
     assert told == {None, "jamming", "pgd", "semadv", "blackbox"}
+    keyed = {r.scheme for r in read_records(found / "records.jsonl") if r.asymmetry == "key"}
+    assert bool(keyed) == (recipe in ("shuffle", "cipher", "rotation"))
     succeed(semveil("harden", "run", "--with", "at-pgm", "-q", folder=tmp_path))
     found, _ = attacked(semveil, tmp_path / "run-at-pgm", "--attacks", "jamming", "--psr=-6")
     schemes = {record.scheme for record in read_records(found / "records.jsonl")}

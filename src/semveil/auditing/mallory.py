@@ -238,6 +238,7 @@ class _Report:
             latent_dim=2 * uses,
             bandwidth_ratio=uses / source,
             role="bob",
+            asymmetry=self.field.system.asymmetry,
             metric=metric,
             value=estimate.value,
             ci_low=estimate.low,
