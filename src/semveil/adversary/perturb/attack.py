@@ -41,7 +41,7 @@ class Attack(Protocol):
         seed: int,
         progress: Progress,
     ) -> None:
-        """Prepare on images that are Mallory's own.
+        """Prepare on images that are Mallory's own; there may be nothing to prepare.
 
         Args:
             victim: The link, frozen; attacks that do not see inside use its answers alone.
@@ -51,7 +51,7 @@ class Attack(Protocol):
             seed: Seed of every stream.
             progress: Told how far it is.
         """
-        ...
+        return
 
     def craft(
         self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Progress, misclassify
+from semveil.adversary.perturb.attack import Attack, misclassify
 from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.iterative import expected
 from semveil.adversary.perturb.victim import Scene, Victim
@@ -61,7 +61,7 @@ def propose(delta: Tensor, share: float, in_frequency: bool, source: torch.Gener
     return torch.fft.ifft(state, norm="ortho") if in_frequency else state
 
 
-class BlackBox:
+class BlackBox(Attack):
     """Random search on the sphere of the budget, by Bob's scores alone.
 
     After Square Attack (Andriushchenko et al., arXiv 1912.00049), our reading for waveforms: a
@@ -88,17 +88,6 @@ class BlackBox:
         self.draws = settings.mallory.draws
         # Each proposal and what it would replace are both asked about, over every draw.
         self.proposals = settings.queries // (2 * self.draws)
-
-    def fit(
-        self,
-        victim: Victim,
-        images: Tensor,
-        labels: Tensor,
-        psrs_db: Sequence[float],
-        seed: int,
-        progress: Progress,
-    ) -> None:
-        """Nothing is prepared."""
 
     @torch.no_grad()
     def craft(

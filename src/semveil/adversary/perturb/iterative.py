@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Loss, Progress, misclassify
+from semveil.adversary.perturb.attack import Attack, Loss, misclassify
 from semveil.adversary.perturb.gradient import ImageLoss, descend
 from semveil.adversary.perturb.victim import Scene, Victim
 from semveil.recipe import Attack as Settings
@@ -51,7 +51,7 @@ def best_of(candidates: Sequence[Tensor], loss: ImageLoss) -> Tensor:
     return torch.stack(list(candidates))[scores.argmin(0), rows]
 
 
-class Pgd:
+class Pgd(Attack):
     """Projected gradient descent per input, several starts, the best kept.
 
     The first start is without perturbation, whose first step is the fast gradient method; the
@@ -73,17 +73,6 @@ class Pgd:
         self.loss = misclassify(settings)
         self.steps, self.restarts = settings.steps, settings.restarts
         self.draws = settings.mallory.draws
-
-    def fit(
-        self,
-        victim: Victim,
-        images: Tensor,
-        labels: Tensor,
-        psrs_db: Sequence[float],
-        seed: int,
-        progress: Progress,
-    ) -> None:
-        """Nothing is prepared."""
 
     def craft(
         self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator

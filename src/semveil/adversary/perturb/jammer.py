@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Progress
+from semveil.adversary.perturb.attack import Attack
 from semveil.adversary.perturb.budget import jamming
 from semveil.adversary.perturb.victim import Scene, Victim
 from semveil.recipe import Attack as Settings
 
 
-class Jamming:
+class Jamming(Attack):
     """White Gaussian noise of exactly the budget's energy, fresh for every image.
 
     Example:
@@ -27,17 +27,6 @@ class Jamming:
 
     def __init__(self, settings: Settings) -> None:
         pass
-
-    def fit(
-        self,
-        victim: Victim,
-        images: Tensor,
-        labels: Tensor,
-        psrs_db: Sequence[float],
-        seed: int,
-        progress: Progress,
-    ) -> None:
-        """Nothing is prepared."""
 
     def craft(
         self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
