@@ -142,6 +142,13 @@ def _fresh_folder(stem: str) -> Path:
     return _fresh(Path("runs") / stem)
 
 
+def _beside(folder: Path, note: str) -> Path:
+    """Return the folder beside another, whatever dots the other was named by."""
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    return folder.with_name(f"{folder.name}-{note}")
+
+
 def _fresh(wanted: Path) -> Path:
     number = 1
     while True:
@@ -293,12 +300,12 @@ def audit(
 def attack(
     folder: Annotated[Path | None, typer.Argument(help="Folder of a trained run.")] = None,
     attacks: Annotated[
-        str, typer.Option("--attacks", help="Names with commas between them, or 'all'.")
-    ] = "",
+        str | None, typer.Option("--attacks", help="Names with commas between them, or 'all'.")
+    ] = None,
     psr: Annotated[
-        str,
+        str | None,
         typer.Option("--psr", help="Budgets in dB: FIRST:LAST:STEP, or numbers with commas."),
-    ] = "",
+    ] = None,
     snr: Annotated[
         float | None, typer.Option("--snr", help="Bob's SNR, dB; that of his training if omitted.")
     ] = None,
@@ -390,7 +397,7 @@ def harden(
     )
     if recipes.without_hardening(settings) != recipes.without_hardening(run.recipe):
         raise SemveilError("--set: hardening changes settings of harden and attack alone")
-    place = out or _fresh(folder.with_name(f"{folder.resolve().name}-{chosen}"))
+    place = out or _fresh(_beside(folder, chosen))
     job = start(run, settings.model_dump(include={"harden", "attack"}), place)
     with _resumable(job.folder, "train"), bars(quiet or as_json) as progress:
         job.train(progress)

@@ -58,7 +58,7 @@ def attacks(words: str) -> list[str]:
     names = [name.strip() for name in words.split(",")]
     for name in names:
         if name not in PERTURBERS:
-            raise unknown("attack", name, [*PERTURBERS, "all"])
+            raise unknown("attack", name, PERTURBERS)
     return names
 
 
@@ -79,8 +79,8 @@ def hardening(word: str) -> str:
 
 
 def attack_settings(
-    names: str,
-    psr: str,
+    names: str | None,
+    psr: str | None,
     snr: float | None,
     target: int | None,
     wrong: int | None,
@@ -93,9 +93,9 @@ def attack_settings(
         {'names': ['pgd'], 'psr_db': [-6.0], 'target': 2}
     """
     given: dict[str, Any] = {}
-    if names:
+    if names is not None:
         given["names"] = attacks(names)
-    if psr:
+    if psr is not None:
         given["psr_db"] = budgets(psr)
     chosen = {"snr_db": snr, "target": target, "wrong": wrong, "votes": votes}
     return given | {key: value for key, value in chosen.items() if value is not None}

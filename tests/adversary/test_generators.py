@@ -103,8 +103,6 @@ def test_progress_is_told_to_its_end(victim):
     assert {stage for stage, _, _ in news} == {"pgm"}
 
 
-
-
 @pytest.mark.parametrize("name", KINDS)
 def test_who_knows_an_earlier_link_is_no_weaker_than_before(victim, name):
     earlier = build(name, QUICK)

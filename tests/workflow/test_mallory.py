@@ -137,6 +137,20 @@ def test_interrupted_attacks_go_on(semveil, trained):
     assert one.read_bytes() == other.read_bytes()
 
 
+def test_a_class_that_no_test_image_shows_is_not_counted(semveil, trained):
+    words = ("--attacks", "jamming", "--psr=-6", "--target", "2", "--system", "mobilesc")
+    folder, _ = attacked(semveil, trained, *words, "--set=attack.images=1", "--out", "none")
+    told = {record.metric for record in read_records(folder / "records.jsonl")}
+    assert "accuracy_targeted" not in told or "accuracy_others" not in told
+
+
+def test_one_image_is_too_few_for_mallory(semveil, trained):
+    words = ("attack", trained, *QUICK, "--psr=-6", "--set=attack.train_images=1", "--attacks")
+    for attack in ("uap", "pgm"):
+        line = refusal(semveil(*words, attack, "--out", f"few-{attack}", folder=trained.parent))
+        assert "images are too few" in line
+
+
 @pytest.mark.parametrize("method", ["noise", "semmixed"])
 def test_a_hardened_run_is_a_run(semveil, trained, method):
     words = ("harden", trained, "--with", method, *SMALL[5:8], "--json")
@@ -177,7 +191,10 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
     ("words", "message"),
     [
         (["--attacks", "semad"], "unknown attack 'semad': did you mean 'semadv'?"),
-        (["--psr", ""], ""),
+        (["--psr", ""], "--psr : expected FIRST:LAST:STEP or numbers in dB"),
+        (["--psr", ","], "--psr ,: expected FIRST:LAST:STEP or numbers in dB"),
+        (["--attacks", ""], "unknown attack ''"),
+        (["--attacks", "all,pgd"], "unknown attack 'all' (there are: "),
         (["--psr", "loud"], "--psr loud: expected FIRST:LAST:STEP or numbers in dB"),
         (["--psr", "-10:-2:0"], "steps of 0 dB do not lead from -10 to -2"),
         (["--psr", "-10:-2:-2"], "steps of -2 dB do not lead from -10 to -2"),
@@ -200,8 +217,6 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
 def test_attacks_that_make_no_sense_are_refused_and_nothing_is_written(
     semveil, trained, words, message
 ):
-    if not message:
-        words, message = ["--psr", ","], "expected FIRST:LAST:STEP or numbers"
     before = content(trained.parent)
     line = refusal(semveil("attack", trained, *words, "--out", "refused", folder=trained.parent))
     assert message in line
@@ -265,7 +280,11 @@ def test_runs_of_every_kind_are_attacked_and_hardened(semveil, tmp_path, recipe)
     assert told == {None, "jamming", "pgd", "semadv", "blackbox"}
     keyed = {r.scheme for r in read_records(found / "records.jsonl") if r.asymmetry == "key"}
     assert bool(keyed) == (recipe in ("shuffle", "cipher", "rotation"))
-    succeed(semveil("harden", "run", "--with", "at-pgm", "-q", folder=tmp_path))
-    found, _ = attacked(semveil, tmp_path / "run-at-pgm", "--attacks", "jamming", "--psr=-6")
+    method = "noise" if recipe == "cipher" else "at-pgm"
+    if recipe == "cipher":
+        line = refusal(semveil("harden", "run", "--with", "at-pgm", "-q", folder=tmp_path))
+        assert "cipher decrypts in between" in line
+    succeed(semveil("harden", ".", "--with", method, "-q", folder=tmp_path / "run"))
+    found, _ = attacked(semveil, tmp_path / f"run-{method}", "--attacks", "jamming", "--psr=-6")
     schemes = {record.scheme for record in read_records(found / "records.jsonl")}
-    assert all("at-pgm)" in scheme for scheme in schemes)
+    assert all(f"{method})" in scheme for scheme in schemes)

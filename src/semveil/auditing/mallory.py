@@ -204,13 +204,13 @@ class _Report:
             yield "accuracy", _rate(right)
             if wanted.target is not None:
                 of = self.labels == wanted.target
-                yield "accuracy_targeted", _rate(right[of])
-                yield "accuracy_others", _rate(right[~of])
+                yield from _rate_of("accuracy_targeted", right[of])
+                yield from _rate_of("accuracy_others", right[~of])
         if wanted.wrong is not None:
             of = self.labels != wanted.wrong
             if wanted.target is not None:
                 of = self.labels == wanted.target
-            yield "misleading_rate", _rate(outcome.answers[of] == wanted.wrong)
+            yield from _rate_of("misleading_rate", outcome.answers[of] == wanted.wrong)
         yield from self._quality(outcome, slice(None), "")
         for label in range(self.classes):
             of = self.labels == label
@@ -238,7 +238,8 @@ class _Report:
             latent_dim=2 * uses,
             bandwidth_ratio=uses / source,
             role="bob",
-            asymmetry=self.field.system.asymmetry,
+            # What protects against who listens keeps nothing from Mallory, but for a key.
+            asymmetry="key" if self.field.system.asymmetry == "key" else None,
             metric=metric,
             value=estimate.value,
             ci_low=estimate.low,
@@ -251,6 +252,12 @@ class _Report:
 
 def _rate(right: Tensor) -> Estimate:
     return wilson(int(right.sum()), len(right))
+
+
+def _rate_of(metric: str, right: Tensor) -> Iterator[tuple[str, Estimate]]:
+    # The first test images may hold none of a class: then there is nothing to say of it.
+    if len(right):
+        yield metric, _rate(right)
 
 
 def _silent(stage: str, done: int, total: int) -> None:

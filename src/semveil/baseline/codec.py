@@ -88,17 +88,16 @@ class Codec:
             What is sent of each, at most so many bytes.
 
         Raises:
-            SemveilError: If an image does not fit even at the lowest quality, with its number.
+            SemveilError: If an image does not fit even at the lowest quality.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             found = list(pool.map(lambda image: self._remembered(image, max_bytes), images))
-        for number, payload in enumerate(found):
-            if len(payload) > max_bytes:
-                raise SemveilError(
-                    f"classical: image {number} needs {len(payload)} bytes at {self.name}'s lowest "
-                    f"quality, and there are {max_bytes}; take more channel uses, a higher "
-                    "order or a higher rate"
-                )
+        longest = max((len(payload) for payload in found), default=0)
+        if longest > max_bytes:
+            raise SemveilError(
+                f"classical: an image needs {longest} bytes at {self.name}'s lowest quality, and "
+                f"there are {max_bytes}; take more channel uses, a higher order or a higher rate"
+            )
         return found
 
     def decode(self, payloads: Sequence[bytes]) -> Pixels:

@@ -23,7 +23,8 @@ def suspicions(found: Iterable[Assault]) -> list[str]:
 
     An attack's strength is the misleading rate where Bob is to answer one class, and the accuracy
     that it takes elsewhere. Behind a key PGD too attacks a link with a key of its own, so that it
-    need not be the strongest there. The rules are `RULES`; equal strength breaks none.
+    need not be the strongest there, and what is made for that key may do less than noise. The
+    rules are `RULES`; equal strength breaks none.
 
     Args:
         found: Rows (see `semveil.report.assaults.assaults`).
@@ -44,7 +45,7 @@ def _broken(group: Sequence[Assault]) -> Iterator[str]:
         if pgd and row is not pgd and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
         # What was made for another link may do less than noise.
-        if jamming and row is not jamming and row.protocol == "adaptive":
+        if jamming and row is not jamming and row.protocol == "adaptive" and not keyed:
             yield from _weaker(row, jamming)
         yield from _falling(row, plain)
 

@@ -18,8 +18,8 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from semveil.adversary.perturb.attack import log_odds
 from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.generate import Game
 from semveil.adversary.perturb.gradient import descend
@@ -29,6 +29,7 @@ from semveil.adversary.perturb.semadv import SemAdvGame
 from semveil.channel import Arrival
 from semveil.errors import SemveilError
 from semveil.link import Link
+from semveil.links.cipher import CipherLink
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, uniform
@@ -70,6 +71,12 @@ class Robust:
         self.name, self.link, self.recipe = name, link, recipe
         self.settings = recipe.harden
         method = self.settings.method
+        if method != "noise" and isinstance(link, CipherLink):
+            # Who follows gradients would follow those of a receiver that decrypts nothing.
+            raise SemveilError(
+                f"harden.method: {method} needs what Bob receives to be what he reads, and cipher "
+                "decrypts in between; there is noise"
+            )
         if method != "noise" and not link.differentiable:
             raise SemveilError(f"harden.method: {method} needs a receiver with a gradient")
         self.path = path_of(recipe.attack.mallory)
@@ -150,7 +157,7 @@ class Robust:
 
         def loss(delta: Tensor, step: int) -> Tensor:
             logits = self._answer(arrival, self._arriving(delta, arrival, psr, source), source)
-            return -F.cross_entropy(logits, batch.labels, reduction="none")
+            return log_odds(logits, batch.labels)
 
         with _frozen(self.link):
             return descend(arrival.signal, loss, psr, self.settings.steps)

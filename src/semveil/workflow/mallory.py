@@ -102,9 +102,10 @@ class Assault:
 
     def execute(self, progress: Progress | None = None) -> None:
         """Attack every system that was not attacked yet and write the records."""
-        if (self.folder / RECORDS).exists():
-            return
         started, run = time.monotonic(), self.run
+        if (self.folder / RECORDS).exists():
+            self._finish(started)
+            return
         trained = run.train(progress).requires_grad_(False).eval()
         findings, parts = Findings(samples=run.originals()), Parts(self.folder)
         for planned in self._planned():
@@ -124,10 +125,14 @@ class Assault:
             findings.samples |= part.samples
         write_samples(self.folder / SAMPLES, findings.samples)
         write_records(self.folder / RECORDS, findings.records)
-        parts.remove()
-        self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
-        self.facts["finished"] = True
-        self._write_facts()
+        self._finish(started)
+
+    def _finish(self, started: float) -> None:
+        Parts(self.folder).remove()
+        if not self.facts["finished"]:
+            self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
+            self.facts["finished"] = True
+            self._write_facts()
 
     def _planned(self) -> list[Planned]:
         found = plan(self.run.schemes, self.run.recipe)

@@ -301,7 +301,7 @@ def system_of(planned: Planned, trained: Trained, seed: int, splits: ImageSplits
         cover = planned.cover(recipe, link, research_key(seed, planned.name))
         practice = planned.cover(recipe, link, research_key(seed, f"{planned.name}, Mallory's"))
         rehearsal = _transmitter(link, layer, practice), _receiver(planned, link, practice)
-    spends = layer is not None and not planned.name.endswith("/signal")
+    spends = layer is not None and not planned.name.split(" (")[0].endswith("/signal")
     return System(
         scheme=planned.name,
         transmit=_transmitter(link, layer, cover),

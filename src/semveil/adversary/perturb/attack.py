@@ -75,7 +75,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 
 def misclassify(settings: Settings) -> Loss:
-    """Return what an attack on Bob's answer minimises.
+    """Return what an attack on Bob's answer minimises, whatever it averages over.
 
     ``−CE`` of the true label, or ``CE`` of the class that he is to answer.
 
@@ -83,11 +83,44 @@ def misclassify(settings: Settings) -> Loss:
         >>> misclassify(Settings(wrong=1))(torch.zeros(1, 2), torch.tensor([0]))
         tensor([0.6931])
     """
-    if settings.wrong is None:
-        return lambda logits, labels: -F.cross_entropy(logits.float(), labels, reduction="none")
     wanted = settings.wrong
 
-    def towards(logits: Tensor, labels: Tensor) -> Tensor:
+    def loss(logits: Tensor, labels: Tensor) -> Tensor:
+        if wanted is None:
+            return -F.cross_entropy(logits.float(), labels, reduction="none")
         return F.cross_entropy(logits.float(), torch.full_like(labels, wanted), reduction="none")
 
-    return towards
+    return loss
+
+
+def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the log-odds of classes against all others, float ``[B]``.
+
+    They rise and fall with ``−CE`` and have its direction, image by image, but a slope also where
+    Bob is so sure that his cross-entropy is zero to the last bit.
+
+    Args:
+        logits: float ``[B, C]``.
+        labels: int ``[B]``.
+
+    Example:
+        >>> log_odds(torch.tensor([[200.0, 0.0]]), torch.tensor([0]))
+        tensor([200.])
+    """
+    scores = logits.float()
+    chosen = scores.gather(1, labels.unsqueeze(1))
+    others = scores.scatter(1, labels.unsqueeze(1), -torch.inf)
+    return chosen.squeeze(1) - others.logsumexp(1)
+
+
+def misanswer(settings: Settings) -> Loss:
+    """Return what an attack on single images minimises: :func:`misclassify` by its log-odds.
+
+    Example:
+        >>> misanswer(Settings(wrong=1))(torch.tensor([[200.0, 0.0]]), torch.tensor([0]))
+        tensor([200.])
+    """
+    wanted = settings.wrong
+    if wanted is None:
+        return log_odds
+    return lambda logits, labels: -log_odds(logits, torch.full_like(labels, wanted))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Attack, misclassify
+from semveil.adversary.perturb.attack import Attack, misanswer
 from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.iterative import expected
 from semveil.adversary.perturb.victim import Scene, Victim
@@ -84,7 +84,7 @@ class BlackBox(Attack):
     per_input = True
 
     def __init__(self, settings: Settings) -> None:
-        self.loss = misclassify(settings)
+        self.loss = misanswer(settings)
         self.draws = settings.mallory.draws
         # Each proposal and what it would replace are both asked about, over every draw.
         self.proposals = settings.queries // (2 * self.draws)

@@ -28,6 +28,10 @@ def to_psr(direction: Tensor, signal: Tensor, psr_db: Tensor | float) -> Tensor:
         >>> to_psr(signal * 3, signal, -20.0).abs()
         tensor([[0.1000, 0.1000, 0.1000, 0.1000]])
     """
+    # The result does not depend on the direction's size: divided by its peak first, squares of
+    # numbers near the ends of the range neither vanish nor overflow.
+    peak = direction.detach().abs().amax(1, keepdim=True)
+    direction = direction / torch.where(peak > 0, peak, 1.0)
     energy = squared_magnitude(direction).sum(1, keepdim=True)
     ratio = per_image(
         torch.pow(10.0, torch.as_tensor(psr_db, device=signal.device) / 10), signal, "psr_db"

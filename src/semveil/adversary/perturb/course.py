@@ -140,6 +140,7 @@ def train(
         progress: Told how far it is.
         known: A game that was played against another link: one more start.
     """
+    first = None if known is None else (course.score(known), _copy(known))
     begun = [fresh(start) for start in range(_STARTS)]
     learners = [Learner(course, game) for game in ([known] if known else []) + begun]
     per_epoch = len(course.mine) // learners[0].size
@@ -154,6 +155,8 @@ def train(
     best = min(scores)
     learner = learners[scores.index(best)]
     kept = _copy(learner.game)
+    if first is not None and first[0] < best:
+        best, kept = first
     for step in range(heat, steps):
         learner.step(step)
         if (step + 1) % per_epoch == 0 and (score := course.score(learner.game)) < best:

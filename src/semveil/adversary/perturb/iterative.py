@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Attack, Loss, misclassify
+from semveil.adversary.perturb.attack import Attack, Loss, misanswer
 from semveil.adversary.perturb.gradient import ImageLoss, descend
 from semveil.adversary.perturb.victim import Scene, Victim
 from semveil.recipe import Attack as Settings
@@ -70,7 +70,7 @@ class Pgd(Attack):
     per_input = True
 
     def __init__(self, settings: Settings) -> None:
-        self.loss = misclassify(settings)
+        self.loss = misanswer(settings)
         self.steps, self.restarts = settings.steps, settings.restarts
         self.draws = settings.mallory.draws
 

@@ -12,6 +12,7 @@ from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.iterative import expected
 from semveil.adversary.perturb.rehearsal import Rehearsal
 from semveil.adversary.perturb.victim import Scene, Victim
+from semveil.errors import SemveilError
 from semveil.recipe import Attack as Settings
 from semveil.rng import generator
 
@@ -69,10 +70,10 @@ class Universal:
         """Find one perturbation per budget; see :class:`Attack`.
 
         Raises:
-            ValueError: If there are fewer than two images.
+            SemveilError: If there are fewer than two images.
         """
         if len(images) < 2:
-            raise ValueError("a universal perturbation needs images to learn from and to judge by")
+            raise SemveilError(f"uap: {len(images)} images are too few to learn from and judge by")
         rehearsal = Rehearsal(victim, images, labels, seed)
         shuffled = torch.randperm(len(images), generator=generator(seed, "uap", "judges"))
         held, own = shuffled.to(images.device).tensor_split([max(1, len(images) // 10)])
