@@ -506,18 +506,23 @@ def _said(statement: dict[str, str]) -> list[str]:
 def list_names(
     kind: Annotated[
         str | None,
-        typer.Argument(help="schemes, 'data sets', recipes or studies; all if omitted."),
+        typer.Argument(
+            help="schemes, attacks, trainings, 'data sets', recipes or studies; all if omitted."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show the schemes, data sets, recipes and studies there are."""
+    """Show the schemes, attacks, trainings, data sets, recipes and studies there are."""
     from semveil import data as sets
     from semveil import recipe as recipes
+    from semveil import words
     from semveil.schemes import base as schemes
     from semveil.studies import base as studies
 
     found: dict[str, dict[str, Any]] = {
         "schemes": {name: schemes.get(name).statement() for name in schemes.names()},
+        "attacks": words.ATTACKS,
+        "trainings": words.TRAININGS,
         "data sets": sets.names(),
         "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
         "studies": {name: studies.get(name).title for name in studies.names()},

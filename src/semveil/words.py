@@ -10,6 +10,24 @@ from semveil.recipe import HARDENINGS, PERTURBERS
 
 _MOST = 1000
 
+ATTACKS = {
+    "jamming": "white Gaussian noise of the same energy: the control",
+    "fgm": "one gradient step per input (Sadeghi and Larsson)",
+    "pgd": "projected gradient descent per input, several starts",
+    "uap": "one perturbation for all inputs, by projected gradient descent",
+    "pgm": "a generator that sees no input, disguised as noise (Bahramali et al.)",
+    "semadv": "a generator that is after one class and spares the others (Nan et al.)",
+    "blackbox": "random search per input by Bob's scores, without gradients",
+    "transfer": "gradients per input of a receiver that Mallory trained herself",
+}
+TRAININGS = {
+    "noise": "Gaussian noise of the perturbation's power on a part of every batch",
+    "at-pgd": "adversarial training against PGD",
+    "at-pgm": "adversarial training against PGM",
+    "at-semadv": "adversarial training against SemAdv, aimed at any class",
+    "semmixed": "PGM or SemAdv by lot, half of every batch clean (Nan et al.)",
+}
+
 
 def budgets(words: str) -> list[float]:
     """Read budgets in dB: ``FIRST:LAST:STEP``, both ends included, or numbers with commas.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from commands import refusal
+from semveil.recipe import HARDENINGS, PERTURBERS
 
 HEAVY = ("torch", "lightning_fabric", "torchmetrics", "safetensors", "numpy", "pandas", "sklearn")
 SEMVEIL = Path(sys.executable).with_name("semveil")
@@ -109,7 +110,18 @@ def test_the_installed_command_helps():
     result = run(SEMVEIL, "--help")
     assert result.returncode == 0
     assert result.stderr == ""
-    for command in ("run", "train", "audit", "study", "report", "list", "bench", "data"):
+    for command in (
+        "run",
+        "train",
+        "audit",
+        "attack",
+        "harden",
+        "study",
+        "report",
+        "list",
+        "bench",
+        "data",
+    ):
         assert f" {command} " in result.stdout
 
 
@@ -201,6 +213,12 @@ def test_the_status_of_the_data_sets(semveil, tmp_path):
         assert f"{name} " in result.out
     assert "in the package" in result.out
     assert f"mnist is not in {tmp_path}" in result.out
+
+
+def test_attacks_and_trainings_are_listed_by_the_names_that_commands_take(semveil):
+    found = json.loads(semveil("list", "--json").out)
+    assert list(found["attacks"]) == list(PERTURBERS)
+    assert list(found["trainings"]) == [method for method in HARDENINGS if method != "none"]
 
 
 def test_a_short_cyclic_prefix_is_warned_of_in_one_line(semveil, tmp_path):
