@@ -163,7 +163,7 @@ def test_everything_there_is_is_listed(semveil):
     result = semveil("list", "--json")
     assert result.out.count("\n") == 1
     found = json.loads(result.out)
-    assert list(found) == ["schemes", "data sets", "recipes", "studies"]
+    assert list(found) == ["schemes", "attacks", "trainings", "data sets", "recipes", "studies"]
     for kind, entries in found.items():
         assert f"{kind}:\n" in shown.out
         for name, about in entries.items():
