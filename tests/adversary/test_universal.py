@@ -6,6 +6,7 @@ import torch
 from semveil.adversary.perturb.path import Path
 from semveil.adversary.perturb.universal import Universal
 from semveil.channel import Channel
+from semveil.errors import SemveilError
 from semveil.recipe import Attack as Settings
 from semveil.rng import generator
 
@@ -69,7 +70,7 @@ def test_a_few_images_are_judged_over_many_fadings(victim):
 def test_one_image_is_not_enough_and_a_budget_must_have_been_prepared(victim):
     bob = target(victim)
     images, labels = part(victim, "adversary", 1)
-    with pytest.raises(ValueError, match="judge"):
+    with pytest.raises(SemveilError, match="judge"):
         Universal(SETTINGS).fit(bob, images, labels, [0.0], 0, told)
     attack = Universal(Settings(steps=1, epochs=1))
     attack.fit(bob, *part(victim, "adversary", 20), [0.0], 0, told)
