@@ -137,8 +137,9 @@ def recipe(budget: str, dataset: str, **attack: Any) -> Recipe:
         effort["batch"] = min(effort["batch"], 50)
         effort["epochs"] = 4 * effort["epochs"]
         if budget == "cpu":
-            # A universal perturbation at every budget would take as long as all the others.
-            effort["names"] = [name for name in PERTURBERS if name != "uap"]
+            # These two would take as long as all the others.
+            effort["names"] = [name for name in PERTURBERS if name not in ("uap", "blackbox")]
+            effort["images"] = 200
     changes = nested(_LINKS[budget][dataset])
     changes["attack"] = {**effort, **attack}
     return recipes.update(recipes.load(f"mobilesc-{dataset}"), changes)
