@@ -139,8 +139,8 @@ for the plain link* shows what the hardened link makes of yesterday's attack, on
 this very link* what an attacker gets who goes on learning. SemAdv is aimed at the class of every
 image in turn, as in the paper, and its accuracy is that of the images whose class is aimed at.
 Every hardened link began with the plain one's weights, so that the plain link has had fewer steps
-of training than they: `noise`, which has had as many, is the control. So is it for generators: those
-made for a hardened link begin from the plain link's as well and have trained twice as long as these.
+of training than they: `noise`, which has had as many, is the control. So is it for generators:
+those made for a hardened link begin from the plain link's as well and have trained twice as long.
 """
 
 _SILENT = """## Where the paper is silent, and what was chosen
