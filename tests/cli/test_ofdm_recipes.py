@@ -47,6 +47,7 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     [
         ("mobilesc-digits", "bob.ofdm.pilot_symbols=0", "leave nothing to estimate the channel"),
         ("mobilesc-digits", "bob.ofdm.prefix=65", "bob.ofdm: a prefix of 65 samples does not fit"),
+        ("mobilesc-digits", "link.width=2", "link.width: 2 does not suit mobilesc"),
         ("mobilesc-digits", "link.latent_dim=132", "66 channel uses are no whole OFDM symbols"),
         ("mobilesc-digits", "link.latent_dim=130", "130 reals are no whole maps of 2×2"),
         ("classical-digits", "classical.order=12", "classical.order: must be a power of two"),

@@ -146,7 +146,9 @@ def test_faces_are_drawn_beside_and_named_nowhere_on_the_page(tmp_path: Path) ->
 
 def test_results_hold_no_picture_of_anybody() -> None:
     kept = [path for path in RESULTS.rglob("*") if path.is_file()]
-    assert not [path for path in kept if path.suffix.lower() in RASTER]
+    raster = [path.name for path in kept if path.suffix.lower() in RASTER]
+    # A few pictures of CIFAR-10 may be shown; of faces and photos none.
+    assert raster == ["case-cifar10.png"]
     for path in (RESULTS / "faces").glob("*.svg"):
         assert "<image" not in path.read_text()
     ignored = (RESULTS.parent / ".gitignore").read_text().split()

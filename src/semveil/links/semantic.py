@@ -40,7 +40,7 @@ class SemanticLink(Link):
         >>> from semveil.nets.preact import PreActResNet
         >>> shape = (1, 8, 8)
         >>> link = SemanticLink(
-        ...     SemanticEncoder(shape, 32, 2), SemanticDecoder(shape, 32, 2),
+        ...     SemanticEncoder(shape, 32, 4), SemanticDecoder(shape, 32, 4),
         ...     PreActResNet(shape, 10, 2, (1,)), PreActResNet((32, 2, 2), 10, 2, (1,)),
         ...     OfdmChannel(csi="estimated")).eval()
         >>> answer = link(torch.zeros(2, *shape), snr_db=10.0)

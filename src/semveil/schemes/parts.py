@@ -224,9 +224,16 @@ def semantic_link(recipe: Recipe, image_shape: ImageShape, classes: int, kind: K
         channel.symbols(dim // 2)
     ends = image_shape, channels, recipe.link.width, settings.blocks, kind
     stages = (settings.classifier_blocks,) * 4
+    try:
+        encoder, decoder = SemanticEncoder(*ends), SemanticDecoder(*ends)
+    except ValueError as error:
+        raise SemveilError(
+            f"link.width: {recipe.link.width} does not suit {recipe.scheme}, whose blocks have "
+            f"four times as many channels: {error}"
+        ) from None
     return SemanticLink(
-        SemanticEncoder(*ends),
-        SemanticDecoder(*ends),
+        encoder,
+        decoder,
         PreActResNet(image_shape, classes, settings.classifier_width, stages),
         PreActResNet((channels, height, width), classes, settings.classifier_width, stages),
         channel,
