@@ -15,6 +15,8 @@ The attacks made of it are :class:`semveil.adversary.perturb.generated.Generated
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
@@ -66,7 +68,7 @@ def spread(waveforms: Tensor, groups: Tensor | None = None) -> Tensor:
     return torch.where(pairs, distances, 0).sum() / pairs.sum().clamp_min(1)
 
 
-class Game(nn.Module):
+class Game(nn.Module, ABC):
     """A generator and what it is trained with.
 
     Args:
@@ -139,6 +141,7 @@ class Game(nn.Module):
         device = next(self.generator.parameters()).device
         return self.shape(self.seeds(batch, source, device), psr_db, targets)
 
+    @abstractmethod
     def aim(
         self, logits: Tensor, labels: Tensor, targets: Tensor | None, source: Randomness
     ) -> Tensor:
@@ -150,7 +153,6 @@ class Game(nn.Module):
             targets: Classes aimed at, int ``[B]`` or None.
             source: Source of randomness.
         """
-        raise NotImplementedError
 
     def loss(
         self,
