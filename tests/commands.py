@@ -56,7 +56,7 @@ loop._SAVE_EVERY_S = -1
 
 # The page takes longer than all the rest; where it is not the point it is left out.
 NO_PAGE = """
-from semveil.workflow.run import Run
+from semveil.experiment.run import Run
 Run.report = lambda self: self.folder / "report.html"
 """
 
@@ -269,7 +269,7 @@ def _serve(questions: Iterable[str]) -> None:
         "semveil.cli",
         "semveil.report.page",
         "semveil.studies.execute",
-        "semveil.workflow.run",
+        "semveil.experiment.run",
     ):
         import_module(name)
     from semveil.schemes import base as schemes

@@ -10,8 +10,8 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semveil.auditing.api import AuditResult, audit
-    from semveil.auditing.attacking import attack
+    from semveil.evaluation.api import AuditResult, audit
+    from semveil.evaluation.attack_api import attack
 
 __version__ = version("semveil")
 __all__ = ["AuditResult", "__version__", "attack", "audit"]
@@ -21,11 +21,11 @@ def __getattr__(name: str) -> Any:
     # Loaded when first used: importing the package, as the command line's help does, stays
     # instant, and torch is not imported for it.
     if name in ("audit", "AuditResult"):
-        from semveil.auditing import api
+        from semveil.evaluation import api
 
         return getattr(api, name)
     if name == "attack":
-        from semveil.auditing.attacking import attack
+        from semveil.evaluation.attack_api import attack
 
         return attack
     raise AttributeError(f"module 'semveil' has no attribute '{name}'")

@@ -14,10 +14,10 @@ import typer
 from semveil.errors import SemveilError, SemveilWarning, unknown
 
 if TYPE_CHECKING:
+    from semveil.experiment.run import Run
+    from semveil.experiment.training import Hardware
     from semveil.recipe import Recipe
     from semveil.studies.jobs import Runner
-    from semveil.workflow.run import Run
-    from semveil.workflow.training import Hardware
 
 app = typer.Typer(
     name="semveil",
@@ -95,7 +95,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JS
 
 def _hardware(device: Device, devices: int) -> Hardware:
     from semveil.device import pick_device
-    from semveil.workflow.training import Hardware
+    from semveil.experiment.training import Hardware
 
     return Hardware(pick_device(device.value), devices)
 
@@ -118,8 +118,8 @@ def _where(
     if ray:
         import torch
 
+        from semveil.experiment.training import Hardware
         from semveil.studies.cluster import Cluster
-        from semveil.workflow.training import Hardware
 
         # The GPUs are the cluster's: this machine need not have one.
         if gpus is None:
@@ -179,8 +179,8 @@ def _open(
     elif name is not None or changes or out is not None or seed is not None:
         raise SemveilError("--resume goes on as the run began: no recipe, --set, --out or --seed")
 
-    from semveil.workflow.plan import requested, with_reference
-    from semveil.workflow.run import Run
+    from semveil.experiment.plan import requested, with_reference
+    from semveil.experiment.run import Run
 
     hardware = _hardware(device, devices)
     if recipe is None or name is None:
@@ -203,7 +203,7 @@ def _show(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) ->
     from rich.console import Console
 
     from semveil.records import read_records, to_line
-    from semveil.report.assaults import only_attacks
+    from semveil.report.attack_rows import only_attacks
     from semveil.report.attacks import attack_table
     from semveil.report.select import frame
     from semveil.report.table import summary_table
@@ -284,8 +284,8 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Let eavesdroppers attack a trained run, and report."""
+    from semveil.experiment.run import MODEL, Run
     from semveil.progress import bars
-    from semveil.workflow.run import MODEL, Run
 
     job = Run.open(folder, _hardware(device, 1), data)
     if not (folder / MODEL).exists():
@@ -339,8 +339,8 @@ def attack(
 ) -> None:
     """Perturb what Bob receives in a trained run, by every attack at every budget, and report."""
     from semveil import recipe as recipes
+    from semveil.options import attack_settings
     from semveil.progress import bars
-    from semveil.words import attack_settings
 
     given = attack_settings(attacks, psr, snr, target, wrong, votes)
     if resume is not None and (folder or given or systems or changes or out):
@@ -348,19 +348,19 @@ def attack(
     if resume is None and folder is None:
         raise SemveilError("name the folder of a run, or --resume a folder of attacks")
 
-    from semveil.workflow.mallory import Assault
-    from semveil.workflow.run import Run
+    from semveil.experiment.attack_run import AttackRun
+    from semveil.experiment.run import Run
 
     hardware = _hardware(device, 1)
     if resume is not None:
-        job = Assault.open(resume, hardware, data)
+        job = AttackRun.open(resume, hardware, data)
     else:
         assert folder is not None
         run = Run.open(folder, hardware, data)
         recipe = recipes.override(recipes.update(run.recipe, {"attack": given}), changes or [])
         if recipe.model_dump(exclude={"attack"}) != run.recipe.model_dump(exclude={"attack"}):
             raise SemveilError("--set: an attack changes settings of attack alone")
-        job = Assault.create(out or _fresh(folder / "attacks"), run, recipe.attack, systems)
+        job = AttackRun.create(out or _fresh(folder / "attacks"), run, recipe.attack, systems)
     with _resumable(job.folder, "attack"), bars(quiet or as_json) as progress:
         job.execute(progress)
         page = job.report()
@@ -385,10 +385,10 @@ def harden(
 ) -> None:
     """Train a run's link against attacks, as a new run; `semveil attack` and `audit` go on."""
     from semveil import recipe as recipes
+    from semveil.experiment.harden import harden as start
+    from semveil.experiment.run import Run
+    from semveil.options import hardening
     from semveil.progress import bars
-    from semveil.words import hardening
-    from semveil.workflow.harden import harden as start
-    from semveil.workflow.run import Run
 
     chosen = hardening(method)
     run = Run.open(folder, _hardware(device, devices), data)
@@ -514,15 +514,15 @@ def list_names(
 ) -> None:
     """Show the schemes, attacks, trainings, data sets, recipes and studies there are."""
     from semveil import data as sets
+    from semveil import options
     from semveil import recipe as recipes
-    from semveil import words
     from semveil.schemes import base as schemes
     from semveil.studies import base as studies
 
     found: dict[str, dict[str, Any]] = {
         "schemes": {name: schemes.get(name).statement() for name in schemes.names()},
-        "attacks": words.ATTACKS,
-        "trainings": words.TRAININGS,
+        "attacks": options.ATTACKS,
+        "trainings": options.TRAININGS,
         "data sets": sets.names(),
         "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
         "studies": {name: studies.get(name).title for name in studies.names()},

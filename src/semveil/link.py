@@ -78,7 +78,7 @@ class Exchange:
     direct: Answer | None = None
 
 
-class Link(nn.Module):
+class LinkNetwork(nn.Module):
     """Alice → waveform → channel → Bob, as one differentiable module with taps.
 
     Eve's tap is :meth:`transmit` (the waveform that leaves Alice's antenna, to be carried over
@@ -239,7 +239,7 @@ class Link(nn.Module):
         return self.receive(reception)
 
 
-def own_noise(link: Link) -> float:
+def own_noise(link: LinkNetwork) -> float:
     """Return the variance per symbol of Alice's own noise in the waveform, of unit power.
 
     None of it is seen in symbols that are points of a constellation: there it moves decisions.
@@ -260,7 +260,7 @@ def multitask_link(
     width: int = 32,
     head_width: int = 256,
     channel: Channel | None = None,
-) -> Link:
+) -> LinkNetwork:
     """Build the multi-task link of Sagduyu et al. (arXiv 2512.24452); layer sizes our reading.
 
     Args:
@@ -284,7 +284,7 @@ def multitask_link(
     if latent_dim < 2 or latent_dim % 2:
         raise ValueError(f"latent_dim must be even and positive, not {latent_dim}")
     observed = latent_dim + 1
-    return Link(
+    return LinkNetwork(
         ConvEncoder(image_shape, latent_dim, width),
         Mlp(observed, (head_width, head_width), classes),
         Reconstructor(observed, image_shape, width),

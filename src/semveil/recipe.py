@@ -69,7 +69,7 @@ class _Section(BaseModel):
         return value
 
 
-class Data(_Section):
+class DataConfig(_Section):
     """Which images.
 
     Attributes:
@@ -88,7 +88,7 @@ class Data(_Section):
     private: str | None = None
 
 
-class Architecture(_Section):
+class LinkConfig(_Section):
     """Sizes of the networks.
 
     Attributes:
@@ -102,7 +102,7 @@ class Architecture(_Section):
     head_width: Annotated[int, Field(ge=2, le=4096)] = 256
 
 
-class Ofdm(_Section):
+class OfdmConfig(_Section):
     """The frames that cross multipath.
 
     Attributes:
@@ -126,7 +126,7 @@ class Ofdm(_Section):
     refine: bool = False
 
     @model_validator(mode="after")
-    def _fits(self) -> Ofdm:
+    def _fits(self) -> OfdmConfig:
         if self.prefix > self.subcarriers:
             raise ValueError(
                 f"a prefix of {self.prefix} samples does not fit {self.subcarriers} subcarriers"
@@ -142,7 +142,7 @@ class Ofdm(_Section):
         return self
 
 
-def _spill_db(ofdm: Ofdm) -> float:
+def _spill_db(ofdm: OfdmConfig) -> float:
     """Return the power that leaves the prefix over the signal's, dB.
 
     A path that comes ``m`` samples too late brings ``m`` samples of the symbol before and misses
@@ -156,7 +156,7 @@ def _spill_db(ofdm: Ofdm) -> float:
     return 10 * math.log10(late / sum(powers))
 
 
-class Antenna(_Section):
+class ChannelConfig(_Section):
     """Somebody's channel from Alice.
 
     Attributes:
@@ -173,10 +173,10 @@ class Antenna(_Section):
     csi: Literal["perfect", "estimated"] = "perfect"
     pilots: Annotated[int, Field(gt=0, le=1024)] = 4
     k_factor_db: Decibel = 6.0
-    ofdm: Ofdm = Ofdm()
+    ofdm: OfdmConfig = OfdmConfig()
 
 
-class Train(_Section):
+class TrainConfig(_Section):
     """How the link is trained.
 
     Attributes:
@@ -199,7 +199,7 @@ class Train(_Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
-class Privacy(_Section):
+class MinMaxConfig(_Section):
     """The min-max game against the simulated Eve.
 
     Attributes:
@@ -223,7 +223,7 @@ class Privacy(_Section):
     eve_capacity: Inference = "mlp"
 
 
-class Perturbation(_Section):
+class PerturbationConfig(_Section):
     """The cooperative perturbation on Alice's waveform.
 
     Attributes:
@@ -249,7 +249,7 @@ class Perturbation(_Section):
     epochs: Positive = 10
 
 
-class Dp(_Section):
+class DpConfig(_Section):
     """Laplace noise on the features.
 
     Attributes:
@@ -274,7 +274,7 @@ class Dp(_Section):
         return value
 
 
-class Bottleneck(_Section):
+class BottleneckConfig(_Section):
     """The information bottleneck on what is transmitted.
 
     Attributes:
@@ -292,7 +292,7 @@ class Bottleneck(_Section):
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.01
 
 
-class Inverter(_Section):
+class InverterConfig(_Section):
     """Training against a simulated Eve who rebuilds the image.
 
     Attributes:
@@ -304,7 +304,7 @@ class Inverter(_Section):
     form: Literal["static", "noise"] = "static"
 
 
-class Codebook(_Section):
+class CodebookConfig(_Section):
     """Vector quantisation and digital modulation.
 
     Attributes:
@@ -324,7 +324,7 @@ class Codebook(_Section):
     commitment: Weight = 0.25
 
 
-class Cipher(_Section):
+class CipherConfig(_Section):
     """The learned encryptor.
 
     Attributes:
@@ -340,7 +340,7 @@ class Cipher(_Section):
     plain_weight: Weight = 1.0
 
 
-class Semantic(_Section):
+class SemanticConfig(_Section):
     """The semantic links over OFDM.
 
     Attributes:
@@ -357,7 +357,7 @@ class Semantic(_Section):
     latent_weight: Weight = 1.0
 
 
-class Classical(_Section):
+class ClassicalConfig(_Section):
     """The classical link: source codec, channel code, modulation.
 
     Attributes:
@@ -371,7 +371,7 @@ class Classical(_Section):
     order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
 
 
-class Mallory(_Section):
+class AttackerConfig(_Section):
     """Where Mallory stands, and what she does not know when she crafts a perturbation.
 
     Her budget is counted as it arrives at Bob's antenna. What she does not know she averages over.
@@ -390,7 +390,7 @@ class Mallory(_Section):
     draws: Annotated[int, Field(gt=0, le=1000)] = 1
 
 
-class Attack(_Section):
+class AttackConfig(_Section):
     """Perturbations of what Bob receives.
 
     Attributes:
@@ -441,10 +441,10 @@ class Attack(_Section):
     batch: Annotated[int, Field(ge=2, le=65536)] = 250
     votes: Annotated[int, Field(ge=0, le=1000000)] = 0
     certified: Positive = 200
-    mallory: Mallory = Mallory()
+    mallory: AttackerConfig = AttackerConfig()
 
 
-class Harden(_Section):
+class HardenConfig(_Section):
     """Training that is to make a link robust, after its plain training.
 
     Attributes:
@@ -469,7 +469,7 @@ class Harden(_Section):
     generator_steps: Positive = 2
 
 
-class Audit(_Section):
+class AuditConfig(_Section):
     """What the fresh eavesdroppers are given.
 
     Attributes:
@@ -535,23 +535,23 @@ class Recipe(_Section):
 
     scheme: str = "multitask"
     protections: Annotated[list[ProtectionName], AfterValidator(_distinct)] = []
-    data: Data = Data()
-    link: Architecture = Architecture()
-    bob: Antenna = Antenna()
-    eve: Antenna = Antenna()
-    train: Train = Train()
-    privacy: Privacy = Privacy()
-    perturbation: Perturbation = Perturbation()
-    dp: Dp = Dp()
-    bottleneck: Bottleneck = Bottleneck()
-    inverter: Inverter = Inverter()
-    codebook: Codebook = Codebook()
-    cipher: Cipher = Cipher()
-    semantic: Semantic = Semantic()
-    classical: Classical = Classical()
-    harden: Harden = Harden()
-    attack: Attack = Attack()
-    audit: Audit = Audit()
+    data: DataConfig = DataConfig()
+    link: LinkConfig = LinkConfig()
+    bob: ChannelConfig = ChannelConfig()
+    eve: ChannelConfig = ChannelConfig()
+    train: TrainConfig = TrainConfig()
+    privacy: MinMaxConfig = MinMaxConfig()
+    perturbation: PerturbationConfig = PerturbationConfig()
+    dp: DpConfig = DpConfig()
+    bottleneck: BottleneckConfig = BottleneckConfig()
+    inverter: InverterConfig = InverterConfig()
+    codebook: CodebookConfig = CodebookConfig()
+    cipher: CipherConfig = CipherConfig()
+    semantic: SemanticConfig = SemanticConfig()
+    classical: ClassicalConfig = ClassicalConfig()
+    harden: HardenConfig = HardenConfig()
+    attack: AttackConfig = AttackConfig()
+    audit: AuditConfig = AuditConfig()
 
 
 def names() -> list[str]:

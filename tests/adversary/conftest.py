@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semveil.adversary.eavesdrop.converge import Effort, converge
-from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording, numbered
+from semveil.adversary.eavesdrop.observations import Intercepts, Recording, numbered
+from semveil.adversary.eavesdrop.trainer import Effort, train_network
 from semveil.channel import Channel
 from semveil.data import load
-from semveil.link import Link, as_float, multitask_link
+from semveil.link import LinkNetwork, as_float, multitask_link
 from semveil.metrics import psnr_db
 from semveil.rng import generator, seeded
 
@@ -20,7 +20,7 @@ from semveil.rng import generator, seeded
 class Victim:
     """A trained link and the parties' images."""
 
-    link: Link
+    link: LinkNetwork
     channel: Channel
     splits: object
 
@@ -73,5 +73,5 @@ def victim():
     def validate():
         return float(loss(torch.arange(200), generator(1)))
 
-    converge(link, loss, validate, len(x), Effort(80, 80), 0, ("victim",), torch.device("cpu"))
+    train_network(link, loss, validate, len(x), Effort(80, 80), 0, ("victim",), torch.device("cpu"))
     return Victim(link.requires_grad_(False), channel, splits)

@@ -2,7 +2,7 @@
 
 import torch
 
-from semveil.adversary.perturb.path import Path
+from semveil.adversary.perturb.attacker_channel import AttackerChannel
 from semveil.adversary.perturb.victim import Victim
 from semveil.channel import Channel
 from semveil.link import Answer, as_float
@@ -26,7 +26,7 @@ def target(trained, channel=AWGN, snr_db=10.0, path=None, receive=None):
         channel,
         snr_db,
         10,
-        path or Path(),
+        path or AttackerChannel(),
     )
 
 

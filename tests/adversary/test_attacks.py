@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from semveil import phy
-from semveil.adversary.perturb.budget import jamming, to_psr
-from semveil.adversary.perturb.path import Path
-from semveil.adversary.perturb.suite import ATTACKS, build
+from semveil.adversary.perturb.attacker_channel import AttackerChannel
+from semveil.adversary.perturb.psr import jamming, to_psr
+from semveil.adversary.perturb.registry import ATTACKS, build
 from semveil.channel import Channel, OfdmChannel
 from semveil.metrics import wilson
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
 from .targets import clearly_stronger, found, never_weaker, right, scene_of, target
@@ -23,7 +23,9 @@ MINE = ["jamming", "fgm", "pgd", "uap", "blackbox", "transfer"]
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-@pytest.mark.parametrize("path", [Path(), Path("multipath", timing=2, phase=True)])
+@pytest.mark.parametrize(
+    "path", [AttackerChannel(), AttackerChannel("multipath", timing=2, phase=True)]
+)
 def test_psr_is_met_exactly_at_bobs_antenna_for_every_image(victim, name, path):
     bob = target(victim, Channel("rayleigh"), path=path)
     scene = scene_of(victim, bob, count=20)

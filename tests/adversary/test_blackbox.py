@@ -4,9 +4,9 @@ import torch
 from torch.nn import functional as F
 
 from semveil.adversary.perturb.blackbox import BlackBox, propose
-from semveil.adversary.perturb.budget import jamming
+from semveil.adversary.perturb.psr import jamming
 from semveil.link import Answer
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
 from .targets import clearly_stronger, found, right, scene_of, target

@@ -5,9 +5,9 @@ import math
 import pytest
 import torch
 
-from semveil.adversary.eavesdrop.bound import fit_critic, information_nats
-from semveil.adversary.eavesdrop.converge import Effort
-from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording
+from semveil.adversary.eavesdrop.infonce import fit_critic, information_nats
+from semveil.adversary.eavesdrop.observations import Intercepts, Recording
+from semveil.adversary.eavesdrop.trainer import Effort
 from semveil.channel import Channel
 from semveil.rng import generator, normal
 

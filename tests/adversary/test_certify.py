@@ -7,14 +7,14 @@ import torch
 from scipy.stats import binom, norm
 
 from semveil.adversary.perturb.attack import misclassify
-from semveil.adversary.perturb.budget import to_psr
 from semveil.adversary.perturb.certify import Certificate, certify, count_votes, lower_bound
 from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.iterative import expected
+from semveil.adversary.perturb.psr import to_psr
 from semveil.adversary.perturb.victim import Victim
 from semveil.channel import Channel, OfdmChannel
 from semveil.link import Answer
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
 from .targets import AWGN, scene_of, target

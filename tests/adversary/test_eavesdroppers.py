@@ -3,18 +3,18 @@
 import pytest
 import torch
 
-from semveil.adversary.eavesdrop.converge import Effort
 from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, fit_eavesdropper, listen
-from semveil.adversary.eavesdrop.intercepts import numbered
-from semveil.adversary.eavesdrop.judge import (
+from semveil.adversary.eavesdrop.known_plaintext import estimate_order, undo
+from semveil.adversary.eavesdrop.observations import numbered
+from semveil.adversary.eavesdrop.perceptual import (
     PerceptualLoss,
     fit_judge,
     perceptual_inversion,
     recognised,
 )
-from semveil.adversary.eavesdrop.known_plaintext import estimate_order, undo
 from semveil.adversary.eavesdrop.rmle import rmle
 from semveil.adversary.eavesdrop.shadow import fit_shadow
+from semveil.adversary.eavesdrop.trainer import Effort
 from semveil.link import as_float
 from semveil.rng import generator
 

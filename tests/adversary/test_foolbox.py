@@ -5,9 +5,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from semveil.adversary.perturb.iterative import Fgm, Pgd
+from semveil.adversary.perturb.iterative import FGM, PGD
 from semveil.channel import Channel
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
 from .targets import scene_of, target
@@ -65,7 +65,7 @@ def test_the_fast_gradient_method_finds_the_same_perturbation(victim, psr_db):
     bob, scene, model, signal = setting(victim, Channel("awgn"), 40)
     epsilon = float(signal[0].norm()) * 10 ** (psr_db / 20)
     theirs = fast_gradient(model, signal, scene.labels, epsilon)
-    (sent,) = Fgm(Settings()).craft(bob, scene, [psr_db], generator(1))
+    (sent,) = FGM(Settings()).craft(bob, scene, [psr_db], generator(1))
     ours = bob.arriving(sent, scene, psr_db)
     # One follows log-odds, the other the cross-entropy: the same direction but for rounding.
     assert float((ours - theirs).norm(dim=1).max() / epsilon) < 1e-3
@@ -73,7 +73,7 @@ def test_the_fast_gradient_method_finds_the_same_perturbation(victim, psr_db):
 
 def test_under_fading_every_image_has_an_epsilon_of_its_own(victim):
     bob, scene, _, _ = setting(victim, Channel("rayleigh"), 4)
-    (sent,) = Fgm(Settings()).craft(bob, scene, [-6.0], generator(1))
+    (sent,) = FGM(Settings()).craft(bob, scene, [-6.0], generator(1))
     ours = bob.arriving(sent, scene, -6.0)
     norms = scene.arrival.signal.norm(dim=1)
     assert float(norms.max() / norms.min()) > 1.5
@@ -101,7 +101,7 @@ def test_projected_gradient_descent_reaches_the_same_loss(victim, psr_db):
     )
     _, clipped, _ = attack(model, signal, scene.labels, epsilons=epsilon)
     theirs = losses(bob, scene, to_complex(clipped - signal))
-    (sent,) = Pgd(Settings(steps=STEPS, restarts=1)).craft(bob, scene, [psr_db], generator(1))
+    (sent,) = PGD(Settings(steps=STEPS, restarts=1)).craft(bob, scene, [psr_db], generator(1))
     ours = losses(bob, scene, bob.arriving(sent, scene, psr_db))
     clean = losses(bob, scene, torch.zeros_like(sent))
     assert float(theirs.mean()) > float(clean.mean()) + 0.5

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from semveil import phy
-from semveil.adversary.perturb.course import Course
-from semveil.adversary.perturb.generate import remap, spread
-from semveil.adversary.perturb.suite import build
+from semveil.adversary.perturb.generator_loss import remap, spread
+from semveil.adversary.perturb.generator_training import GeneratorTraining
+from semveil.adversary.perturb.registry import build
 from semveil.errors import SemveilError
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
 from .targets import found, part, scene_of, target, told
@@ -114,7 +114,7 @@ def test_who_knows_an_earlier_link_is_no_weaker_than_before(victim, name):
     again.game = earlier.game
     for attack in (again, fresh):
         attack.fit(target(victim), *part(victim, "adversary"), [-3.0], 1, told)
-    course = Course(name, target(victim), *part(victim, "adversary"), [-3.0], seed=1)
+    course = GeneratorTraining(name, target(victim), *part(victim, "adversary"), [-3.0], seed=1)
     scores = [course.score(attack.game) for attack in (earlier, again, fresh)]
     assert scores[1] <= scores[0]
     assert scores[1] < scores[2]

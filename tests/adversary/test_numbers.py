@@ -7,11 +7,11 @@ import torch
 
 from semveil import attack, phy
 from semveil.adversary.perturb.attack import log_odds
-from semveil.adversary.perturb.budget import to_psr
+from semveil.adversary.perturb.psr import to_psr
 from semveil.channel import Channel
 from semveil.data import load
 from semveil.link import Answer, to_waveform
-from semveil.recipe import Attack
+from semveil.recipe import AttackConfig
 from semveil.rng import generator, normal
 
 
@@ -57,7 +57,7 @@ def test_a_receiver_is_not_saved_by_being_sure(gain):
         data,
         channel=Channel("awgn"),
         snr_db=20.0,
-        settings=Attack(names=["fgm", "pgd"], psr_db=[-8.0], steps=5, restarts=1, images=200),
+        settings=AttackConfig(names=["fgm", "pgd"], psr_db=[-8.0], steps=5, restarts=1, images=200),
         device="cpu",
     )
     told = {r.adversary: r.value for r in found.records if r.metric == "accuracy"}

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from semveil import phy
-from semveil.adversary.perturb.path import Path, path_of
+from semveil.adversary.perturb.attacker_channel import AttackerChannel, attacker_channel
 from semveil.adversary.perturb.victim import Victim
 from semveil.channel import OfdmChannel
 from semveil.link import Answer, to_waveform
-from semveil.recipe import Mallory
+from semveil.recipe import AttackerConfig
 from semveil.rng import generator, normal
 
 
@@ -20,13 +20,13 @@ def perturbations(batch=4, length=567):
 
 def test_a_known_channel_changes_nothing():
     delta = perturbations()
-    assert Path().certain
-    assert torch.equal(Path()(delta, generator(0)), delta)
+    assert AttackerChannel().certain
+    assert torch.equal(AttackerChannel()(delta, generator(0)), delta)
 
 
 def test_timing_shifts_by_whole_samples_either_way_and_keeps_the_energy():
     delta = perturbations(600)
-    came = Path(timing=2)(delta, generator(0))
+    came = AttackerChannel(timing=2)(delta, generator(0))
     lags = []
     for sent, heard in zip(delta, came, strict=True):
         (lag,) = (k for k in range(-2, 3) if torch.equal(torch.roll(sent, k), heard))
@@ -39,7 +39,7 @@ def test_timing_shifts_by_whole_samples_either_way_and_keeps_the_energy():
 
 def test_an_unknown_phase_is_uniform_and_common_to_all_samples():
     delta = perturbations(2000)
-    turned = Path(phase=True)(delta, generator(0)) / delta
+    turned = AttackerChannel(phase=True)(delta, generator(0)) / delta
     assert torch.allclose(turned.abs(), torch.ones_like(turned.abs()), atol=1e-4)
     assert torch.allclose(turned, turned[:, :1].expand_as(turned), atol=1e-3)
     assert turned[:, 0].mean().abs() < 0.1
@@ -49,7 +49,7 @@ def test_an_unknown_phase_is_uniform_and_common_to_all_samples():
 def test_her_own_fading_is_fresh_for_every_image(fading, spread):
     delta = torch.zeros(2000, 64, dtype=torch.complex64)
     delta[:, 0] = 1
-    came = Path(fading)(delta, generator(0))
+    came = AttackerChannel(fading)(delta, generator(0))
     power = came.abs().square()
     assert float(power.sum(1).mean()) == pytest.approx(1.0, abs=0.1)
     assert (power[:, spread + 1 :] == 0).all()
@@ -58,7 +58,14 @@ def test_her_own_fading_is_fresh_for_every_image(fading, spread):
 
 
 @pytest.mark.parametrize(
-    "path", [Path(), Path("rayleigh"), Path("multipath", 3, True), Path(timing=8), Path(phase=True)]
+    "path",
+    [
+        AttackerChannel(),
+        AttackerChannel("rayleigh"),
+        AttackerChannel("multipath", 3, True),
+        AttackerChannel(timing=8),
+        AttackerChannel(phase=True),
+    ],
 )
 def test_the_budget_is_met_at_bobs_antenna_whatever_the_path(path):
     channel = OfdmChannel(csi="estimated")
@@ -80,6 +87,6 @@ def test_the_budget_is_met_at_bobs_antenna_whatever_the_path(path):
 
 
 def test_recipes_say_what_she_does_not_know():
-    assert path_of(Mallory(fading="multipath", timing=4, phase=True)).name == (
+    assert attacker_channel(AttackerConfig(fading="multipath", timing=4, phase=True)).name == (
         "multipath, timing ±4, phase"
     )

@@ -5,7 +5,6 @@ import torch
 from torch.nn import functional as F
 
 from semveil import phy
-from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.cooperative import (
     CooperativeAim,
     GradientLayer,
@@ -14,6 +13,7 @@ from semveil.adversary.perturb.cooperative import (
     superimpose,
 )
 from semveil.adversary.perturb.gradient import descend
+from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.link import multitask_link
 from semveil.nets.dense import Mlp
 from semveil.recipe import check

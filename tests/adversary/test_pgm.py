@@ -2,10 +2,10 @@
 
 import torch
 
-from semveil.adversary.perturb.budget import jamming
-from semveil.adversary.perturb.path import Path
-from semveil.adversary.perturb.pgm import Pgm, PgmGame
-from semveil.recipe import Attack as Settings
+from semveil.adversary.perturb.attacker_channel import AttackerChannel
+from semveil.adversary.perturb.pgm import PGM, PgmGenerator
+from semveil.adversary.perturb.psr import jamming
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
 from .targets import clearly_stronger, found, part, right, scene_of, target, told
@@ -16,7 +16,7 @@ THOROUGH = Settings(epochs=12, batch=50, shift=0)
 def test_it_is_stronger_than_jamming(victim):
     bob = target(victim)
     scene = scene_of(victim, bob)
-    (delta,) = found(Pgm(THOROUGH), victim, bob, scene, [0.0])
+    (delta,) = found(PGM(THOROUGH), victim, bob, scene, [0.0])
     noise = jamming(scene.arrival.signal, 0.0, generator=generator(8))
     assert clearly_stronger(
         right(victim=bob, scene=scene, delta=noise, psr_db=0.0),
@@ -29,16 +29,18 @@ def test_its_aim_is_the_binary_cross_entropy_of_the_truth_or_that_of_the_class_w
     labels = torch.arange(50) % 10
     odds = logits.softmax(1)
     truth = odds.gather(1, labels[:, None])[:, 0]
-    game = PgmGame(Settings(), 8, 10)
+    game = PgmGenerator(Settings(), 8, 10)
     assert torch.allclose(game.aim(logits, labels, None, None), -(1 - truth).log().mean())
-    game = PgmGame(Settings(wrong=4), 8, 10)
+    game = PgmGenerator(Settings(wrong=4), 8, 10)
     assert torch.allclose(game.aim(logits, labels, None, None), -odds[:, 4].log().mean())
 
 
 def test_it_rehearses_the_shift_that_it_is_to_withstand():
-    game = PgmGame(Settings(shift=4), 8, 10)
-    assert game.rehearsed(Path("rayleigh", 1, True)) == Path("rayleigh", 4, True)
-    assert game.rehearsed(Path(timing=9)) == Path(timing=9)
+    game = PgmGenerator(Settings(shift=4), 8, 10)
+    assert game.rehearsed(AttackerChannel("rayleigh", 1, True)) == AttackerChannel(
+        "rayleigh", 4, True
+    )
+    assert game.rehearsed(AttackerChannel(timing=9)) == AttackerChannel(timing=9)
 
 
 def test_who_is_deceived_in_training_tells_noise_from_perturbations_less_well(victim):
@@ -47,7 +49,7 @@ def test_who_is_deceived_in_training_tells_noise_from_perturbations_less_well(vi
     # A weight next to nothing: its discriminator learns, and the generator does not mind.
     for weight in (1e-6, 30.0):
         settings = THOROUGH.model_copy(update={"disguise": weight, "lr": 3e-3})
-        attack = Pgm(settings)
+        attack = PGM(settings)
         attack.fit(bob, *part(victim, "adversary"), [-3.0], 0, told)
         noise = normal((2000, 16), dtype=torch.complex64, generator=generator(4))
         drawn = attack.game.draw(2000, -3.0, generator(5))

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from semveil.adversary.perturb.budget import jamming
-from semveil.adversary.perturb.pgm import Pgm
-from semveil.adversary.perturb.semadv import SemAdv, SemAdvGame, half_of, wrong_classes
+from semveil.adversary.perturb.pgm import PGM
+from semveil.adversary.perturb.psr import jamming
+from semveil.adversary.perturb.semadv import SemAdv, SemAdvGenerator, half_of, wrong_classes
 from semveil.errors import SemveilError
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
 from .targets import SURE, part, right, scene_of, target, told
@@ -76,12 +76,12 @@ def test_half_of_makes_do_with_what_there_is():
 
 def test_where_bob_learns_classes_aimed_at_tell_nothing_of_the_labels():
     labels = LABELS.repeat(200)
-    targets = SemAdvGame(Settings(), 8, 10).targets(labels, generator(0))
+    targets = SemAdvGenerator(Settings(), 8, 10).targets(labels, generator(0))
     hit = float((targets == labels).float().mean())
     assert abs(hit - 0.1) < SURE * (0.09 / len(labels)) ** 0.5
-    fixed = SemAdvGame(Settings(target=2), 8, 10).targets(labels, generator(0))
+    fixed = SemAdvGenerator(Settings(target=2), 8, 10).targets(labels, generator(0))
     assert (fixed == 2).all()
-    assert SemAdvGame(Settings(wrong=2), 8, 10).targets(labels, generator(0)) is None
+    assert SemAdvGenerator(Settings(wrong=2), 8, 10).targets(labels, generator(0)) is None
 
 
 def test_its_aim_is_equation_14_with_both_sets_as_means():
@@ -91,14 +91,14 @@ def test_its_aim_is_equation_14_with_both_sets_as_means():
     losses = -logits.log_softmax(1)
     hit = labels == TARGET
     innocent = losses[~hit].gather(1, labels[~hit, None]).mean()
-    game = SemAdvGame(Settings(target=TARGET, wrong=WRONG), 8, 10)
+    game = SemAdvGenerator(Settings(target=TARGET, wrong=WRONG), 8, 10)
     expected = losses[hit, WRONG].mean() + innocent
     assert torch.allclose(game.aim(logits, labels, aimed, None), expected)
     spared = game.aim(logits[~hit], labels[~hit], aimed[~hit], None)
     assert torch.allclose(spared, innocent)
-    uniform = SemAdvGame(Settings(target=TARGET), 8, 10).aim(0 * logits, labels, aimed, None)
+    uniform = SemAdvGenerator(Settings(target=TARGET), 8, 10).aim(0 * logits, labels, aimed, None)
     assert float(uniform) == pytest.approx(2 * math.log(10), rel=1e-6)
-    everybody = SemAdvGame(Settings(wrong=WRONG), 8, 10).aim(logits, labels, None, None)
+    everybody = SemAdvGenerator(Settings(wrong=WRONG), 8, 10).aim(logits, labels, None, None)
     assert torch.allclose(everybody, F.cross_entropy(logits, torch.full_like(labels, WRONG)))
 
 
@@ -106,7 +106,7 @@ def test_it_hits_its_class_and_spares_the_others_more_than_pgm_does(victim, fiel
     bob, scene, noise = field
     hit = scene.labels == TARGET
     (delta,) = trained(victim, bob, target=TARGET).craft(bob, scene, [PSR_DB], generator(1))
-    (blunt,) = trained(victim, bob, Pgm).craft(bob, scene, [PSR_DB], generator(1))
+    (blunt,) = trained(victim, bob, PGM).craft(bob, scene, [PSR_DB], generator(1))
     aimed, jammed, spread = (right(bob, scene, each, PSR_DB) for each in (delta, noise, blunt))
     assert aimed[hit].mean() < jammed[hit].mean() - 0.4
     drop = jammed - aimed

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from semveil.adversary.perturb.budget import jamming
+from semveil.adversary.perturb.psr import jamming
 from semveil.adversary.perturb.transfer import Transfer
 from semveil.channel import Channel, OfdmChannel
 from semveil.nets.dense import Mlp, ResidualMlp
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
 from .targets import clearly_stronger, found, part, right, scene_of, target, told

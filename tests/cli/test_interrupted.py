@@ -198,7 +198,7 @@ def test_a_run_that_was_not_interrupted_by_its_user_does_not_say_so(semveil, tmp
 
 def test_ctrl_c_while_everything_is_still_being_loaded(semveil, tmp_path):
     """There is nothing to go on with, and nothing left behind."""
-    place = {"module": "semveil.workflow.run", "function": "data.load"}
+    place = {"module": "semveil.experiment.run", "function": "data.load"}
     result = interrupt(semveil, tmp_path / "run", begin(tmp_path / "run"), place, 1)
     assert result.code == 130
     assert result.out == ""

@@ -14,8 +14,8 @@ from semveil import recipe
 from semveil.data import ImageSplits, load
 from semveil.data.celeba import read
 from semveil.errors import SemveilError
-from semveil.workflow.run import Run
-from semveil.workflow.training import Hardware
+from semveil.experiment.run import Run
+from semveil.experiment.training import Hardware
 
 NAMES = ["Male", "Mustache", "Smiling"]
 PEOPLE, EACH = 30, 4

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from semveil.data import cifar10
 from semveil.data.cifar10 import read_batch, read_classes
-from semveil.data.restricted import _ByteArray, unpickle_arrays
+from semveil.data.safe_unpickle import _ByteArray, unpickle_arrays
 from semveil.errors import SemveilError
 
 ROWS = np.random.default_rng(0).integers(0, 256, (4, 3072), dtype=np.uint8)
@@ -176,7 +176,7 @@ def test_calls_are_refused_and_not_made(tmp_path: Path, protocol: int) -> None:
         b"copyreg\n_reconstructor",
         b"copy_reg\n_reconstructor",
         b"functools\npartial",
-        b"semveil.data.restricted\n_Unpickler",
+        b"semveil.data.safe_unpickle\n_Unpickler",
     ],
 )
 def test_names_are_refused_even_if_never_called(tmp_path: Path, name: bytes) -> None:

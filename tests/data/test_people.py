@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semveil.data import Images, ImageSplits, hold_out, split
-from semveil.data.deal import deal_people, joined, random_of
+from semveil.data.stratified_split import joined, random_of, split_people
 from semveil.errors import SemveilError
 
 CLASSES = ("without", "with")
@@ -118,7 +118,7 @@ def test_nobody_is_ever_in_two_parts(person: list[int], seed: int, limit: int | 
 def test_dealing_depends_on_the_seed_alone() -> None:
     images = faces(40, 5)
     dealt = [
-        deal_people(images.y, images.person, (100, 60, 40), random_of(seed, "test"))
+        split_people(images.y, images.person, (100, 60, 40), random_of(seed, "test"))
         for seed in (0, 0, 1)
     ]
     assert all(np.array_equal(a, b) for a, b in zip(dealt[0], dealt[1], strict=True))

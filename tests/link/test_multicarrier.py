@@ -12,7 +12,7 @@ from semveil import phy
 from semveil import recipe as recipes
 from semveil.channel import OfdmChannel, channel_of
 from semveil.errors import SemveilError
-from semveil.recipe import Ofdm
+from semveil.recipe import OfdmConfig
 from semveil.rng import generator, normal
 
 
@@ -119,7 +119,7 @@ def test_no_pilots_leave_nothing_to_estimate_from():
 
 def test_a_short_prefix_is_warned_of_with_the_interference_that_it_causes():
     with pytest.warns(UserWarning, match="fewer than the channel's 7") as caught:
-        Ofdm(prefix=2, decay=4.0)
+        OfdmConfig(prefix=2, decay=4.0)
     told = float(str(caught[0].message).split("about ")[1].split(" dB")[0])
     channel = OfdmChannel(csi="perfect", prefix=2, decay=4.0)
     z = waveforms(3000)
@@ -134,5 +134,5 @@ def test_a_short_prefix_is_warned_of_with_the_interference_that_it_causes():
 def test_a_prefix_that_is_long_enough_is_not_warned_of():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        Ofdm()
+        OfdmConfig()
         channel_of(recipes.load("mobilesc-cifar10").bob)

@@ -14,7 +14,7 @@ from semveil.nets.dense import Mlp
 from semveil.nets.task import GatedEncoder
 from semveil.phy import average_power
 from semveil.protect.laplace import Laplace
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import generator, seeded, uniform
 
 DIM = 8
@@ -152,7 +152,7 @@ def test_the_price_at_an_snr_of_its_own_for_each_image():
 def test_the_expected_waveform_is_the_sent_one_without_the_noise():
     plain = link_of().eval()
     assert torch.equal(plain.expected(images()), plain.transmit(images()))
-    faint = link_of(mechanism=Laplace(Dp(epsilon=1.0, scale=1e-6), DIM)).eval()
+    faint = link_of(mechanism=Laplace(DpConfig(epsilon=1.0, scale=1e-6), DIM)).eval()
     faint.threshold = halfway(faint)
     expected = faint.expected(images())
     assert torch.allclose(expected, faint.transmit(images(), generator(4)), atol=1e-4)

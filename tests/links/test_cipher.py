@@ -9,15 +9,15 @@ from semveil import data
 from semveil import recipe as recipes
 from semveil.channel import Channel
 from semveil.errors import SemveilError
+from semveil.experiment.training import Hardware, train
 from semveil.link import as_float
-from semveil.links.cipher import CipherLink, LearnedCover
+from semveil.links.cipher import CipherLink, LearnedTransform
 from semveil.nets.dense import Mlp
 from semveil.nets.task import TaskEncoder
 from semveil.phy import average_power
-from semveil.protect.cover import as_reals, as_symbols
+from semveil.protect.keyed_transform import as_reals, as_symbols
 from semveil.protect.keys import research_key
 from semveil.rng import generator, seeded, uniform
-from semveil.workflow.training import Hardware, train
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def images(count=40):
 
 
 def cover(link, number=0):
-    return LearnedCover(link, research_key(number))
+    return LearnedTransform(link, research_key(number))
 
 
 def test_every_message_has_a_key_of_its_own_that_alice_and_bob_agree_on(link):
@@ -54,29 +54,29 @@ def test_every_message_has_a_key_of_its_own_that_alice_and_bob_agree_on(link):
 
 def test_the_encrypted_waveform_has_unit_power_and_depends_on_key_and_message(link):
     plain, messages = link.transmit(images()), torch.arange(40)
-    sent = cover(link).conceal(plain, messages)
+    sent = cover(link).encrypt(plain, messages)
     assert torch.allclose(average_power(sent), torch.ones(40), atol=1e-5)
-    assert torch.equal(sent, cover(link).conceal(plain, messages))
+    assert torch.equal(sent, cover(link).encrypt(plain, messages))
     for different in (
-        cover(link).conceal(plain, messages + 40),
-        cover(link, 1).conceal(plain, messages),
+        cover(link).encrypt(plain, messages + 40),
+        cover(link, 1).encrypt(plain, messages),
     ):
         assert float((sent - different).detach().abs().amin(1).max()) > 1e-3
-    opened = cover(link).reveal(sent, messages)
+    opened = cover(link).decrypt(sent, messages)
     assert opened.shape == sent.shape
-    assert float((opened - cover(link, 1).reveal(sent, messages)).detach().abs().max()) > 1e-3
+    assert float((opened - cover(link, 1).decrypt(sent, messages)).detach().abs().max()) > 1e-3
 
 
 def test_symbols_and_counters_that_do_not_belong_together_are_refused(link):
     with pytest.raises(ValueError, match="one int64 message counter for each"):
-        cover(link).conceal(link.transmit(images(3)), torch.arange(4))
+        cover(link).encrypt(link.transmit(images(3)), torch.arange(4))
 
 
 def test_a_counter_used_twice_in_a_batch_is_refused(link):
     plain, twice = link.transmit(images(3)), torch.tensor([1, 0, 1])
     with pytest.raises(SemveilError, match="used twice in a batch: 1"):
-        cover(link).conceal(plain, twice)
-    assert cover(link).reveal(plain, twice).shape == plain.shape
+        cover(link).encrypt(plain, twice)
+    assert cover(link).decrypt(plain, twice).shape == plain.shape
 
 
 def test_eve_hears_the_encrypted_waveform_in_training_and_white_box_the_plain_one(link):
@@ -113,11 +113,11 @@ def test_training_makes_the_key_count(tmp_path):
     def accuracy(waveform, opener):
         features = link.channel(waveform, 12.0, generator=generator(3)).features()
         if opener is not None:
-            symbols = opener.reveal(as_symbols(features[:, :-1]), messages)
+            symbols = opener.decrypt(as_symbols(features[:, :-1]), messages)
             features = torch.cat([as_reals(symbols), features[:, -1:]], 1)
         return float((link.decode(features).logits.argmax(1) == labels).float().mean())
 
-    closed = alice.conceal(plain, messages)
+    closed = alice.encrypt(plain, messages)
     assert accuracy(plain, None) > 0.9
     assert accuracy(closed, alice) > 0.8
     assert accuracy(closed, cover(link, 1)) < 0.3

@@ -17,7 +17,7 @@ from semveil.nets.task import TokenClassifier, TokenEncoder
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
 from semveil.protect.laplace import Laplace
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import generator, seeded, uniform
 
 
@@ -139,7 +139,7 @@ def test_calibration_leaves_training_and_evaluation_as_they_were():
 
 
 def test_calibration_draws_noise_from_a_generator():
-    link = small("nearest", mechanism=Laplace(Dp(epsilon=1.0, scale=1.0), 4 * 8))
+    link = small("nearest", mechanism=Laplace(DpConfig(epsilon=1.0, scale=1.0), 4 * 8))
     stored = torch.randint(0, 256, (50, 1, 8, 8), dtype=torch.uint8, generator=generator(5))
     found = []
     for seed in (1, 2):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from semveil.nets.generator import Discriminator, PerturbationGenerator
+from semveil.nets.generator import Discriminator, GeneratorNetwork
 from semveil.rng import generator, normal, seeded
 
 
 def network(classes=0):
     with seeded(0, "generator"):
-        return PerturbationGenerator(12, classes)
+        return GeneratorNetwork(12, classes)
 
 
 def seeds(count=5):

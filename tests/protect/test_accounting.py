@@ -9,7 +9,7 @@ from scipy import stats
 
 from semveil.phy import awgn, normalise_power, rayleigh, snr_to_noise_variance
 from semveil.protect.accounting import composed_epsilon
-from semveil.protect.claims import claims
+from semveil.protect.dp_guarantees import dp_guarantees
 from semveil.protect.gaussian import (
     gaussian_delta,
     gaussian_epsilon,
@@ -18,7 +18,7 @@ from semveil.protect.gaussian import (
     waveform_sensitivity,
 )
 from semveil.protect.laplace import Laplace
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import generator, normal
 
 
@@ -136,11 +136,11 @@ def test_impossible_requests_are_refused():
 
 
 def _named(layer, **options):
-    return {claim["name"]: claim for claim in claims(layer, 5.0, **options)}
+    return {claim["name"]: claim for claim in dp_guarantees(layer, 5.0, **options)}
 
 
 def test_claims_say_what_is_protected_and_by_what():
-    layer = Laplace(Dp(reading="genuine", epsilon=0.5, clip=2.0), 16)
+    layer = Laplace(DpConfig(reading="genuine", epsilon=0.5, clip=2.0), 16)
     found = _named(layer, messages=100, delta=1e-6)
     assert found["laplace"] == {
         "name": "laplace",
@@ -160,7 +160,7 @@ def test_claims_say_what_is_protected_and_by_what():
 
 
 def test_the_paper_readings_budget_is_never_claimed():
-    layer = Laplace(Dp(reading="paper", epsilon=0.1), 16)
+    layer = Laplace(DpConfig(reading="paper", epsilon=0.1), 16)
     found = _named(layer)
     assert found["laplace"]["epsilon"] == pytest.approx(32.0)
     assert min(claim["epsilon"] for claim in found.values()) > 1

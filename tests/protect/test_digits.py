@@ -11,7 +11,7 @@ from torch import Tensor
 
 from semveil.channel import Channel
 from semveil.phy import mmse
-from semveil.protect.cover import Cover, as_reals
+from semveil.protect.keyed_transform import KeyedTransform, as_reals
 from semveil.protect.keys import research_key
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.rotation import Rotation
@@ -41,9 +41,9 @@ def _accuracy(model: LogisticRegression | MLPClassifier, heard: Tensor, labels: 
     return float(model.score(as_reals(heard[LEARN:]).numpy(), labels[LEARN:].numpy()))
 
 
-def _eve(cover: Cover, digits: tuple[Tensor, Tensor]) -> float:
+def _eve(cover: KeyedTransform, digits: tuple[Tensor, Tensor]) -> float:
     waveforms, labels = digits
-    heard = _equalised(cover.conceal(waveforms, torch.arange(len(labels))), "eve")
+    heard = _equalised(cover.encrypt(waveforms, torch.arange(len(labels))), "eve")
     model = MLPClassifier((128,), max_iter=60, random_state=0)
     model.fit(as_reals(heard[:LEARN]).numpy(), labels[:LEARN].numpy())
     return _accuracy(model, heard, labels)
@@ -64,10 +64,10 @@ def test_bob_trained_without_a_key_reads_covered_digits_as_well(
     margin = 2.58 * (2 * 0.25 / (len(labels) - LEARN)) ** 0.5
     for form in ("blocks", "haar"):
         rotation = Rotation(KEY, form)
-        heard = _equalised(rotation.conceal(waveforms, messages), "bob")
-        found = _accuracy(bob, rotation.reveal(heard, messages), labels)
+        heard = _equalised(rotation.encrypt(waveforms, messages), "bob")
+        found = _accuracy(bob, rotation.decrypt(heard, messages), labels)
         assert abs(found - expected) < margin
-        wrong = Rotation(research_key(1), form).reveal(heard, messages)
+        wrong = Rotation(research_key(1), form).decrypt(heard, messages)
         assert _accuracy(bob, wrong, labels) < 0.15
 
 

@@ -8,9 +8,9 @@ import torch
 from semveil.data.digits import read
 from semveil.link import as_float
 from semveil.nets.convolutional import ConvEncoder
-from semveil.protect.distinguish import empirical_epsilon
+from semveil.protect.dp_audit import empirical_epsilon
 from semveil.protect.laplace import Laplace, clip_l1, laplace_noise
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import generator, seeded
 
 EPSILON = 0.9
@@ -18,7 +18,7 @@ DRAWS = 200_000
 
 
 def _genuine(dim, epsilon=EPSILON):
-    return Laplace(Dp(reading="genuine", epsilon=epsilon, clip=4.0), dim).eval()
+    return Laplace(DpConfig(reading="genuine", epsilon=epsilon, clip=4.0), dim).eval()
 
 
 def _corner(dim):
@@ -106,7 +106,7 @@ def test_noise_a_third_too_small_is_exposed():
 
 
 def test_paper_reading_breaks_the_budget_that_it_states():
-    layer = Laplace(Dp(reading="paper", epsilon=EPSILON), 16).eval()
+    layer = Laplace(DpConfig(reading="paper", epsilon=EPSILON), 16).eval()
     x = torch.ones(16)
 
     def transmit(batch, source):
@@ -120,7 +120,7 @@ def test_paper_reading_breaks_the_budget_that_it_states():
 
 def test_paper_readings_true_budget_holds():
     # Noise so strong that the true budget of the whole vector, 2dε/s, is 0.9 too.
-    layer = Laplace(Dp(reading="paper", epsilon=EPSILON, scale=4.0), 2).eval()
+    layer = Laplace(DpConfig(reading="paper", epsilon=EPSILON, scale=4.0), 2).eval()
     assert layer.vector_epsilon == pytest.approx(EPSILON)
     for x in (torch.ones(2), torch.tensor([1.0, 0.0])):
         assert 0.2 < empirical_epsilon(layer, x, -x, DRAWS, generator(6)) <= EPSILON

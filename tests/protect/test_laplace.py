@@ -12,18 +12,18 @@ from scipy import stats
 from semveil.errors import SemveilError
 from semveil.phy import average_power
 from semveil.protect.laplace import Laplace, clip_l1
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import Shard, generator, normal
 
 DIM = 16
 
 
 def _genuine(epsilon=0.9, clip=4.0):
-    return Laplace(Dp(reading="genuine", epsilon=epsilon, clip=clip), DIM)
+    return Laplace(DpConfig(reading="genuine", epsilon=epsilon, clip=clip), DIM)
 
 
 def _paper(epsilon=0.1, scale=0.1):
-    return Laplace(Dp(reading="paper", epsilon=epsilon, scale=scale), DIM)
+    return Laplace(DpConfig(reading="paper", epsilon=epsilon, scale=scale), DIM)
 
 
 def _features(count, seed=0, spread=1.0):
@@ -144,7 +144,7 @@ _SHARE = """
 import sys, torch
 from torch import distributed
 from semveil.protect.laplace import Laplace
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import Shard, generator
 
 store, rank = sys.argv[1], int(sys.argv[2])
@@ -215,4 +215,4 @@ def test_settings_that_guarantee_nothing_are_refused(changes, message):
 @pytest.mark.parametrize("dim", [0, 3])
 def test_odd_dimensions_are_refused(dim):
     with pytest.raises(ValueError, match="must be even"):
-        Laplace(Dp(), dim)
+        Laplace(DpConfig(), dim)

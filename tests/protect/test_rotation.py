@@ -30,8 +30,8 @@ def _waveform(count: int, d: int = 32, dtype: torch.dtype = torch.float32) -> Te
 @pytest.mark.parametrize("d", [4, 12, 128])
 def test_bob_gets_what_was_sent_and_every_norm_is_kept(form: Form, d: int) -> None:
     rotation, z, messages = Rotation(KEY, form), _waveform(40, d), torch.arange(40) * 5
-    sent = rotation.conceal(z, messages)
-    assert (rotation.reveal(sent, messages) - z).abs().max() < 1e-5
+    sent = rotation.encrypt(z, messages)
+    assert (rotation.decrypt(sent, messages) - z).abs().max() < 1e-5
     block = 2 if form == "blocks" else d // 2
     norms = sent.abs().square().unflatten(1, (-1, block)).sum(2).sqrt()
     assert (norms / block**0.5 - 1).abs().max() < 1e-5
@@ -41,10 +41,10 @@ def test_bob_gets_what_was_sent_and_every_norm_is_kept(form: Form, d: int) -> No
 @pytest.mark.parametrize("form", FORMS)
 def test_every_message_has_its_own_wherever_it_stands(form: Form) -> None:
     rotation, z = Rotation(KEY, form), _waveform(1).expand(30, -1)
-    sent = rotation.conceal(z, torch.arange(30))
+    sent = rotation.encrypt(z, torch.arange(30))
     assert torch.pdist(torch.view_as_real(sent).flatten(1)).min() > 1
     order = torch.randperm(30, generator=generator(0))
-    assert torch.allclose(rotation.conceal(z, order), sent[order], atol=1e-6)
+    assert torch.allclose(rotation.encrypt(z, order), sent[order], atol=1e-6)
 
 
 def test_names_and_unknown_forms() -> None:
@@ -63,8 +63,8 @@ def test_names_and_unknown_forms() -> None:
 def test_it_commutes_with_any_flat_channel(form: Form) -> None:
     rotation, z, messages = Rotation(KEY, form), _waveform(25), torch.arange(25)
     h = phy.rayleigh(25, generator=generator(0, "h"))
-    assert torch.allclose(rotation.reveal(h * z, messages), h * rotation.reveal(z, messages))
-    assert torch.allclose(rotation.conceal(z, messages) * h, h * rotation.conceal(z, messages))
+    assert torch.allclose(rotation.decrypt(h * z, messages), h * rotation.decrypt(z, messages))
+    assert torch.allclose(rotation.encrypt(z, messages) * h, h * rotation.encrypt(z, messages))
 
 
 @pytest.mark.parametrize("form", ["blocks", "haar"])
@@ -75,24 +75,24 @@ def test_bobs_features_are_those_of_the_uncovered_link_with_turned_noise(
     rotation, z, messages = Rotation(KEY, form), _waveform(25), torch.arange(25)
     heard, plain = (
         Channel("rayleigh", csi)(sent, 10.0, generator=generator(0, "channel"))  # type: ignore[arg-type]
-        for sent in (rotation.conceal(z, messages), z)
+        for sent in (rotation.encrypt(z, messages), z)
     )
     # The same fading and noise: the coefficient as Bob knows it does not depend on the rotation.
     assert torch.equal(heard.csi, plain.csi)
     equalised = phy.mmse(heard.symbols, heard.csi, heard.noise_variance)
-    revealed = rotation.reveal(equalised, messages)
+    decrypted = rotation.decrypt(equalised, messages)
     h = phy.rayleigh(25, generator=generator(0, "channel"))
     noise = plain.symbols - h * z
-    turned = h * z + rotation.reveal(noise, messages)
+    turned = h * z + rotation.decrypt(noise, messages)
     expected = phy.mmse(turned, heard.csi, heard.noise_variance)
-    assert torch.allclose(revealed, expected, atol=1e-5)
+    assert torch.allclose(decrypted, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_white_noise_stays_white_and_circular(form: Form) -> None:
     count, k = 3000, 4
     noise = normal((count, k), dtype=torch.complex128, generator=generator(0, "noise"))
-    turned = Rotation(KEY, form).reveal(noise, torch.arange(count))
+    turned = Rotation(KEY, form).decrypt(noise, torch.arange(count))
     parts = torch.view_as_real(turned).flatten(1)
     # 99 % confidence for all eight reals together.
     for column in parts.T:
@@ -108,12 +108,12 @@ def test_a_phase_error_passes_through_complex_linear_forms_only() -> None:
     phase = torch.polar(torch.tensor(1.0), torch.tensor(0.5))
     for form in ("blocks", "haar"):
         rotation = Rotation(KEY, form)
-        found = rotation.reveal(phase * rotation.conceal(z, messages), messages)
+        found = rotation.decrypt(phase * rotation.encrypt(z, messages), messages)
         assert torch.allclose(found, phase * z, atol=1e-5)
     # Real orthogonal maps send sin(½) of every symbol elsewhere instead of turning it: an error of
     # about 2·sin²(½) = 0.46 per symbol.
     for cover in (Rotation(KEY, "structured"), Shuffle(KEY)):
-        found = cover.reveal(phase * cover.conceal(z, messages), messages)
+        found = cover.decrypt(phase * cover.encrypt(z, messages), messages)
         assert 0.36 < (found - phase * z).abs().square().mean() < 0.56
 
 
@@ -122,10 +122,10 @@ def test_symbols_of_unlike_gain_leave_no_cross_talk_if_zero_forced() -> None:
     rotation, z = Rotation(KEY), _waveform(50, dtype=torch.float64)
     messages = torch.arange(50)
     h = normal(z.shape, dtype=z.dtype, generator=generator(0, "h"))
-    received = h * rotation.conceal(z, messages)
-    forced = rotation.reveal(phy.zero_forcing(received, h), messages)
+    received = h * rotation.encrypt(z, messages)
+    forced = rotation.decrypt(phy.zero_forcing(received, h), messages)
     assert torch.allclose(forced, z)
-    shrunk = rotation.reveal(phy.mmse(received, h, 0.1), messages)
+    shrunk = rotation.decrypt(phy.mmse(received, h, 0.1), messages)
     gain = h.abs().square() / (h.abs().square() + 0.1)
     assert (shrunk - gain * z).abs().square().mean() > 1e-2
 
@@ -138,18 +138,18 @@ def test_a_wrong_key_counter_or_form_gives_garbage(form: Form, wrong: str) -> No
     book = _waveform(10)
     classes = torch.arange(count) % 10
     z, messages = book[classes], torch.arange(count)
-    sent = Rotation(KEY, form).conceal(z, messages)
+    sent = Rotation(KEY, form).encrypt(z, messages)
 
     def accuracy(found: Tensor) -> float:
         return float(((found @ book.mH).real.argmax(1) == classes).double().mean())
 
-    assert accuracy(Rotation(KEY, form).reveal(sent, messages)) == 1.0
+    assert accuracy(Rotation(KEY, form).decrypt(sent, messages)) == 1.0
     other = {
         "key": (Rotation(research_key(1), form), messages),
         "counter": (Rotation(KEY, form), messages + count),
         "form": (Rotation(KEY, FORMS[FORMS.index(form) - 1]), messages),
     }[wrong]
-    found = other[0].reveal(sent, other[1])
+    found = other[0].decrypt(sent, other[1])
     # 99.7 %: three standard errors of a chance of one in ten, and of the inner product, whose
     # variance per block of two symbols is at most 4.
     assert abs(accuracy(found) - 0.1) < 3 * (0.09 / count) ** 0.5
@@ -161,23 +161,23 @@ def test_gradients_flow_to_the_encoder(form: Form) -> None:
     rotation, messages = Rotation(KEY, form), torch.arange(3)
     latent = normal((3, 8), dtype=torch.float64, generator=generator(0)).requires_grad_()
     assert torch.autograd.gradcheck(
-        lambda x: rotation.conceal(normalise_blocks(x), messages), latent
+        lambda x: rotation.encrypt(normalise_blocks(x), messages), latent
     )
     symbols = torch.randn(3, 4, dtype=torch.complex128, generator=generator(0), requires_grad=True)
-    assert torch.autograd.gradcheck(lambda y: rotation.reveal(y, messages), symbols)
+    assert torch.autograd.gradcheck(lambda y: rotation.decrypt(y, messages), symbols)
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_double_precision_is_kept(form: Form) -> None:
     rotation, z, messages = Rotation(KEY, form), _waveform(9, dtype=torch.float64), torch.arange(9)
-    assert (rotation.reveal(rotation.conceal(z, messages), messages) - z).abs().max() < 1e-13
+    assert (rotation.decrypt(rotation.encrypt(z, messages), messages) - z).abs().max() < 1e-13
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_autocast_does_not_touch_it(form: Form) -> None:
     rotation, z, messages = Rotation(KEY, form), _waveform(9), torch.arange(9)
     with torch.autocast("cpu", torch.bfloat16):
-        assert (rotation.reveal(rotation.conceal(z, messages), messages) - z).abs().max() < 1e-5
+        assert (rotation.decrypt(rotation.encrypt(z, messages), messages) - z).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("size", [1, 2, 64])
@@ -189,13 +189,13 @@ def test_the_hadamard_transform_is_scipys(size: int) -> None:
 def test_single_precision_is_as_near_as_docs_say() -> None:
     z, messages = _waveform(500, 128, torch.float64), torch.arange(500)
     exact, single = (
-        Rotation(KEY).conceal(z.to(kind), messages) for kind in (z.dtype, torch.complex64)
+        Rotation(KEY).encrypt(z.to(kind), messages) for kind in (z.dtype, torch.complex64)
     )
     assert (exact - single).abs().square().mean().sqrt() < 3e-7
 
 
 def test_no_symbol_has_more_than_twice_the_mean_power() -> None:
-    sent = Rotation(KEY).conceal(_waveform(500), torch.arange(500))
+    sent = Rotation(KEY).encrypt(_waveform(500), torch.arange(500))
     # |z'|² is uniform in (0, 2): 8000 of them come within one percent of either end.
     power = sent.abs().square()
     assert 1.98 < power.max() < 2 + 1e-5
@@ -208,24 +208,24 @@ def test_norms_that_vary_are_refused_where_the_guarantee_rests_on_them() -> None
         normal((6, 8), dtype=torch.complex64, generator=generator(0, "loose"))
     )
     with pytest.raises(SemveilError, match="every block of 2 symbols"):
-        Rotation(KEY).conceal(loose, messages)
-    Rotation(KEY, "haar").conceal(loose, messages)
+        Rotation(KEY).encrypt(loose, messages)
+    Rotation(KEY, "haar").encrypt(loose, messages)
     loud = loose * torch.tensor([1, 1, 1, 1, 1, 1.00002]).unsqueeze(1)
     with pytest.raises(SemveilError, match=r"every image of 8 symbols .* off by 0.00\d+ %"):
-        Rotation(KEY, "haar").conceal(loud, messages)
-    Rotation(KEY, "structured").conceal(loud, messages)
+        Rotation(KEY, "haar").encrypt(loud, messages)
+    Rotation(KEY, "structured").encrypt(loud, messages)
     with pytest.raises(SemveilError, match="off by nan"):
-        Rotation(KEY).conceal(torch.full((1, 2), torch.nan) + 0j, torch.arange(1))
+        Rotation(KEY).encrypt(torch.full((1, 2), torch.nan) + 0j, torch.arange(1))
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_counter_used_twice_in_a_batch_is_refused(form: Form) -> None:
     rotation, z = Rotation(KEY, form), _waveform(4)
     with pytest.raises(SemveilError, match="used twice in a batch: 3"):
-        rotation.conceal(z, torch.tensor([3, 9, 0, 3]))
+        rotation.encrypt(z, torch.tensor([3, 9, 0, 3]))
     # Bob may look at one message as often as he likes.
-    sent = rotation.conceal(z, torch.arange(4))
-    again = rotation.reveal(sent[:1].expand(4, -1), torch.zeros(4, dtype=torch.int64))
+    sent = rotation.encrypt(z, torch.arange(4))
+    again = rotation.decrypt(sent[:1].expand(4, -1), torch.zeros(4, dtype=torch.int64))
     assert torch.allclose(again, z[:1].expand(4, -1), atol=1e-5)
 
 
@@ -245,7 +245,7 @@ def test_rounding_is_far_from_the_tolerance() -> None:
 
 def test_an_odd_number_of_symbols_is_refused() -> None:
     z = torch.ones(2, 3) + 0j
-    for use in (Rotation(KEY).conceal, Rotation(KEY).reveal):
+    for use in (Rotation(KEY).encrypt, Rotation(KEY).decrypt):
         with pytest.raises(SemveilError, match="multiple of four"):
             use(z, torch.arange(2))
     with pytest.raises(SemveilError, match="multiple of four, not 6"):
@@ -267,4 +267,4 @@ def test_symbols_stay_on_their_device() -> None:
     # The meta device refuses every copy and every read-back; counters lie on the processor.
     symbols = torch.empty(3, 4, dtype=torch.complex64, device="meta")
     for cover in (*(Rotation(KEY, form) for form in FORMS), Shuffle(KEY)):
-        assert cover.reveal(symbols, torch.arange(3)).device.type == "meta"
+        assert cover.decrypt(symbols, torch.arange(3)).device.type == "meta"

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from semveil import phy
 from semveil.protect import quaternion
-from semveil.protect.cover import Cover, as_reals, as_symbols
+from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
 from semveil.protect.keys import research_key
 from semveil.protect.keystream import words
 from semveil.protect.normalise import normalise_blocks
@@ -37,12 +37,12 @@ def _images() -> Tensor:
     return normalise_blocks(torch.stack([alike, normal((D,), generator=generator(0, "image"))]))
 
 
-def _heard(conceal: Callable[[Tensor, Tensor], Tensor], count: int) -> tuple[Tensor, Tensor]:
+def _heard(encrypt: Callable[[Tensor, Tensor], Tensor], count: int) -> tuple[Tensor, Tensor]:
     """Send either image ``count`` times, each time as a new message; reals ``[count, D]``."""
     first, second = (image.expand(count, -1) for image in _images())
     return (
-        as_reals(conceal(first, torch.arange(count))),
-        as_reals(conceal(second, torch.arange(count, 2 * count))),
+        as_reals(encrypt(first, torch.arange(count))),
+        as_reals(encrypt(second, torch.arange(count, 2 * count))),
     )
 
 
@@ -69,7 +69,7 @@ def _one_for_all_blocks(waveform: Tensor, messages: Tensor) -> Tensor:
 def test_every_coordinate_of_a_block_is_that_of_a_uniform_point_on_the_sphere() -> None:
     count = 4000
     for image in _images():
-        sent = as_reals(Rotation(KEY).conceal(image.expand(count, -1), torch.arange(count)))
+        sent = as_reals(Rotation(KEY).encrypt(image.expand(count, -1), torch.arange(count)))
         for column in (sent / 2**0.5).T:
             found = stats.kstest(
                 column, lambda x: 0.5 + (x * np.sqrt(1 - x**2) + np.arcsin(x)) / np.pi
@@ -82,7 +82,7 @@ def test_every_direction_is_that_of_a_uniform_point_on_the_sphere(form: Form) ->
     # Projections on directions of all reals at once: blocks depend on one another in none of them.
     count, size = 4000, (4 if form == "blocks" else D)
     for image in _images():
-        sent = as_reals(Rotation(KEY, form).conceal(image.expand(count, -1), torch.arange(count)))
+        sent = as_reals(Rotation(KEY, form).encrypt(image.expand(count, -1), torch.arange(count)))
         points = sent.unflatten(1, (-1, size))[:, 0] / (size / 2) ** 0.5
         directions = normal((10, size), generator=generator(0, "directions"))
         shadows = points @ (directions / directions.norm(dim=1, keepdim=True)).T
@@ -130,23 +130,23 @@ def test_moments_of_unitary_matrices_are_those_of_haar_measure() -> None:
 
 @pytest.mark.parametrize("form", ["blocks", "haar"])
 def test_two_images_sound_the_same(form: Form) -> None:
-    assert _same_law(*_heard(Rotation(KEY, form).conceal, 400)) > LEVEL
+    assert _same_law(*_heard(Rotation(KEY, form).encrypt, 400)) > LEVEL
 
 
 @pytest.mark.parametrize(
-    "conceal",
-    [Shuffle(KEY).conceal, Shuffle(KEY, fresh=False).conceal, _one_for_all_blocks],
+    "encrypt",
+    [Shuffle(KEY).encrypt, Shuffle(KEY, fresh=False).encrypt, _one_for_all_blocks],
     ids=["shuffle", "shuffle/fixed", "one rotation for all blocks"],
 )
 def test_and_the_same_test_hears_what_is_left_by_less(
-    conceal: Callable[[Tensor, Tensor], Tensor],
+    encrypt: Callable[[Tensor, Tensor], Tensor],
 ) -> None:
-    assert _same_law(*_heard(conceal, 400)) <= LEVEL
+    assert _same_law(*_heard(encrypt, 400)) <= LEVEL
 
 
-def _eavesdropper(cover: Cover, features: Callable[[Tensor], Tensor]) -> float:
+def _eavesdropper(cover: KeyedTransform, features: Callable[[Tensor], Tensor]) -> float:
     """Accuracy, on new messages, of a classifier that learned which image was sent, with labels."""
-    first, second = _heard(cover.conceal, 2000)
+    first, second = _heard(cover.encrypt, 2000)
     heard = features(as_symbols(torch.cat([first, second])))
     labels = np.repeat([0, 1], 2000)
     learn = np.arange(4000) % 2 == 0
@@ -181,16 +181,16 @@ def test_a_counter_used_twice_gives_images_away() -> None:
     def product(one: Tensor, two: Tensor) -> Tensor:
         return (one * two.conj()).unflatten(1, (-1, 2)).sum(2)
 
-    sent = [rotation.conceal(image[None], once) for image in (first, second)]
+    sent = [rotation.encrypt(image[None], once) for image in (first, second)]
     assert torch.allclose(product(*sent), product(first[None], second[None]), atol=1e-5)
-    fresh = rotation.conceal(second[None], once + 1)
+    fresh = rotation.encrypt(second[None], once + 1)
     assert not torch.allclose(product(sent[0], fresh), product(first[None], second[None]), atol=0.1)
 
 
 def test_purposes_and_directions_share_no_keystream() -> None:
-    def rows(cover: Cover) -> Tensor:
+    def rows(cover: KeyedTransform) -> Tensor:
         z = normalise_blocks(normal((64, D), generator=generator(0, "z")))
-        return as_reals(cover.conceal(phy.normalise_power(z), torch.arange(64)))
+        return as_reals(cover.encrypt(phy.normalise_power(z), torch.arange(64)))
 
     covers = [Rotation(KEY), Rotation(research_key(0, "other direction")), Rotation(KEY, "haar")]
     covered = [rows(cover) for cover in covers]

@@ -11,7 +11,7 @@ from scipy import stats
 
 from semveil import phy
 from semveil.errors import SemveilError
-from semveil.protect.cover import as_reals
+from semveil.protect.keyed_transform import as_reals
 from semveil.protect.keys import research_key
 from semveil.protect.permute import permutations
 from semveil.protect.shuffle import Shuffle
@@ -29,14 +29,14 @@ def _waveform(count: int, k: int = 8) -> torch.Tensor:
 @pytest.mark.parametrize("k", [1, 5, 64])
 def test_the_values_stay_and_bob_gets_their_order(k: int, fresh: bool) -> None:
     shuffle, z, messages = Shuffle(KEY, fresh), _waveform(20, k), torch.arange(20) * 3
-    sent = shuffle.conceal(z, messages)
+    sent = shuffle.encrypt(z, messages)
     assert torch.equal(as_reals(sent).sort(1).values, as_reals(z).sort(1).values)
-    assert torch.equal(shuffle.reveal(sent, messages), z)
+    assert torch.equal(shuffle.decrypt(sent, messages), z)
 
 
 def test_a_fixed_permutation_is_one_for_all() -> None:
     z, shuffle = _waveform(1).expand(50, -1), Shuffle(KEY, fresh=False)
-    sent = shuffle.conceal(z, torch.arange(50))
+    sent = shuffle.encrypt(z, torch.arange(50))
     assert shuffle.name == "shuffle/fixed"
     assert bool((sent == sent[0]).all())
     assert not torch.equal(sent[0], z[0])
@@ -44,7 +44,7 @@ def test_a_fixed_permutation_is_one_for_all() -> None:
 
 def test_a_fresh_permutation_is_every_messages_own() -> None:
     z, shuffle = _waveform(1).expand(50, -1), Shuffle(KEY)
-    sent = shuffle.conceal(z, torch.arange(50))
+    sent = shuffle.encrypt(z, torch.arange(50))
     assert shuffle.name == "shuffle"
     assert len({tuple(row) for row in sent.numpy()}) == 50
 
@@ -52,15 +52,15 @@ def test_a_fresh_permutation_is_every_messages_own() -> None:
 def test_a_counter_used_twice_is_refused_where_it_matters() -> None:
     z, twice = _waveform(3), torch.tensor([7, 2, 7])
     with pytest.raises(SemveilError, match="used twice in a batch: 7"):
-        Shuffle(KEY).conceal(z, twice)
-    assert Shuffle(KEY, fresh=False).conceal(z, twice).shape == z.shape
-    assert Shuffle(KEY).reveal(z, twice).shape == z.shape
+        Shuffle(KEY).encrypt(z, twice)
+    assert Shuffle(KEY, fresh=False).encrypt(z, twice).shape == z.shape
+    assert Shuffle(KEY).decrypt(z, twice).shape == z.shape
 
 
 def test_every_permutation_is_as_likely_as_any_other() -> None:
     count = 24_000
     z = torch.tensor([[0 + 1j, 2 + 3j]]).expand(count, -1)
-    rows = as_reals(Shuffle(KEY).conceal(z, torch.arange(count))).long()
+    rows = as_reals(Shuffle(KEY).encrypt(z, torch.arange(count))).long()
     codes = (rows * torch.tensor([64, 16, 4, 1])).sum(1)
     possible = {
         sum(4 ** (3 - i) * v for i, v in enumerate(p)) for p in itertools.permutations(range(4))
@@ -86,9 +86,9 @@ def test_equal_words_still_give_a_permutation() -> None:
 @pytest.mark.parametrize("wrong", ["key", "counter"])
 def test_a_wrong_key_or_counter_gives_another_order(wrong: str) -> None:
     z, messages = _waveform(200, 64), torch.arange(200)
-    sent = Shuffle(KEY).conceal(z, messages)
+    sent = Shuffle(KEY).encrypt(z, messages)
     bob = Shuffle(research_key(1) if wrong == "key" else KEY)
-    found = bob.reveal(sent, messages if wrong == "key" else messages + 1000)
+    found = bob.decrypt(sent, messages if wrong == "key" else messages + 1000)
     # Independent standard normal components differ by twice their power.
     assert 1.9 < float((found - z).abs().square().mean()) < 2.1
 
@@ -96,8 +96,8 @@ def test_a_wrong_key_or_counter_gives_another_order(wrong: str) -> None:
 def test_shuffles_and_gradients_meet_in_the_same_place() -> None:
     shuffle, messages = Shuffle(KEY), torch.arange(3)
     z = _waveform(3, 4).to(torch.complex128).requires_grad_()
-    assert torch.autograd.gradcheck(lambda z: shuffle.conceal(z, messages), z)
-    assert torch.autograd.gradcheck(lambda z: shuffle.reveal(z, messages), z)
+    assert torch.autograd.gradcheck(lambda z: shuffle.encrypt(z, messages), z)
+    assert torch.autograd.gradcheck(lambda z: shuffle.decrypt(z, messages), z)
 
 
 def test_what_does_not_belong_together_is_refused() -> None:
@@ -109,6 +109,6 @@ def test_what_does_not_belong_together_is_refused() -> None:
         (z[0], torch.arange(3)),
     ):
         with pytest.raises(ValueError, match=r"a cover takes|message counter"):
-            shuffle.conceal(symbols, messages)
+            shuffle.encrypt(symbols, messages)
     with pytest.raises(SemveilError, match="32 bytes"):
         Shuffle(b"secret")

@@ -14,11 +14,11 @@ from rich.console import Console
 from attack_runs import PSRS, bob, sound, sweep
 from report.test_browser import CHROMIUM, chromium
 from semveil.records import Record, write_records
-from semveil.report.assaults import assaults, disturbed, merged, only_attacks, panels_of
+from semveil.report.attack_rows import attack_rows, disturbed, merged, only_attacks, panels_of
 from semveil.report.attacks import attack_table
 from semveil.report.figures.attacks import against_psr, by_class
-from semveil.report.orderings import suspicions
 from semveil.report.page import write_report
+from semveil.report.sanity_checks import violations
 from semveil.report.select import frame
 from semveil.report.summary import rows
 
@@ -30,7 +30,7 @@ def shown(records: list[Record], *asked: str) -> str:
 
 
 def odd(records: list[Record]) -> list[str]:
-    return suspicions(assaults(frame(records)))
+    return violations(attack_rows(frame(records)))
 
 
 def test_bobs_own_figures_are_those_that_nobody_disturbed() -> None:
@@ -41,7 +41,7 @@ def test_bobs_own_figures_are_those_that_nobody_disturbed() -> None:
 
 
 def test_the_table_has_every_attack_at_every_budget_and_nobody_first() -> None:
-    found = assaults(frame(sound()))
+    found = attack_rows(frame(sound()))
     assert [row.attack for row in found] == ["none", "jamming", "fgm", "pgd", "transfer"]
     assert found[3].budgets == list(PSRS)
     assert [found[3].at("accuracy", psr_db).value for psr_db in PSRS] == [0.3, 0.1, 0.05]
@@ -122,7 +122,7 @@ def test_where_one_answer_is_wanted_strength_is_the_misleading_rate() -> None:
 
 
 def test_figures_show_what_the_records_say() -> None:
-    panels = panels_of(assaults(merged(frame(sound() + sound(seed=1)))))
+    panels = panels_of(attack_rows(merged(frame(sound() + sound(seed=1)))))
     assert list(panels) == ["mobilesc"]
     (place,) = against_psr(panels).axes
     lines = {tuple(np.round(np.asarray(line.get_ydata(), float), 3)) for line in place.get_lines()}

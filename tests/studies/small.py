@@ -9,11 +9,11 @@ import torch
 
 from commands import SMALL
 from semveil import recipe as recipes
+from semveil.experiment.training import Hardware
 from semveil.records import Record
 from semveil.studies import execute
 from semveil.studies.base import Job, Study
 from semveil.studies.jobs import OneByOne, Runner
-from semveil.workflow.training import Hardware
 
 CPU = Hardware(torch.device("cpu"))
 QUICK = [change.removeprefix("--set=") for change in SMALL]

@@ -10,17 +10,17 @@ import pytest
 import torch
 
 from semveil import recipe as recipes
+from semveil.experiment.adaptation import Adaptation
+from semveil.experiment.training import Hardware
 from semveil.records import read_records
 from semveil.report.adaptation import curves
 from semveil.report.select import frame, where
 from semveil.studies import execute
 from semveil.studies.adaptation import STUDY
 from semveil.studies.base import Job
-from semveil.studies.jobs import Means, do, read_images
+from semveil.studies.jobs import JobContext, read_images, run_job
 from semveil.train.shift import SHIFTS
 from semveil.train.transfer import PARTS
-from semveil.workflow.adaptation import Adaptation
-from semveil.workflow.training import Hardware
 
 CPU = Hardware(torch.device("cpu"))
 SMALL = recipes.update(
@@ -109,7 +109,7 @@ def test_the_page_judges_every_change(folder: Path) -> None:
 
 def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_path: Path) -> None:
     job = small("smoke", 0)[1]
-    means = Means("adaptation", CPU)
+    means = JobContext("adaptation", CPU)
     images = read_images(job, means)
     begun = Adaptation(
         "adaptation", SMALL, images, job.seed, CPU, tmp_path / job.name / "links"
@@ -117,7 +117,7 @@ def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_
     # One link is trained and lies in the folder, the other is not.
     next(begun)
     assert list((tmp_path / job.name / "links").iterdir())
-    do(tmp_path / job.name, job, replace(means, splits=images))
+    run_job(tmp_path / job.name, job, replace(means, splits=images))
     assert not (tmp_path / job.name / "links").exists()
     one, other = (f / job.name / "records.jsonl" for f in (tmp_path, folder / "jobs"))
     assert one.read_bytes() == other.read_bytes()

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
+from semveil.experiment.training import Hardware
 from semveil.records import Record, read_records
 from semveil.report.select import frame, where
 from semveil.studies import base
 from semveil.studies.classical import SYSTEMS, jobs
 from semveil.studies.classical_page import figures, page
 from semveil.studies.classical_systems import ADAPTIVE, AVIF, SNRS_DB, STREAM
-from semveil.studies.jobs import Means, do, work_of
-from semveil.workflow.training import Hardware
+from semveil.studies.jobs import JobContext, run_job, work_of
 
 
 @pytest.mark.parametrize("budget", base.BUDGETS)
@@ -36,7 +36,7 @@ def test_one_stream_takes_the_symbols_that_it_takes():
 def measured(tmp_path, name):
     """Do one job of the smallest budget and return its records."""
     job = next(job for job in jobs("smoke", 0) if job.name == name)
-    do(tmp_path, job, Means("classical", Hardware(torch.device("cpu"))))
+    run_job(tmp_path, job, JobContext("classical", Hardware(torch.device("cpu"))))
     return frame(read_records(tmp_path / "records.jsonl"))
 
 

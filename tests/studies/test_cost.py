@@ -11,14 +11,14 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
+from semveil.experiment.costs import Chain, interleave, key_bytes, operations
+from semveil.experiment.memory import in_own_process, memory, peak_of
+from semveil.experiment.transceiver import build
 from semveil.metrics.medians import median_of
 from semveil.metrics.powerlaw import fit_power_law
 from semveil.protect.rotation import Rotation
 from semveil.protect.shuffle import Shuffle
 from semveil.studies import cost
-from semveil.workflow.costs import Chain, interleave, key_bytes, operations
-from semveil.workflow.ends import build
-from semveil.workflow.footprint import in_own_process, memory, peak_of
 
 SHAPE = (1, 8, 8)
 

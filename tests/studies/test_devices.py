@@ -8,17 +8,17 @@ import pytest
 import torch
 
 from semveil import recipe as recipes
+from semveil.experiment.memory import memory
+from semveil.experiment.multi_device import MixedBatch, OwnCodebooks, mean_errors, senders
+from semveil.experiment.transceiver import build
 from semveil.protect.keys import research_key
 from semveil.protect.laplace import Laplace
-from semveil.protect.mixed import Mixed
+from semveil.protect.multi_user import MultiUserTransform
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.rotation import Rotation
 from semveil.protect.shuffle import Shuffle
-from semveil.recipe import Dp
+from semveil.recipe import DpConfig
 from semveil.rng import generator, normal
-from semveil.workflow.ends import build
-from semveil.workflow.fleet import MixedBatch, OwnCodebooks, mean_errors, senders
-from semveil.workflow.footprint import memory
 
 
 @pytest.mark.parametrize("kind", [Shuffle, Rotation])
@@ -29,16 +29,16 @@ def test_each_message_is_opened_with_its_senders_key(kind):
     waveform = normalise_blocks(normal((40, 16), generator=generator(0)))
     sent = torch.cat(
         [
-            covers[device].conceal(waveform[row : row + 1], counters[row : row + 1])
+            covers[device].encrypt(waveform[row : row + 1], counters[row : row + 1])
             for row, device in enumerate(devices.tolist())
         ]
     )
-    opened = Mixed(covers).reveal(sent, counters, devices)
+    opened = MultiUserTransform(covers).decrypt(sent, counters, devices)
     assert torch.allclose(opened, waveform, atol=1e-6)
-    wrong = Mixed(covers).reveal(sent, counters, (devices + 1) % 5)
+    wrong = MultiUserTransform(covers).decrypt(sent, counters, (devices + 1) % 5)
     assert bool(((wrong - waveform).abs().amax(1) > 1e-2).all())
     with pytest.raises(ValueError, match="one device for each"):
-        Mixed(covers).reveal(sent, counters, devices[:3])
+        MultiUserTransform(covers).decrypt(sent, counters, devices[:3])
 
 
 def test_one_device_is_served_as_by_its_own_cover():
@@ -63,7 +63,7 @@ def test_equal_codebooks_serve_as_the_shared_one():
 @pytest.mark.parametrize("devices", [1, 16, 400])
 def test_the_error_of_a_mean_is_that_of_laplace_noise(devices):
     dim, draws = 32, 200
-    local = Laplace(Dp(reading="genuine", epsilon=2.0, clip=1.5), dim)
+    local = Laplace(DpConfig(reading="genuine", epsilon=2.0, clip=1.5), dim)
     features = normal((devices, dim), generator=generator(0, "features"))
     errors = mean_errors(features, local, draws, seed=0)
     expected = local.noise_scale * sqrt(2 / devices)
@@ -75,7 +75,7 @@ def test_the_error_of_a_mean_is_that_of_laplace_noise(devices):
 
 @pytest.mark.skipif(memory("VmRSS") is None, reason="the system does not tell")
 def test_a_session_takes_at_least_its_window_and_keys():
-    from semveil.workflow.fleet import session_bytes
+    from semveil.experiment.multi_device import session_bytes
 
     found = session_bytes(3000)
     assert found is not None

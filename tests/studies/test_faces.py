@@ -15,6 +15,7 @@ from scipy.stats import ttest_1samp
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
+from semveil.experiment.training import Hardware
 from semveil.records import Record
 from semveil.report.figures.style import save
 from semveil.report.select import frame
@@ -23,8 +24,7 @@ from semveil.studies.base import nested
 from semveil.studies.face_claims import claims
 from semveil.studies.face_records import ATTRIBUTES, DP, Faces, interval
 from semveil.studies.faces import STUDY, pictures
-from semveil.studies.jobs import Means
-from semveil.workflow.training import Hardware
+from semveil.studies.jobs import JobContext
 
 CPU = Hardware(torch.device("cpu"))
 RESULTS = Path(__file__).parents[2] / "results"
@@ -131,7 +131,7 @@ def test_faces_are_drawn_beside_and_named_nowhere_on_the_page(tmp_path: Path) ->
     job = STUDY.jobs("smoke", 0)[0]
     changes = {"audit.leakage": True, "audit.pictures": 2, "train.batch": 128, "data.limit": 200}
     quick = replace(job, recipe=recipes.update(job.recipe, nested(changes)), schemes=("deepjscc",))
-    jobs.do(tmp_path / quick.name, quick, Means("faces", CPU))
+    jobs.do(tmp_path / quick.name, quick, JobContext("faces", CPU))
     drawn = pictures(tmp_path, [quick])
     assert list(drawn) == ["faces-digit.png"]
     figure = drawn["faces-digit.png"]

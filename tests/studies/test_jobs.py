@@ -11,17 +11,17 @@ import pytest
 import torch
 
 from semveil import recipe as recipes
+from semveil.experiment.training import Hardware
 from semveil.files import write_atomic
 from semveil.records import Record, read_records
 from semveil.studies import execute
 from semveil.studies.base import Job, Study
-from semveil.studies.jobs import Means, do, is_finished, leave
-from semveil.workflow.training import Hardware
+from semveil.studies.jobs import JobContext, is_finished, run_job, write_results
 
 CPU = Hardware(torch.device("cpu"))
 
 
-def count_test_images(folder: Path, job: Job, means: Means) -> None:
+def count_test_images(folder: Path, job: Job, means: JobContext) -> None:
     """Count, with the seed added so that jobs differ."""
     started = time.monotonic()
     found = Record(
@@ -35,10 +35,10 @@ def count_test_images(folder: Path, job: Job, means: Means) -> None:
         n=360,
         seed=job.seed,
     )
-    leave(folder, job, means, [found], started)
+    write_results(folder, job, means, [found], started)
 
 
-def leave_nothing(folder: Path, job: Job, means: Means) -> None:
+def leave_nothing(folder: Path, job: Job, means: JobContext) -> None:
     """Forget the result."""
 
 
@@ -70,10 +70,10 @@ def test_finished_jobs_are_not_done_again(tmp_path: Path) -> None:
     execute.start(tmp_path / "study", study, "smoke", 0)
     jobs = tmp_path / "study" / "jobs"
     jobs.mkdir()
-    do(jobs / "one", counting("one", 1), Means("counting", CPU))
+    run_job(jobs / "one", counting("one", 1), JobContext("counting", CPU))
     before = (jobs / "one" / "run.json").stat().st_mtime_ns
     # Facts without records are what an interruption leaves.
-    do(jobs / "two", counting("two", 2), Means("counting", CPU))
+    run_job(jobs / "two", counting("two", 2), JobContext("counting", CPU))
     (jobs / "two" / "records.jsonl").unlink()
     assert not is_finished(jobs / "two")
     told: list[str] = []
@@ -83,7 +83,7 @@ def test_finished_jobs_are_not_done_again(tmp_path: Path) -> None:
 
 
 def test_facts_that_do_not_say_finished_are_unfinished(tmp_path: Path) -> None:
-    do(tmp_path / "one", counting("one", 1), Means("counting", CPU))
+    run_job(tmp_path / "one", counting("one", 1), JobContext("counting", CPU))
     facts = json.loads((tmp_path / "one" / "run.json").read_text())
     assert is_finished(tmp_path / "one")
     write_atomic(tmp_path / "one" / "run.json", json.dumps(facts | {"finished": False}))
@@ -93,7 +93,7 @@ def test_facts_that_do_not_say_finished_are_unfinished(tmp_path: Path) -> None:
 def test_work_that_leaves_nothing_is_a_mistake(tmp_path: Path) -> None:
     job = counting("one", 1, f"{__name__}:leave_nothing")
     with pytest.raises(ValueError, match="left no finished"):
-        do(tmp_path / "one", job, Means("counting", CPU))
+        run_job(tmp_path / "one", job, JobContext("counting", CPU))
 
 
 def test_work_that_is_not_there_is_a_mistake_before_anything_is_written(tmp_path: Path) -> None:

@@ -6,11 +6,11 @@ import pytest
 
 from commands import succeed
 from semveil import recipe as recipes
+from semveil.experiment.plan import plan
 from semveil.records import Record, read_records
 from semveil.report.select import frame
 from semveil.studies.base import get
 from semveil.studies.privacy_claims import claims, systems, verdict
-from semveil.workflow.plan import plan
 
 SCHEMES = ("deepjscc", "dp", "shuffle", "cipher", "rotation", "vfe", "ibal", "lbvq", "uis")
 

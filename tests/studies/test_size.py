@@ -11,7 +11,7 @@ from semveil.records import Record
 from semveil.report.select import frame
 from semveil.studies import size
 from semveil.studies.size_page import PUBLISHED, page, verdict
-from semveil.studies.words import Figure as Number
+from semveil.studies.words import Value as Number
 
 
 def table(ratio: float, parameters: dict[str, int], series: tuple[str, ...]) -> pd.DataFrame:

@@ -8,13 +8,13 @@ from toys import SHAPE, batch, plain_recipe, snapshot
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
+from semveil.experiment.training import Hardware
 from semveil.recipe import HARDENINGS, check
 from semveil.rng import generator, seeded
 from semveil.schemes.base import build_multitask_link, get
 from semveil.train.joint import joint_losses
 from semveil.train.loop import Schedule, fit
 from semveil.train.robust import Robust
-from semveil.workflow.training import Hardware
 
 METHODS = [method for method in HARDENINGS if method != "none"]
 

@@ -8,22 +8,22 @@ from torch import Tensor
 
 from semveil.channel import Channel
 from semveil.errors import SemveilError
-from semveil.link import Link, as_float
+from semveil.link import LinkNetwork, as_float
 from semveil.nets.dense import Mlp
 from semveil.nets.task import TaskEncoder
 from semveil.rng import generator, seeded
-from semveil.train.transfer import PARTS, Course, hits, inherit, learn, part_of, waveforms
+from semveil.train.transfer import PARTS, Learning, hits, inherit, learn, part_of, waveforms
 
 BATCH, DIM, WIDTH, CLASSES = 8, 8, 16, 10
-COURSE = Course(BATCH, 1e-2, 1.0, 10.0, seed=3, scope="test")
+COURSE = Learning(BATCH, 1e-2, 1.0, 10.0, seed=3, scope="test")
 MOVES = {"head": ("classifier.4",), "bob": ("classifier",), "alice": ("encoder",)}
 MOVES["all"] = ("classifier", "encoder")
 
 
-def link(seed: int = 0, classes: int = CLASSES) -> Link:
+def link(seed: int = 0, classes: int = CLASSES) -> LinkNetwork:
     with seeded(seed):
         encoder = TaskEncoder((1, 8, 8), DIM, 4)
-        return Link(encoder, Mlp(DIM + 1, (WIDTH, WIDTH), classes), None, Channel())
+        return LinkNetwork(encoder, Mlp(DIM + 1, (WIDTH, WIDTH), classes), None, Channel())
 
 
 def images(n: int = 3 * BATCH) -> tuple[Tensor, Tensor]:
@@ -32,7 +32,9 @@ def images(n: int = 3 * BATCH) -> tuple[Tensor, Tensor]:
     return x, torch.randint(0, CLASSES, (n,), generator=source)
 
 
-def after(part: str, steps: int, course: Course = COURSE, seed: int = 0) -> tuple[Link, int]:
+def after(
+    part: str, steps: int, course: Learning = COURSE, seed: int = 0
+) -> tuple[LinkNetwork, int]:
     """Return a link of which a part learned, and the FLOPs."""
     trained = link(seed)
     chosen = part_of(trained, part, new_answers=False)
@@ -87,7 +89,7 @@ def test_flops_agree_with_the_layers_sizes() -> None:
 def test_the_same_seed_gives_the_same_link_and_another_does_not() -> None:
     one, two = (after("all", 5)[0].state_dict() for _ in range(2))
     assert all(torch.equal(one[name], two[name]) for name in one)
-    other = after("all", 5, Course(BATCH, 1e-2, 1.0, 10.0, seed=4, scope="test"))[0].state_dict()
+    other = after("all", 5, Learning(BATCH, 1e-2, 1.0, 10.0, seed=4, scope="test"))[0].state_dict()
     assert not torch.equal(one["encoder.project.weight"], other["encoder.project.weight"])
 
 
@@ -105,7 +107,7 @@ def test_a_rate_that_falls_ends_at_nearly_nothing() -> None:
     moved = []
     for falls in (False, True):
         trained = link()
-        course = Course(BATCH, 1e-2, 1.0, 10.0, seed=3, scope="test", falls=falls)
+        course = Learning(BATCH, 1e-2, 1.0, 10.0, seed=3, scope="test", falls=falls)
         part = part_of(trained, "head", new_answers=False)
         weights = []
         for _ in learn(trained, part, *images(), course, (39, 40)):
@@ -129,6 +131,6 @@ def test_too_few_images_and_losses_that_explode_are_refused() -> None:
     chosen = link()
     with pytest.raises(SemveilError, match="only 5 to adapt to"):
         next(learn(chosen, chosen, *images(5), COURSE, (1,)))
-    wild = Course(BATCH, 1e30, 1.0, 10.0, seed=0, scope="wild")
+    wild = Learning(BATCH, 1e30, 1.0, 10.0, seed=0, scope="wild")
     with pytest.raises(SemveilError, match="wild: loss is not finite"):
         list(learn(chosen, chosen, *images(), wild, (20,)))

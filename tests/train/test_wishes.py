@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from semveil.adversary.wish import FORMS, clipped, gap, uniform, wish
+from semveil.adversary.privacy_loss import FORMS, clipped, gap, privacy_loss, uniform
 from semveil.errors import SemveilError
 
 LN10 = math.log(10)
@@ -45,7 +45,7 @@ def test_the_undecided_eve_is_an_optimum_of_every_form(form, optimum, classes):
     undecided = torch.zeros(3, classes, dtype=torch.float64)
     labels = torch.arange(3) % classes
     best = optimum * math.log(classes)
-    assert wish(form)(undecided, labels).tolist() == pytest.approx([best] * 3, abs=1e-12)
+    assert privacy_loss(form)(undecided, labels).tolist() == pytest.approx([best] * 3, abs=1e-12)
 
 
 @pytest.mark.parametrize("form", sorted(FORMS))
@@ -54,7 +54,7 @@ def test_no_logits_beat_the_optimum(form):
     labels = torch.arange(2000) % 10
     best = -LN10 if form == "clipped" else 0.0
     for scale in (0.01, 1.0, 30.0, 1e4):
-        assert wish(form)(draws * scale, labels).min() >= best - 1e-9
+        assert privacy_loss(form)(draws * scale, labels).min() >= best - 1e-9
 
 
 def test_an_exploding_logit_wins_nothing():
@@ -75,10 +75,10 @@ def test_following_its_slope_ends_at_the_optimum(form):
     descent = torch.optim.Adam([logits], lr=0.05)
     for _ in range(600):
         descent.zero_grad()
-        wish(form)(logits, LABEL).sum().backward()
+        privacy_loss(form)(logits, LABEL).sum().backward()
         descent.step()
     best = -LN10 if form == "clipped" else 0.0
-    assert wish(form)(logits, LABEL).item() == pytest.approx(best, abs=0.06)
+    assert privacy_loss(form)(logits, LABEL).item() == pytest.approx(best, abs=0.06)
 
 
 def test_one_loss_per_image_which_others_do_not_change():
@@ -92,4 +92,4 @@ def test_one_loss_per_image_which_others_do_not_change():
 
 def test_an_unknown_form_is_named_with_the_nearest():
     with pytest.raises(SemveilError, match="'uniforn': did you mean 'uniform'"):
-        wish("uniforn")
+        privacy_loss("uniforn")

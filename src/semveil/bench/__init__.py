@@ -118,7 +118,7 @@ def _measure(
 def _circumstances() -> dict[str, Any]:
     import torch
 
-    from semveil.workflow.provenance import provenance
+    from semveil.experiment.provenance import provenance
 
     found = provenance(torch.device("cpu"), 1)
     # A ratio stands up to neighbours better than seconds do, but not to any number of them.

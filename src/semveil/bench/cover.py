@@ -8,7 +8,7 @@ from torch import Tensor
 from semveil.bench.base import Rounds, Tick, Work, alternate
 from semveil.bench.link import IMAGE_SHAPE, flat_chain
 from semveil.nets.deepjscc import DeepJsccDecoder, DeepJsccEncoder
-from semveil.protect.cover import Cover
+from semveil.protect.keyed_transform import KeyedTransform
 from semveil.protect.normalise import normalise_blocks
 from semveil.rng import generator, normal, seeded, uniform
 
@@ -51,7 +51,7 @@ class Covering:
         True
     """
 
-    def __init__(self, cover: Cover, batch: int = BATCH) -> None:
+    def __init__(self, cover: KeyedTransform, batch: int = BATCH) -> None:
         self.cover = cover
         self.messages = torch.arange(batch)
         latents = normal((batch, LATENT_DIM), generator=generator(0, "latents"))
@@ -61,10 +61,10 @@ class Covering:
     def __call__(self) -> Tensor:
         """Conceal and reveal the next batch."""
         self.messages = self.messages + len(self.messages)
-        return self.cover.reveal(self.cover.conceal(self.waveform, self.messages), self.messages)
+        return self.cover.decrypt(self.cover.encrypt(self.waveform, self.messages), self.messages)
 
 
-def measure_share(cover: Cover, quick: bool, tick: Tick) -> Rounds:
+def measure_share(cover: KeyedTransform, quick: bool, tick: Tick) -> Rounds:
     """Time a cover over the forward pass of the link.
 
     Args:

@@ -7,8 +7,8 @@ from copy import deepcopy
 import torch
 
 from semveil import recipe as recipes
-from semveil.adversary.perturb.course import Course, Learner
-from semveil.adversary.perturb.generate import Game
+from semveil.adversary.perturb.generator_loss import PerturbationGenerator
+from semveil.adversary.perturb.generator_training import GeneratorTraining, Learner
 from semveil.adversary.perturb.victim import Victim
 from semveil.bench.base import Rounds, Tick, Work, alternate
 from semveil.bench.link import IMAGE_SHAPE, random_images
@@ -30,13 +30,13 @@ class Steps:
         batch: Images per step.
 
     Example:
-        >>> from semveil.adversary.perturb.pgm import PgmGame
-        >>> steps = Steps(PgmGame, batch=2)
+        >>> from semveil.adversary.perturb.pgm import PgmGenerator
+        >>> steps = Steps(PgmGenerator, batch=2)
         >>> steps.attack(), steps.link()
         (None, None)
     """
 
-    def __init__(self, kind: type[Game], batch: int) -> None:
+    def __init__(self, kind: type[PerturbationGenerator], batch: int) -> None:
         overrides = ["link.width=64", f"attack.batch={batch}"]
         self.recipe = recipes.load("mobilesc-cifar10", overrides)
         scheme = schemes.get("mobilesc")
@@ -56,7 +56,7 @@ class Steps:
             snr_db,
             CLASSES,
         )
-        course = Course("bench", victim, images, labels, settings.psr_db, seed=0)
+        course = GeneratorTraining("bench", victim, images, labels, settings.psr_db, seed=0)
         with seeded(0, "generator"):
             self.learner = Learner(course, kind(settings, course.length, CLASSES))
 
@@ -73,7 +73,7 @@ class Steps:
 
 
 @one_thread()
-def measure_step(kind: type[Game], quick: bool, tick: Tick) -> Rounds:
+def measure_step(kind: type[PerturbationGenerator], quick: bool, tick: Tick) -> Rounds:
     """Time a generator's step over a forward and backward pass of the link.
 
     Args:
@@ -85,8 +85,8 @@ def measure_step(kind: type[Game], quick: bool, tick: Tick) -> Rounds:
         Seconds per step.
 
     Example:
-        >>> from semveil.adversary.perturb.pgm import PgmGame
-        >>> measure_step(PgmGame, True, lambda done, total: None).median > 0
+        >>> from semveil.adversary.perturb.pgm import PgmGenerator
+        >>> measure_step(PgmGenerator, True, lambda done, total: None).median > 0
         True
     """
     steps = Steps(kind, 8 if quick else 64)

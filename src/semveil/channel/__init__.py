@@ -6,18 +6,18 @@ their fading, noise and channel knowledge are independent.
 
 from semveil.channel.flat import Arrival, Channel, Csi, Fading, Reception
 from semveil.channel.multicarrier import OfdmChannel
-from semveil.recipe import Antenna
+from semveil.recipe import ChannelConfig
 
 __all__ = ["Arrival", "Channel", "Csi", "Fading", "OfdmChannel", "Reception", "channel_of"]
 
 
-def channel_of(antenna: Antenna) -> Channel:
+def channel_of(antenna: ChannelConfig) -> Channel:
     """Return the channel that a recipe describes.
 
     Example:
-        >>> channel_of(Antenna(fading="awgn")).name
+        >>> channel_of(ChannelConfig(fading="awgn")).name
         'awgn/perfect'
-        >>> channel_of(Antenna(fading="multipath", csi="estimated")).name
+        >>> channel_of(ChannelConfig(fading="multipath", csi="estimated")).name
         'multipath/lmmse'
     """
     if antenna.fading != "multipath":

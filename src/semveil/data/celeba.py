@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semveil.data.decode import decode
-from semveil.data.locate import ROOT_VARIABLE, data_root, read_file
+from semveil.data.paths import ROOT_VARIABLE, data_root, read_file
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError, unknown
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from semveil.data.locate import find_files, read_file, verify
-from semveil.data.restricted import unpickle_arrays
+from semveil.data.paths import find_files, read_file, verify
+from semveil.data.safe_unpickle import unpickle_arrays
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError
 

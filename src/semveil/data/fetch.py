@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semveil.data import cifar10, mnist
 from semveil.data.download import Progress, Remote, download
-from semveil.data.locate import data_root, read_file, verify
+from semveil.data.paths import data_root, read_file, verify
 from semveil.data.registry import READERS
 from semveil.errors import SemveilError, unknown
 from semveil.files import write_atomic

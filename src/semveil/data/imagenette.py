@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from semveil.data import folder
-from semveil.data.locate import data_root
+from semveil.data.paths import data_root
 from semveil.data.splits import Source
 from semveil.errors import SemveilError
 

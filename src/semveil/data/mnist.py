@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semveil.data.locate import find_files, read_file, verify
+from semveil.data.paths import find_files, read_file, verify
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError
 

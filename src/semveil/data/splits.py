@@ -14,7 +14,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from semveil.data.deal import Indices, copies, deal, deal_people, joined, random_of
+from semveil.data.stratified_split import (
+    Indices,
+    copies,
+    joined,
+    random_of,
+    split_people,
+    stratified_split,
+)
 from semveil.errors import SemveilError
 
 
@@ -144,8 +151,8 @@ def split(
     frequencies of the training set (to within one image, or one group of copies, per class).
 
     Where the images say who is shown, nobody is shown in two of the four parts: the people are
-    dealt out in these shares (:func:`semveil.data.deal.deal_people`), and class frequencies agree
-    as well as that allows.
+    split in these shares (:func:`semveil.data.stratified_split.split_people`), and class
+    frequencies agree as well as that allows.
 
     Args:
         name: Name of the set.
@@ -181,7 +188,7 @@ def split(
     total = len(usable) if limit is None else min(limit, len(usable))
     adversary, validation = round(adversary_share * total), round(validation_share * total)
     sizes = (adversary, validation, total - adversary - validation)
-    by = deal if train.person is None else deal_people
+    by = stratified_split if train.person is None else split_people
     dealt = by(train.y[usable], trained[usable], sizes, random_of(seed, "split"))
     if min(len(test), *(len(part) for part in dealt)) == 0:
         raise SemveilError(
@@ -211,7 +218,7 @@ def hold_out(images: Images, seed: int, share: float = 0.2) -> tuple[Images, Ima
     """
     aside = round(share * len(images))
     sizes = (aside, len(images) - aside)
-    by = deal if images.person is None else deal_people
+    by = stratified_split if images.person is None else split_people
     test, train = by(images.y, _groups(images), sizes, random_of(seed, "hold out"))
     return images.take(train), images.take(test)
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.channel import Channel
-from semveil.link import Disturb, Exchange, Link, Modulate, to_waveform
+from semveil.link import Disturb, Exchange, LinkNetwork, Modulate, to_waveform
 from semveil.nets.task import GatedEncoder
 from semveil.phy import snr_to_noise_variance
 from semveil.protect.laplace import Laplace
@@ -49,7 +49,7 @@ def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
     return cost.sum(1)
 
 
-class BottleneckLink(Link):
+class BottleneckLink(LinkNetwork):
     """Gated features; the bottleneck's price is that of the reals that are really transmitted.
 
     Args:

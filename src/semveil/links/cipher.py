@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from semveil.channel import Channel
-from semveil.link import Answer, Disturb, Exchange, Link, to_waveform
+from semveil.link import Answer, Disturb, Exchange, LinkNetwork, to_waveform
 from semveil.nets.keyed import KeyedMixer
-from semveil.protect.cover import require_batch, require_unlike
+from semveil.protect.keyed_transform import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
 from semveil.rng import Randomness, uniform
@@ -18,7 +18,7 @@ def _reals(symbols: Tensor) -> Tensor:
     return torch.view_as_real(symbols).flatten(1)
 
 
-class CipherLink(Link):
+class CipherLink(LinkNetwork):
     """Encrypts the waveform by a network that reads a key, and decrypts by another.
 
     Args:
@@ -92,7 +92,7 @@ class CipherLink(Link):
         return self.decode(torch.cat([opened, features[:, -1:]], 1))
 
 
-class LearnedCover:
+class LearnedTransform:
     """A trained encryptor and decryptor under a session key, a fresh key for every message.
 
     Args:
@@ -113,11 +113,11 @@ class LearnedCover:
         signs = bits.flatten(1)[:, : self.link.key_bits].float() * 2 - 1
         return signs.to(symbols.device)
 
-    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
+    def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Encrypt, complex ``[B, k]``; ``messages`` int64 ``[B]``, all different."""
         require_unlike(messages)
         return self.link.encrypt(waveform, self._keys(waveform, messages))
 
-    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
+    def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
         """Decrypt equalised symbols, complex ``[B, k]``."""
         return self.link.decrypt(symbols, self._keys(symbols, messages))

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from semveil.baseline.codec import Pixels
 from semveil.baseline.system import ImageSystem
 from semveil.channel import Channel, Reception
-from semveil.link import Answer, Disturb, Exchange, Link, as_float
+from semveil.link import Answer, Disturb, Exchange, LinkNetwork, as_float
 from semveil.rng import Randomness
 
 
@@ -23,7 +23,7 @@ def as_pixels(images: Tensor) -> Pixels:
     return pixels
 
 
-class ClassicalLink(Link):
+class ClassicalLink(LinkNetwork):
     """Alice compresses and codes; Bob decodes, decompresses and classifies what he sees.
 
     All or nothing: where the checksum fails, Bob shows the mean of the training images, so that

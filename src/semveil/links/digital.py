@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from semveil.channel import Channel
 from semveil.errors import SemveilError
-from semveil.link import Answer, Disturb, Exchange, Link, as_float
+from semveil.link import Answer, Disturb, Exchange, LinkNetwork, as_float
 from semveil.nets.codebook import Codebook
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
@@ -44,7 +44,7 @@ def symbols_per_token(size: int, order: int) -> int:
     return symbols
 
 
-class DigitalLink(Link):
+class DigitalLink(LinkNetwork):
     """Alice quantises to a shared codebook and sends indices; Bob decides and looks them up.
 
     A QAM constellation has unit power on average over its points, not over the points that an

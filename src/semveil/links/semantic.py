@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 from semveil.channel import Channel, OfdmChannel, Reception
 from semveil.errors import SemveilError
-from semveil.link import Answer, Disturb, Exchange, Link
+from semveil.link import Answer, Disturb, Exchange, LinkNetwork
 from semveil.nets.refine import ChannelRefiner, EqualiserRefiner
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder
 from semveil.rng import Randomness
 
 
-class SemanticLink(Link):
+class SemanticLink(LinkNetwork):
     """MobileSC and its references: maps over OFDM, a classifier behind the decoder or beside it.
 
     Bob understands in one of two ways (Nan et al., arXiv 2305.07220, sections II-E, II-F): he

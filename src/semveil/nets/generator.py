@@ -16,7 +16,7 @@ def _blocks(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential
     return nn.Sequential(*layers, nn.Linear(inputs, outputs))
 
 
-class PerturbationGenerator(nn.Module):
+class GeneratorNetwork(nn.Module):
     """Seeds, a budget and, where it aims, a class → a waveform; it sees no input.
 
     Blocks of a linear layer and LeakyReLU, as SemAdv (Nan et al., arXiv 2305.07220, figure 4)
@@ -30,7 +30,7 @@ class PerturbationGenerator(nn.Module):
         hidden: Widths of the blocks (our reading).
 
     Example:
-        >>> network = PerturbationGenerator(12, classes=10)
+        >>> network = GeneratorNetwork(12, classes=10)
         >>> seeds, class_ = torch.zeros(2, network.seeds), torch.tensor([3, 4])
         >>> network(seeds, torch.tensor([-10.0, -2.0]), class_).shape
         torch.Size([2, 12])

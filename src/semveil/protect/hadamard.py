@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semveil.protect.cover import as_reals, as_symbols
+from semveil.protect.keyed_transform import as_reals, as_symbols
 from semveil.protect.keystream import words
 from semveil.protect.permute import permutations
 

@@ -123,9 +123,9 @@ class Laplace(nn.Module):
         ValueError: If ``dim`` is odd or not positive.
 
     Example:
-        >>> from semveil.recipe import Dp
+        >>> from semveil.recipe import DpConfig
         >>> from semveil.rng import generator
-        >>> noise = Laplace(Dp(reading="genuine", epsilon=1.0, clip=2.0), dim=8)
+        >>> noise = Laplace(DpConfig(reading="genuine", epsilon=1.0, clip=2.0), dim=8)
         >>> noise.noise_scale, noise.sensitivity, noise.vector_epsilon
         (4.0, 4.0, 1.0)
         >>> noise.to_waveform(noise(torch.ones(3, 8), generator(0))).shape

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from semveil.errors import unknown
 from semveil.protect import hadamard, quaternion, unitary
-from semveil.protect.cover import require_batch, require_unlike
+from semveil.protect.keyed_transform import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.normalise import BLOCK, require_norm
 
@@ -39,7 +39,7 @@ class Rotation:
             Bob has to undo the channel's phase first.
 
     Raises:
-        SemveilError: If the key has not 32 bytes or the form is unknown; by :meth:`conceal`, if
+        SemveilError: If the key has not 32 bytes or the form is unknown; by :meth:`encrypt`, if
             the norms are not constant or a counter is used twice in a batch, and the guarantee
             would be void; by both methods, if the
             number of symbols does not suit the form.
@@ -50,7 +50,7 @@ class Rotation:
         >>> from semveil.rng import generator, normal
         >>> rotation, messages = Rotation(bytes(32)), torch.arange(2)
         >>> z = normalise_blocks(normal((2, 8), generator=generator(0)))
-        >>> torch.allclose(rotation.reveal(rotation.conceal(z, messages), messages), z, atol=1e-6)
+        >>> torch.allclose(rotation.decrypt(rotation.encrypt(z, messages), messages), z, atol=1e-6)
         True
     """
 
@@ -62,8 +62,8 @@ class Rotation:
         self._key = subkey(key, "rotation", form)
         self._rotate = _ROTATE[form]
 
-    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
-        """Rotate; see :meth:`semveil.protect.cover.Cover.conceal`."""
+    def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Rotate; see :meth:`semveil.protect.keyed_transform.Cover.encrypt`."""
         require_batch(waveform, messages)
         require_unlike(messages)
         rotated = self._rotate(waveform, self._key, messages, back=False)
@@ -71,7 +71,7 @@ class Rotation:
             require_norm(waveform, BLOCK if self.form == "blocks" else waveform.shape[1])
         return rotated
 
-    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
-        """Rotate back; see :meth:`semveil.protect.cover.Cover.reveal`."""
+    def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Rotate back; see :meth:`semveil.protect.keyed_transform.Cover.decrypt`."""
         require_batch(symbols, messages)
         return self._rotate(symbols, self._key, messages, back=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semveil.protect.cover import as_reals, as_symbols, require_batch, require_unlike
+from semveil.protect.keyed_transform import as_reals, as_symbols, require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import words
 from semveil.protect.permute import permutations
@@ -21,7 +21,7 @@ class Shuffle:
 
     Source: "feature shuffling" by a key, as the encrypted baseline after Luo, Chen, Tao, Yang
     (arXiv 2209.09008) is described; which permutation, is our reading. It mixes real and
-    imaginary parts, so Bob has to undo the channel's phase before :meth:`reveal`.
+    imaginary parts, so Bob has to undo the channel's phase before :meth:`decrypt`.
 
     Args:
         key: 32 secret bytes.
@@ -33,8 +33,8 @@ class Shuffle:
     Example:
         >>> shuffle, messages = Shuffle(bytes(32)), torch.arange(2)
         >>> z = torch.tensor([[1 + 2j, 3 + 4j], [5 + 6j, 7 + 8j]])
-        >>> sent = shuffle.conceal(z, messages)
-        >>> bool((sent == z).all()), bool((shuffle.reveal(sent, messages) == z).all())
+        >>> sent = shuffle.encrypt(z, messages)
+        >>> bool((sent == z).all()), bool((shuffle.decrypt(sent, messages) == z).all())
         (False, True)
     """
 
@@ -43,15 +43,15 @@ class Shuffle:
         self.fresh = fresh
         self._key = subkey(key, self.name)
 
-    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
-        """Permute; see :meth:`semveil.protect.cover.Cover.conceal`."""
+    def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Permute; see :meth:`semveil.protect.keyed_transform.Cover.encrypt`."""
         order = self._order(waveform, messages)
         if self.fresh:
             require_unlike(messages)
         return as_symbols(as_reals(waveform).gather(1, order))
 
-    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
-        """Permute back; see :meth:`semveil.protect.cover.Cover.reveal`."""
+    def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Permute back; see :meth:`semveil.protect.keyed_transform.Cover.decrypt`."""
         order = self._order(symbols, messages)
         reals = as_reals(symbols)
         return as_symbols(torch.zeros_like(reals).scatter(1, order, reals))

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from semveil.report.assaults import NONE, Assault, assaults, by_system, merged, panels_of
+from semveil.report.attack_rows import NONE, AttackRow, attack_rows, by_system, merged, panels_of
 from semveil.report.attacks import html_attacks
 from semveil.report.figures.attacks import against_psr, by_class, per_class
 from semveil.report.figures.case import attack_grid, attacked
-from semveil.report.folder import Run
+from semveil.report.folder import RunFolder
 from semveil.report.markup import tag, text
-from semveil.report.orderings import RULES, strength, suspicions
+from semveil.report.sanity_checks import RULES, strength, violations
 from semveil.report.sections import figure_of, title_of
 from semveil.report.summary import Measure, signed
 from semveil.report.table import percent
@@ -27,7 +27,7 @@ READING = (
 )
 
 
-def asked(runs: Sequence[Run]) -> list[str]:
+def asked(runs: Sequence[RunFolder]) -> list[str]:
     """Return the attacks that runs were asked for, as far as they say so."""
     return [
         name
@@ -37,7 +37,7 @@ def asked(runs: Sequence[Run]) -> list[str]:
     ]
 
 
-def summary(found: Sequence[Assault]) -> str:
+def summary(found: Sequence[AttackRow]) -> str:
     """Say in words what Bob gets undisturbed and under the strongest attack, and what is odd."""
     if not found:
         return ""
@@ -45,7 +45,7 @@ def summary(found: Sequence[Assault]) -> str:
     for group in by_system(found):
         aim = f", Mallory after {group[0].aim}" if group[0].aim else ""
         said += [tag("dt", text(group[0].scheme + aim)), tag("dd", text(_words(group)))]
-    odd = [tag("p", tag("strong", "Warning: "), text(words)) for words in suspicions(found)]
+    odd = [tag("p", tag("strong", "Warning: "), text(words)) for words in violations(found)]
     rules = "; ".join(RULES)
     sound = tag(
         "p", text(f"No ordering is broken that must hold of any attacks: {rules}."), class_="meta"
@@ -53,7 +53,7 @@ def summary(found: Sequence[Assault]) -> str:
     return tag("dl", *said, class_="systems") + ("".join(odd) or sound)
 
 
-def _words(group: Sequence[Assault]) -> str:
+def _words(group: Sequence[AttackRow]) -> str:
     plain = next((row for row in group if row.attack == NONE), None)
     rows = [row for row in group if row.budgets]
     top = max(psr_db for row in rows for psr_db in row.budgets)
@@ -71,7 +71,7 @@ def _words(group: Sequence[Assault]) -> str:
     return " ".join(sentences)
 
 
-def _left(row: Assault, psr_db: float) -> str:
+def _left(row: AttackRow, psr_db: float) -> str:
     misled, right = row.at("misleading_rate", psr_db), row.at(row.hit, psr_db)
     parts = [f"{_rate(misled)} misled"] if misled else []
     return " and ".join([*parts, *([f"{_rate(right)} right"] if right else [])])
@@ -82,14 +82,14 @@ def _rate(measure: Measure) -> str:
     return f"{percent(measure.value)}\N{NO-BREAK SPACE}% ({span})"
 
 
-def results(found: Sequence[Assault]) -> str:
+def results(found: Sequence[AttackRow]) -> str:
     """Return the tables, one per system, and what the attacks are."""
     return html_attacks(found) + tag("p", text(READING)) if found else ""
 
 
 def curves(table: pd.DataFrame) -> str:
     """Return accuracy against the PSR, beside it what an aim asks for."""
-    found = [row for row in assaults(merged(table)) if not row.table.empty]
+    found = [row for row in attack_rows(merged(table)) if not row.table.empty]
     if not found:
         return ""
     panels = panels_of(found)
@@ -114,7 +114,7 @@ def curves(table: pd.DataFrame) -> str:
 
 def classes(table: pd.DataFrame) -> str:
     """Return accuracy and PSNR class by class, each at its highest budget."""
-    found = [row for row in assaults(merged(table)) if not row.table.empty]
+    found = [row for row in attack_rows(merged(table)) if not row.table.empty]
     pieces = []
     for metric, word in {"accuracy": "Accuracy", "psnr_db": "PSNR"}.items():
         if any(per_class(row, metric, max(row.budgets)) for row in found if row.budgets):
@@ -124,7 +124,7 @@ def classes(table: pd.DataFrame) -> str:
     return "".join(pieces)
 
 
-def pictures(named: Mapping[str, Run], found: Sequence[Assault]) -> str:
+def pictures(named: Mapping[str, RunFolder], found: Sequence[AttackRow]) -> str:
     """Return the images of each run that was attacked, one row an attack."""
     pieces: list[str] = []
     for number, (name, run) in enumerate(named.items()):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from semveil.records import Record
-from semveil.report.assaults import Assault, assaults, by_system
+from semveil.report.attack_rows import AttackRow, attack_rows, by_system
 from semveil.report.markup import tag, text
 from semveil.report.select import frame
 from semveil.report.summary import signed
@@ -21,7 +21,7 @@ MOST_BUDGETS = 6  # in a table; figures show all
 NO_GRADIENT = "needs a gradient"
 
 
-def budgets(rows: Sequence[Assault]) -> list[float]:
+def budgets(rows: Sequence[AttackRow]) -> list[float]:
     """Return the PSRs that a table shows: all, or evenly chosen ones with both ends.
 
     Args:
@@ -43,7 +43,7 @@ AT_HIGHEST = {
 }
 
 
-def shown_columns(rows: Sequence[Assault]) -> dict[str, tuple[str, bool]]:
+def shown_columns(rows: Sequence[AttackRow]) -> dict[str, tuple[str, bool]]:
     """Return those of `AT_HIGHEST` of which some row has a figure."""
     metrics = {metric for row in rows for metric in row.table["metric"]}
     return {name: (metric, s) for name, (metric, s) in AT_HIGHEST.items() if metric in metrics}
@@ -65,7 +65,7 @@ def attack_table(records: Iterable[Record], asked: Iterable[str] = ()) -> Table:
     from rich.text import Text
 
     whole = Table.grid()
-    for number, group in enumerate(by_system(assaults(frame(records), asked))):
+    for number, group in enumerate(by_system(attack_rows(frame(records), asked))):
         levels, columns = budgets(group), shown_columns(group)
         part = Table(
             box=box.SIMPLE_HEAD,
@@ -97,7 +97,7 @@ def attack_table(records: Iterable[Record], asked: Iterable[str] = ()) -> Table:
     return whole
 
 
-def title(group: Sequence[Assault]) -> str:
+def title(group: Sequence[AttackRow]) -> str:
     """Return the words above a system's rows."""
     facts = dict(group[0].condition)
     known = [(key, value) for key, value in facts.items() if key not in {"aim", "test_snr_db"}]
@@ -107,12 +107,12 @@ def title(group: Sequence[Assault]) -> str:
     return f"{group[0].scheme}: {heading(known)}{at}{aim}{guess}"
 
 
-def html_attacks(found: Iterable[Assault]) -> str:
+def html_attacks(found: Iterable[AttackRow]) -> str:
     """Return the same rows as HTML, one table per system, with the ends of every interval."""
     return "".join(map(_html, by_system(found)))
 
 
-def _html(group: Sequence[Assault]) -> str:
+def _html(group: Sequence[AttackRow]) -> str:
     levels, columns = budgets(group), shown_columns(group)
     heads = tag(
         "thead",

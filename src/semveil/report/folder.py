@@ -28,7 +28,7 @@ _DAMAGE = (
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFolder:
     """All that a run left behind.
 
     Attributes:
@@ -46,7 +46,7 @@ class Run:
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
-def read_run(folder: Path) -> Run:
+def read_run(folder: Path) -> RunFolder:
     """Read a run's folder; only its records must be there.
 
     Args:
@@ -61,7 +61,7 @@ def read_run(folder: Path) -> Run:
     records = read_records(folder / "records.jsonl")
     if not records:
         raise SemveilError(f"{folder / 'records.jsonl'} holds no records")
-    return Run(
+    return RunFolder(
         name=folder.resolve().name,
         records=records,
         about=_about(folder / "run.json"),

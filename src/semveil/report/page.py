@@ -12,7 +12,7 @@ import pandas as pd
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
 from semveil.report import attack_sections, figures, sections
-from semveil.report.assaults import assaults, only_attacks
+from semveil.report.attack_rows import attack_rows, only_attacks
 from semveil.report.folder import read_run
 from semveil.report.markup import tag, text
 from semveil.report.select import frame, paired
@@ -44,7 +44,7 @@ def write_report(path: Path, folders: Iterable[Path]) -> None:
     table = paired(pd.concat(parts, ignore_index=True))
     colours = figures.palette(table["scheme"])
     named = dict(zip(names, runs, strict=True))
-    struck = assaults(table, attack_sections.asked(runs))
+    struck = attack_rows(table, attack_sections.asked(runs))
     # A folder of attacks says nothing of Eve, not even that she was not tried.
     audited = [part for part in parts if not only_attacks(part)]
     parts_of_page = [

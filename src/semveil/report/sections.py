@@ -12,7 +12,7 @@ import pandas as pd
 from semveil.records import to_line
 from semveil.report import figures
 from semveil.report.figures.case import attacked
-from semveil.report.folder import Run
+from semveil.report.folder import RunFolder
 from semveil.report.markup import data_uri, tag, terms, text
 from semveil.report.select import SETTING, frame, present
 from semveil.report.summary import RULES, Row, Verdict
@@ -152,7 +152,7 @@ def _folded(drawings: list[str]) -> str:
     return tag("details", tag("summary", f"Further figures ({len(drawings)})"), *drawings)
 
 
-def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
+def pictures(named: Mapping[str, RunFolder], found: list[Row]) -> str:
     """Return the images of each run, beside their mean PSNR."""
     pieces = []
     for number, (name, run) in enumerate(named.items()):
@@ -177,7 +177,7 @@ def pictures(named: Mapping[str, Run], found: list[Row]) -> str:
     return "".join(pieces)
 
 
-def symbols(named: Mapping[str, Run], colours: Mapping[str, str]) -> str:
+def symbols(named: Mapping[str, RunFolder], colours: Mapping[str, str]) -> str:
     """Return the symbols of each run."""
     pieces = []
     for number, (name, run) in enumerate(named.items()):
@@ -192,7 +192,7 @@ def symbols(named: Mapping[str, Run], colours: Mapping[str, str]) -> str:
     return "".join(pieces)
 
 
-def training(named: Mapping[str, Run]) -> str:
+def training(named: Mapping[str, RunFolder]) -> str:
     """Return the losses of each run."""
     pieces = []
     for number, (name, run) in enumerate(named.items()):
@@ -203,12 +203,12 @@ def training(named: Mapping[str, Run]) -> str:
     return "".join(pieces)
 
 
-def title_of(named: Mapping[str, Run], name: str) -> str:
+def title_of(named: Mapping[str, RunFolder], name: str) -> str:
     """Return a run's name as a heading, where there are several."""
     return tag("h3", text(name)) if len(named) > 1 else ""
 
 
-def runs(named: Mapping[str, Run]) -> str:
+def runs(named: Mapping[str, RunFolder]) -> str:
     """Return what each run was made with, and its whole configuration."""
     pieces = []
     for name, run in named.items():
@@ -230,7 +230,7 @@ def runs(named: Mapping[str, Run]) -> str:
     return "".join(pieces)
 
 
-def records(runs: list[Run]) -> str:
+def records(runs: list[RunFolder]) -> str:
     """Return links to the records themselves, which the page carries."""
     every = [record for run in runs for record in run.records]
     lines = "".join(to_line(record) + "\n" for record in every)

@@ -12,25 +12,25 @@ from torch import nn
 import semveil.schemes
 from semveil.channel import Reception, channel_of
 from semveil.errors import unknown
-from semveil.link import Answer, Link, multitask_link
+from semveil.link import Answer, LinkNetwork, multitask_link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
-from semveil.protect.cover import Cover
+from semveil.protect.keyed_transform import KeyedTransform
 from semveil.recipe import Recipe
 from semveil.train.objective import Objective
 
-BuildLink = Callable[[Recipe, ImageShape, int], Link]
-BuildObjective = Callable[[Recipe, Link, SimulatedEve | None], Objective]
+BuildLink = Callable[[Recipe, ImageShape, int], LinkNetwork]
+BuildObjective = Callable[[Recipe, LinkNetwork, SimulatedEve | None], Objective]
 """Recipe, link, its simulated Eve (None where the scheme simulates nothing) → what trains it."""
-BuildCover = Callable[[Recipe, Link, bytes], Cover]
+BuildTransform = Callable[[Recipe, LinkNetwork, bytes], KeyedTransform]
 """Recipe, trained link, session key → keyed transform of the waveform."""
-ReadReception = Callable[[Link, Reception], Answer]
+ReadReception = Callable[[LinkNetwork, Reception], Answer]
 """Trained link, what Bob's antenna heard → his answer."""
-BuildLayer = Callable[[Recipe, Link, SimulatedEve, int], nn.Module]
+BuildLayer = Callable[[Recipe, LinkNetwork, SimulatedEve, int], nn.Module]
 """Recipe, frozen link, frozen surrogate Eve, seed → waveform layer ``(waveform, source)``."""
 
 
-def build_multitask_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Link:
+def build_multitask_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
     """Build the convolutional multi-task link of a recipe."""
     return multitask_link(
         image_shape,
@@ -54,7 +54,7 @@ class Variant:
         receive: How Bob answers a reception; as the link does if None.
     """
 
-    cover: BuildCover | None
+    cover: BuildTransform | None
     base: str | None = None
     fixed_key: bool = False
     guarantee: str = "none"
@@ -105,7 +105,7 @@ class Scheme:
     reference: str = "multitask"
     protections: tuple[str, ...] = ()
     composes: bool = False
-    cover: BuildCover | None = None
+    cover: BuildTransform | None = None
     variants: Mapping[str, Variant] = field(default_factory=dict)
     simulates: tuple[str, ...] = ("label", "image")
 

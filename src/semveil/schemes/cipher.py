@@ -1,16 +1,16 @@
 """Encrypted semantic communication: a learned encryptor and decryptor."""
 
-from semveil.link import Link
-from semveil.links.cipher import CipherLink, LearnedCover
+from semveil.link import LinkNetwork
+from semveil.links.cipher import CipherLink, LearnedTransform
 from semveil.recipe import Recipe
 from semveil.schemes.base import Scheme, Variant
 from semveil.schemes.parts import cipher_link
 from semveil.train.task import TaskOriented
 
 
-def _cover(recipe: Recipe, link: Link, key: bytes) -> LearnedCover:
+def _cover(recipe: Recipe, link: LinkNetwork, key: bytes) -> LearnedTransform:
     assert isinstance(link, CipherLink)
-    return LearnedCover(link, key)
+    return LearnedTransform(link, key)
 
 
 SCHEME = Scheme(

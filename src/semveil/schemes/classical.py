@@ -5,7 +5,7 @@ from semveil.baseline.system import ImageSystem
 from semveil.baseline.transceiver import Transceiver
 from semveil.channel import OfdmChannel, channel_of
 from semveil.errors import SemveilError
-from semveil.link import Link
+from semveil.link import LinkNetwork
 from semveil.links.classical import ClassicalLink
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.preact import PreActResNet
@@ -41,7 +41,7 @@ def classical_system(recipe: Recipe, image_shape: ImageShape) -> ImageSystem:
     )
 
 
-def classical_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Link:
+def classical_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
     """Build the classical link of a recipe, with the classifier of the semantic links.
 
     Raises:

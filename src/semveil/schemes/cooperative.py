@@ -9,13 +9,15 @@ from semveil.adversary.perturb.cooperative import (
     NoiseLayer,
     SignalLayer,
 )
-from semveil.link import Link
+from semveil.link import LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.schemes.base import Scheme
 
 
-def perturbation_layer(recipe: Recipe, link: Link, eve: SimulatedEve, seed: int) -> nn.Module:
+def perturbation_layer(
+    recipe: Recipe, link: LinkNetwork, eve: SimulatedEve, seed: int
+) -> nn.Module:
     """Build the layer in the form that the recipe asks for."""
     if recipe.perturbation.form == "learned":
         return LearnedLayer(recipe, recipe.link.latent_dim)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from semveil.channel import OfdmChannel, Reception, channel_of
 from semveil.errors import SemveilError
-from semveil.link import Answer, Link, Modulate, to_waveform
+from semveil.link import Answer, LinkNetwork, Modulate, to_waveform
 from semveil.links.bottleneck import BottleneckLink
 from semveil.links.cipher import CipherLink
 from semveil.links.digital import DigitalLink, symbols_per_token
@@ -21,7 +21,7 @@ from semveil.nets.preact import PreActResNet
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder, maps_shape
 from semveil.nets.task import GatedEncoder, TaskEncoder, TokenClassifier, TokenEncoder
 from semveil.phy.qam import Constellation
-from semveil.protect.cover import Cover
+from semveil.protect.keyed_transform import KeyedTransform
 from semveil.protect.laplace import Laplace
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.rotation import Rotation
@@ -45,7 +45,7 @@ OVER_OFDM = (
 """Where the links over OFDM chose or differ from the paper."""
 
 
-def without_reconstruction(link: Link, reception: Reception) -> Answer:
+def without_reconstruction(link: LinkNetwork, reception: Reception) -> Answer:
     """Return what Bob reads in the received latent."""
     assert isinstance(link, SemanticLink)
     return link.understand(reception)
@@ -94,37 +94,37 @@ def _check_digital(protections: Sequence[str], constellation: Constellation) -> 
         )
 
 
-def covers(recipe: Recipe, link: Link, key: bytes) -> Cover:
+def keyed_protections(recipe: Recipe, link: LinkNetwork, key: bytes) -> KeyedTransform:
     """Return the keyed protections that a recipe lists, at least one, as one cover."""
-    builders: dict[str, Callable[[], Cover]] = {
+    builders: dict[str, Callable[[], KeyedTransform]] = {
         "shuffle": lambda: Shuffle(key, fresh=True),
         "rotation": lambda: Rotation(key, "blocks"),
     }
     laid = [builders[name]() for name in recipe.protections if name in builders]
-    return laid[0] if len(laid) == 1 else Composed(laid)
+    return laid[0] if len(laid) == 1 else ComposedTransform(laid)
 
 
-class Composed:
+class ComposedTransform:
     """Several covers, each over the one before.
 
     Args:
         covers: In the order in which Alice applies them.
     """
 
-    def __init__(self, covers: Sequence[Cover]) -> None:
-        self.covers = covers
-        self.name = "+".join(cover.name for cover in covers)
+    def __init__(self, keyed_protections: Sequence[KeyedTransform]) -> None:
+        self.covers = keyed_protections
+        self.name = "+".join(cover.name for cover in keyed_protections)
 
-    def conceal(self, waveform: Tensor, messages: Tensor) -> Tensor:
+    def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Apply all of them to a waveform, complex ``[B, k]``."""
         for cover in self.covers:
-            waveform = cover.conceal(waveform, messages)
+            waveform = cover.encrypt(waveform, messages)
         return waveform
 
-    def reveal(self, symbols: Tensor, messages: Tensor) -> Tensor:
+    def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
         """Undo all of them, the last first."""
         for cover in reversed(self.covers):
-            symbols = cover.reveal(symbols, messages)
+            symbols = cover.decrypt(symbols, messages)
         return symbols
 
 
@@ -143,7 +143,7 @@ def _head(recipe: Recipe, classes: int) -> nn.Module:
     return Mlp(recipe.link.latent_dim + 1, (width, width), classes)
 
 
-class AnalogLink(Link):
+class AnalogLink(LinkNetwork):
     """A task link whose power may be one on average only, as a guarantee may need."""
 
     @property
@@ -152,7 +152,7 @@ class AnalogLink(Link):
         return isinstance(self.mechanism, Laplace) and self.mechanism.fixed_gain
 
 
-def task_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Link:
+def task_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
     """Build DeepJSCC for the task, with the protections that the recipe lists."""
     dim = recipe.link.latent_dim
     mechanism = _mechanism(recipe, dim)
@@ -166,7 +166,7 @@ def task_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Link:
     )
 
 
-def bottleneck_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Link:
+def bottleneck_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
     """Build a link with gated features whose transmission has a price."""
     dim = recipe.link.latent_dim
     mechanism = _mechanism(recipe, dim)
@@ -187,7 +187,7 @@ def bottleneck_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Li
     )
 
 
-def cipher_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> Link:
+def cipher_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
     """Build a link with a learned encryptor and decryptor."""
     if recipe.protections:
         raise SemveilError("protections: cipher encrypts by itself; nothing is laid over it")
@@ -207,7 +207,7 @@ def _grid(tokens: int) -> tuple[int, int]:
     return rows, tokens // rows
 
 
-def semantic_link(recipe: Recipe, image_shape: ImageShape, classes: int, kind: Kind) -> Link:
+def semantic_link(recipe: Recipe, image_shape: ImageShape, classes: int, kind: Kind) -> LinkNetwork:
     """Build a link over OFDM whose encoder's and decoder's bodies are blocks of a kind."""
     if recipe.protections:
         raise SemveilError(f"protections: nothing is laid over {recipe.scheme}")
@@ -241,7 +241,7 @@ def semantic_link(recipe: Recipe, image_shape: ImageShape, classes: int, kind: K
     )
 
 
-def digital_link(recipe: Recipe, image_shape: ImageShape, classes: int, rule: Rule) -> Link:
+def digital_link(recipe: Recipe, image_shape: ImageShape, classes: int, rule: Rule) -> LinkNetwork:
     """Build a link that quantises; ``link.latent_dim`` reals are half as many symbols."""
     settings = recipe.codebook
     try:

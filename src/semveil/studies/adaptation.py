@@ -24,7 +24,7 @@ from semveil.studies.words import markdown_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from semveil.studies.jobs import Means
+    from semveil.studies.jobs import JobContext
 
 # "Without extensive retraining", as the page judges it.
 SHARE, MARGIN = 0.1, 0.01
@@ -65,7 +65,7 @@ def jobs(budget: str, seed: int) -> list[Job]:
     return found
 
 
-def adapt(folder: Path, job: Job, means: Means) -> None:
+def adapt(folder: Path, job: Job, means: JobContext) -> None:
     """Train the links of a seed, adapt them and measure: the work of the jobs.
 
     Args:
@@ -76,8 +76,8 @@ def adapt(folder: Path, job: Job, means: Means) -> None:
     Raises:
         SemveilError: If the images cannot be had, or a loss is not finite.
     """
-    from semveil.studies.jobs import leave, read_images
-    from semveil.workflow.adaptation import Adaptation
+    from semveil.experiment.adaptation import Adaptation
+    from semveil.studies.jobs import read_images, write_results
 
     started = time.monotonic()
     splits = means.splits or read_images(job, means)
@@ -87,7 +87,7 @@ def adapt(folder: Path, job: Job, means: Means) -> None:
     )
     records = list(adaptation.records())
     shutil.rmtree(links)
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
 
 
 def figures(table: pd.DataFrame) -> Mapping[str, Figure]:

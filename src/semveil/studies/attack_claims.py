@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
-from semveil.studies.attack_records import Victim, gap, level, points
+from semveil.studies.attack_records import AttackedLink, gap, level, points
 from semveil.studies.verdicts import (
     HIGH,
     LITTLE,
@@ -21,7 +21,7 @@ from semveil.studies.verdicts import (
     at_least,
     at_most,
 )
-from semveil.studies.words import Figure
+from semveil.studies.words import Value
 
 SEMADV, JAMMING, PGD, PGM, UAP = "semadv", "jamming", "pgd", "pgm", "uap"
 AGNOSTIC = (UAP, PGM, SEMADV)
@@ -30,7 +30,7 @@ ONE_CLASS, OTHER_CLASSES = 0.8, 0.2
 LINK, ATTACKS = ("set", "link"), ("set", "link", "attack")
 
 
-def claims(aimed: Sequence[Victim], misled: Sequence[Victim]) -> list[Claim]:
+def claims(aimed: Sequence[AttackedLink], misled: Sequence[AttackedLink]) -> list[Claim]:
     """Judge every claim.
 
     Args:
@@ -122,7 +122,7 @@ def claims(aimed: Sequence[Victim], misled: Sequence[Victim]) -> list[Claim]:
 
 
 def on_links(
-    found: Iterable[Victim], judge: Callable[[Victim, float], Finding | None]
+    found: Iterable[AttackedLink], judge: Callable[[AttackedLink, float], Finding | None]
 ) -> Iterator[tuple[tuple[str, ...], Judge]]:
     """Yield one case per link, with the words of `LINK`."""
     for victim in found:
@@ -130,8 +130,8 @@ def on_links(
 
 
 def on_attacks(
-    found: Iterable[Victim],
-    judge: Callable[[Victim, str, float], Finding | None],
+    found: Iterable[AttackedLink],
+    judge: Callable[[AttackedLink, str, float], Finding | None],
     attacks: Sequence[str] | None = None,
 ) -> Iterator[tuple[tuple[str, ...], Judge]]:
     """Yield one case per link and attack, with the words of `ATTACKS`."""
@@ -141,18 +141,18 @@ def on_attacks(
             yield case, partial(judge, victim, name)
 
 
-def _struck(victim: Victim, attack: str) -> str:
+def _struck(victim: AttackedLink, attack: str) -> str:
     """The accuracy that counts: SemAdv spares all classes but the one that it aims at."""
     return "accuracy_targeted" if attack == SEMADV and victim.aim else "hit"
 
 
-def _of_target(victim: Victim, metric: str) -> str:
+def _of_target(victim: AttackedLink, metric: str) -> str:
     """The metric on images of the class aimed at; on all if there is none."""
     words = (victim.aim or "").split()
     return f"{metric}_class_{words[1]}" if words[:1] == ["class"] else metric
 
 
-def destructive(victim: Victim, attack: str, psr_db: float) -> Finding | None:
+def destructive(victim: AttackedLink, attack: str, psr_db: float) -> Finding | None:
     """Judge that an attack costs more than jamming."""
     if attack == JAMMING:
         return None
@@ -161,7 +161,7 @@ def destructive(victim: Victim, attack: str, psr_db: float) -> Finding | None:
     return None if more is None else Finding(at_least(more, 0.0), points(more))
 
 
-def selective(victim: Victim, psr_db: float) -> Finding | None:
+def selective(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that SemAdv costs the class aimed at much and the others little."""
     target = victim.lost(SEMADV, "accuracy_targeted", psr_db)
     others = victim.lost(SEMADV, "accuracy_others", psr_db)
@@ -173,7 +173,7 @@ def selective(victim: Victim, psr_db: float) -> Finding | None:
     return Finding(verdict, f"{points(target)} and {points(others)}{beside}")
 
 
-def faint(victim: Victim, psr_db: float) -> Finding | None:
+def faint(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that SemAdv costs little of PSNR and SSIM."""
     psnr = victim.lost(SEMADV, _of_target(victim, "psnr_db"), psr_db)
     ssim = victim.lost(SEMADV, _of_target(victim, "ssim"), psr_db)
@@ -183,7 +183,7 @@ def faint(victim: Victim, psr_db: float) -> Finding | None:
     return Finding(verdict, f"{level(psnr, 2)} dB, SSIM {level(ssim, 3)}")
 
 
-def sharp(victim: Victim, attack: str, psr_db: float) -> Finding | None:
+def sharp(victim: AttackedLink, attack: str, psr_db: float) -> Finding | None:
     """Judge that an attack costs much of PSNR and SSIM."""
     psnr, ssim = victim.lost(attack, "psnr_db", psr_db), victim.lost(attack, "ssim", psr_db)
     if not (psnr and ssim):
@@ -192,14 +192,14 @@ def sharp(victim: Victim, attack: str, psr_db: float) -> Finding | None:
     return Finding(verdict, f"{level(psnr, 2)} dB, SSIM {level(ssim, 3)}")
 
 
-def unseen(victim: Victim, psr_db: float) -> Finding | None:
+def unseen(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that images under SemAdv are better than under jamming."""
     metric = _of_target(victim, "psnr_db")
     better = gap(victim.at(SEMADV, metric, psr_db), victim.at(JAMMING, metric, psr_db))
     return None if better is None else Finding(at_least(better, 0.0), f"{level(better, 2)} dB")
 
 
-def one_answer(victim: Victim, psr_db: float) -> Finding | None:
+def one_answer(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that under PGM one class alone is right."""
     start = "accuracy_class_"
     row = victim.rows.get((PGM, "adaptive"))
@@ -215,21 +215,21 @@ def one_answer(victim: Victim, psr_db: float) -> Finding | None:
     return Finding(verdict, f"{words} %")
 
 
-def mean(figures: Sequence[Figure]) -> Figure:
+def mean(figures: Sequence[Value]) -> Value:
     """Return the mean of independent figures with its interval.
 
     Example:
-        >>> mean([Figure(0.25, 0.1, 0.3), Figure(0.5, 0.3, 0.5)]).value
+        >>> mean([Value(0.25, 0.1, 0.3), Value(0.5, 0.3, 0.5)]).value
         0.375
     """
     n = len(figures)
     value = sum(figure.value for figure in figures) / n
     down = sum((figure.value - figure.low) ** 2 for figure in figures) ** 0.5 / n
     up = sum((figure.high - figure.value) ** 2 for figure in figures) ** 0.5 / n
-    return Figure(value, value - down, value + up)
+    return Value(value, value - down, value + up)
 
 
-def misleading(victim: Victim, psr_db: float) -> Finding | None:
+def misleading(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that SemAdv makes Bob answer the chosen class often."""
     rate = victim.at(SEMADV, "misleading_rate", psr_db)
     if rate is None:
@@ -239,7 +239,7 @@ def misleading(victim: Victim, psr_db: float) -> Finding | None:
     return Finding(at_least(rate, HIGH), f"{rate.percent()} %{beside}")
 
 
-def growing(victim: Victim, psr_db: float) -> Finding | None:
+def growing(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that the misleading rate is above that of the lowest budget."""
     metric = "misleading_rate"
     least = victim.at(SEMADV, metric, victim.budgets[0])
@@ -247,7 +247,7 @@ def growing(victim: Victim, psr_db: float) -> Finding | None:
     return None if more is None else Finding(at_least(more, 0.0), points(more))
 
 
-def agnostic(victim: Victim, attack: str, psr_db: float) -> Finding | None:
+def agnostic(victim: AttackedLink, attack: str, psr_db: float) -> Finding | None:
     """Judge that an attack which does not know the image takes less accuracy than PGD."""
     metric = _struck(victim, attack)
     left = victim.at(attack, metric, psr_db)
@@ -255,7 +255,7 @@ def agnostic(victim: Victim, attack: str, psr_db: float) -> Finding | None:
     return None if less is None else Finding(at_least(less, 0.0), points(less))
 
 
-def universal(victim: Victim, psr_db: float) -> Finding | None:
+def universal(victim: AttackedLink, psr_db: float) -> Finding | None:
     """Judge that the universal perturbation costs more than jamming, beside what PGD costs."""
     noise = victim.at(JAMMING, "accuracy", psr_db)
     more = gap(noise, victim.at(UAP, "accuracy", psr_db))

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from semveil.report.assaults import NONE, Assault, assaults, merged
+from semveil.report.attack_rows import NONE, AttackRow, attack_rows, merged
 from semveil.studies.privacy_claims import difference
-from semveil.studies.words import Figure
+from semveil.studies.words import Value
 
 
 @dataclass(frozen=True)
-class Victim:
+class AttackedLink:
     """One link of one set under attacks with one aim.
 
     Attributes:
@@ -25,7 +25,7 @@ class Victim:
     dataset: str
     scheme: str
     aim: str | None
-    rows: dict[tuple[str, str], Assault]
+    rows: dict[tuple[str, str], AttackRow]
 
     @property
     def attacks(self) -> list[str]:
@@ -39,7 +39,7 @@ class Victim:
 
     def at(
         self, attack: str, metric: str, psr_db: float | None, protocol: str = "adaptive"
-    ) -> Figure | None:
+    ) -> Value | None:
         """Return a figure of Bob's; None if it was not measured.
 
         Args:
@@ -52,50 +52,50 @@ class Victim:
         if row is None:
             return None
         found = row.at(row.hit if metric == "hit" else metric, psr_db)
-        return None if found is None else Figure(found.value, found.low, found.high)
+        return None if found is None else Value(found.value, found.low, found.high)
 
     def lost(
         self, attack: str, metric: str, psr_db: float, protocol: str = "adaptive"
-    ) -> Figure | None:
+    ) -> Value | None:
         """Return what an attack takes from a figure that Bob has undisturbed."""
         plain = self.at(NONE, "accuracy" if metric == "hit" else metric, None)
         return gap(plain, self.at(attack, metric, psr_db, protocol))
 
 
-def gap(one: Figure | None, other: Figure | None) -> Figure | None:
+def gap(one: Value | None, other: Value | None) -> Value | None:
     """Return a difference with its interval; None if either was not measured."""
     return difference(one, other) if one and other else None
 
 
-def victims(table: pd.DataFrame) -> list[Victim]:
+def victims(table: pd.DataFrame) -> list[AttackedLink]:
     """Return the links of a frame of records, seeds merged, in its order."""
-    found: dict[str, Victim] = {}
-    for row in assaults(merged(table)):
+    found: dict[str, AttackedLink] = {}
+    for row in attack_rows(merged(table)):
         if row.table.empty:
             continue
         dataset = str(dict(row.condition)["dataset"])
         key = f"{row.condition}{row.scheme}"
-        victim = found.setdefault(key, Victim(dataset, row.scheme, row.aim, {}))
+        victim = found.setdefault(key, AttackedLink(dataset, row.scheme, row.aim, {}))
         victim.rows[row.attack, row.protocol] = row
     return list(found.values())
 
 
-def points(found: Figure) -> str:
+def points(found: Value) -> str:
     """Return a difference of rates in points.
 
     Example:
-        >>> points(Figure(0.1, -0.05, 0.2))
+        >>> points(Value(0.1, -0.05, 0.2))
         '+10.0 (−5.0 to +20.0)'
     """
     value, low, high = (f"{100 * x:+.1f}" for x in (found.value, found.low, found.high))
     return f"{value} ({low} to {high})".replace("-", "−")
 
 
-def level(found: Figure, digits: int = 1) -> str:
+def level(found: Value, digits: int = 1) -> str:
     """Return a number with its interval.
 
     Example:
-        >>> level(Figure(-2.5, -3.0, -2.0))
+        >>> level(Value(-2.5, -3.0, -2.0))
         '−2.5 (−3.0 to −2.0)'
     """
     value, low, high = (f"{x:.{digits}f}" for x in (found.value, found.low, found.high))

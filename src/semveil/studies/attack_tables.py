@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from semveil.report.assaults import NONE, Assault, assaults, merged
-from semveil.report.orderings import RULES, suspicions
+from semveil.report.attack_rows import NONE, AttackRow, attack_rows, merged
+from semveil.report.sanity_checks import RULES, violations
 from semveil.report.summary import signed
-from semveil.studies.attack_records import Victim, level
-from semveil.studies.words import Figure, markdown_table
+from semveil.studies.attack_records import AttackedLink, level
+from semveil.studies.words import Value, markdown_table
 
 READING = """**How to read the numbers.** Every number has its 95 % interval in brackets (Wilson for
 rates, bootstrap for images; over several seeds it spans those of all). Differences take both
@@ -47,7 +47,7 @@ def facts(table: pd.DataFrame) -> str:
 
 def warnings(table: pd.DataFrame) -> str:
     """Return the orderings that every evaluation must keep, and where this one does not."""
-    found = suspicions(assaults(merged(table)))
+    found = violations(attack_rows(merged(table)))
     said = "\n".join(f"- Warning: {words}" for words in found)
     return (
         "## Is the evaluation itself sound?\n\n"
@@ -70,7 +70,7 @@ _COLUMNS: Mapping[str, tuple[str, int | None]] = {
 }
 
 
-def accuracies(found: Sequence[Victim]) -> str:
+def accuracies(found: Sequence[AttackedLink]) -> str:
     """Return Bob's accuracy at every budget and, at the highest, all else: a table."""
     budgets = sorted({psr_db for victim in found for psr_db in victim.budgets})
     measured = {
@@ -92,17 +92,17 @@ def accuracies(found: Sequence[Victim]) -> str:
     return markdown_table(heads, lines)
 
 
-def _cell(row: Assault, metric: str, psr_db: float | None, digits: int | None) -> str:
+def _cell(row: AttackRow, metric: str, psr_db: float | None, digits: int | None) -> str:
     found = row.at(metric, psr_db)
     if found is None:
         return "–"
-    figure = Figure(found.value, found.low, found.high)
+    figure = Value(found.value, found.low, found.high)
     return figure.percent() if digits is None else level(figure, digits)
 
 
 def drawn(
-    found: Iterable[Victim], attacks: Sequence[str] | None = None
-) -> dict[str, dict[str, Assault]]:
+    found: Iterable[AttackedLink], attacks: Sequence[str] | None = None
+) -> dict[str, dict[str, AttackRow]]:
     """Return what figures draw: one panel per link, one line or bar per attack.
 
     Args:
@@ -119,7 +119,7 @@ def drawn(
     }
 
 
-def middle(found: Iterable[Victim]) -> float | None:
+def middle(found: Iterable[AttackedLink]) -> float | None:
     """Return the budget in the middle, dB, which figures by class show; None without any."""
     budgets = sorted({psr_db for victim in found for psr_db in victim.budgets})
     return budgets[len(budgets) // 2] if budgets else None

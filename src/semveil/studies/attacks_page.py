@@ -10,7 +10,7 @@ import pandas as pd
 from semveil.report.figures.attacks import against_psr, by_class
 from semveil.report.summary import signed
 from semveil.studies.attack_claims import claims
-from semveil.studies.attack_records import Victim, victims
+from semveil.studies.attack_records import AttackedLink, victims
 from semveil.studies.attack_tables import READING, accuracies, drawn, facts, middle, warnings
 from semveil.studies.verdicts import summary
 
@@ -22,7 +22,7 @@ PAPERS = ("jamming", "pgd", "pgm", "semadv")
 _BY_CLASS = {"accuracy": "Accuracy", "psnr_db": "PSNR", "ssim": "SSIM"}
 
 
-def _sorted(table: pd.DataFrame) -> tuple[list[Victim], list[Victim]]:
+def _sorted(table: pd.DataFrame) -> tuple[list[AttackedLink], list[AttackedLink]]:
     """Return links under attacks on one class, and under attacks that want one answer."""
     found = victims(table)
     misled = [victim for victim in found if (victim.aim or "").startswith("to class")]
@@ -46,7 +46,7 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
     return found
 
 
-def _classed(found: list[Victim]) -> list[str]:
+def _classed(found: list[AttackedLink]) -> list[str]:
     """Metrics of which there are figures by class."""
     names = {name for v in found for row in v.rows.values() for name in row.table["metric"]}
     return [m for m in _BY_CLASS if any(name.startswith(f"{m}_class_") for name in names)]

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semveil.experiment.run import SAMPLES
 from semveil.studies.base import Job, Study
 from semveil.studies.case_page import figures, page, pictures_of
 from semveil.studies.robustness import TARGET, recipe
-from semveil.workflow.run import SAMPLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

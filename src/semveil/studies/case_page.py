@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from semveil.report.assaults import NONE
+from semveil.report.attack_rows import NONE
 from semveil.report.figures.attacks import by_class
 from semveil.report.figures.case import attack_grid, attacked
 from semveil.report.summary import signed
@@ -22,10 +22,10 @@ from semveil.studies.attack_claims import (
     on_attacks,
     on_links,
 )
-from semveil.studies.attack_records import Victim, gap, level, victims
+from semveil.studies.attack_records import AttackedLink, gap, level, victims
 from semveil.studies.attack_tables import READING, drawn, facts, warnings
 from semveil.studies.verdicts import SAME_DB, SHARP_DB, Claim, Finding, at_least, at_most
-from semveil.studies.words import Figure as Number
+from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
     return {f"class-{metric}.svg": by_class(shown, metric) for metric in ("psnr_db", "ssim")}
 
 
-def _with_images(table: pd.DataFrame) -> list[Victim]:
+def _with_images(table: pd.DataFrame) -> list[AttackedLink]:
     """Links whose Bob rebuilds images."""
     return [victim for victim in victims(table) if victim.at(NONE, "psnr_db", None)]
 
@@ -83,14 +83,14 @@ def page(table: pd.DataFrame) -> str:
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-def _classes(victim: Victim) -> dict[str, str]:
+def _classes(victim: AttackedLink) -> dict[str, str]:
     """What the table is about: all images, and those of the class aimed at."""
     words = (victim.aim or "").split()
     some = {f"class {words[1]}": f"_class_{words[1]}"} if words[:1] == ["class"] else {}
     return {"all images": "", **some}
 
 
-def _quality(victim: Victim) -> str:
+def _quality(victim: AttackedLink) -> str:
     """A table of the pictures' rows: accuracy, PSNR and SSIM at the budget that they show."""
     psr_db = victim.budgets[-1]
     classes = _classes(victim)
@@ -113,7 +113,7 @@ def _quality(victim: Victim) -> str:
     return markdown_table(["attack", *heads], lines)
 
 
-def claims(found: Sequence[Victim]) -> list[Claim]:
+def claims(found: Sequence[AttackedLink]) -> list[Claim]:
     """Judge what the paper says of its pictures, by PSNR on the class aimed at.
 
     Args:
@@ -139,18 +139,18 @@ def claims(found: Sequence[Victim]) -> list[Claim]:
     ]
 
 
-def _below(victim: Victim, one: str, other: str, psr_db: float) -> Number | None:
+def _below(victim: AttackedLink, one: str, other: str, psr_db: float) -> Number | None:
     """PSNR of the class aimed at under one attack, less that under another, dB."""
     metric = f"psnr_db{list(_classes(victim).values())[-1]}"
     return gap(victim.at(one, metric, psr_db), victim.at(other, metric, psr_db))
 
 
-def _alike(victim: Victim, psr_db: float) -> Finding | None:
+def _alike(victim: AttackedLink, psr_db: float) -> Finding | None:
     below = _below(victim, JAMMING, SEMADV, psr_db)
     return None if below is None else Finding(at_most(below, SAME_DB), f"{level(below, 2)} dB")
 
 
-def _worse(victim: Victim, attack: str, psr_db: float) -> Finding | None:
+def _worse(victim: AttackedLink, attack: str, psr_db: float) -> Finding | None:
     below = _below(victim, SEMADV, attack, psr_db)
     return None if below is None else Finding(at_least(below, SHARP_DB), f"{level(below, 2)} dB")
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from semveil.auditing.mallory import attack_system, prepare
-from semveil.auditing.system import System
+from semveil.evaluation.attack_records import attack_system, prepare
+from semveil.evaluation.system import SystemUnderTest
+from semveil.experiment.checkpoint_cache import train_or_load
+from semveil.experiment.plan import plan
+from semveil.experiment.run import Run, system_of
 from semveil.records import Record
 from semveil.studies.base import Job
-from semveil.studies.jobs import Means, begin, leave
+from semveil.studies.jobs import JobContext, begin, write_results
 from semveil.studies.robustness import hardened
-from semveil.workflow.plan import plan
-from semveil.workflow.run import Run, system_of
-from semveil.workflow.shelf import train_or_take
 
 _KEPT = ("psnr_db", "ssim", "accuracy")
 
 
-def measure(folder: Path, job: Job, means: Means) -> None:
+def measure(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the plain and the hardened link at every SNR, in peace and under SemAdv.
 
     SemAdv practises on the plain link, at the SNR that it was trained for, as in the paper.
@@ -28,7 +28,7 @@ def measure(folder: Path, job: Job, means: Means) -> None:
     """
     started = time.monotonic()
     plain = begin(folder / "plain", job, means)
-    train_or_take(plain, means.shelf, means.progress)
+    train_or_load(plain, means.shelf, means.progress)
     mixed = hardened(folder, "semmixed", plain, means)
     attack, device = job.recipe.attack, plain.hardware.device
     victim = _system(plain, means)
@@ -48,9 +48,9 @@ def measure(folder: Path, job: Job, means: Means) -> None:
                 prepared=prepared,
             )
             records += [record for record in found.records if record.metric in _KEPT]
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
 
 
-def _system(run: Run, means: Means) -> System:
+def _system(run: Run, means: JobContext) -> SystemUnderTest:
     trained = run.train(means.progress).requires_grad_(False).eval()
     return system_of(plan(run.schemes, run.recipe)[0], trained, run.seed, run.splits)

@@ -28,31 +28,31 @@ from semveil.records import Record
 from semveil.rng import generator
 from semveil.schemes.classical import classical_system
 from semveil.studies.base import Job
-from semveil.studies.jobs import Means, leave, read_images
+from semveil.studies.jobs import JobContext, read_images, write_results
 
 VALIDATION = 100
 """Validation images that modes are chosen by."""
 _BATCH = 1000
 
 
-def measure(folder: Path, job: Job, means: Means) -> None:
+def measure(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the one mode that a job's recipe names."""
     _measure(folder, job, means, whole=False)
 
 
-def measure_whole(folder: Path, job: Job, means: Means) -> None:
+def measure_whole(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the same with every file sent as it is, headers included."""
     _measure(folder, job, means, whole=True)
 
 
-def _measure(folder: Path, job: Job, means: Means, whole: bool) -> None:
+def _measure(folder: Path, job: Job, means: JobContext, whole: bool) -> None:
     started, bench = time.monotonic(), _Bench(job, means)
     system = classical_system(job.recipe, bench.splits.image_shape)
     system = replace(system, codec=replace(system.codec, whole=whole))
-    leave(folder, job, means, [*bench.about(system), *bench.curve(system)], started)
+    write_results(folder, job, means, [*bench.about(system), *bench.curve(system)], started)
 
 
-def adapt(folder: Path, job: Job, means: Means) -> None:
+def adapt(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the best mode at each SNR, chosen on validation images under fading of their own."""
     started, bench = time.monotonic(), _Bench(job, means)
     system = classical_system(job.recipe, bench.splits.image_shape)
@@ -67,13 +67,13 @@ def adapt(folder: Path, job: Job, means: Means) -> None:
         for metric, value in (("modulation_order", chosen.order), ("code_rate", chosen.rate)):
             exact = Estimate(value, value, value, len(validation))
             records.append(bench.record("system", metric, exact, test_snr_db=snr_db))
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
 
 
 class _Bench:
     """A job's images and channel."""
 
-    def __init__(self, job: Job, means: Means) -> None:
+    def __init__(self, job: Job, means: JobContext) -> None:
         self.job, self.study, self.tell = job, means.study, means.progress
         self.splits: ImageSplits = means.splits or read_images(job, means)
         self.images: Pixels = self.splits.test.x[: job.recipe.audit.images]

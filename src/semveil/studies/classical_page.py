@@ -22,7 +22,7 @@ from semveil.studies.classical_systems import (
     WHOLE,
     Classical,
 )
-from semveil.studies.words import Figure as Number
+from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
 
 if TYPE_CHECKING:

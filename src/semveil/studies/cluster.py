@@ -23,10 +23,17 @@ import torch
 
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
+from semveil.experiment.run import FACTS, RECORDS
 from semveil.files import new_folder, write_atomic
 from semveil.studies.base import Job
-from semveil.studies.jobs import FINISHED, Means, Tell, do, read_images, which_images
-from semveil.workflow.run import FACTS, RECORDS
+from semveil.studies.jobs import (
+    FINISHED,
+    JobContext,
+    OnProgress,
+    read_images,
+    run_job,
+    which_images,
+)
 
 # Machines that are lent for a while are taken away more than once in a long job.
 RETRIES = 20
@@ -63,7 +70,9 @@ class Cluster:
         except (OSError, OverflowError) as error:
             raise SemveilError(f"--ray {self.address}: cannot be reached: {error}") from None
 
-    def __call__(self, folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
+    def __call__(
+        self, folder: Path, jobs: Sequence[Job], means: JobContext, tell: OnProgress
+    ) -> None:
         """Do jobs, and write each into a folder of its name when it has finished.
 
         A job whose machine dies is done again elsewhere.
@@ -138,7 +147,7 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
         ray.shutdown()
 
 
-def _do(job: Job, means: Means, splits: ImageSplits, cores: int) -> Files | str:
+def _do(job: Job, means: JobContext, splits: ImageSplits, cores: int) -> Files | str:
     """Do a job on one of the machines; return its files, or why it cannot be done."""
     # Shared images cannot be written to, and nothing does.
     warnings.filterwarnings("ignore", "The given NumPy array is not writable")
@@ -146,7 +155,7 @@ def _do(job: Job, means: Means, splits: ImageSplits, cores: int) -> Files | str:
     with TemporaryDirectory(prefix="semveil-") as scratch:
         folder = Path(scratch) / job.name
         try:
-            do(folder, job, replace(means, splits=splits))
+            run_job(folder, job, replace(means, splits=splits))
         except SemveilError as error:
             return str(error)
         return {

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.experiment.cost_table import counted, timed
+from semveil.experiment.memory import peak_of
+from semveil.experiment.transceiver import Transceiver, build
 from semveil.metrics.intervals import Estimate
 from semveil.recipe import Recipe
 from semveil.records import Record
 from semveil.report.figures.ratios import ratios
 from semveil.studies.base import Job, Study, nested
-from semveil.studies.jobs import Means, leave, read_images
-from semveil.studies.words import Figure as Number
+from semveil.studies.jobs import JobContext, read_images, write_results
+from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
-from semveil.workflow.ends import Ends, build
-from semveil.workflow.footprint import peak_of
-from semveil.workflow.table_of_costs import counted, timed
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,23 +69,23 @@ def jobs(budget: str, seed: int) -> list[Job]:
     ]
 
 
-def measure(folder: Path, job: Job, means: Means) -> None:
+def measure(folder: Path, job: Job, means: JobContext) -> None:
     """Measure every scheme of a job in six rounds, and memory in processes apart."""
     _measure(folder, job, means, BATCH, 6, (*job.schemes, PAPERS_TOKENS))
 
 
-def measure_small_batches(folder: Path, job: Job, means: Means) -> None:
+def measure_small_batches(folder: Path, job: Job, means: JobContext) -> None:
     """Measure as :func:`measure`, with an eighth of the images in a batch."""
     _measure(folder, job, means, SMALL_BATCH, 6, (*job.schemes, PAPERS_TOKENS))
 
 
-def measure_quickly(folder: Path, job: Job, means: Means) -> None:
+def measure_quickly(folder: Path, job: Job, means: JobContext) -> None:
     """Measure in two rounds, and the reference's memory alone: shows that it works."""
     _measure(folder, job, means, BATCH, 2, (REFERENCE,))
 
 
 def _measure(
-    folder: Path, job: Job, means: Means, batch: int, rounds: int, weighed: Sequence[str]
+    folder: Path, job: Job, means: JobContext, batch: int, rounds: int, weighed: Sequence[str]
 ) -> None:
     started = time.monotonic()
     splits = means.splits or read_images(job, means)
@@ -111,7 +111,7 @@ def _measure(
         ]
         if means.progress:
             means.progress("systems", done, len(systems))
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
 
 
 def _settings(job: Job) -> dict[str, Recipe]:
@@ -121,7 +121,9 @@ def _settings(job: Job) -> dict[str, Recipe]:
     return found | {PAPERS_TOKENS: recipes.update(job.recipe, tokens)}
 
 
-def _record(job: Job, study: str, name: str, ends: Ends, metric: str, found: Estimate) -> Record:
+def _record(
+    job: Job, study: str, name: str, ends: Transceiver, metric: str, found: Estimate
+) -> Record:
     recipe = ends.planned.link.recipe
     once = found.n == 1
     return Record(

@@ -9,12 +9,12 @@ from functools import partial
 from itertools import product
 
 from semveil.recipe import HARDENINGS
-from semveil.report.assaults import NONE
+from semveil.report.attack_rows import NONE
 from semveil.report.figures.attacks import per_class
 from semveil.studies.attack_claims import PGD, PGM, SEMADV
-from semveil.studies.attack_records import Victim, gap, level, points
+from semveil.studies.attack_records import AttackedLink, gap, level, points
 from semveil.studies.verdicts import STRONG, Claim, Finding, Judge, at_least, at_most
-from semveil.studies.words import Figure
+from semveil.studies.words import Value
 
 PLAIN, MIXED, NOISE, AT_PGD = "plain", "semmixed", "noise", "at-pgd"
 SPECIALISTS = {SEMADV: "at-semadv", PGM: "at-pgm"}
@@ -41,7 +41,7 @@ class Family:
 
     dataset: str
     link: str
-    members: dict[str, Victim]
+    members: dict[str, AttackedLink]
 
     @property
     def gap(self) -> float:
@@ -50,7 +50,7 @@ class Family:
 
     def right(
         self, training: str, attack: str, psr_db: float, protocol: str = ADAPTIVE
-    ) -> Figure | None:
+    ) -> Value | None:
         """Return Bob's accuracy; SemAdv aims at every image's own class in turn.
 
         Generators made for the plain link are, on it, those made for this very link.
@@ -60,7 +60,7 @@ class Family:
         made = ADAPTIVE if training == PLAIN else protocol
         return self.members[training].at(attack, "hit", psr_db, made)
 
-    def clean(self, training: str) -> Figure | None:
+    def clean(self, training: str) -> Value | None:
         """Return Bob's accuracy when nobody disturbs."""
         return self.right(training, NONE, 0.0)
 
@@ -81,9 +81,9 @@ def training_of(scheme: str) -> tuple[str, str]:
     return name, next((word for word in words if word in HARDENED), PLAIN)
 
 
-def families(found: Sequence[Victim]) -> list[Family]:
+def families(found: Sequence[AttackedLink]) -> list[Family]:
     """Return the links, each with its hardened forms, in the order of the trainings."""
-    known: dict[tuple[str, str], dict[str, Victim]] = {}
+    known: dict[tuple[str, str], dict[str, AttackedLink]] = {}
     for victim in found:
         link, training = training_of(victim.scheme)
         known.setdefault((victim.dataset, link), {})[training] = victim
@@ -233,12 +233,12 @@ def restored_images(family: Family, attack: str, protocol: str, psr_db: float) -
 
 def _worst(
     family: Family, training: str, attack: str, psr_db: float, protocol: str
-) -> Figure | None:
+) -> Value | None:
     member = family.members.get(training)
     row = member.rows.get((attack, protocol)) if member else None
     found = per_class(row, "accuracy", psr_db) if row else {}
     worst = min(found.values(), key=lambda measure: measure.value, default=None)
-    return worst and Figure(worst.value, worst.low, worst.high)
+    return worst and Value(worst.value, worst.low, worst.high)
 
 
 def even(family: Family, attack: str, protocol: str, psr_db: float) -> Finding | None:

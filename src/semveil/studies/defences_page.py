@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from semveil.report.assaults import NONE, Assault
+from semveil.report.attack_rows import NONE, AttackRow
 from semveil.report.figures.attacks import against_psr, by_class
 from semveil.report.summary import signed
 from semveil.studies.attack_claims import PGM, SEMADV
@@ -64,7 +64,7 @@ def _attacks(family: Family) -> list[tuple[str, str]]:
     return list(dict.fromkeys(key for member in family.members.values() for key in member.rows))
 
 
-def _row(family: Family, training: str, attack: str, protocol: str) -> Assault | None:
+def _row(family: Family, training: str, attack: str, protocol: str) -> AttackRow | None:
     """What is drawn of a training; on the plain link every generator was made for it."""
     made = ADAPTIVE if training == PLAIN and protocol == PAPER else protocol
     return family.members[training].rows.get((attack, made))
@@ -74,9 +74,9 @@ def _lines(
     family: Family,
     attacks: Sequence[str] | None = None,
     trainings: Sequence[str] | None = None,
-) -> dict[str, dict[str, Assault]]:
+) -> dict[str, dict[str, AttackRow]]:
     """Return one panel per attack and protocol, one line per training."""
-    panels: dict[str, dict[str, Assault]] = {}
+    panels: dict[str, dict[str, AttackRow]] = {}
     for attack, protocol in _attacks(family):
         if attack == NONE or (attacks is not None and attack not in attacks):
             continue

@@ -14,22 +14,8 @@ import torch
 from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
 from semveil.device import one_thread
-from semveil.link import as_float
-from semveil.links.digital import DigitalLink
-from semveil.metrics.intervals import Estimate, bootstrap_mean
-from semveil.metrics.medians import median_of
-from semveil.metrics.powerlaw import PowerLaw, fit_power_law
-from semveil.protect.laplace import Laplace
-from semveil.recipe import Dp
-from semveil.records import Record
-from semveil.report.figures.growth import Curve, growth
-from semveil.studies.base import Job, Study, nested
-from semveil.studies.jobs import Means, leave, read_images
-from semveil.studies.words import Figure as Number
-from semveil.studies.words import markdown_table, pick
-from semveil.workflow.costs import interleave, key_bytes
-from semveil.workflow.ends import Ends, build
-from semveil.workflow.fleet import (
+from semveil.experiment.costs import interleave, key_bytes
+from semveil.experiment.multi_device import (
     MixedBatch,
     OwnCodebooks,
     agreement_seconds,
@@ -38,6 +24,20 @@ from semveil.workflow.fleet import (
     session_bytes,
     training_seconds,
 )
+from semveil.experiment.transceiver import Transceiver, build
+from semveil.link import as_float
+from semveil.links.digital import DigitalLink
+from semveil.metrics.intervals import Estimate, bootstrap_mean
+from semveil.metrics.medians import median_of
+from semveil.metrics.powerlaw import PowerLaw, fit_power_law
+from semveil.protect.laplace import Laplace
+from semveil.recipe import DpConfig
+from semveil.records import Record
+from semveil.report.figures.growth import Curve, growth
+from semveil.studies.base import Job, Study, nested
+from semveil.studies.jobs import JobContext, read_images, write_results
+from semveil.studies.words import Value as Number
+from semveil.studies.words import markdown_table, pick
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,13 +103,17 @@ def _devices(job: Job) -> int:
     return int(job.name.rpartition("-")[2])
 
 
-def _ends(job: Job, splits: ImageSplits, scheme: str) -> Ends:
+def _ends(job: Job, splits: ImageSplits, scheme: str) -> Transceiver:
     recipe = recipes.update(job.recipe, {"scheme": scheme})
     return build(scheme, recipe, splits.image_shape, splits.n_classes, job.seed)
 
 
 def _leave(
-    folder: Path, job: Job, means: Means, started: float, found: Mapping[tuple[str, str], Estimate]
+    folder: Path,
+    job: Job,
+    means: JobContext,
+    started: float,
+    found: Mapping[tuple[str, str], Estimate],
 ) -> None:
     """Write what was found, by scheme and metric."""
     recipe = job.recipe
@@ -131,14 +135,14 @@ def _leave(
         )
         for (scheme, metric), each in found.items()
     ]
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
 
 
 def _once(value: float) -> Estimate:
     return Estimate(value, value, value, 1)
 
 
-def measure_keys(folder: Path, job: Job, means: Means) -> None:
+def measure_keys(folder: Path, job: Job, means: JobContext) -> None:
     """Time a receiver's agreement with all devices, and weigh its sessions."""
     started, devices = time.monotonic(), _devices(job)
     repeats = max(1, min(7, 2000 // devices))
@@ -152,7 +156,7 @@ def measure_keys(folder: Path, job: Job, means: Means) -> None:
     _leave(folder, job, means, started, found)
 
 
-def measure_mixed(folder: Path, job: Job, means: Means) -> None:
+def measure_mixed(folder: Path, job: Job, means: JobContext) -> None:
     """Time Bob's work on a batch whose messages come from random ones of the devices."""
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
@@ -178,7 +182,7 @@ def measure_mixed(folder: Path, job: Job, means: Means) -> None:
     _leave(folder, job, means, started, found)
 
 
-def measure_mean(folder: Path, job: Job, means: Means) -> None:
+def measure_mean(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the error of the mean over devices that each add noise of their own."""
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
@@ -189,7 +193,7 @@ def measure_mean(folder: Path, job: Job, means: Means) -> None:
         features = torch.cat([ends.link.features(as_float(some)) for some in shown.split(500)])
     # Beyond that, several devices have seen the same: the noise is each one's own.
     features = features[torch.arange(devices) % len(features)]
-    local = Laplace(Dp(reading="genuine", epsilon=EPSILON, clip=CLIP), dim).eval()
+    local = Laplace(DpConfig(reading="genuine", epsilon=EPSILON, clip=CLIP), dim).eval()
     errors = mean_errors(features, local, draws=20, seed=job.seed)
     found = {
         ("dp", "mean_error"): bootstrap_mean(errors),
@@ -200,7 +204,7 @@ def measure_mean(folder: Path, job: Job, means: Means) -> None:
     _leave(folder, job, means, started, found)
 
 
-def measure_training(folder: Path, job: Job, means: Means) -> None:
+def measure_training(folder: Path, job: Job, means: JobContext) -> None:
     """Time an epoch over the images of all devices, so many from each."""
     started, devices = time.monotonic(), _devices(job)
     repeats = max(1, min(3, 8 // devices))

@@ -11,6 +11,9 @@ import torch
 
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
+from semveil.experiment.provenance import provenance
+from semveil.experiment.run import FACTS, RECORDS, Run
+from semveil.experiment.training import Hardware
 from semveil.files import new_folder, write_atomic
 from semveil.records import Record, read_records, write_records
 from semveil.report.figures.style import save
@@ -18,7 +21,7 @@ from semveil.report.select import frame
 from semveil.studies.base import BUDGETS, Job, Study
 from semveil.studies.jobs import (
     FINISHED,
-    Means,
+    JobContext,
     OneByOne,
     Runner,
     is_finished,
@@ -27,9 +30,6 @@ from semveil.studies.jobs import (
     work_of,
 )
 from semveil.train.loop import Progress
-from semveil.workflow.provenance import provenance
-from semveil.workflow.run import FACTS, RECORDS, Run
-from semveil.workflow.training import Hardware
 
 PAGE = "README.md"
 _KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe")
@@ -128,7 +128,7 @@ def execute(
         progress("jobs", finished, len(jobs))
 
     runner = runner or OneByOne()
-    runner(place, unfinished, Means(study.name, hardware, root, shelf=shelf), tell)
+    runner(place, unfinished, JobContext(study.name, hardware, root, shelf=shelf), tell)
     records: list[Record] = []
     ran: dict[str, dict[str, Any]] = {}
     for job in jobs:

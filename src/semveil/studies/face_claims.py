@@ -8,10 +8,10 @@ from itertools import pairwise, product
 
 from semveil.report.select import where
 from semveil.studies.face_records import DP, KINDS, MI, PUBLISHED, Faces, verdict
-from semveil.studies.words import Figure, markdown_table, pick
+from semveil.studies.words import Value, markdown_table, pick
 
 
-def _points(found: Figure) -> str:
+def _points(found: Value) -> str:
     if math.isinf(found.low):
         return f"{100 * found.value:+.1f}".replace("-", "−")
     ends = f"{100 * found.low:+.1f} to {100 * found.high:+.1f}"
@@ -129,7 +129,7 @@ def _reconstructions(faces: Faces) -> Iterator[str]:
     yield _gender(faces)
 
 
-def _less(faces: Faces, attribute: str, known: dict[str, Figure]) -> str:
+def _less(faces: Faces, attribute: str, known: dict[str, Value]) -> str:
     words = []
     for system in ("ibal", "lbvq"):
         others = [known[s] for s in (*DP, "deepjscc") if s in known]
@@ -145,7 +145,7 @@ def _less(faces: Faces, attribute: str, known: dict[str, Figure]) -> str:
     )
 
 
-def _noise(known: dict[str, Figure]) -> str:
+def _noise(known: dict[str, Value]) -> str:
     noisy = [known[s] for s in DP if s in known]
     ordered = all(a.high < b.low for a, b in pairwise(noisy))
     values = ", ".join(f"{x.value:.2f} ({x.low:.2f}–{x.high:.2f})" for x in noisy)
@@ -155,7 +155,7 @@ def _noise(known: dict[str, Figure]) -> str:
     )
 
 
-def _order(faces: Faces, attribute: str, known: dict[str, Figure]) -> str:
+def _order(faces: Faces, attribute: str, known: dict[str, Value]) -> str:
     rows = where(faces.table, attribute=attribute)
     floor = pick(rows, role="system", metric=f"{MI}_floor")
     fresh, fixed = known["shuffle"], known["shuffle (fixed key)"]

@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.stats import t
 
 from semveil.report.select import strongest, where
-from semveil.studies.words import Figure, pick
+from semveil.studies.words import Value, pick
 
 HOME_DB = 12.0
 MI = "mi_bits_20"
@@ -97,7 +97,7 @@ def seeds(rows: pd.DataFrame) -> Seeds | None:
     return Seeds(values, float(rows["ci_low"].min()), float(rows["ci_high"].max()))
 
 
-def interval(differences: Sequence[float]) -> Figure:
+def interval(differences: Sequence[float]) -> Value:
     """Return the mean of paired differences with its 95 % interval, Student's t.
 
     One difference has no interval: it reaches from −∞ to ∞.
@@ -110,17 +110,17 @@ def interval(differences: Sequence[float]) -> Figure:
     n = len(differences)
     mean = sum(differences) / n
     if n < 2:
-        return Figure(mean, -math.inf, math.inf)
+        return Value(mean, -math.inf, math.inf)
     spread = math.sqrt(sum((x - mean) ** 2 for x in differences) / (n - 1) / n)
     half = float(t.ppf(0.975, n - 1)) * spread
-    return Figure(mean, mean - half, mean + half)
+    return Value(mean, mean - half, mean + half)
 
 
-def verdict(found: Figure, least: float = 0.0) -> str:
+def verdict(found: Value, least: float = 0.0) -> str:
     """Return whether a difference exceeds what a claim says at least, for sure.
 
     Example:
-        >>> verdict(Figure(0.1, 0.05, 0.15)), verdict(Figure(0.1, 0.05, 0.15), 0.2)
+        >>> verdict(Value(0.1, 0.05, 0.15)), verdict(Value(0.1, 0.05, 0.15), 0.2)
         ('confirmed', 'contradicted')
     """
     if found.low > least:
@@ -154,13 +154,13 @@ class Faces:
         assert found is not None
         return found
 
-    def chance(self, attribute: str, target: str = "label") -> Figure:
+    def chance(self, attribute: str, target: str = "label") -> Value:
         """Return what naming the most frequent class gets."""
         found = pick(self.table, metric="chance", attribute=attribute, target=target)
         assert found is not None
         return found
 
-    def rebuilt(self, system: str, attribute: str, metric: str) -> Figure | None:
+    def rebuilt(self, system: str, attribute: str, metric: str) -> Value | None:
         """Return a figure of the strongest fresh inverter; None where none was tried."""
         return pick(
             where(self.table, system=system, attribute=attribute),
@@ -171,7 +171,7 @@ class Faces:
 
     def ahead(
         self, one: str, other: str, metric: str, attributes: Sequence[str], party: str = "bob"
-    ) -> Figure:
+    ) -> Value:
         """Return by how much one system is ahead of another, paired by attribute and seed."""
         of = self.bob if party == "bob" else self.eve
         pairs = [(of(one, a, metric).values, of(other, a, metric).values) for a in attributes]

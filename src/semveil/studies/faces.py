@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.experiment.run import RECORDS, SAMPLES
 from semveil.records import read_records
 from semveil.report.select import frame, strongest, where
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.face_page import page
 from semveil.studies.face_records import ATTRIBUTES, HOME_DB, MI, PUBLISHED, by_system
-from semveil.workflow.run import RECORDS, SAMPLES
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -14,18 +14,18 @@ from typing import Any
 import torch
 
 from semveil.data.splits import ImageSplits
+from semveil.experiment.checkpoint_cache import train_or_load
+from semveil.experiment.provenance import provenance
+from semveil.experiment.run import FACTS, RECORDS, Run
+from semveil.experiment.training import Hardware
 from semveil.files import write_atomic
 from semveil.records import Record, write_records
 from semveil.studies.base import Job
 from semveil.train.loop import Progress
-from semveil.workflow.provenance import provenance
-from semveil.workflow.run import FACTS, RECORDS, Run
-from semveil.workflow.shelf import train_or_take
-from semveil.workflow.training import Hardware
 
 
 @dataclass(frozen=True)
-class Means:
+class JobContext:
     """What a job works with.
 
     Attributes:
@@ -46,15 +46,15 @@ class Means:
     shelf: Path | None = None
 
 
-Work = Callable[[Path, Job, Means], None]
+Work = Callable[[Path, Job, JobContext], None]
 # Does every job in a folder of its name below the given one; tells (job, stage, done, in all).
-Tell = Callable[[Job, str, int, int], None]
-Runner = Callable[[Path, Sequence[Job], Means, Tell], None]
+OnProgress = Callable[[Job, str, int, int], None]
+Runner = Callable[[Path, Sequence[Job], JobContext, OnProgress], None]
 # The stage that a runner tells when a job's folder is complete.
 FINISHED = "finished"
 
 
-def do(folder: Path, job: Job, means: Means) -> None:
+def run_job(folder: Path, job: Job, means: JobContext) -> None:
     """Do a job's work; afterwards :func:`is_finished` holds for its folder.
 
     The work leaves two files: ``run.json`` with at least ``version``, ``hardware``, ``wall_s``,
@@ -102,21 +102,21 @@ def is_finished(folder: Path) -> bool:
         return False
 
 
-def train_and_audit(folder: Path, job: Job, means: Means) -> None:
+def train_and_audit(folder: Path, job: Job, means: JobContext) -> None:
     """Train the job's links and measure its schemes: the work of most jobs.
 
     Raises:
-        SemveilError: As :class:`semveil.workflow.run.Run`.
+        SemveilError: As :class:`semveil.experiment.run.Run`.
     """
     run = begin(folder, job, means)
-    run.audit(train_or_take(run, means.shelf, means.progress), means.progress)
+    run.audit(train_or_load(run, means.shelf, means.progress), means.progress)
 
 
-def begin(folder: Path, job: Job, means: Means) -> Run:
+def begin(folder: Path, job: Job, means: JobContext) -> Run:
     """Start the run of a job in a folder, or open it where it was started.
 
     Raises:
-        SemveilError: As :class:`semveil.workflow.run.Run`.
+        SemveilError: As :class:`semveil.experiment.run.Run`.
     """
     kind = Run if means.splits is None else _with_images(means.splits)
     if (folder / FACTS).exists():
@@ -135,7 +135,9 @@ def _with_images(images: ImageSplits) -> type[Run]:
     return Handed
 
 
-def leave(folder: Path, job: Job, means: Means, records: list[Record], started: float) -> None:
+def write_results(
+    folder: Path, job: Job, means: JobContext, records: list[Record], started: float
+) -> None:
     """Write what work that is no run leaves: facts, then records.
 
     Args:
@@ -166,7 +168,7 @@ def which_images(job: Job) -> str:
     return f"{job.recipe.data.model_dump_json()} {job.seed}"
 
 
-def read_images(job: Job, means: Means) -> ImageSplits:
+def read_images(job: Job, means: JobContext) -> ImageSplits:
     """Read the images of a job, for whoever hands them on.
 
     Raises:
@@ -186,7 +188,9 @@ class OneByOne:
 
     cores: int | None = None
 
-    def __call__(self, folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
+    def __call__(
+        self, folder: Path, jobs: Sequence[Job], means: JobContext, tell: OnProgress
+    ) -> None:
         """Do jobs one after another, each in a folder of its name.
 
         Raises:
@@ -201,7 +205,7 @@ class OneByOne:
                 if work_of(job) is train_and_audit and which_images(job) != which:
                     which, images = which_images(job), read_images(job, means)
                 given = replace(means, splits=images, progress=partial(tell, job))
-                do(folder / job.name, job, given)
+                run_job(folder / job.name, job, given)
                 tell(job, FINISHED, 1, 1)
         finally:
             torch.set_num_threads(before)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from semveil import recipe as recipes
 from semveil.studies.base import Job, Study, nested
-from semveil.studies.words import Figure as Number
+from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick, points
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from statistics import NormalDist
 
 import pandas as pd
 
-from semveil.studies.words import Figure, pick
+from semveil.studies.words import Value, pick
 
 HOME_DB = 12.0
 SURVEY_ATTACKER = "inversion/deconv+perceptual"
@@ -46,11 +46,11 @@ class System:
         names = self.table.loc[self.table["target"] == "image", "asymmetry"].dropna().unique()
         return str(names[0]) if len(names) else None
 
-    def bob(self, snr_db: float = HOME_DB) -> Figure | None:
+    def bob(self, snr_db: float = HOME_DB) -> Value | None:
         """Return Bob's accuracy."""
         return pick(self.table, role="bob", metric="accuracy", test_snr_db=snr_db)
 
-    def leakage(self, who: str, snr_db: float = HOME_DB) -> Figure | None:
+    def leakage(self, who: str, snr_db: float = HOME_DB) -> Value | None:
         """Return the excess MI that somebody's images have.
 
         Args:
@@ -70,12 +70,12 @@ class System:
         rows = self.table[self.table["metric"] == metric]
         return rows[rows["n"] >= rows["n"].max() / 2]
 
-    def quality(self, snr_db: float = HOME_DB) -> Figure | None:
+    def quality(self, snr_db: float = HOME_DB) -> Value | None:
         """Return the PSNR of the strongest Eve, dB."""
         wanted = {"role": "eve", "metric": "psnr_db", "protocol": "adaptive"}
         return pick(self._searched_enough("psnr_db"), **wanted, test_snr_db=snr_db)
 
-    def eve_label(self, snr_db: float = HOME_DB) -> Figure | None:
+    def eve_label(self, snr_db: float = HOME_DB) -> Value | None:
         """Return the accuracy of the strongest Eve who guesses the label."""
         return pick(
             self.table, role="eve", metric="accuracy", protocol="adaptive", test_snr_db=snr_db
@@ -129,7 +129,7 @@ def _some(found: Mapping[str, System], *starts: str) -> list[System]:
 def _compare(
     left: list[System],
     right: list[System],
-    number: Callable[[System], Figure | None],
+    number: Callable[[System], Value | None],
     *,
     less: bool = False,
 ) -> tuple[int, int, int]:
@@ -162,21 +162,21 @@ def verdict(ahead: int, behind: int, pairs: int) -> str:
     return "Not confirmed" if not ahead else "Not confirmed as a rule"
 
 
-def difference(one: Figure, other: Figure) -> Figure:
+def difference(one: Value, other: Value) -> Value:
     """Return the difference of two independent figures with its interval (Zou and Donner, 2008).
 
     Example:
-        >>> found = difference(Figure(0.5, 0.4, 0.6), Figure(0.2, 0.2, 0.2))
+        >>> found = difference(Value(0.5, 0.4, 0.6), Value(0.2, 0.2, 0.2))
         >>> round(found.low, 2), round(found.high, 2)
         (0.2, 0.4)
     """
     value = one.value - other.value
     down = math.hypot(one.value - one.low, other.high - other.value)
     up = math.hypot(one.high - one.value, other.value - other.low)
-    return Figure(value, value - down, value + up)
+    return Value(value, value - down, value + up)
 
 
-def _points(one: Figure, other: Figure) -> str:
+def _points(one: Value, other: Value) -> str:
     found = difference(one, other)
     parts = (f"{100 * part:+.1f}" for part in (found.value, found.low, found.high))
     value, low, high = (part.replace("-", "−") for part in parts)
@@ -236,7 +236,7 @@ def _vfe_leakage(found: Mapping[str, System], who: str) -> str:
 
 
 def _low_snr(found: Mapping[str, System]) -> str:
-    def lost(system: System) -> Figure | None:
+    def lost(system: System) -> Value | None:
         low, high = system.bob(4.0), system.bob(20.0)
         return None if low is None or high is None else difference(high, low)
 
@@ -322,15 +322,15 @@ def _rotation(found: Mapping[str, System]) -> str:
     )
 
 
-def _widened(figure: Figure) -> Figure:
-    return Figure(
+def _widened(figure: Value) -> Value:
+    return Value(
         figure.value,
         figure.value - _WIDER * (figure.value - figure.low),
         figure.value + _WIDER * (figure.high - figure.value),
     )
 
 
-def _bits(figure: Figure) -> str:
+def _bits(figure: Value) -> str:
     parts = (f"{part:.3f}" for part in (figure.value, figure.low, figure.high))
     value, low, high = (part.replace("-", "−") for part in parts)
     return f"{value} ({low} to {high}) bits"

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from semveil import recipe as recipes
-from semveil.auditing.mallory import attack_system, prepare
-from semveil.recipe import HARDENINGS, PERTURBERS, Attack, Recipe
+from semveil.evaluation.attack_records import attack_system, prepare
+from semveil.experiment.checkpoint_cache import train_or_load
+from semveil.experiment.harden import harden
+from semveil.experiment.partial_results import PartialResults, write_samples
+from semveil.experiment.plan import plan
+from semveil.experiment.run import SAMPLES, Run, system_of
+from semveil.recipe import HARDENINGS, PERTURBERS, AttackConfig, Recipe
 from semveil.records import Record
 from semveil.studies.base import Job, nested
-from semveil.studies.jobs import Means, begin, leave
-from semveil.workflow.harden import harden
-from semveil.workflow.parts import Parts, write_samples
-from semveil.workflow.plan import plan
-from semveil.workflow.run import SAMPLES, Run, system_of
-from semveil.workflow.shelf import train_or_take
+from semveil.studies.jobs import JobContext, begin, write_results
 
 TARGET, WRONG = 2, 5
 METHODS = tuple(method for method in HARDENINGS if method != "none")
@@ -145,7 +145,7 @@ def recipe(budget: str, dataset: str, **attack: Any) -> Recipe:
     return recipes.update(recipes.load(f"mobilesc-{dataset}"), changes)
 
 
-def attack_links(folder: Path, job: Job, means: Means) -> None:
+def attack_links(folder: Path, job: Job, means: JobContext) -> None:
     """Attack a plain link: one class aimed at, and then everybody misled to another.
 
     Raises:
@@ -163,7 +163,7 @@ def attack_links(folder: Path, job: Job, means: Means) -> None:
     _attack(folder, job, means, {"aimed": attack, "misled": towards})
 
 
-def attack_link(folder: Path, job: Job, means: Means) -> None:
+def attack_link(folder: Path, job: Job, means: JobContext) -> None:
     """Attack a plain link as the job's recipe says.
 
     Raises:
@@ -172,11 +172,13 @@ def attack_link(folder: Path, job: Job, means: Means) -> None:
     _attack(folder, job, means, {"aimed": job.recipe.attack})
 
 
-def _attack(folder: Path, job: Job, means: Means, variants: Mapping[str, Attack]) -> None:
+def _attack(
+    folder: Path, job: Job, means: JobContext, variants: Mapping[str, AttackConfig]
+) -> None:
     started = time.monotonic()
     run = begin(folder / "plain", job, means)
-    trained = train_or_take(run, means.shelf, means.progress).requires_grad_(False).eval()
-    parts, records = Parts(folder), list[Record]()
+    trained = train_or_load(run, means.shelf, means.progress).requires_grad_(False).eval()
+    parts, records = PartialResults(folder), list[Record]()
     samples = run.originals()
     for name, settings in variants.items():
         for planned in plan(run.schemes, run.recipe):
@@ -195,11 +197,11 @@ def _attack(folder: Path, job: Job, means: Means, variants: Mapping[str, Attack]
             records += part.records
             samples |= part.samples
     write_samples(folder / SAMPLES, samples)
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
     parts.remove()
 
 
-def harden_links(folder: Path, job: Job, means: Means) -> None:
+def harden_links(folder: Path, job: Job, means: JobContext) -> None:
     """Harden a link by every method, and attack it as the paper did and then anew.
 
     Raises:
@@ -207,8 +209,8 @@ def harden_links(folder: Path, job: Job, means: Means) -> None:
     """
     started = time.monotonic()
     run = begin(folder / "plain", job, means)
-    train_or_take(run, means.shelf, means.progress)
-    parts, records = Parts(folder), list[Record]()
+    train_or_load(run, means.shelf, means.progress)
+    parts, records = PartialResults(folder), list[Record]()
     siege = _Siege(run, means)
     for method in ("none", *METHODS):
         link = run if method == "none" else hardened(folder, method, run, means)
@@ -217,11 +219,11 @@ def harden_links(folder: Path, job: Job, means: Means) -> None:
             part = siege.on(link)
             parts.keep(method, part)
         records += part.records
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
     parts.remove()
 
 
-def hardened(folder: Path, method: str, plain: Run, means: Means) -> Run:
+def hardened(folder: Path, method: str, plain: Run, means: JobContext) -> Run:
     """Return the run of a method that begins with a plain run's link, trained.
 
     Args:
@@ -239,14 +241,14 @@ def hardened(folder: Path, method: str, plain: Run, means: Means) -> Run:
     else:
         run = harden(plain, {"harden": {"method": method}}, place)
     run.splits = plain.splits
-    train_or_take(run, means.shelf, means.progress)
+    train_or_load(run, means.shelf, means.progress)
     return run
 
 
 class _Siege:
     """Every attack on a link, those that were trained on the plain one too."""
 
-    def __init__(self, plain: Run, means: Means) -> None:
+    def __init__(self, plain: Run, means: JobContext) -> None:
         self.plain, self.means = plain, means
         self._prepared: Mapping[str, Any] | None = None
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.experiment.exported import available
+from semveil.experiment.network_costs import Network, peak_of_network, timed_in_turn
 from semveil.metrics.intervals import Estimate
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.semantic import SYSTEMS, SemanticDecoder, SemanticEncoder, maps_shape
@@ -18,10 +20,8 @@ from semveil.records import Record
 from semveil.report.figures.ratios import ratios
 from semveil.rng import seeded
 from semveil.studies.base import Job, Study, nested
-from semveil.studies.jobs import Means, leave, read_images
+from semveil.studies.jobs import JobContext, read_images, write_results
 from semveil.studies.size_page import OURS, page
-from semveil.workflow.exported import available
-from semveil.workflow.network_costs import Network, peak_of_network, timed_in_turn
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,17 +56,17 @@ def jobs(budget: str, seed: int) -> list[Job]:
     ]
 
 
-def measure(folder: Path, job: Job, means: Means) -> None:
+def measure(folder: Path, job: Job, means: JobContext) -> None:
     """Measure a series in 15 rounds, with batches of 64."""
     _measure(folder, job, means, batch=64, rounds=15)
 
 
-def measure_at_length(folder: Path, job: Job, means: Means) -> None:
+def measure_at_length(folder: Path, job: Job, means: JobContext) -> None:
     """Measure a series in 41 rounds, with the paper's batches of 256."""
     _measure(folder, job, means, batch=256, rounds=41)
 
 
-def measure_quickly(folder: Path, job: Job, means: Means) -> None:
+def measure_quickly(folder: Path, job: Job, means: JobContext) -> None:
     """Measure a series in two rounds: shows that it works."""
     _measure(folder, job, means, batch=16, rounds=2)
 
@@ -99,7 +99,7 @@ def network_of(
         return Network(decoder, (latent_dim,))
 
 
-def _measure(folder: Path, job: Job, means: Means, batch: int, rounds: int) -> None:
+def _measure(folder: Path, job: Job, means: JobContext, batch: int, rounds: int) -> None:
     started = time.monotonic()
     shape = (means.splits or read_images(job, means)).image_shape
     link, exported = job.recipe.link, job.label.startswith(_EXPORTED)
@@ -134,7 +134,7 @@ def _measure(folder: Path, job: Job, means: Means, batch: int, rounds: int) -> N
         for system, numbers in found.items()
         for metric, number in numbers.items()
     ]
-    leave(folder, job, means, records, started)
+    write_results(folder, job, means, records, started)
 
 
 def _record(job: Job, study: str, system: str, metric: str, found: Estimate) -> Record:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from semveil.studies.words import Figure as Number
+from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
 
 OURS = "mobilesc"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from semveil.report.summary import signed
-from semveil.studies.words import Figure, markdown_table
+from semveil.studies.words import Value, markdown_table
 
 # How words of claims are taken where the numbers behind them are not known.
 LITTLE, STRONG = 0.05, 0.20  # points of accuracy
@@ -24,11 +24,11 @@ class Verdict(StrEnum):
     OPEN = "undecided"
 
 
-def at_least(found: Figure, least: float) -> Verdict:
+def at_least(found: Value, least: float) -> Verdict:
     """Judge that a number is at least so large, by its whole interval.
 
     Example:
-        >>> found = Figure(0.3, 0.2, 0.4)
+        >>> found = Value(0.3, 0.2, 0.4)
         >>> [at_least(found, least).value for least in (0.2, 0.3, 0.5)]
         ['confirmed', 'undecided', 'refuted']
     """
@@ -37,14 +37,14 @@ def at_least(found: Figure, least: float) -> Verdict:
     return Verdict.REFUTED if found.high < least else Verdict.OPEN
 
 
-def at_most(found: Figure, most: float) -> Verdict:
+def at_most(found: Value, most: float) -> Verdict:
     """Judge that a number is at most so large, by its whole interval.
 
     Example:
-        >>> at_most(Figure(0.3, 0.2, 0.4), 0.5).value
+        >>> at_most(Value(0.3, 0.2, 0.4), 0.5).value
         'confirmed'
     """
-    return at_least(Figure(-found.value, -found.high, -found.low), -most)
+    return at_least(Value(-found.value, -found.high, -found.low), -most)
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:

@@ -12,7 +12,7 @@ from semveil.report.select import strongest, where
 
 
 @dataclass(frozen=True)
-class Figure:
+class Value:
     """A number of a record with its interval."""
 
     value: float
@@ -23,13 +23,13 @@ class Figure:
         """Return the number as a percentage with its 95 % interval.
 
         Example:
-            >>> Figure(0.5, 0.49, 0.512).percent()
+            >>> Value(0.5, 0.49, 0.512).percent()
             '50.0 (49.0–51.2)'
         """
         return f"{100 * self.value:.1f} ({100 * self.low:.1f}–{100 * self.high:.1f})"
 
 
-def pick(table: pd.DataFrame, **wanted: Any) -> Figure | None:
+def pick(table: pd.DataFrame, **wanted: Any) -> Value | None:
     """Return the one number that fits, the strongest Eve's where several do; None if none does.
 
     Args:
@@ -42,7 +42,7 @@ def pick(table: pd.DataFrame, **wanted: Any) -> Figure | None:
     if rows.empty:
         return None
     row = rows.sort_values("value").iloc[-1]
-    return Figure(float(row["value"]), float(row["ci_low"]), float(row["ci_high"]))
+    return Value(float(row["value"]), float(row["ci_low"]), float(row["ci_high"]))
 
 
 def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -58,11 +58,11 @@ def markdown_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> st
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def points(now: Figure, before: Figure) -> str:
+def points(now: Value, before: Value) -> str:
     """Return a difference of two rates in points, with its sign.
 
     Example:
-        >>> points(Figure(0.3, 0, 1), Figure(0.5, 0, 1))
+        >>> points(Value(0.3, 0, 1), Value(0.5, 0, 1))
         '−20.0'
     """
     return f"{100 * (now.value - before.value):+.1f}".replace("-", "−")

@@ -24,7 +24,14 @@ import torch
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.studies.base import Job
-from semveil.studies.jobs import FINISHED, Means, Tell, do, read_images, which_images
+from semveil.studies.jobs import (
+    FINISHED,
+    JobContext,
+    OnProgress,
+    read_images,
+    run_job,
+    which_images,
+)
 
 _TOLD, _DONE, _FAILED, _BROKEN = "told", "done", "failed", "broken"
 
@@ -54,7 +61,9 @@ class Workers:
     def __post_init__(self) -> None:
         visible_gpus(self.count - 1, self.gpus, _gpus() if self.gpus else [])
 
-    def __call__(self, folder: Path, jobs: Sequence[Job], means: Means, tell: Tell) -> None:
+    def __call__(
+        self, folder: Path, jobs: Sequence[Job], means: JobContext, tell: OnProgress
+    ) -> None:
         """Do jobs, each in a folder of its name.
 
         Raises:
@@ -122,7 +131,7 @@ def _gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-def _listen(pipe: Connection, job: Job, tell: Tell) -> bool:
+def _listen(pipe: Connection, job: Job, tell: OnProgress) -> bool:
     """Hear one word of a process; True if its job has finished."""
     try:
         kind, *rest = pipe.recv()
@@ -142,7 +151,7 @@ def _listen(pipe: Connection, job: Job, tell: Tell) -> bool:
 
 @contextmanager
 def _process(
-    folder: Path, means: Means, images: dict[str, Path], threads: int, gpus: str | None
+    folder: Path, means: JobContext, images: dict[str, Path], threads: int, gpus: str | None
 ) -> Iterator[Connection]:
     """Start a process that does the jobs sent to it; it does not outlive the block."""
     # A fork would inherit threads and CUDA as they are.
@@ -167,7 +176,7 @@ def _process(
 def _serve(
     pipe: Connection,
     folder: Path,
-    means: Means,
+    means: JobContext,
     images: dict[str, Path],
     threads: int,
     gpus: str | None,
@@ -191,7 +200,7 @@ def _serve(
         splits = _placed(images[which_images(job)])
         answer: tuple[Any, ...] = (_DONE,)
         try:
-            do(folder / job.name, job, replace(means, splits=splits, progress=told))
+            run_job(folder / job.name, job, replace(means, splits=splits, progress=told))
         except SemveilError as error:
             answer = (_FAILED, str(error))
         except BrokenPipeError:
@@ -202,7 +211,7 @@ def _serve(
         pipe.send(answer)
 
 
-def _place(jobs: Sequence[Job], means: Means, scratch: Path) -> dict[str, Path]:
+def _place(jobs: Sequence[Job], means: JobContext, scratch: Path) -> dict[str, Path]:
     """Write the jobs' images into files, so that processes that map them share the memory."""
     places: dict[str, Path] = {}
     for job in jobs:

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semveil.link import Disturb, Link
+from semveil.link import Disturb, LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import Randomness
@@ -25,7 +25,11 @@ from semveil.train.objective import Batch, Losses, Turn
 
 
 def joint_losses(
-    link: Link, recipe: Recipe, batch: Batch, source: Randomness, disturb: Disturb | None = None
+    link: LinkNetwork,
+    recipe: Recipe,
+    batch: Batch,
+    source: Randomness,
+    disturb: Disturb | None = None,
 ) -> Losses:
     """Return Bob's losses on one batch.
 
@@ -67,7 +71,9 @@ class Joint:
         name: Stage of the run.
     """
 
-    def __init__(self, recipe: Recipe, link: Link, eve: SimulatedEve | None, name: str) -> None:
+    def __init__(
+        self, recipe: Recipe, link: LinkNetwork, eve: SimulatedEve | None, name: str
+    ) -> None:
         self.name, self.link, self.recipe = name, link, recipe
         self.modules = nn.ModuleDict({"link": link})
         self.players: dict[str, list[nn.Parameter]] = {"link": list(link.parameters())}

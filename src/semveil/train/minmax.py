@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semveil.adversary.wish import wish
+from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import channel_of
 from semveil.errors import SemveilError
-from semveil.link import Answer, Link
+from semveil.link import Answer, LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
-from semveil.recipe import Privacy, Recipe
+from semveil.recipe import MinMaxConfig, Recipe
 from semveil.rng import Randomness
 from semveil.train.objective import Batch, Losses, Turn
 
@@ -53,7 +53,7 @@ class MinMax:
     def __init__(
         self,
         recipe: Recipe,
-        link: Link,
+        link: LinkNetwork,
         eve: SimulatedEve | None,
         weight: float,
         name: str = "link",
@@ -86,8 +86,8 @@ class MinMax:
         self.eve_channel = channel_of(recipe.eve)
         self.bob_snr_db, self.eve_snr_db = recipe.bob.snr_db, recipe.eve.snr_db
         self.reconstruction_weight = recipe.train.reconstruction_weight
-        self.privacy: Privacy = recipe.privacy
-        self.wish = wish(recipe.privacy.form)
+        self.privacy: MinMaxConfig = recipe.privacy
+        self.wish = privacy_loss(recipe.privacy.form)
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
         """Return who moves: Eve at the start of every round, then Alice and Bob.

@@ -20,15 +20,15 @@ import torch
 from torch import Tensor, nn
 
 from semveil.adversary.perturb.attack import log_odds
-from semveil.adversary.perturb.budget import jamming, to_psr
-from semveil.adversary.perturb.generate import Game
+from semveil.adversary.perturb.attacker_channel import attacker_channel
+from semveil.adversary.perturb.generator_loss import PerturbationGenerator
 from semveil.adversary.perturb.gradient import descend
-from semveil.adversary.perturb.path import path_of
-from semveil.adversary.perturb.pgm import PgmGame
-from semveil.adversary.perturb.semadv import SemAdvGame
+from semveil.adversary.perturb.pgm import PgmGenerator
+from semveil.adversary.perturb.psr import jamming, to_psr
+from semveil.adversary.perturb.semadv import SemAdvGenerator
 from semveil.channel import Arrival
 from semveil.errors import SemveilError
-from semveil.link import Link
+from semveil.link import LinkNetwork
 from semveil.links.cipher import CipherLink
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import Recipe
@@ -66,7 +66,7 @@ class Robust:
     """
 
     def __init__(
-        self, recipe: Recipe, link: Link, image_shape: ImageShape, classes: int, name: str
+        self, recipe: Recipe, link: LinkNetwork, image_shape: ImageShape, classes: int, name: str
     ) -> None:
         self.name, self.link, self.recipe = name, link, recipe
         self.settings = recipe.harden
@@ -79,9 +79,9 @@ class Robust:
             )
         if method != "noise" and not link.differentiable:
             raise SemveilError(f"harden.method: {method} needs a receiver with a gradient")
-        self.path = path_of(recipe.attack.mallory)
+        self.path = attacker_channel(recipe.attack.mallory)
         self.games = nn.ModuleDict()
-        kinds = {"pgm": PgmGame, "semadv": SemAdvGame}
+        kinds = {"pgm": PgmGenerator, "semadv": SemAdvGenerator}
         # Any class may be aimed at, and any wrong answer will do.
         attack = recipe.attack.model_copy(update={"target": None, "wrong": None})
         for kind in _GAMES.get(method, ()):
@@ -100,9 +100,9 @@ class Robust:
             for player, parameters in self._game(kind).players().items():
                 self.players[f"{kind}_{player}"] = parameters
 
-    def _game(self, kind: str) -> Game:
+    def _game(self, kind: str) -> PerturbationGenerator:
         game = self.games[kind]
-        assert isinstance(game, Game)
+        assert isinstance(game, PerturbationGenerator)
         return game
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
@@ -200,7 +200,7 @@ class _frozen:  # noqa: N801 (a context manager, used as a word)
 
 
 @torch.no_grad()
-def frame_length(link: Link, image_shape: ImageShape) -> int:
+def frame_length(link: LinkNetwork, image_shape: ImageShape) -> int:
     """Return how many samples arrive at Bob's antenna of one image.
 
     Example:

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semveil.adversary.wish import wish
+from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import channel_of
-from semveil.link import Link
+from semveil.link import LinkNetwork
 from semveil.links.bottleneck import noise_per_real
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
@@ -67,7 +67,7 @@ class TaskOriented:
     def __init__(
         self,
         recipe: Recipe,
-        link: Link,
+        link: LinkNetwork,
         eve: SimulatedEve | None,
         name: str,
         bottleneck: float = 0.0,
@@ -129,7 +129,7 @@ class TaskOriented:
             total = total + self.recipe.cipher.plain_weight * clear
         if sent.unkeyed is not None:
             logits = sent.unkeyed.logits.float()
-            wrong = wish("clipped")(logits, batch.labels).mean()
+            wrong = privacy_loss("clipped")(logits, batch.labels).mean()
             losses["wrong_key_wish"] = wrong
             total = total + self.recipe.cipher.key_weight * wrong
         if self.inverter:

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from semveil.errors import SemveilError
-from semveil.link import Link, as_float
+from semveil.link import LinkNetwork, as_float
 from semveil.rng import Randomness, generator
 from semveil.train.loop import learning_rate
 
@@ -27,7 +27,7 @@ PARTS = ("head", "bob", "alice", "all")
 _CHUNK = 125
 
 
-def inherit(link: Link, source: Link, *, new_answers: bool) -> None:
+def inherit(link: LinkNetwork, source: LinkNetwork, *, new_answers: bool) -> None:
     """Fill a link with another's weights, in place.
 
     Args:
@@ -44,12 +44,12 @@ def inherit(link: Link, source: Link, *, new_answers: bool) -> None:
     link.load_state_dict(link.state_dict() | weights)
 
 
-def _layers(link: Link) -> nn.Sequential:
+def _layers(link: LinkNetwork) -> nn.Sequential:
     assert isinstance(link.classifier, nn.Sequential)
     return link.classifier
 
 
-def part_of(link: Link, part: str, *, new_answers: bool) -> nn.ModuleList:
+def part_of(link: LinkNetwork, part: str, *, new_answers: bool) -> nn.ModuleList:
     """Return what of a link learns.
 
     Args:
@@ -91,7 +91,7 @@ def checkpoints(most: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True)
-class Course:
+class Learning:
     """How learning goes on.
 
     Attributes:
@@ -115,11 +115,11 @@ class Course:
 
 
 def learn(
-    link: Link,
+    link: LinkNetwork,
     part: nn.Module,
     images: Tensor,
     labels: Tensor,
-    course: Course,
+    course: Learning,
     stops: Collection[int],
 ) -> Iterator[tuple[int, int]]:
     """Train a part of a link for its task, in place, and pause at some steps.
@@ -183,13 +183,15 @@ def learn(
         optimiser.step()
 
 
-def _loss(link: Link, images: Tensor, labels: Tensor, snr_db: float, source: Randomness) -> Tensor:
+def _loss(
+    link: LinkNetwork, images: Tensor, labels: Tensor, snr_db: float, source: Randomness
+) -> Tensor:
     pixels = as_float(images).contiguous(memory_format=torch.channels_last)
     return F.cross_entropy(link(pixels, snr_db, generator=source).logits, labels)
 
 
 @torch.no_grad()
-def waveforms(link: Link, images: Tensor) -> Tensor:
+def waveforms(link: LinkNetwork, images: Tensor) -> Tensor:
     """Return what Alice sends for images uint8 ``[N, C, H, W]``: complex ``[N, k]``."""
     link.eval()
     chunks = (as_float(part) for part in images.split(_CHUNK))
@@ -198,7 +200,7 @@ def waveforms(link: Link, images: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def hits(link: Link, sent: Tensor, labels: Tensor, snr_db: float, source: Randomness) -> int:
+def hits(link: LinkNetwork, sent: Tensor, labels: Tensor, snr_db: float, source: Randomness) -> int:
     """Return how many waveforms ``[N, k]`` Bob answers with the right label ``[N]``."""
     link.eval()
     answer = link.decode(link.channel(sent, snr_db, generator=source).features())

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semveil.adversary.eavesdrop.converge import Effort, converge
-from semveil.adversary.eavesdrop.intercepts import Intercepts, any_of
+from semveil.adversary.eavesdrop.observations import Intercepts, any_of
+from semveil.adversary.eavesdrop.trainer import Effort, train_network
 from semveil.device import channels_last, native_bfloat16
 from semveil.link import as_float
 from semveil.nets.eavesdropper import inference_network, inversion_network
@@ -109,7 +109,7 @@ def fit_eavesdropper(
             output = network(features)
         return goal.loss(output, as_float(training.images[rows]), training.labels[rows])
 
-    converge(
+    train_network(
         network,
         step,
         lambda: _validate(goal, network, heard, validation),

@@ -8,18 +8,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semveil.adversary.eavesdrop.converge import Effort, converge
-from semveil.adversary.eavesdrop.intercepts import Intercepts
+from semveil.adversary.eavesdrop.observations import Intercepts
+from semveil.adversary.eavesdrop.trainer import Effort, train_network
 from semveil.channel import Channel, Reception
 from semveil.device import native_bfloat16
-from semveil.link import Answer, Link, as_float
+from semveil.link import Answer, LinkNetwork, as_float
 from semveil.rng import generator
 
 _IMAGE_WEIGHT = 10.0
 
 
 def fit_shadow(
-    shadow: Link,
+    shadow: LinkNetwork,
     receive: Callable[[Reception], Answer],
     training: Intercepts,
     validation: Intercepts,
@@ -67,7 +67,7 @@ def fit_shadow(
         parts = [float(loss(validation, some, source)) * len(some) for some in rows.split(2000)]
         return sum(parts) / len(rows)
 
-    converge(
+    train_network(
         shadow,
         lambda rows, source: loss(training, rows, source),
         validate,

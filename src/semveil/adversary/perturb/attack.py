@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semveil.adversary.perturb.victim import Scene, Victim
-from semveil.recipe import Attack as Settings
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
+from semveil.recipe import AttackConfig as Settings
 
 Progress = Callable[[str, int, int], None]
 """Told ``(what is going on, done, in all)``."""
@@ -54,7 +54,11 @@ class Attack(Protocol):
         return
 
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return what is sent beside one batch, at every budget.
 

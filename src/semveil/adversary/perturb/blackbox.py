@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb.attack import Attack, misanswer
-from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.iterative import expected
-from semveil.adversary.perturb.victim import Scene, Victim
+from semveil.adversary.perturb.psr import jamming, to_psr
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.phy.broadcast import squared_magnitude
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import normal, uniform
 
 _WIDEST, _HALVINGS = 0.3, 3
@@ -91,7 +91,11 @@ class BlackBox(Attack):
 
     @torch.no_grad()
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return the perturbations, complex ``[P, B, T]``; see :class:`Attack`."""
         signal = scene.arrival.signal

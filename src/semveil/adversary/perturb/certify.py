@@ -27,7 +27,7 @@ from scipy.stats import beta, norm
 from torch import Tensor
 
 from semveil import phy
-from semveil.adversary.perturb.victim import Scene, Victim
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.channel import Arrival
 from semveil.metrics import Estimate, wilson
 from semveil.phy.broadcast import squared_magnitude
@@ -99,7 +99,7 @@ def lower_bound(hits: Tensor, votes: int, confidence: float = 0.999) -> Tensor:
 @torch.no_grad()
 def count_votes(
     victim: Victim,
-    scene: Scene,
+    scene: IncomingBatch,
     votes: int,
     source: Randomness = None,
     injected: Tensor | None = None,
@@ -122,7 +122,7 @@ def count_votes(
     for some in rounds:
         rows = torch.arange(batch, device=counts.device).repeat(len(some))
         arrival = Arrival(scene.arrival.signal[rows], scene.arrival.fading[rows])
-        again = Scene(arrival, scene.labels[rows], scene.messages[rows])
+        again = IncomingBatch(arrival, scene.labels[rows], scene.messages[rows])
         beside = None if injected is None else injected[rows]
         answers = victim.answer(again, beside, source).logits.argmax(1)
         counts.view(-1).index_add_(0, rows * victim.classes + answers, torch.ones_like(answers))
@@ -131,7 +131,7 @@ def count_votes(
 
 def certify(
     victim: Victim,
-    scene: Scene,
+    scene: IncomingBatch,
     source: Randomness = None,
     votes: int = 1000,
     selection: int = 100,

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil import phy
-from semveil.adversary.perturb.budget import jamming, to_psr
 from semveil.adversary.perturb.gradient import descend
-from semveil.adversary.wish import wish
+from semveil.adversary.perturb.psr import jamming, to_psr
+from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import Reception, channel_of
-from semveil.link import Link
+from semveil.link import LinkNetwork
 from semveil.nets.dense import Mlp
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, generator
@@ -78,9 +78,9 @@ class CooperativeAim:
         eve: Surrogate Eve, frozen, features → logits.
     """
 
-    def __init__(self, recipe: Recipe, link: Link, eve: nn.Module) -> None:
+    def __init__(self, recipe: Recipe, link: LinkNetwork, eve: nn.Module) -> None:
         self.link, self.eve = link, eve
-        self.wish = wish(recipe.perturbation.aim)
+        self.wish = privacy_loss(recipe.perturbation.aim)
         self.spare_weight = recipe.perturbation.spare_weight
         self.image_weight = recipe.perturbation.image_weight
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.budget import to_psr
+from semveil.adversary.perturb.psr import to_psr
 from semveil.phy.broadcast import squared_magnitude
 
 ImageLoss = Callable[[Tensor, int], Tensor]

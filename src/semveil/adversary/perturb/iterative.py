@@ -9,13 +9,18 @@ from torch import Tensor
 
 from semveil.adversary.perturb.attack import Attack, Loss, misanswer
 from semveil.adversary.perturb.gradient import ImageLoss, descend
-from semveil.adversary.perturb.victim import Scene, Victim
-from semveil.recipe import Attack as Settings
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import normal
 
 
 def expected(
-    victim: Victim, scene: Scene, loss: Loss, psr_db: float, draws: int, source: torch.Generator
+    victim: Victim,
+    scene: IncomingBatch,
+    loss: Loss,
+    psr_db: float,
+    draws: int,
+    source: torch.Generator,
 ) -> ImageLoss:
     """Return the mean loss over draws of what Mallory does not know: noise, her path, a key.
 
@@ -51,7 +56,7 @@ def best_of(candidates: Sequence[Tensor], loss: ImageLoss) -> Tensor:
     return torch.stack(list(candidates))[scores.argmin(0), rows]
 
 
-class Pgd(Attack):
+class PGD(Attack):
     """Projected gradient descent per input, several starts, the best kept.
 
     The first start is without perturbation, whose first step is the fast gradient method; the
@@ -61,7 +66,7 @@ class Pgd(Attack):
         settings: Steps, starts, draws, the class that Bob is to answer.
 
     Example:
-        >>> Pgd(Settings(steps=3)).name
+        >>> PGD(Settings(steps=3)).name
         'pgd'
     """
 
@@ -75,7 +80,11 @@ class Pgd(Attack):
         self.draws = settings.mallory.draws
 
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return the perturbations, complex ``[P, B, T]``; see :class:`Attack`."""
         signal = scene.arrival.signal
@@ -97,11 +106,11 @@ class Pgd(Attack):
         return torch.stack(found)
 
 
-class Fgm(Pgd):
+class FGM(PGD):
     """The fast gradient method: the whole budget along one gradient (arXiv 1902.08391).
 
     Example:
-        >>> attack = Fgm(Settings(steps=3))
+        >>> attack = FGM(Settings(steps=3))
         >>> attack.steps
         1
     """
@@ -112,7 +121,11 @@ class Fgm(Pgd):
         super().__init__(settings.model_copy(update={"steps": 1, "restarts": 1}))
 
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return the perturbations, complex ``[P, B, T]``: one direction serves all budgets."""
         (delta,) = super().craft(victim, scene, psrs_db[:1], source)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb.attack import Attack
-from semveil.adversary.perturb.budget import jamming
-from semveil.adversary.perturb.victim import Scene, Victim
-from semveil.recipe import Attack as Settings
+from semveil.adversary.perturb.psr import jamming
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
+from semveil.recipe import AttackConfig as Settings
 
 
 class Jamming(Attack):
@@ -29,7 +29,11 @@ class Jamming(Attack):
         pass
 
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return the noise, complex ``[P, B, T]``."""
         signal = scene.arrival.signal

@@ -15,15 +15,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from semveil.adversary.perturb.generate import Game, remap
-from semveil.adversary.perturb.generated import Generated
-from semveil.adversary.perturb.path import Path
+from semveil.adversary.perturb.attacker_channel import AttackerChannel
+from semveil.adversary.perturb.generator_attack import GeneratorAttack
+from semveil.adversary.perturb.generator_loss import PerturbationGenerator, remap
 from semveil.nets.generator import Discriminator
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import Randomness, normal
 
 
-class PgmGame(Game):
+class PgmGenerator(PerturbationGenerator):
     """Bob answers anything but the truth, and a discriminator takes perturbations for noise.
 
     Args:
@@ -33,7 +33,7 @@ class PgmGame(Game):
 
     Example:
         >>> from semveil.rng import generator
-        >>> game = PgmGame(Settings(), length=12, classes=10)
+        >>> game = PgmGenerator(Settings(), length=12, classes=10)
         >>> game.draw(4, -6.0, generator(0)).shape, sorted(game.players())
         (torch.Size([4, 12]), ['discriminator', 'generator'])
     """
@@ -49,7 +49,7 @@ class PgmGame(Game):
             players["discriminator"] = list(self.discriminator.parameters())
         return players
 
-    def rehearsed(self, path: Path) -> Path:
+    def rehearsed(self, path: AttackerChannel) -> AttackerChannel:
         """Return the path with at least the shift that PGM is to withstand."""
         return replace(path, timing=max(path.timing, self.settings.shift))
 
@@ -75,7 +75,7 @@ class PgmGame(Game):
         delta: Tensor,
         source: Randomness,
     ) -> Tensor:
-        """Return the generator's loss; see :class:`Game`."""
+        """Return the generator's loss; see :class:`PerturbationGenerator`."""
         total = super().loss(logits, labels, targets, delta, source)
         if self.settings.disguise:
             # Deceived where it takes them for noise: softplus(−x) is −log sigmoid(x).
@@ -95,14 +95,14 @@ class PgmGame(Game):
         return wrong.mean() / 2
 
 
-class Pgm(Generated):
+class PGM(GeneratorAttack):
     """PGM as an attack.
 
     Example:
-        >>> attack = Pgm(Settings())
+        >>> attack = PGM(Settings())
         >>> attack.name, attack.per_input
         ('pgm', False)
     """
 
     name = "pgm"
-    kind = PgmGame
+    kind = PgmGenerator

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from semveil.adversary.perturb.generate import Game
-from semveil.adversary.perturb.generated import Generated
+from semveil.adversary.perturb.generator_attack import GeneratorAttack
+from semveil.adversary.perturb.generator_loss import PerturbationGenerator
 from semveil.adversary.perturb.victim import Victim
 from semveil.errors import SemveilError
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import Randomness, uniform
 
 
@@ -65,7 +65,7 @@ def half_of(labels: Tensor, targets: Tensor, source: Randomness) -> Tensor:
     return order[torch.where(own, first + _below(count, source), other)]
 
 
-class SemAdvGame(Game):
+class SemAdvGenerator(PerturbationGenerator):
     """The class aimed at is misunderstood, all others are understood.
 
     With ``settings.target`` null the generator is told the class and serves them all, unless
@@ -78,7 +78,7 @@ class SemAdvGame(Game):
 
     Example:
         >>> from semveil.rng import generator
-        >>> game = SemAdvGame(Settings(), length=12, classes=10)
+        >>> game = SemAdvGenerator(Settings(), length=12, classes=10)
         >>> targets = game.targets(torch.tensor([3, 1, 4, 1]), generator(0))
         >>> game.draw(4, -6.0, generator(0), targets).shape
         torch.Size([4, 12])
@@ -127,7 +127,7 @@ class SemAdvGame(Game):
         return means[0] + means[1]
 
 
-class SemAdv(Generated):
+class SemAdv(GeneratorAttack):
     """SemAdv as an attack.
 
     Example:
@@ -137,10 +137,10 @@ class SemAdv(Generated):
     """
 
     name = "semadv"
-    kind = SemAdvGame
+    kind = SemAdvGenerator
 
     def check(self, victim: Victim, labels: Tensor) -> None:
-        """Refuse classes that are not there; see :class:`Generated`."""
+        """Refuse classes that are not there; see :class:`GeneratorAttack`."""
         super().check(victim, labels)
         target, wrong = self.settings.target, self.settings.wrong
         if target is None and wrong is not None:

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.adversary.perturb.attack import Progress
-from semveil.adversary.perturb.iterative import Pgd
-from semveil.adversary.perturb.rehearsal import Rehearsal
-from semveil.adversary.perturb.victim import Scene, Victim
+from semveil.adversary.perturb.attack_data import AttackData
+from semveil.adversary.perturb.iterative import PGD
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.channel import Reception
 from semveil.link import Answer
 from semveil.nets.eavesdropper import inference_network
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, seeded
 
 Surrogate = Callable[[int, int], nn.Module]
@@ -48,7 +48,7 @@ class Transfer:
 
     def __init__(self, settings: Settings, surrogate: Surrogate = _DENSE) -> None:
         self.settings, self.surrogate = settings, surrogate
-        self.inner = Pgd(settings)
+        self.inner = PGD(settings)
         self.network: nn.Module | None = None
 
     def fit(
@@ -61,7 +61,7 @@ class Transfer:
         progress: Progress,
     ) -> None:
         """Train the surrogate on what arrives at Bob's antenna; see :class:`Attack`."""
-        rehearsal = Rehearsal(victim, images, labels, seed)
+        rehearsal = AttackData(victim, images, labels, seed)
         settings, device = self.settings, images.device
 
         def hear(rows: Tensor, source: torch.Generator) -> Tensor:
@@ -84,7 +84,11 @@ class Transfer:
         self.network = network.eval().requires_grad_(False)
 
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return what fools the surrogate, complex ``[P, B, T]``; see :class:`Attack`.
 

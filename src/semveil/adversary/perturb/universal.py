@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb.attack import Loss, Progress, misclassify
+from semveil.adversary.perturb.attack_data import AttackData
 from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.iterative import expected
-from semveil.adversary.perturb.rehearsal import Rehearsal
-from semveil.adversary.perturb.victim import Scene, Victim
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.errors import SemveilError
-from semveil.recipe import Attack as Settings
+from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
 _JUDGED = 1000
@@ -32,7 +32,7 @@ def withstood(settings: Settings) -> Loss:
     return lambda logits, labels: (logits.argmax(1) != wanted).float()
 
 
-class Universal:
+class UAP:
     """One perturbation per budget, the same whatever Alice sends.
 
     The aim is that of Moosavi-Dezfooli et al. (arXiv 1610.08401), the way projected gradient
@@ -45,7 +45,7 @@ class Universal:
             class that Bob is to answer.
 
     Example:
-        >>> Universal(Settings()).per_input
+        >>> UAP(Settings()).per_input
         False
     """
 
@@ -74,7 +74,7 @@ class Universal:
         """
         if len(images) < 2:
             raise SemveilError(f"uap: {len(images)} images are too few to learn from and judge by")
-        rehearsal = Rehearsal(victim, images, labels, seed)
+        rehearsal = AttackData(victim, images, labels, seed)
         shuffled = torch.randperm(len(images), generator=generator(seed, "uap", "judges"))
         held, own = shuffled.to(images.device).tensor_split([max(1, len(images) // 10)])
         # Few images make up for it by many fadings.
@@ -88,9 +88,9 @@ class Universal:
     def _search(
         self,
         victim: Victim,
-        rehearsal: Rehearsal,
+        rehearsal: AttackData,
         own: Tensor,
-        judge: Scene,
+        judge: IncomingBatch,
         psr_db: float,
         begin: Tensor | None,
         seed: int,
@@ -100,7 +100,7 @@ class Universal:
         scope, device, settings = ("uap", f"{psr_db:g} dB"), own.device, self.settings
         source = generator(seed, *scope, device=device)
 
-        def mean(loss: Loss, scene: Scene, delta: Tensor, draws: torch.Generator) -> Tensor:
+        def mean(loss: Loss, scene: IncomingBatch, delta: Tensor, draws: torch.Generator) -> Tensor:
             each = expected(victim, scene, loss, psr_db, settings.mallory.draws, draws)
             return each(delta.expand_as(scene.arrival.signal), 0).mean().unsqueeze(0)
 
@@ -124,7 +124,11 @@ class Universal:
         return min(ends, key=score)
 
     def craft(
-        self, victim: Victim, scene: Scene, psrs_db: Sequence[float], source: torch.Generator
+        self,
+        victim: Victim,
+        scene: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
     ) -> Tensor:
         """Return the same perturbation for every image, complex ``[P, B, T]``.
 

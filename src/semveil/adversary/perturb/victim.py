@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.budget import to_psr
-from semveil.adversary.perturb.path import Path
+from semveil.adversary.perturb.attacker_channel import AttackerChannel
+from semveil.adversary.perturb.psr import to_psr
 from semveil.channel import Arrival, Channel, Reception
 from semveil.link import Answer
 from semveil.rng import Randomness
@@ -21,7 +21,7 @@ Receive = Callable[[Reception, Tensor], Answer]
 
 
 @dataclass(frozen=True)
-class Scene:
+class IncomingBatch:
     """One batch on its way to Bob, as Mallory meets it.
 
     Attributes:
@@ -68,7 +68,7 @@ class Victim:
     channel: Channel
     snr_db: float
     classes: int
-    path: Path = field(default_factory=Path)
+    path: AttackerChannel = field(default_factory=AttackerChannel)
     differentiable: bool = True
 
     @torch.no_grad()
@@ -78,7 +78,7 @@ class Victim:
         labels: Tensor,
         source: torch.Generator | None = None,
         messages: Tensor | None = None,
-    ) -> Scene:
+    ) -> IncomingBatch:
         """Let Alice send images over one draw of the channel.
 
         Args:
@@ -92,10 +92,10 @@ class Victim:
         if source is None:
             source = torch.Generator(device=images.device)
         waveform = self.transmit(images, source, messages)
-        return Scene(self.channel.arrive(waveform, source), labels, messages)
+        return IncomingBatch(self.channel.arrive(waveform, source), labels, messages)
 
     def arriving(
-        self, delta: Tensor, scene: Scene, psr_db: Tensor | float, source: Randomness = None
+        self, delta: Tensor, scene: IncomingBatch, psr_db: Tensor | float, source: Randomness = None
     ) -> Tensor:
         """Return a sent perturbation as it arrives, at exactly its budget.
 
@@ -111,7 +111,7 @@ class Victim:
         return to_psr(self.path(delta, source), scene.arrival.signal, psr_db)
 
     def answer(
-        self, scene: Scene, injected: Tensor | None = None, source: Randomness = None
+        self, scene: IncomingBatch, injected: Tensor | None = None, source: Randomness = None
     ) -> Answer:
         """Return Bob's answer.
 
@@ -124,7 +124,7 @@ class Victim:
         return self.receive(heard, scene.messages)
 
     def attacked(
-        self, scene: Scene, delta: Tensor, psr_db: Tensor | float, source: Randomness = None
+        self, scene: IncomingBatch, delta: Tensor, psr_db: Tensor | float, source: Randomness = None
     ) -> Answer:
         """Return Bob's answer where Mallory sends ``delta``; see :meth:`arriving`."""
         return self.answer(scene, self.arriving(delta, scene, psr_db, source), source)

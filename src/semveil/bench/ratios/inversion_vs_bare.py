@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from semveil.adversary.eavesdrop.converge import Effort
 from semveil.adversary.eavesdrop.fit import INVERSION, fit_eavesdropper
-from semveil.adversary.eavesdrop.intercepts import Intercepts, Recording, any_of, numbered
+from semveil.adversary.eavesdrop.observations import Intercepts, Recording, any_of, numbered
+from semveil.adversary.eavesdrop.trainer import Effort
 from semveil.bench.agreement import require
 from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
 from semveil.bench.link import IMAGE_SHAPE, random_images

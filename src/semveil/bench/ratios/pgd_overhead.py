@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from semveil import recipe as recipes
-from semveil.adversary.perturb.budget import jamming, to_psr
-from semveil.adversary.perturb.iterative import Pgd
+from semveil.adversary.perturb.iterative import PGD
+from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.adversary.perturb.victim import Victim
 from semveil.bench.agreement import require
 from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
@@ -54,7 +54,7 @@ class Attacked:
 
     def attack(self) -> Tensor:
         """Craft, complex ``[B, T]``."""
-        crafted: Tensor = Pgd(self.settings).craft(
+        crafted: Tensor = PGD(self.settings).craft(
             self.victim, self.scene, [_PSR_DB], generator(0, "noise")
         )[0]
         return crafted

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from semveil.adversary.perturb.pgm import PgmGame
+from semveil.adversary.perturb.pgm import PgmGenerator
 from semveil.bench.base import Ratio, Rounds, Tick
 from semveil.bench.generators import measure_step
 
 
 def measure(quick: bool, tick: Tick) -> Rounds:
     """Time both on one thread; see :class:`Ratio`."""
-    return measure_step(PgmGame, quick, tick)
+    return measure_step(PgmGenerator, quick, tick)
 
 
 RATIO = Ratio(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semveil.report.assaults import NONE, Assault
+from semveil.report.attack_rows import NONE, AttackRow
 from semveil.report.figures.layout import arrange, panels
 from semveil.report.figures.style import (
     BLACK,
@@ -52,7 +52,7 @@ LOOKS: Mapping[str, tuple[str, str]] = {
 SHARES = re.compile(r"accuracy|misleading_rate|ssim")
 WIDEST = 44  # letters of a title above a panel
 
-Groups = Mapping[str, Mapping[str, Assault]]
+Groups = Mapping[str, Mapping[str, AttackRow]]
 
 
 @styled
@@ -140,7 +140,7 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
     return figure
 
 
-def per_class(row: Assault, metric: str, psr_db: float | None) -> dict[int, Any]:
+def per_class(row: AttackRow, metric: str, psr_db: float | None) -> dict[int, Any]:
     """Return a metric's figures by class, as far as they were measured.
 
     Args:
@@ -163,7 +163,7 @@ def _names(groups: Groups) -> list[str]:
     return list(dict.fromkeys(name for lines in groups.values() for name in lines))
 
 
-def _curve(place: Axes, name: str, row: Assault, metric: str, hollow: bool) -> None:
+def _curve(place: Axes, name: str, row: AttackRow, metric: str, hollow: bool) -> None:
     colour, marker = _look(name)
     if row.attack == NONE and not row.budgets:
         plain = row.at(metric)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semveil.report.assaults import NONE, ORDER
+from semveil.report.attack_rows import NONE, ORDER
 from semveil.report.figures.layout import LETTER, arrange, panels
 from semveil.report.figures.style import styled
 

@@ -1,0 +1,190 @@
+"""What the generators PGM and SemAdv share: drawing, remapping, their game, fitting, crafting.
+
+A :class:`PerturbationGenerator` holds a generator network and what it is trained with. It knows no
+link, so that a loop which trains Alice and Bob against it builds Bob's graph once and passes his
+logits on::
+
+    targets = game.targets(labels, source)                # classes aimed at, or None
+    delta = game.draw(len(labels), psr_db, source, targets)
+    logits = ...                                          # Bob's, with delta at his antenna
+    game.loss(logits, labels, targets, delta, source)     # the generator wants it small
+    game.discriminator_loss(delta.detach(), source)       # where players() has a discriminator
+
+The caller applies the attacker's channel (:meth:`PerturbationGenerator.rehearsed`) and the exact
+PSR. :class:`semveil.adversary.perturb.generator_attack.GeneratorAttack` makes attacks of it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+
+from semveil.adversary.perturb.attacker_channel import AttackerChannel
+from semveil.nets.generator import GeneratorNetwork
+from semveil.phy.broadcast import squared_magnitude
+from semveil.recipe import AttackConfig as Settings
+from semveil.rng import Randomness, uniform
+
+
+def remap(waveforms: Tensor) -> Tensor:
+    """Take the mean of every waveform away and give it unit power (arXiv 2305.07220, eq. 16).
+
+    The exact budget is a matter of scale and comes last; the published rule touches perturbations
+    above it alone, here all lie on it.
+
+    Args:
+        waveforms: complex ``[B, T]``.
+
+    Example:
+        >>> remap(torch.tensor([[3.0, 1.0]]) + 0j)
+        tensor([[ 1.+0.j, -1.+0.j]])
+    """
+    centred = waveforms - waveforms.mean(1, keepdim=True)
+    power = squared_magnitude(centred).mean(1, keepdim=True)
+    return centred * power.clamp_min(1e-20).rsqrt()
+
+
+def spread(waveforms: Tensor, groups: Tensor | None = None) -> Tensor:
+    """Return the mean distance of pairs of waveforms over their norm (arXiv 2305.07220, eq. 15).
+
+    Args:
+        waveforms: Of one norm, complex ``[B, T]``.
+        groups: Pairs are counted within these alone, int ``[B]``; all if None.
+
+    Returns:
+        Scalar from 0 to 2; independent noise comes to √2. 0 where there is no pair.
+
+    Example:
+        >>> float(spread(torch.tensor([[1.0, 1.0], [-1.0, -1.0]]) + 0j))
+        2.0
+    """
+    flat = nn.functional.normalize(torch.view_as_real(waveforms).flatten(1), dim=1)
+    alike = flat @ flat.T
+    pairs = ~torch.eye(len(flat), dtype=torch.bool, device=flat.device)
+    if groups is not None:
+        pairs = pairs & (groups[:, None] == groups)
+    distances = (2 - 2 * alike).clamp_min(1e-8).sqrt()
+    return torch.where(pairs, distances, 0).sum() / pairs.sum().clamp_min(1)
+
+
+class PerturbationGenerator(nn.Module, ABC):
+    """A generator and what it is trained with.
+
+    Args:
+        settings: Weights.
+        length: Samples of a waveform, ``T``.
+        classes: Answers of Bob's task.
+        aimed: Whether the generator is told a class.
+    """
+
+    def __init__(self, settings: Settings, length: int, classes: int, aimed: bool = False) -> None:
+        super().__init__()
+        self.settings, self.classes = settings, classes
+        self.generator = GeneratorNetwork(length, classes if aimed else 0)
+
+    def players(self) -> dict[str, list[nn.Parameter]]:
+        """Return the parameters of ``generator`` and, where there is one, ``discriminator``."""
+        return {"generator": list(self.generator.parameters())}
+
+    def rehearsed(self, path: AttackerChannel) -> AttackerChannel:
+        """Return the path that is trained for where Mallory's is ``path``."""
+        return path
+
+    def pick(self, labels: Tensor, count: int, source: Randomness) -> tuple[Tensor, Tensor | None]:
+        """Choose images for one of Mallory's own steps, and the classes aimed at.
+
+        Args:
+            labels: Of all her images, int ``[N]``.
+            count: Images wanted, ``B``.
+            source: Source of randomness.
+
+        Returns:
+            Rows, int ``[B]``, and classes, int ``[B]``; None where nothing is aimed.
+        """
+        draws = uniform((count,), device=labels.device, generator=source)
+        return (draws * len(labels)).long().clamp_max(len(labels) - 1), None
+
+    def targets(self, labels: Tensor, source: Randomness) -> Tensor | None:
+        """Return classes to aim at that tell nothing of the labels, int ``[B]``, or None."""
+        return None
+
+    def seeds(self, batch: int, source: Randomness, device: torch.device | str = "cpu") -> Tensor:
+        """Draw the generator's random input, uniform in [−1, 1), float ``[B, seeds]``."""
+        shape = batch, self.generator.seeds
+        return 2 * uniform(shape, device=device, generator=source) - 1
+
+    def shape(self, seeds: Tensor, psr_db: Tensor | float, targets: Tensor | None = None) -> Tensor:
+        """Return the perturbations of given seeds; see :meth:`draw`."""
+        budgets = torch.as_tensor(psr_db, dtype=seeds.dtype, device=seeds.device)
+        told = targets if self.generator.classes else None
+        return remap(self.generator(seeds, budgets.expand(len(seeds)), told))
+
+    def draw(
+        self,
+        batch: int,
+        psr_db: Tensor | float,
+        source: Randomness,
+        targets: Tensor | None = None,
+    ) -> Tensor:
+        """Draw perturbations, differentiable in the generator's parameters.
+
+        Args:
+            batch: How many, ``B``.
+            psr_db: Budgets that the generator is told, dB, one or ``[B]``.
+            source: Source of its random input.
+            targets: Classes aimed at, int ``[B]``, where :meth:`targets` returns any.
+
+        Returns:
+            Directions of zero mean and unit power, complex ``[B, T]``.
+        """
+        device = next(self.generator.parameters()).device
+        return self.shape(self.seeds(batch, source, device), psr_db, targets)
+
+    @abstractmethod
+    def aim(
+        self, logits: Tensor, labels: Tensor, targets: Tensor | None, source: Randomness
+    ) -> Tensor:
+        """Return what is wanted of Bob's answer, a scalar to be small.
+
+        Args:
+            logits: Bob's, float ``[B, C]``.
+            labels: True classes, int ``[B]``.
+            targets: Classes aimed at, int ``[B]`` or None.
+            source: Source of randomness.
+        """
+
+    def loss(
+        self,
+        logits: Tensor,
+        labels: Tensor,
+        targets: Tensor | None,
+        delta: Tensor,
+        source: Randomness,
+    ) -> Tensor:
+        """Return the generator's loss, a scalar: its aim, less the spread of what it draws.
+
+        Args:
+            logits: Bob's under the perturbations, float ``[B, C]``.
+            labels: True classes, int ``[B]``.
+            targets: Classes aimed at, int ``[B]`` or None.
+            delta: What :meth:`draw` returned for them, complex ``[B, T]``.
+            source: Source of randomness.
+        """
+        total = self.aim(logits.float(), labels, targets, source)
+        if self.settings.diversity:
+            total = total - self.settings.diversity * spread(delta, targets)
+        return total
+
+    def discriminator_loss(self, delta: Tensor, source: Randomness) -> Tensor:
+        """Return the discriminator's loss, a scalar, where :meth:`players` has one.
+
+        Args:
+            delta: Perturbations without gradient, complex ``[B, T]``.
+            source: Source of the noise that they are to be told from.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        raise ValueError("this game has no discriminator")

@@ -1,0 +1,166 @@
+"""Dealing things out at random: in stated numbers, class by class, whole groups only."""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+Indices = NDArray[np.int64]
+_PEOPLE = 20  # in a stratum: enough that every part gets some of them
+
+
+def random_of(seed: int, purpose: str) -> np.random.Generator:
+    """Return the stream of a seed for one purpose.
+
+    Example:
+        >>> random_of(0, "split").random() == random_of(0, "split").random()
+        True
+    """
+    digest = hashlib.sha256(repr((seed, "data", purpose)).encode()).digest()
+    return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
+
+
+def copies(x: NDArray[np.uint8]) -> Indices:
+    """Number the distinct images: identical images get the same number.
+
+    Args:
+        x: Images, uint8 ``[N, C, H, W]``.
+
+    Returns:
+        A number for every image, int64 ``[N]``.
+
+    Example:
+        >>> copies(np.array([7, 9, 7], np.uint8).reshape(3, 1, 1, 1)).tolist()
+        [0, 1, 0]
+    """
+    numbers: dict[bytes, int] = {}
+    # A digest rather than the image itself as the key: a second copy of the set need not fit.
+    digests = (hashlib.sha256(image.tobytes()).digest() for image in x)
+    return np.array([numbers.setdefault(d, len(numbers)) for d in digests], dtype=np.int64)
+
+
+def joined(first: Indices, second: Indices) -> Indices:
+    """Number the groups that two groupings make together: what either joins is joined.
+
+    Args:
+        first: Group of every image, int64 ``[N]``.
+        second: Its group in the other grouping, int64 ``[N]``.
+
+    Returns:
+        Its group in the finest grouping that is coarser than both, int64 ``[N]``.
+
+    Example:
+        >>> joined(np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])).tolist()
+        [0, 0, 0, 1]
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    _, a = np.unique(first, return_inverse=True)
+    _, b = np.unique(second, return_inverse=True)
+    n = len(first)
+    edges = coo_array((np.ones(n), (a, a.max(initial=-1) + 1 + b)), shape=(2 * n, 2 * n))
+    return connected_components(edges, directed=False)[1][a].astype(np.int64)
+
+
+def _apportion(counts: Indices, total: int) -> Indices:
+    """Divide ``total`` in proportion to ``counts``, by largest remainders, never above them."""
+    exact = counts * (total / max(counts.sum(), 1))
+    shares = np.minimum(np.floor(exact).astype(np.int64), counts)
+    order = np.argsort(shares - exact, kind="stable")
+    order = order[shares[order] < counts[order]]
+    shares[order[: total - shares.sum()]] += 1
+    return shares
+
+
+def stratified_split(
+    y: Indices, groups: Indices, sizes: tuple[int, ...], random: np.random.Generator
+) -> list[Indices]:
+    """Deal images out to parts of the given sizes, class by class, whole groups only.
+
+    A part that would end within a group of copies ends before it; what is beyond the sum of
+    the sizes is dealt to nobody.
+
+    Args:
+        y: Class of every image, int64 ``[N]``.
+        groups: Group of every image, int64 ``[N]``; a group is dealt with the class of its first.
+        sizes: Images of every part.
+        random: Decides who gets which.
+
+    Returns:
+        The images of every part, in random order.
+
+    Example:
+        >>> random = random_of(0, "cards")
+        >>> first, second = stratified_split(np.arange(8) % 2, np.arange(8), (4, 2), random)
+        >>> len(first), len(second), sorted((first % 2).tolist())
+        (4, 2, [0, 0, 1, 1])
+    """
+    # Copies may be labelled differently: a group is dealt with the class of its first image.
+    _, first, group = np.unique(groups, return_index=True, return_inverse=True)
+    stratum = y[first][group]
+    known, counts = np.unique(stratum, return_counts=True)
+    left = _apportion(counts, sum(sizes))
+    # The last part takes what the others leave, so that the sizes add up in every class.
+    shares = []
+    for size in sizes[:-1]:
+        shares.append(_apportion(left, size))
+        left = left - shares[-1]
+    ends = np.cumsum([*shares, left], axis=0)
+
+    dealt = [[np.empty(0, dtype=np.int64)] for _ in sizes]
+    rank = random.permutation(len(first))[group]
+    for number, label in enumerate(known):
+        members = np.flatnonzero(stratum == label)
+        members = members[np.argsort(rank[members], kind="stable")]
+        whole = np.flatnonzero(np.diff(rank[members], prepend=-1, append=-1))
+        start = 0
+        for part, end in enumerate(ends[:, number]):
+            stop = int(whole[np.searchsorted(whole, end, side="right") - 1])
+            dealt[part].append(members[start:stop])
+            start = stop
+    return [random.permutation(np.concatenate(part)) for part in dealt]
+
+
+def split_people(
+    y: Indices, people: Indices, sizes: tuple[int, ...], random: np.random.Generator
+) -> list[Indices]:
+    """Deal images out so that nobody is shown in two parts.
+
+    The people are shared out in the proportions of the sizes, in strata of about twenty whose mean
+    class is alike, so that an attribute which few people have is in every part. If the sizes ask
+    for fewer images than there are, every part is then thinned out to its size, class by class:
+    few images of many people rather than many of few. If they ask for all, a part has all images
+    of its people, and is as large as these are.
+
+    Args:
+        y: Class of every image, int64 ``[N]``.
+        people: Who is on it, int64 ``[N]``.
+        sizes: Images of every part.
+        random: Decides who gets whom.
+
+    Returns:
+        The images of every part, in random order.
+
+    Example:
+        >>> people = np.arange(120) % 40
+        >>> parts = split_people(np.arange(120) % 2, people, (60, 30), random_of(0, "people"))
+        >>> [len(part) for part in parts], set(people[parts[0]]) & set(people[parts[1]])
+        ([60, 30], set())
+    """
+    _, person, counts = np.unique(people, return_inverse=True, return_counts=True)
+    n = len(counts)
+    order = np.argsort(np.bincount(person, weights=y) / counts, kind="stable")
+    stratum = np.empty(n, dtype=np.int64)
+    stratum[order] = np.arange(n) * max(1, n // _PEOPLE) // n
+    shares = _apportion(np.array(sizes), n)
+    dealt = []
+    for chosen, size in zip(
+        stratified_split(stratum, np.arange(n), tuple(shares), random), sizes, strict=True
+    ):
+        members = np.flatnonzero(np.isin(person, chosen))
+        kept = len(members) if sum(sizes) == len(y) else size
+        dealt.append(members[stratified_split(y[members], members, (kept,), random)[0]])
+    return dealt

@@ -1,0 +1,184 @@
+"""``semveil.audit``: the audit of a system that somebody else trained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semveil.adversary.eavesdrop.observations import Transmit, numbered
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
+from semveil.channel import Channel, Reception
+from semveil.data.splits import Images, ImageSplits
+from semveil.device import pick_device
+from semveil.errors import SemveilError
+from semveil.evaluation.measure import Progress, audit_system
+from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.link import Answer
+from semveil.recipe import AuditConfig
+from semveil.records import Record, write_records
+
+
+@dataclass(frozen=True)
+class AuditResult:
+    """What an audit found.
+
+    Attributes:
+        records: One per number, in the project's common form.
+        samples: Arrays for pictures.
+    """
+
+    records: list[Record]
+    samples: dict[str, np.ndarray[Any, Any]]
+
+    def strongest(self, metric: str, test_snr_db: float) -> Record:
+        """Return the record of the Eve who got the most.
+
+        Args:
+            metric: ``accuracy``, ``psnr_db`` or ``ssim``.
+            test_snr_db: Her SNR, dB.
+
+        Returns:
+            Her record.
+
+        Raises:
+            ValueError: If no Eve has a figure of that kind.
+        """
+        found = max(
+            (
+                record
+                for record in self.records
+                if (record.role, record.metric, record.test_snr_db) == ("eve", metric, test_snr_db)
+            ),
+            key=lambda record: record.value,
+            default=None,
+        )
+        if found is None:
+            raise ValueError(f"no Eve has a figure for {metric} at {test_snr_db} dB")
+        return found
+
+    def write(self, path: str | Path) -> None:
+        """Write the records as JSON lines, making the folder if it is missing."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_records(Path(path), self.records)
+
+
+def audit(
+    transmit: Transmit,
+    data: ImageSplits,
+    *,
+    receive: Callable[[Reception], Answer] | None = None,
+    channel: Channel | None = None,
+    eve_channel: Channel | None = None,
+    bob_snr_db: Sequence[float] = (10.0,),
+    eve_snr_db: Sequence[float] = (0.0, 10.0, 20.0),
+    settings: AuditConfig | None = None,
+    fixed_gain: bool = False,
+    scheme: str = "mine",
+    seed: int = 0,
+    device: str = "auto",
+    perceptual: PerceptualLoss | None = None,
+    progress: Progress | None = None,
+) -> AuditResult:
+    """Let fresh eavesdroppers attack a transmitter, under the adaptive protocol.
+
+    Args:
+        transmit: Images float ``[B, C, H, W]`` in [0, 1] and a ``torch.Generator`` → waveform
+            complex ``[B, k]`` of unit mean power per symbol. It may be random, through the
+            generator; it should treat each image on its own.
+        data: Images, from ``semveil.data.load`` or made by hand; ``transmit`` should not have
+            been trained on the adversary's split.
+        receive: Bob's receiver, if his figures are wanted: a reception → logits and images.
+        channel: Bob's channel; Rayleigh with perfect CSI if omitted.
+        eve_channel: Eve's; as Bob's if omitted.
+        bob_snr_db: Bob's mean E_s/N_0 values in the test, dB.
+        eve_snr_db: Eve's; take some below, at and above Bob's.
+        settings: Capacities and effort; the defaults of the recipes if omitted.
+        fixed_gain: Allow powers that are one on average only, not for every image.
+        scheme: Name in the records.
+        seed: Seed of every stream.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        perceptual: Perceptual loss on a network of your own, for ``settings.losses`` with
+            ``perceptual``; by a classifier trained on Eve's images if omitted.
+        progress: Told ``(what is going on, done, in all)``.
+
+    Returns:
+        Records and sample pictures.
+
+    Raises:
+        SemveilError: If the waveform is not complex ``[B, k]`` of unit power, or if SNRs or
+            images make no sense.
+
+    Example:
+        >>> import torch
+        >>> from semveil import phy
+        >>> from semveil.data import load
+        >>> def pixels(images, generator):  # the image itself, two pixels a symbol
+        ...     pairs = images.flatten(1).unflatten(1, (-1, 2)) - 0.5
+        ...     return phy.normalise_power(torch.view_as_complex(pairs.contiguous()))
+        >>> quick = AuditConfig(inference=["linear"], inversion=["linear"], max_epochs=40)
+        >>> found = audit(pixels, load("digits"), eve_snr_db=[10.0], settings=quick, device="cpu")
+        >>> found.strongest("accuracy", 10.0).value > 0.5
+        True
+    """
+    bob = channel or Channel()
+    bob_snrs_db, eve_snrs_db = _levels(bob_snr_db, "bob_snr_db"), _levels(eve_snr_db, "eve_snr_db")
+    check_images(data)
+    setting = Conditions(
+        study=None,
+        bob=bob,
+        eve=eve_channel or bob,
+        train_snr_db=None,
+        bob_snrs_db=bob_snrs_db,
+        eve_snrs_db=eve_snrs_db,
+        seed=int(seed),
+    )
+    findings = audit_system(
+        SystemUnderTest(
+            scheme,
+            numbered(transmit),
+            None if receive is None else lambda reception, _: receive(reception),
+            fixed_gain=fixed_gain,
+        ),
+        data,
+        setting,
+        settings or AuditConfig(),
+        pick_device(device),
+        progress,
+        perceptual,
+    )
+    return AuditResult(findings.records, findings.samples)
+
+
+def _levels(values: Sequence[float], name: str) -> tuple[float, ...]:
+    """Return SNRs as plain floats, each once, whatever numbers they came as."""
+    try:
+        levels = tuple(dict.fromkeys(float(value) for value in values))
+    except TypeError:
+        raise SemveilError(f"{name} must be a sequence of numbers in dB") from None
+    if not levels or not all(math.isfinite(level) for level in levels):
+        raise SemveilError(f"{name} needs at least one number, and finite ones")
+    return levels
+
+
+def check_images(data: ImageSplits) -> None:
+    """Refuse images that would make an audit meaningless.
+
+    Raises:
+        SemveilError: If a part is missing or wrongly labelled, or Eve's and the test's overlap.
+    """
+    for name in ("adversary", "validation", "test"):
+        part: Images = getattr(data, name)
+        if not len(part):
+            raise SemveilError(f"the {name} images are missing")
+        if not 0 <= int(part.y.min()) <= int(part.y.max()) < data.n_classes:
+            raise SemveilError(f"{name} labels must lie in 0 … {data.n_classes - 1}")
+        if (part.private is None) != (data.private_classes is None):
+            raise SemveilError(f"{name}: private labels and private_classes go together")
+    heard = {row.tobytes() for row in data.adversary.x}
+    if any(row.tobytes() in heard for row in data.test.x):
+        raise SemveilError("Eve's images and the test images overlap: the audit would flatter her")

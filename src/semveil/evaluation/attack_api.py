@@ -1,0 +1,99 @@
+"""``semveil.attack``: perturbing what the receiver of somebody else's system hears."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from semveil.adversary.eavesdrop.observations import Transmit, numbered
+from semveil.channel import Channel, Reception
+from semveil.data.splits import ImageSplits
+from semveil.device import pick_device
+from semveil.evaluation.api import AuditResult, check_images
+from semveil.evaluation.attack_records import Progress, attack_system
+from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.link import Answer
+from semveil.recipe import AttackConfig
+
+
+def attack(
+    transmit: Transmit,
+    receive: Callable[[Reception], Answer],
+    data: ImageSplits,
+    *,
+    channel: Channel | None = None,
+    snr_db: float = 10.0,
+    settings: AttackConfig | None = None,
+    differentiable: bool = True,
+    scheme: str = "mine",
+    seed: int = 0,
+    device: str = "auto",
+    progress: Progress | None = None,
+) -> AuditResult:
+    """Attack a receiver over the air, by every attack of the settings at every budget.
+
+    Args:
+        transmit: Images float ``[B, C, H, W]`` in [0, 1] and a ``torch.Generator`` → waveform
+            complex ``[B, k]`` of unit mean power per symbol.
+        receive: A reception → logits and, if there are any, images; in evaluation mode, with its
+            parameters frozen.
+        data: Images, from ``semveil.data.load`` or made by hand; Mallory practises on the
+            adversary's split.
+        channel: Bob's channel; Rayleigh with perfect CSI if omitted.
+        snr_db: His mean E_s/N_0, dB, unless the settings have one.
+        settings: Attacks, budgets, effort; the defaults of the recipes if omitted.
+        differentiable: Whether the answer has a gradient at what is received; attacks that need
+            one are left out otherwise.
+        scheme: Name in the records.
+        seed: Seed of every stream.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        progress: Told ``(what is going on, done, in all)``.
+
+    Returns:
+        Records: Bob's accuracy and image quality without and with each attack.
+
+    Raises:
+        SemveilError: If images are missing or a class is not there.
+
+    Example:
+        >>> import torch
+        >>> from semveil import phy
+        >>> from semveil.data import load
+        >>> mixing = torch.randn(64, 10, generator=torch.Generator().manual_seed(0))
+        >>> def pixels(images, generator):  # the image itself, two pixels a symbol
+        ...     pairs = images.flatten(1).unflatten(1, (-1, 2)) - 0.5
+        ...     return phy.normalise_power(torch.view_as_complex(pairs.contiguous()))
+        >>> def guess(reception):
+        ...     return Answer(reception.features()[:, :-1] @ mixing)
+        >>> quick = AttackConfig(names=["jamming", "fgm"], psr_db=[-10.0], images=50)
+        >>> found = attack(pixels, guess, load("digits"), settings=quick, device="cpu")
+        >>> sorted({record.adversary for record in found.records if record.adversary})
+        ['fgm', 'jamming']
+    """
+    check_images(data)
+    chosen = channel or Channel()
+    setting = Conditions(
+        study=None,
+        bob=chosen,
+        eve=chosen,
+        train_snr_db=None,
+        bob_snrs_db=(snr_db,),
+        eve_snrs_db=(snr_db,),
+        seed=int(seed),
+    )
+    settings = settings or AttackConfig()
+    if settings.snr_db is None:
+        settings = settings.model_copy(update={"snr_db": float(snr_db)})
+    findings = attack_system(
+        SystemUnderTest(
+            scheme,
+            numbered(transmit),
+            lambda reception, _: receive(reception),
+            differentiable=differentiable,
+        ),
+        data,
+        setting,
+        settings,
+        pick_device(device),
+        progress,
+    )
+    return AuditResult(findings.records, findings.samples)

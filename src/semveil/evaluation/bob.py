@@ -1,0 +1,42 @@
+"""What Bob gets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+
+from semveil.evaluation.recorder import Recorder
+from semveil.metrics import Estimate
+from semveil.records import Record
+from semveil.rng import generator
+
+
+@torch.no_grad()
+def bob(case: Recorder) -> Iterator[Record]:
+    """Bob's accuracy and image quality at each of his SNRs."""
+    if case.system.receive is None:
+        return
+    nearest = min(case.setting.bob_snrs_db, key=lambda s: abs(s - (case.setting.train_snr_db or s)))
+    for snr_db in case.setting.bob_snrs_db:
+        if case.system.active is not None:
+            count = float(case.system.active(snr_db))
+            used = Estimate(count, count, count, 1)
+            yield case.record("system", "active_features", used, test_snr_db=snr_db)
+        source = generator(case.setting.seed, "bob", str(float(snr_db)), device=case.test.device)
+        answers = [
+            case.system.receive(
+                case.setting.bob(case.test.waveforms[0, rows], snr_db, generator=source),
+                case.test.messages(rows),
+            )
+            for rows in torch.arange(len(case.test), device=case.test.device).split(2000)
+        ]
+        logits = torch.cat([answer.logits for answer in answers])
+        yield from case.guesses("bob", case.task, case.task.right(logits), test_snr_db=snr_db)
+        parts = [answer.images for answer in answers if answer.images is not None]
+        if not parts:
+            continue
+        images = torch.cat(parts)
+        yield from case.image("bob", images, test_snr_db=snr_db)
+        if snr_db == nearest:
+            case.keep("bob", images)

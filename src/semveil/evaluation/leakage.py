@@ -1,0 +1,176 @@
+"""How much of the image is in a reconstruction, in a reception, in the waveform."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from functools import cached_property, partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.eavesdrop.infonce import fit_critic, information_nats
+from semveil.adversary.eavesdrop.observations import Intercepts
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, fit_judge, recognised
+from semveil.evaluation.recorder import SAMPLE, Recorder
+from semveil.metrics import Estimate, bootstrap_mean
+from semveil.metrics.fisher import dfil
+from semveil.metrics.information import derangement, mi_bits, nmi
+from semveil.nets.judge import Judge
+from semveil.phy import snr_to_noise_variance
+from semveil.records import Record
+from semveil.rng import generator
+
+_FISHER_IMAGES = 256
+_BINS, _NMI_BINS = 20, 100
+
+
+# Judges of this process, by everything that they depend on: a study asks for the same one again.
+_JUDGES: dict[str, Judge] = {}
+
+
+class Leakage:
+    """The leakage figures of one system; none at all where the settings do not want them.
+
+    Args:
+        case: The system under audit.
+        training: Eve's receptions of her own images.
+        validation: Receptions for early stopping.
+        perceptual: Perceptual loss that the user supplies; by the judge's maps if None.
+    """
+
+    def __init__(
+        self,
+        case: Recorder,
+        training: Intercepts,
+        validation: Intercepts,
+        perceptual: PerceptualLoss | None = None,
+    ) -> None:
+        self.case, self.training, self.validation = case, training, validation
+        self._supplied = perceptual
+        self.wanted = case.settings.leakage
+
+    @cached_property
+    def judge(self) -> Judge:
+        """The judge, trained when it is first asked for these images."""
+        what = hashlib.sha256()
+        for part in (self.training, self.validation):
+            what.update(part.images.cpu().numpy().tobytes() + part.labels.cpu().numpy().tobytes())
+        what.update(repr((self.case.effort, self.case.setting.seed, self.training.device)).encode())
+        if what.hexdigest() in _JUDGES:
+            return _JUDGES[what.hexdigest()]
+        stage = f"{self.case.system.scheme}: judge of images"
+        judge = fit_judge(
+            self.training,
+            self.validation,
+            self.case.wanted.classes,
+            self.case.effort,
+            self.case.setting.seed,
+            partial(self.case.progress, stage),
+        )
+        self.case.progress(stage, 1, 1)
+        _JUDGES[what.hexdigest()] = judge
+        return judge
+
+    @property
+    def perceptual(self) -> PerceptualLoss:
+        """What inverters may minimise beside the squared error."""
+        return self._supplied or PerceptualLoss(self.judge.features)
+
+    def _shared(self, images: Tensor, others: Tensor) -> Iterator[tuple[str, Estimate]]:
+        seed = self.case.setting.seed
+        yield f"mi_bits_{_BINS}", bootstrap_mean(mi_bits(images, others, _BINS), seed)
+        yield f"nmi_{_NMI_BINS}", bootstrap_mean(nmi(images, others, _NMI_BINS), seed)
+
+    def _recognised(self, role: str, images: Tensor, of: str, **fields: Any) -> Iterator[Record]:
+        question = self.case.wanted
+        answers = question.answers[: len(images)].to(images.device)
+        right = recognised(self.judge, images.float(), answers)
+        yield from self.case.guesses(role, question, right, of, **fields)
+
+    def image(self, images: Tensor, **fields: Any) -> Iterator[Record]:
+        """What Eve's reconstructions of the first test images share with them.
+
+        Sharp pictures of anything share grey levels with any image. What a reconstruction has in
+        common with its own original and not with somebody else's is due to the reception: its
+        expectation is zero where the reception says nothing.
+        """
+        if not self.wanted:
+            return
+        case, some = self.case, images[:SAMPLE].float()
+        originals = case.originals[: len(some)]
+        for metric, estimate in self._shared(originals, some):
+            yield case.record("eve", metric, estimate, target="image", **fields)
+        source = generator(case.setting.seed, "others", device=case.test.device)
+        others = some[derangement(len(some), source)]
+        excess = mi_bits(originals, some, _BINS) - mi_bits(originals, others, _BINS)
+        estimate = bootstrap_mean(excess, case.setting.seed)
+        yield case.record("eve", f"mi_excess_bits_{_BINS}", estimate, target="image", **fields)
+        # Who has learned to please the judge is not to be judged by it.
+        if self._supplied or not str(fields.get("adversary")).endswith("+perceptual"):
+            yield from self._recognised("eve", some, "label_{}", **fields)
+
+    def ends(self) -> Iterator[Record]:
+        """The ends of those scales: an unrelated image, the image itself."""
+        if not self.wanted:
+            return
+        case = self.case
+        images = case.originals[:SAMPLE]
+        source = generator(case.setting.seed, "unrelated", device=case.test.device)
+        unrelated = images[derangement(len(images), source)]
+        for end, others in (("floor", unrelated), ("ceiling", images)):
+            for metric, estimate in self._shared(images, others):
+                yield case.record("system", f"{metric}_{end}", estimate, target="image")
+        yield from self._recognised("system", images, "label_{}_of_originals")
+
+    def information(self) -> Iterator[Record]:
+        """What a reception tells of the image at least, by a critic that Eve trained."""
+        if not self.wanted:
+            return
+        case = self.case
+        stage = f"{case.system.scheme}: critic"
+        critic = fit_critic(
+            self.training,
+            self.validation,
+            case.setting.eve_snrs_db,
+            case.effort,
+            case.setting.seed,
+            partial(case.progress, stage),
+        )
+        case.progress(stage, 1, 1)
+        test = Intercepts(case.test, case.setting.eve)
+        for snr_db in case.setting.eve_snrs_db:
+            values, candidates = information_nats(critic, test, snr_db, case.hearing(snr_db))
+            most = math.log(candidates)
+            fields = {"test_snr_db": snr_db, "target": "image", "protocol": "adaptive"}
+            bound = bootstrap_mean(values, case.setting.seed)
+            yield case.record("eve", "infonce_nats", bound, adversary="critic", **fields)
+            ceiling = Estimate(most, most, most, len(values))
+            yield case.record("eve", "infonce_ceiling_nats", ceiling, adversary="critic", **fields)
+
+    def fisher(self) -> Iterator[Record]:
+        """What the waveform gives away to unbiased reconstructors, by its slope.
+
+        Not of a waveform under a key, whose slope says nothing to those without it, nor of a
+        digital one, which has none.
+        """
+        case, transmit = self.case, self.case.system.white_box
+        images = case.originals[:_FISHER_IMAGES]
+        if not self.wanted or transmit is None or case.system.keyed:
+            return
+        with torch.no_grad():
+            if torch.equal(transmit(images), transmit((images + 1e-5).clamp(max=1))):
+                return
+        source = generator(case.setting.seed, "fisher", device=case.test.device)
+        unit = dfil(transmit, images, 1.0, source)
+        for snr_db in case.setting.eve_snrs_db:
+            # Noise of Alice's own counts as if it were Gaussian.
+            noise = float(snr_to_noise_variance(torch.tensor(snr_db))) + case.system.own_noise
+            each = unit / noise
+            fields = {"test_snr_db": snr_db, "target": "image"}
+            seed = case.setting.seed
+            yield case.record("eve", "dfil", bootstrap_mean(each, seed), **fields)
+            floor = bootstrap_mean(-10 * each.clamp(min=1e-12).log10(), seed)
+            yield case.record("eve", "mse_floor_db", floor, **fields)

@@ -1,0 +1,84 @@
+"""The audit of one system: what Bob gets, and what every Eve gets, as records."""
+
+from __future__ import annotations
+
+import torch
+
+from semveil.adversary.eavesdrop.observations import Intercepts
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
+from semveil.data.splits import ImageSplits
+from semveil.evaluation.bob import bob
+from semveil.evaluation.eavesdroppers import fresh, simulated
+from semveil.evaluation.informed_attacks import InformedAttacks
+from semveil.evaluation.leakage import Leakage
+from semveil.evaluation.privacy_budget import privacy_budget
+from semveil.evaluation.recorder import Findings, Progress, Recorder
+from semveil.evaluation.signal_checks import check_power, recorded
+from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.recipe import AuditConfig
+
+__all__ = ["Findings", "Progress", "audit_system"]
+
+
+def audit_system(
+    system: SystemUnderTest,
+    splits: ImageSplits,
+    setting: Conditions,
+    settings: AuditConfig,
+    device: torch.device,
+    progress: Progress | None = None,
+    perceptual: PerceptualLoss | None = None,
+) -> Findings:
+    """Measure one system under both protocols.
+
+    Bob is scored on the official test set. Under the paper protocol the system's own simulated
+    Eve is scored as she is. Under the adaptive protocol the system is frozen, and fresh Eves of
+    every capacity are trained on images that it was not trained on, and whatever further attacks
+    and leakage figures the settings name are added.
+
+    Args:
+        system: What is audited.
+        splits: Images; Eve trains on ``adversary``, stops early on ``validation``.
+        setting: Channels, SNRs, seed.
+        settings: Capacities and effort of the Eves.
+        device: Where everything is computed.
+        progress: Told ``(what is going on, done, in all)``.
+        perceptual: Perceptual loss of inverters; by a judge trained on Eve's images if None.
+
+    Returns:
+        Records and sample pictures.
+
+    Raises:
+        SemveilError: If the waveform is not ``[B, k]`` complex of the declared power.
+    """
+    test, adversary, validation = (
+        recorded(system.transmit, part, name, setting.seed, device)
+        for name, part in (
+            ("test", splits.test),
+            ("adversary", splits.adversary),
+            ("validation", splits.validation),
+        )
+    )
+    check_power(test, system)
+    case = Recorder(system, splits, setting, settings, test, progress or _silent)
+    training, listening = (Intercepts(part, setting.eve) for part in (adversary, validation))
+    leakage = Leakage(case, training, listening, perceptual)
+    for figures in (
+        case.floors(),
+        leakage.ends(),
+        bob(case),
+        simulated(case, leakage),
+        fresh(case, leakage, training, listening),
+        InformedAttacks(case, leakage, adversary, validation).run(),
+        leakage.information(),
+        leakage.fisher(),
+        privacy_budget(case),
+    ):
+        case.findings.records += figures
+    kept = test.waveforms[0].flatten()[:2000]
+    case.findings.samples[f"waveform/{system.scheme}"] = kept.cpu().numpy()
+    return case.findings
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass

@@ -1,0 +1,150 @@
+"""What every figure of an audit shares: whose system, where, on which images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from semveil.adversary.eavesdrop.observations import Recording
+from semveil.adversary.eavesdrop.trainer import Effort
+from semveil.data.splits import ImageSplits
+from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.evaluation.tasks import GuessingTask, tasks_of
+from semveil.link import as_float
+from semveil.metrics import Estimate, bootstrap_mean, bootstrap_quantile, psnr_db, ssim
+from semveil.recipe import AuditConfig
+from semveil.records import Record
+from semveil.rng import generator
+
+Progress = Callable[[str, int, int], None]
+# Whole test sets would make these figures dearer than the Eves; records carry the sample size.
+SAMPLE, _SSIM_SAMPLE = 2000, 500
+
+
+@dataclass
+class Findings:
+    """Everything measured on one system.
+
+    Attributes:
+        records: The numbers.
+        samples: Arrays for pictures: ``bob/<scheme>``, ``eve/<scheme>`` uint8
+            ``[N, C, H, W]`` and ``waveform/<scheme>`` complex64 ``[M]``.
+    """
+
+    records: list[Record] = field(default_factory=list)
+    samples: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+
+
+class Recorder:
+    """One system under audit, and how its figures become records.
+
+    Args:
+        system: The system.
+        splits: All parties' images.
+        setting: Channels, SNRs, seed.
+        settings: What the Eves are given.
+        test: What the system sent of the test images.
+        progress: Told ``(what is going on, done, in all)``.
+
+    Attributes:
+        inverter: The fresh inverter who has done best so far; None before the first.
+    """
+
+    def __init__(
+        self,
+        system: SystemUnderTest,
+        splits: ImageSplits,
+        setting: Conditions,
+        settings: AuditConfig,
+        test: Recording,
+        progress: Progress,
+    ) -> None:
+        self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
+        self.test, self.progress = test, progress
+        self.effort = Effort(settings.max_epochs, settings.patience, settings.batch)
+        self.inverter: nn.Module | None = None
+        self.originals = as_float(test.images)
+        self.task, self.wanted = tasks_of(splits, setting.seed)
+        self.findings = Findings()
+
+    def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
+        """Return a figure with everything that it depends on."""
+        uses = self.test.waveforms.shape[2]
+        # Where Eve is after something else than Bob, that alone tells them apart.
+        other = None if self.wanted is self.task else "task"
+        asymmetry = fields.pop("asymmetry", self.system.asymmetry or other)
+        return Record(
+            study=self.setting.study,
+            scheme=self.system.scheme,
+            dataset=self.splits.name,
+            channel=(self.setting.eve if role == "eve" else self.setting.bob).name,
+            train_snr_db=self.setting.train_snr_db,
+            latent_dim=2 * uses,
+            bandwidth_ratio=uses / self.originals[0].numel(),
+            role=role,
+            asymmetry=asymmetry,
+            psr_db=self.system.psr_db,
+            metric=metric,
+            value=estimate.value,
+            ci_low=estimate.low,
+            ci_high=estimate.high,
+            n=estimate.n,
+            seed=self.setting.seed,
+            **fields,
+        )
+
+    def guesses(
+        self, role: str, question: GuessingTask, right: Tensor, of: str = "{}", **fields: Any
+    ) -> Iterator[Record]:
+        """Return how many guesses at the first test images are right, bool ``[M]``.
+
+        The names of the metrics are put into ``of``.
+        """
+        if role == "eve" and question is self.task and self.system.asymmetry == "task":
+            # What protects the image does not protect the answer that Bob is to get.
+            fields = {"asymmetry": None, **fields}
+        for metric, estimate in question.score(right):
+            yield self.record(role, of.format(metric), estimate, target=question.name, **fields)
+
+    def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:
+        """Return the quality of reconstructions of the first test images, float ``[N, …]``."""
+        seed = self.setting.seed
+        quality = psnr_db(images, self.originals[: len(images)])
+        some = images[:_SSIM_SAMPLE]
+        alike = ssim(some, self.originals[: len(some)])
+        for metric, estimate in (
+            ("psnr_db", bootstrap_mean(quality, seed)),
+            # Bob's worst images, and the images that Eve rebuilds best.
+            ("psnr_db_p5", bootstrap_quantile(quality, 0.05)),
+            ("psnr_db_p95", bootstrap_quantile(quality, 0.95)),
+            ("ssim", bootstrap_mean(alike, seed)),
+        ):
+            yield self.record(role, metric, estimate, target="image", **fields)
+
+    def keep(self, role: str, images: Tensor) -> None:
+        """Keep the first reconstructions for the pictures."""
+        shown = images[: self.settings.pictures].float().clamp(0, 1)
+        pixels = (shown * 255).round().to(torch.uint8).cpu().contiguous().numpy()
+        self.findings.samples[f"{role}/{self.system.scheme}"] = pixels
+
+    def hearing(self, snr_db: float) -> torch.Generator:
+        """Return the fading and noise of Eve's test at one SNR: the same for every Eve."""
+        return generator(self.setting.seed, "eve", str(float(snr_db)), device=self.test.device)
+
+    def floors(self) -> Iterator[Record]:
+        """What anybody gets without listening: the majority class, the mean image."""
+        for question in {q.name: q for q in (self.task, self.wanted)}.values():
+            yield self.record("system", "chance", question.guessing(), target=question.name)
+        if self.setting.bob.overhead:
+            share = self.setting.bob.overhead_share(self.test.waveforms.shape[2])
+            n = len(self.test)
+            yield self.record("system", "pilot_overhead", Estimate(share, share, share, n))
+        mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()
+        mean = mean.to(self.originals).expand_as(self.originals)
+        quality = bootstrap_mean(psnr_db(mean, self.originals), self.setting.seed)
+        yield self.record("system", "psnr_mean_image_db", quality, target="image")

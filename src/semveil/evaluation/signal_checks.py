@@ -1,0 +1,91 @@
+"""Recordings of a system under audit, and what its waveform must keep to."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from semveil.adversary.eavesdrop.observations import Recording, Send
+from semveil.data.splits import Images
+from semveil.errors import SemveilError
+from semveil.evaluation.system import SystemUnderTest
+from semveil.evaluation.tasks import eve_labels
+from semveil.phy import average_power
+
+_POWER_TOLERANCE_DB = 0.1
+
+
+def recorded(
+    transmit: Send, images: Images, name: str, seed: int, device: torch.device
+) -> Recording:
+    """Record what a transmitter makes of a part of the images.
+
+    Args:
+        transmit: The transmitter.
+        images: The part.
+        name: Its name; a randomised system sends the ``test`` images once, all others eight times.
+        seed: Seed of the system's randomness.
+        device: Where everything is computed.
+
+    Returns:
+        The recording.
+
+    Raises:
+        SemveilError: If what is sent is no waveform.
+    """
+    return Recording(
+        _checked(transmit, name),
+        torch.from_numpy(images.x),
+        torch.from_numpy(eve_labels(images)),
+        purpose=name,
+        seed=seed,
+        device=device,
+        copies=1 if name == "test" else 8,
+    )
+
+
+def _checked(transmit: Send, name: str) -> Send:
+    def checked(images: Tensor, source: torch.Generator, messages: Tensor) -> Tensor:
+        waveform = transmit(images, source, messages)
+        if not isinstance(waveform, Tensor):
+            raise SemveilError(
+                f"transmit must return a torch tensor, not {type(waveform).__name__}"
+            )
+        waveform = waveform.resolve_conj()
+        if waveform.ndim != 2 or len(waveform) != len(images) or not waveform.is_complex():
+            raise SemveilError(
+                f"transmit must return complex [{len(images)}, k], "
+                f"not {waveform.dtype} {list(waveform.shape)}"
+            )
+        if not bool(torch.isfinite(torch.view_as_real(waveform)).all()):
+            raise SemveilError(f"transmit returned numbers that are not finite ({name} images)")
+        return waveform
+
+    return checked
+
+
+def check_power(test: Recording, system: SystemUnderTest) -> None:
+    """Refuse a waveform whose power is not the one that its system declares.
+
+    Args:
+        test: What the system sent.
+        system: Which one.
+
+    Raises:
+        SemveilError: If the power is off by more than 0.1 dB, for any image or, where the gain
+            is fixed, on average.
+    """
+    each = average_power(test.waveforms[0])
+    power = each.mean(0, keepdim=True) if system.fixed_gain else each
+    # The mean of a sample wavers by its standard error, which is nobody's fault.
+    wavers = 3 * each.std() / len(each) ** 0.5 if system.fixed_gain else torch.zeros(())
+    off = (10 * torch.log10(power.clamp(min=1e-12) / system.total_power)).abs()
+    worst = int(off.argmax())
+    if float(off[worst]) > _POWER_TOLERANCE_DB + 4.35 * float(wavers):
+        whose = (
+            "the mean power of all images" if system.fixed_gain else f"test image {worst}'s power"
+        )
+        raise SemveilError(
+            f"{system.scheme}: {whose} is {float(power[worst]):.3f} per symbol, not "
+            f"{system.total_power:g}: its SNR would be {float(off[worst]):.1f} dB off"
+        )

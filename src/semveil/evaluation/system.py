@@ -1,0 +1,92 @@
+"""What an audit needs of a system, whoever trained it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from semveil.adversary.eavesdrop.observations import Send
+from semveil.channel import Channel, Reception
+from semveil.link import Answer, LinkNetwork
+from semveil.protect.laplace import Laplace
+
+
+@dataclass(frozen=True)
+class SystemUnderTest:
+    """One system under audit.
+
+    Attributes:
+        scheme: Its name in the records.
+        transmit: Images float ``[B, C, H, W]`` in [0, 1], a generator and message numbers int
+            ``[B]`` → waveform complex ``[B, k]``; the only thing that Eve's side is given.
+        receive: What Bob receives and the numbers of the messages → his answer; no figures of
+            Bob's if None.
+        asymmetry: What protects it: task, channel, key or knowledge; None if nothing.
+        paper_eve: The adversary it was built against, features → logits; no figures under the
+            paper protocol if None.
+        paper_inverter: The same for the image, features → images.
+        psr_db: Power of its perturbation over the signal's, dB; None if it has none.
+        total_power: Power per symbol it declares; SNRs refer to one unit.
+        fixed_gain: Whether it keeps to that power on average only, as a guarantee that forbids
+            data-dependent gains needs it, and not image by image.
+        white_box: Images → waveform, differentiable, without the secret and without Alice's own
+            randomness: all that an Eve knows who knows the encoder. No white-box attack if None.
+        shadow: Builds an untrained link of the same architecture from a seed, for an Eve who
+            knows no more than that; no query-free attack if None.
+        own_noise: Variance per symbol of Alice's own noise in the waveform.
+        digital: Whether symbols are points of a constellation.
+        permutes: Whether the key hides the order of the components and nothing else.
+        mechanism: Noise on its features whose privacy budget is to be stated; none if None.
+        active: How many features are switched on at an SNR in dB, where that may change.
+        keyed: Whether a key hides the waveform.
+        fixed_key: Whether it is one key for all messages.
+        differentiable: Whether Bob's answer has a gradient at what he receives.
+        rehearsal: Alice and Bob under a key of Mallory's own, where a key hides the waveform: all
+            that she can practise on.
+    """
+
+    scheme: str
+    transmit: Send
+    receive: Callable[[Reception, Tensor], Answer] | None = None
+    asymmetry: str | None = None
+    paper_eve: nn.Module | None = None
+    paper_inverter: nn.Module | None = None
+    psr_db: float | None = None
+    total_power: float = 1.0
+    fixed_gain: bool = False
+    white_box: Callable[[Tensor], Tensor] | None = None
+    shadow: Callable[[int], LinkNetwork] | None = None
+    own_noise: float = 0.0
+    digital: bool = False
+    permutes: bool = False
+    mechanism: Laplace | None = None
+    active: Callable[[float], int] | None = None
+    keyed: bool = False
+    fixed_key: bool = False
+    differentiable: bool = True
+    rehearsal: tuple[Send, Callable[[Reception, Tensor], Answer]] | None = None
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Where and when systems are measured; the same for all that are compared.
+
+    Attributes:
+        study: Study or recipe that the records name.
+        bob: Bob's channel.
+        eve: Eve's channel.
+        train_snr_db: Bob's SNR in training; None if unknown.
+        bob_snrs_db: Bob's SNRs in the test.
+        eve_snrs_db: Eve's SNRs in the test.
+        seed: Seed of every stream.
+    """
+
+    study: str | None
+    bob: Channel
+    eve: Channel
+    train_snr_db: float | None
+    bob_snrs_db: tuple[float, ...]
+    eve_snrs_db: tuple[float, ...]
+    seed: int

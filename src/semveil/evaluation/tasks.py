@@ -1,0 +1,91 @@
+"""What is guessed of an image: Bob's task, and what Eve is after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from semveil.data.splits import Images, ImageSplits
+from semveil.metrics import Estimate
+from semveil.metrics.rates import rates
+
+
+@dataclass(frozen=True)
+class GuessingTask:
+    """A question about every test image, and who may answer it by guessing.
+
+    Attributes:
+        name: What records call it: ``label`` for Bob's task, else the attribute.
+        classes: Answers there are.
+        answers: The right ones for the test images, int64 ``[N]``.
+        majority: The most frequent answer among Eve's images.
+        person: Who is shown on the test images, int64 ``[N]``; None if nobody, or not known.
+        seed: Seed of resampling.
+    """
+
+    name: str
+    classes: int
+    answers: Tensor
+    majority: int
+    person: Tensor | None
+    seed: int
+
+    def right(self, logits: Tensor) -> Tensor:
+        """Return which of the guesses are right, logits ``[N, classes]`` → bool ``[N]``."""
+        return logits.argmax(1) == self.answers.to(logits.device)
+
+    def score(self, right: Tensor) -> Iterator[tuple[str, Estimate]]:
+        """Yield what is said of guesses at the first images, of which some are right.
+
+        Args:
+            right: Which ones, bool ``[M]``.
+
+        Returns:
+            Names of metrics and what they are.
+        """
+        some = slice(len(right))
+        person = None if self.person is None else self.person[some]
+        plain, balanced = rates(right, self.answers[some], person, self.seed)
+        yield "accuracy", plain
+        yield "balanced_accuracy", balanced
+
+    def guessing(self) -> Estimate:
+        """Return the accuracy of naming the most frequent answer every time."""
+        right = self.answers == self.majority
+        return rates(right, self.answers, self.person, self.seed)[0]
+
+
+def eve_labels(images: Images) -> NDArray[np.int64]:
+    """Return what Eve learns about images: the private attribute, or Bob's task if there is none.
+
+    Example:
+        >>> x = np.zeros((2, 1, 4, 4), np.uint8)
+        >>> eve_labels(Images(x, np.array([0, 1]), private=np.array([1, 1]))).tolist()
+        [1, 1]
+    """
+    return images.y if images.private is None else images.private
+
+
+def tasks_of(splits: ImageSplits, seed: int) -> tuple[GuessingTask, GuessingTask]:
+    """Return Bob's question and Eve's; the same one where she is after his task.
+
+    An attribute is called as its last class: ``Male`` of ``not Male`` and ``Male``.
+    """
+    person = splits.test.person
+    people = None if person is None else torch.from_numpy(person)
+
+    def asked(name: str, classes: int, of: Callable[[Images], NDArray[np.int64]]) -> GuessingTask:
+        majority = int(np.bincount(of(splits.adversary)).argmax())
+        return GuessingTask(
+            name, classes, torch.from_numpy(of(splits.test)), majority, people, seed
+        )
+
+    task = asked("label", splits.n_classes, lambda images: images.y)
+    if splits.private_classes is None:
+        return task, task
+    return task, asked(splits.private_classes[-1], len(splits.private_classes), eve_labels)

@@ -1,0 +1,147 @@
+"""Attacks on the systems of a trained run, in a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semveil import recipe as recipes
+from semveil.errors import SemveilError, unknown
+from semveil.evaluation.attack_records import attack_system, check
+from semveil.evaluation.recorder import Findings
+from semveil.experiment.partial_results import PartialResults, write_samples
+from semveil.experiment.plan import SystemPlan, plan
+from semveil.experiment.provenance import provenance
+from semveil.experiment.run import FACTS, MODEL, PAGE, RECORDS, SAMPLES, Run, system_of
+from semveil.experiment.training import Hardware
+from semveil.files import new_folder, remove_scraps, write_atomic
+from semveil.recipe import AttackConfig
+from semveil.records import write_records
+from semveil.train.loop import Progress
+
+
+@dataclass
+class AttackRun:
+    """Every attack of some settings on every chosen system of a run.
+
+    Attributes:
+        folder: Where records, pictures and page lie.
+        run: What is attacked.
+        settings: Attacks, budgets, effort.
+        systems: Names of the systems that are attacked.
+    """
+
+    folder: Path
+    run: Run
+    settings: AttackConfig
+    systems: list[str]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls, folder: Path, run: Run, settings: AttackConfig, systems: list[str] | None = None
+    ) -> AttackRun:
+        """Start attacks: check everything that can be checked, then make their folder.
+
+        Args:
+            folder: Folder to make.
+            run: A trained run.
+            settings: What is done.
+            systems: Names of systems of the run; all if None.
+
+        Raises:
+            SemveilError: If the run is not trained, a system or a class is not there, no attack
+                applies, or the folder exists; nothing is written then.
+        """
+        if not (run.folder / MODEL).exists():
+            raise SemveilError(
+                f"{run.folder} is not trained: finish it with `semveil train --resume`"
+            )
+        known = [planned.name for planned in plan(run.schemes, run.recipe)]
+        for name in systems or []:
+            if name not in known:
+                raise unknown("system", name, known)
+        check(settings, run.splits.n_classes)
+        assault = cls(folder, run, settings, systems or known)
+        new_folder(folder)
+        assault.facts = {
+            "study": run.study,
+            "attacked": os.path.relpath(run.folder, folder),
+            "schemes": assault.systems,
+            "seed": run.seed,
+            "recipe": recipes.update(run.recipe, {"attack": settings.model_dump()}).model_dump(),
+            "wall_s": 0.0,
+            "finished": False,
+        } | provenance(run.hardware.device, run.hardware.devices)
+        assault._write_facts()
+        return assault
+
+    @classmethod
+    def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> AttackRun:
+        """Open a folder of attacks that were begun.
+
+        Raises:
+            SemveilError: If it holds none, or what they attack is not there any more.
+        """
+        try:
+            facts = json.loads((folder / FACTS).read_text())
+            run = Run.open(folder / facts["attacked"], hardware, root)
+            settings = recipes.check(facts["recipe"]).attack
+            systems, _ = facts["schemes"], facts["wall_s"]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise SemveilError(f"{folder} holds no attacks") from None
+        remove_scraps(folder)
+        return cls(folder, run, settings, systems, facts)
+
+    def _write_facts(self) -> None:
+        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+
+    def execute(self, progress: Progress | None = None) -> None:
+        """Attack every system that was not attacked yet and write the records."""
+        started, run = time.monotonic(), self.run
+        if (self.folder / RECORDS).exists():
+            self._finish(started)
+            return
+        trained = run.train(progress).requires_grad_(False).eval()
+        findings, parts = Findings(samples=run.originals()), PartialResults(self.folder)
+        for planned in self._planned():
+            part = parts.get(planned.name)
+            if part is None:
+                part = attack_system(
+                    system_of(planned, trained, run.seed, run.splits),
+                    run.splits,
+                    run.setting(),
+                    self.settings,
+                    run.hardware.device,
+                    progress,
+                    run.recipe.audit.pictures,
+                )
+                parts.keep(planned.name, part)
+            findings.records += part.records
+            findings.samples |= part.samples
+        write_samples(self.folder / SAMPLES, findings.samples)
+        write_records(self.folder / RECORDS, findings.records)
+        self._finish(started)
+
+    def _finish(self, started: float) -> None:
+        PartialResults(self.folder).remove()
+        if not self.facts["finished"]:
+            self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
+            self.facts["finished"] = True
+            self._write_facts()
+
+    def _planned(self) -> list[SystemPlan]:
+        found = plan(self.run.schemes, self.run.recipe)
+        return [planned for planned in found if planned.name in self.systems]
+
+    def report(self) -> Path:
+        """Write the page and return its path."""
+        from semveil.report.page import write_report
+
+        page = self.folder / PAGE
+        write_report(page, [self.folder])
+        return page

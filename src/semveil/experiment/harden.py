@@ -1,0 +1,51 @@
+"""A new run whose links begin with another's weights and are trained against attacks."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from semveil import recipe as recipes
+from semveil.errors import SemveilError
+from semveil.experiment.plan import requested
+from semveil.experiment.run import MODEL, Run
+from semveil.experiment.training import BASE
+
+
+def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
+    """Start a hardened run; it is trained like any other.
+
+    Args:
+        run: A trained run.
+        changes: Sections of settings to change, ``harden.method`` among them.
+        folder: Folder to make.
+
+    Returns:
+        The new run, not trained yet.
+
+    Raises:
+        SemveilError: If the run is not trained or already hardened, the settings make no sense
+            for it, or the folder exists; nothing is written then.
+    """
+    if not (run.folder / MODEL).exists():
+        raise SemveilError(f"{run.folder} is not trained: finish it with `semveil train --resume`")
+    if run.recipe.harden.method != "none":
+        raise SemveilError(
+            f"{run.folder} is hardened already, by {run.recipe.harden.method}: name the run that "
+            "it began with"
+        )
+    recipe = recipes.update(run.recipe, changes)
+    new = Run.create(
+        folder, run.study, recipe, [requested(recipe)], run.seed, run.hardware, run.root
+    )
+    try:
+        shutil.copyfile(run.folder / MODEL, folder / BASE)
+        new.facts["began_with"] = os.path.relpath(run.folder, folder)
+        new.write_facts()
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SemveilError(f"cannot write {folder}: {error.strerror or error}") from error
+    return new

@@ -1,0 +1,171 @@
+"""Many devices and one receiver: keys, mixed batches, means over devices, training together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from semveil.experiment.costs import TrainingSteps, processor_seconds
+from semveil.experiment.memory import in_own_process, memory
+from semveil.experiment.transceiver import Transceiver
+from semveil.links.digital import DigitalLink
+from semveil.protect.agreement import KeyPair, agree
+from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
+from semveil.protect.keys import research_key
+from semveil.protect.laplace import Laplace
+from semveil.protect.multi_user import MultiUserTransform
+from semveil.protect.session import Receiver, Sender, Session
+from semveil.rng import generator, normal
+
+# What is timed does not depend on them; in use they are drawn for every session.
+_HERS, _HIS = b"hers" * 4, b"his." * 4
+
+
+def agreement_seconds(devices: int) -> float:
+    """Return the processor time in which a receiver agrees on keys with that many devices.
+
+    X25519, HKDF and the check of each device's confirmation; the devices' own share is theirs.
+
+    Example:
+        >>> agreement_seconds(2) > 0
+        True
+    """
+    bob = KeyPair.generate()
+    public = bob.public
+    pairs = [KeyPair.generate() for _ in range(devices)]
+    answers = [(pair.public, agree(pair, public, _HERS, _HIS).confirmation) for pair in pairs]
+
+    def receive() -> list[Session]:
+        return [agree(bob, theirs, _HIS, _HERS).confirm(tag) for theirs, tag in answers]
+
+    return processor_seconds(receive)
+
+
+def session_bytes(devices: int) -> float | None:
+    """Return how much memory a receiver's session takes, measured over that many.
+
+    By the growth of a new process's resident memory: keys, counters, windows against replays,
+    and the objects that hold them. None where the system does not tell.
+    """
+    return in_own_process(_session_bytes, devices)
+
+
+def _session_bytes(devices: int) -> float | None:
+    before = memory("VmRSS")
+    keys = [research_key(0, number) for number in range(2 * devices)]
+    held = [Session(Sender(keys[n]), Receiver(keys[devices + n])) for n in range(devices)]
+    after = memory("VmRSS")
+    return None if before is None or after is None else (after - before) / len(held)
+
+
+def senders(devices: int, batch: int, seed: int) -> Tensor:
+    """Return who sent each message of a batch, each device equally likely, int64 ``[batch]``.
+
+    Example:
+        >>> senders(1, 3, seed=0)
+        tensor([0, 0, 0])
+    """
+    return torch.randint(devices, (batch,), generator=generator(seed, "senders", devices))
+
+
+class MixedBatch:
+    """Bob's work on a batch from many devices: equalise, undo each one's cover, decode.
+
+    Args:
+        ends: The system; without a cover, the devices do not matter to it.
+        devices: Devices that may send.
+        batch: Messages.
+        seed: Seed of keys, senders and messages.
+    """
+
+    def __init__(self, ends: Transceiver, devices: int, batch: int, seed: int) -> None:
+        self.ends = ends
+        self.senders = senders(devices, batch, seed)
+        self.messages = torch.arange(batch)
+        images = torch.rand((batch, *ends.image_shape), generator=generator(seed, "images"))
+        with torch.no_grad():
+            self.heard = ends.reception(images, self.messages, seed)
+        self.mixed: MultiUserTransform | None = None
+        build: Callable[..., KeyedTransform] | None = ends.planned.cover
+        if build is not None:
+            recipe = ends.planned.link.recipe
+            keys = (research_key(seed, "device", number) for number in range(devices))
+            self.mixed = MultiUserTransform([build(recipe, ends.link, key) for key in keys])
+
+    @torch.no_grad()
+    def __call__(self) -> Tensor:
+        """Return the logits, float ``[batch, classes]``."""
+        features = self.heard.features()
+        if self.mixed is not None:
+            symbols = as_symbols(features[:, :-1])
+            opened = self.mixed.decrypt(symbols, self.messages, self.senders)
+            features = torch.cat([as_reals(opened), features[:, -1:]], dim=1)
+        return self.ends.link.decode(features).logits
+
+
+class OwnCodebooks:
+    """Bob's work on a batch of a digital link on which every device has a codebook of its own.
+
+    Args:
+        ends: A system with a codebook.
+        devices: Devices, and codebooks.
+        batch: Messages.
+        seed: Seed of codebooks, senders and messages.
+    """
+
+    def __init__(self, ends: Transceiver, devices: int, batch: int, seed: int) -> None:
+        assert isinstance(ends.link, DigitalLink)
+        self.link = ends.link
+        self.heard = MixedBatch(ends, 1, batch, seed).heard
+        self.senders = senders(devices, batch, seed)
+        shape = (devices, *self.link.codebook.words.shape)
+        self.words = normal(shape, generator=generator(seed, "codebooks"))
+
+    @torch.no_grad()
+    def __call__(self) -> Tensor:
+        """Return the logits, float ``[batch, classes]``."""
+        indices = self.link.indices(self.heard.features())
+        logits: Tensor = self.link.classifier(self.words[self.senders.unsqueeze(1), indices])
+        return logits
+
+
+@torch.no_grad()
+def mean_errors(features: Tensor, mechanism: Laplace, draws: int, seed: int) -> Tensor:
+    """Return the error of the mean over devices when each sends its vector under local privacy.
+
+    Args:
+        features: One vector per device, float ``[N, d]``.
+        mechanism: Noise that each device adds before it sends.
+        draws: How often all of them send.
+        seed: Seed of the noise.
+
+    Returns:
+        Root mean square over the ``d`` components of the noisy mean less the mean of the clipped
+        vectors, float64 ``[draws]``; ``b·√(2/N)`` is expected.
+
+    Example:
+        >>> from semveil.recipe import DpConfig
+        >>> quiet = Laplace(DpConfig(reading="genuine", epsilon=2.0, clip=1.0), 8)
+        >>> bool((mean_errors(torch.ones(2, 8), quiet, 3, 0) > 0).all())
+        True
+    """
+    wanted = mechanism.bound(features).mean(0)
+    source = generator(seed, "noise", len(features))
+    found = [mechanism(features.double(), source).mean(0) - wanted for _ in range(draws)]
+    return torch.stack(found).square().mean(1).sqrt()
+
+
+def training_seconds(ends: Transceiver, devices: int, each: int, repeats: int) -> list[float]:
+    """Return the processor time of one epoch over the images of that many devices.
+
+    Args:
+        ends: The system.
+        devices: Devices.
+        each: Images that each of them contributes; a multiple of the recipe's batch.
+        repeats: How often it is timed.
+    """
+    batch = ends.planned.link.recipe.train.batch
+    train = TrainingSteps(ends, batch, devices * each // batch)
+    return [processor_seconds(train) for _ in range(repeats)]

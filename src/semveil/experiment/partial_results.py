@@ -1,0 +1,80 @@
+"""What a run has measured so far, system by system, so that an interruption loses one at most."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+import zlib
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semveil.errors import SemveilError
+from semveil.evaluation.recorder import Findings
+from semveil.files import write_atomic
+from semveil.records import read_records, write_records
+
+Samples = dict[str, np.ndarray[Any, Any]]
+_FOLDER = "parts"
+
+
+class PartialResults:
+    """The finished parts of a folder.
+
+    Args:
+        folder: Folder of the run.
+
+    Example:
+        >>> PartialResults(Path("nowhere")).get("multitask") is None
+        True
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / _FOLDER
+
+    def _paths(self, name: str) -> tuple[Path, Path]:
+        stem = name.replace("/", ".")
+        return self.folder / f"{stem}.npz", self.folder / f"{stem}.jsonl"
+
+    def get(self, name: str) -> Findings | None:
+        """Return a finished part; None if it is not finished.
+
+        Raises:
+            SemveilError: If its files are damaged.
+        """
+        arrays, lines = self._paths(name)
+        if not lines.exists():
+            return None
+        try:
+            with np.load(arrays, allow_pickle=False) as file:
+                samples = {key: file[key] for key in file.files}
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise SemveilError(
+                f"cannot read {arrays}: {error}; without {lines} it is measured again"
+            ) from None
+        return Findings(read_records(lines), samples)
+
+    def keep(self, name: str, part: Findings) -> None:
+        """Write a part down.
+
+        Raises:
+            SemveilError: If that fails.
+        """
+        arrays, lines = self._paths(name)
+        self.folder.mkdir(exist_ok=True)
+        write_samples(arrays, part.samples)
+        # The records come last: where they are, the part is whole.
+        write_records(lines, part.records)
+
+    def remove(self) -> None:
+        """Forget all parts, once their sum is written."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def write_samples(path: Path, samples: Samples) -> None:
+    """Write arrays as ``.npz``, whole or not at all."""
+    content = BytesIO()
+    np.savez_compressed(content, **samples)  # type: ignore[arg-type]
+    write_atomic(path, content.getvalue())

@@ -1,0 +1,361 @@
+"""A run's folder, filled step by step; every step leaves its result before the next begins.
+
+``run.json`` is written first and says everything that the run needs, so a run that was
+interrupted anywhere goes on from its folder alone and ends at the same numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from semveil import data
+from semveil import recipe as recipes
+from semveil.adversary.eavesdrop.observations import Send
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
+from semveil.channel import Reception, channel_of
+from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
+from semveil.evaluation.measure import Findings, audit_system
+from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.experiment.partial_results import PartialResults, Samples, write_samples
+from semveil.experiment.plan import SystemPlan, plan
+from semveil.experiment.provenance import provenance
+from semveil.experiment.training import (
+    Hardware,
+    TrainedNetworks,
+    build_objective,
+    load,
+    save,
+    train,
+)
+from semveil.files import new_folder, remove_scraps, write_atomic
+from semveil.link import Answer, LinkNetwork, own_noise
+from semveil.links.bottleneck import BottleneckLink
+from semveil.links.cipher import CipherLink
+from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
+from semveil.protect.keys import research_key
+from semveil.protect.shuffle import Shuffle
+from semveil.recipe import AuditConfig, Recipe
+from semveil.records import write_records
+from semveil.rng import seeded
+from semveil.train.loop import Progress, checkpoint_path, write_history
+
+MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
+HISTORY, PAGE = "history.jsonl", "report.html"
+
+
+@dataclass
+class Run:
+    """One run and its folder.
+
+    Attributes:
+        folder: Where everything lies.
+        study: Name that its records carry.
+        recipe: Every setting.
+        schemes: What it measures, the reference first.
+        seed: Seed of every stream.
+        hardware: Device and number of processes.
+        root: Folder of the data sets; ``SEMVEIL_DATA`` if None.
+    """
+
+    folder: Path
+    study: str
+    recipe: Recipe
+    schemes: list[str]
+    seed: int
+    hardware: Hardware
+    root: Path | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        study: str,
+        recipe: Recipe,
+        schemes: list[str],
+        seed: int,
+        hardware: Hardware,
+        root: Path | None = None,
+    ) -> Run:
+        """Start a run: check everything that can be checked, then make its folder.
+
+        Raises:
+            SemveilError: If a scheme or the data cannot be had, if the settings do not fit the
+                data, or if the folder exists; nothing is written then.
+        """
+        run = cls(folder, study, recipe, schemes, seed, hardware, root)
+        run.check()
+        new_folder(folder)
+        run.facts = {
+            "study": study,
+            "schemes": schemes,
+            "seed": seed,
+            "recipe": recipe.model_dump(),
+            "wall_s": 0.0,
+            "finished": False,
+        } | provenance(hardware.device, hardware.devices)
+        try:
+            run.write_facts()
+        except SemveilError:
+            # A folder without them could neither be continued nor made again.
+            folder.rmdir()
+            raise
+        return run
+
+    def check(self) -> None:
+        """Check everything that can be checked before something slow starts.
+
+        Raises:
+            SemveilError: If a scheme or the data cannot be had, or if the settings do not fit.
+        """
+        systems = plan(self.schemes, self.recipe)
+        splits = self.splits
+        trained = TrainedNetworks(
+            systems, self.recipe, splits.image_shape, splits.n_classes, self.seed
+        )
+        for stage in trained.stages():
+            build_objective(trained, systems, stage)
+        # A file that cannot be used is told before anything slow starts.
+        _ = self._perceptual
+        batch = self.recipe.train.batch
+        if batch > len(splits.system):
+            raise SemveilError(
+                f"train.batch: {batch} images a step, but {splits.name} has only "
+                f"{len(splits.system)} for the system"
+            )
+        if batch % self.hardware.devices:
+            raise SemveilError(
+                f"train.batch: {batch} images are not shared by {self.hardware.devices} "
+                "devices evenly"
+            )
+
+    @classmethod
+    def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:
+        """Open the folder of a run that was started.
+
+        Raises:
+            SemveilError: If it holds no run, or one that this version cannot read.
+        """
+        try:
+            facts = json.loads((folder / FACTS).read_text())
+            study, schemes, seed = facts["study"], facts["schemes"], facts["seed"]
+            plain, _, _ = facts["recipe"], facts["wall_s"], facts["finished"]
+        except OSError:
+            raise SemveilError(f"{folder} holds no run: there is no {FACTS} in it") from None
+        except (ValueError, KeyError, TypeError):
+            raise SemveilError(f"{folder / FACTS} is damaged: not the facts of a run") from None
+        run = cls(folder, study, recipes.check(plain), schemes, seed, hardware, root)
+        run.facts = facts
+        remove_scraps(folder)
+        return run
+
+    @cached_property
+    def splits(self) -> ImageSplits:
+        """The images, loaded once."""
+        settings = self.recipe.data
+        return data.load(
+            settings.name,
+            root=self.root,
+            seed=self.seed,
+            limit=settings.limit,
+            image_size=settings.image_size if data.is_resized(settings.name) else None,
+            target=settings.target,
+            private=settings.private,
+        )
+
+    def write_facts(self) -> None:
+        """Write down what the run is."""
+        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+
+    def _add_time(self, started: float) -> None:
+        self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
+        self.write_facts()
+
+    def train(self, progress: Progress | None = None) -> TrainedNetworks:
+        """Train what is not trained yet and return the networks."""
+        path = self.folder / MODEL
+        systems = plan(self.schemes, self.recipe)
+        if path.exists():
+            splits = self.splits
+            trained = TrainedNetworks(
+                systems, self.recipe, splits.image_shape, splits.n_classes, self.seed
+            )
+            load(trained, path, self.recipe, self.seed)
+            self._remove_checkpoints(trained)
+            return trained.to(self.hardware.device)
+        started = time.monotonic()
+        trained, history = train(
+            self.schemes,
+            self.recipe,
+            self.splits,
+            self.seed,
+            self.folder,
+            self.hardware,
+            progress,
+        )
+        write_history(self.folder / HISTORY, history)
+        save(trained, path, self.recipe, self.seed)
+        self._remove_checkpoints(trained)
+        self._add_time(started)
+        return trained.to(self.hardware.device)
+
+    def _remove_checkpoints(self, trained: TrainedNetworks) -> None:
+        for stage in trained.stages():
+            checkpoint_path(self.folder, stage).unlink(missing_ok=True)
+
+    def audit(self, trained: TrainedNetworks, progress: Progress | None = None) -> None:
+        """Measure every system that is not measured yet and write the records."""
+        started = time.monotonic()
+        if (self.folder / RECORDS).exists():
+            self._finish(started)
+            return
+        trained.requires_grad_(False).eval()
+        setting = self.setting()
+        findings, parts = Findings(samples=self.originals()), PartialResults(self.folder)
+        for planned in plan(self.schemes, self.recipe):
+            part = parts.get(planned.name)
+            if part is None:
+                part = audit_system(
+                    system_of(planned, trained, self.seed, self.splits),
+                    self.splits,
+                    setting,
+                    self._attacks(planned),
+                    self.hardware.device,
+                    progress,
+                    self._perceptual,
+                )
+                parts.keep(planned.name, part)
+            findings.records += part.records
+            findings.samples |= part.samples
+        write_samples(self.folder / SAMPLES, findings.samples)
+        write_records(self.folder / RECORDS, findings.records)
+        self._finish(started)
+
+    def setting(self) -> Conditions:
+        """Return where and when its systems are measured."""
+        return Conditions(
+            study=self.study,
+            bob=channel_of(self.recipe.bob),
+            eve=channel_of(self.recipe.eve),
+            train_snr_db=self.recipe.bob.snr_db,
+            bob_snrs_db=tuple(self.recipe.audit.bob_snr_db),
+            eve_snrs_db=tuple(self.recipe.audit.eve_snr_db),
+            seed=self.seed,
+        )
+
+    @cached_property
+    def _perceptual(self) -> PerceptualLoss | None:
+        """The perceptual loss of a judge that the user supplies; None if Eve trains her own."""
+        path = self.recipe.audit.judge
+        if path is None:
+            return None
+        splits = self.splits
+        classes = len(splits.private_classes or range(splits.n_classes))
+        judge = load_judge(path, splits.image_shape, classes).to(self.hardware.device)
+        return PerceptualLoss(judge.features)
+
+    def _finish(self, started: float) -> None:
+        PartialResults(self.folder).remove()
+        if not self.facts["finished"]:
+            self.facts["finished"] = True
+            self._add_time(started)
+
+    def _attacks(self, planned: SystemPlan) -> AuditConfig:
+        settings = self.recipe.audit
+        if planned.is_control and not settings.invert_controls:
+            return settings.model_copy(update={"inversion": []})
+        return settings
+
+    def report(self) -> Path:
+        """Write the page and return its path."""
+        from semveil.report.page import write_report
+
+        page = self.folder / PAGE
+        write_report(page, [self.folder])
+        return page
+
+    def originals(self) -> Samples:
+        """Return the test images that are kept for pictures, and their labels."""
+        shown = self.recipe.audit.pictures
+        test = self.splits.test
+        return {"originals": test.x[:shown], "labels": test.y[:shown]}
+
+
+def system_of(
+    planned: SystemPlan, trained: TrainedNetworks, seed: int, splits: ImageSplits
+) -> SystemUnderTest:
+    """Return a planned system as the audit sees it."""
+    name, recipe = planned.link.name, planned.link.recipe
+    link, eve = trained.link(name), trained.simulated(name)
+    # She is scored on what she was trained on: in the clear, but for a learned cover.
+    met = (planned.cover is not None) == isinstance(link, CipherLink)
+    simulated = planned.scheme.simulates if met else ()
+    layer, cover, rehearsal = None, None, None
+    if planned.layer is not None:
+        layer = trained.layers[planned.name]
+    if planned.cover is not None:
+        cover = planned.cover(recipe, link, research_key(seed, planned.name))
+        practice = planned.cover(recipe, link, research_key(seed, f"{planned.name}, Mallory's"))
+        rehearsal = _transmitter(link, layer, practice), _receiver(planned, link, practice)
+    spends = layer is not None and not planned.name.split(" (")[0].endswith("/signal")
+    return SystemUnderTest(
+        scheme=planned.name,
+        transmit=_transmitter(link, layer, cover),
+        receive=_receiver(planned, link, cover),
+        asymmetry=planned.asymmetry,
+        paper_eve=eve.label if eve and "label" in simulated else None,
+        paper_inverter=eve.image if eve and "image" in simulated else None,
+        psr_db=recipe.perturbation.psr_db if spends else None,
+        total_power=recipe.perturbation.total_power if layer is not None else 1.0,
+        fixed_gain=link.fixed_gain,
+        white_box=link.expected,
+        shadow=lambda stream: _untrained(planned, splits, stream),
+        mechanism=link.mechanism,
+        own_noise=own_noise(link),
+        digital=link.digital,
+        permutes=isinstance(cover, Shuffle),
+        active=link.active if isinstance(link, BottleneckLink) else None,
+        keyed=cover is not None,
+        fixed_key=planned.fixed_key,
+        differentiable=link.differentiable,
+        rehearsal=rehearsal,
+    )
+
+
+def _untrained(planned: SystemPlan, splits: ImageSplits, seed: int) -> LinkNetwork:
+    with seeded(seed, "weights"):
+        return planned.link.scheme.build(planned.link.recipe, splits.image_shape, splits.n_classes)
+
+
+def _transmitter(link: LinkNetwork, layer: nn.Module | None, cover: KeyedTransform | None) -> Send:
+    def transmit(images: Tensor, source: torch.Generator, messages: Tensor) -> Tensor:
+        waveform = link.transmit(images, source)
+        if layer is not None:
+            waveform = layer(waveform, source)
+        return waveform if cover is None else cover.encrypt(waveform, messages)
+
+    return transmit
+
+
+def _receiver(
+    planned: SystemPlan, link: LinkNetwork, cover: KeyedTransform | None
+) -> Callable[[Reception, Tensor], Answer]:
+    def receive(reception: Reception, messages: Tensor) -> Answer:
+        if cover is None:
+            read = planned.receive
+            return link.receive(reception) if read is None else read(link, reception)
+        features = reception.features()
+        decrypted = cover.decrypt(as_symbols(features[:, :-1]), messages)
+        return link.decode(torch.cat([as_reals(decrypted), features[:, -1:]], dim=1))
+
+    return receive

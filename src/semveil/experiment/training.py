@@ -1,0 +1,370 @@
+"""Training of everything that a run needs, on one process or several."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import json
+import logging
+import multiprocessing
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.multiprocessing import ProcessRaisedException
+
+from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
+from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
+from semveil.experiment.plan import SystemPlan, links, plan
+from semveil.link import LinkNetwork
+from semveil.nets.convolutional import ImageShape
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.recipe import Recipe, check
+from semveil.rng import seeded
+from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
+from semveil.train.cooperative import LearnPerturbation
+from semveil.train.loop import Progress, Schedule, fit, resolve_precision
+from semveil.train.objective import Objective
+from semveil.train.robust import Robust
+
+# Weights of the run that a hardened one began with, in the folder of the hardened one.
+BASE = "base.safetensors"
+History = dict[str, list[dict[str, float]]]
+
+# They announce precision, ranks and the end of processes on the terminal that progress bars own;
+# here, because the processes that Fabric starts import this module too.
+for _name in ("lightning_fabric", "lightning.fabric"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+logging.getLogger("torch.multiprocessing").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a run computes on.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        devices: Processes, each with a device of its own; they share every batch.
+    """
+
+    device: torch.device
+    devices: int = 1
+
+    def fabric(self, precision: str) -> Fabric:
+        """Return Fabric for it, not launched; ``precision`` as in the recipe."""
+        return Fabric(
+            accelerator=self.device.type,
+            devices=self.devices,
+            strategy="ddp_spawn" if self.devices > 1 else "auto",
+            precision=resolve_precision(precision, self.device),  # type: ignore[arg-type]
+        )
+
+
+class TrainedNetworks(nn.Module):
+    """The networks of a run: links, the simulated Eves of those that have one, learned layers.
+
+    Args:
+        systems: What the run audits.
+        recipe: The settings.
+        image_shape: Channels, height, width.
+        classes: Answers of the task.
+        seed: Seed of the initial weights and of Alice's own channel draws.
+    """
+
+    def __init__(
+        self,
+        systems: list[SystemPlan],
+        recipe: Recipe,
+        image_shape: ImageShape,
+        classes: int,
+        seed: int,
+    ) -> None:
+        super().__init__()
+        self.recipe, self.image_shape, self.classes = recipe, image_shape, classes
+        self.planned = {link.name: link for link in links(systems)}
+        self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
+        for name, link in self.planned.items():
+            # All schemes start from the same weights: what differs is what they were trained for.
+            with seeded(seed, "weights"):
+                self.links[name] = link.scheme.build(link.recipe, image_shape, classes)
+                if link.scheme.simulates:
+                    self.eves[name] = SimulatedEve(
+                        recipe.privacy.eve_capacity,
+                        recipe.link.latent_dim + 1,
+                        classes,
+                        image_shape,
+                    )
+        self.layers = nn.ModuleDict()
+        for system in systems:
+            if system.layer is not None:
+                with seeded(seed, system.name, "weights"):
+                    self.layers[system.name] = system.layer(
+                        recipe, self.link(system.link.name), self.eve(system.link.name), seed
+                    )
+
+    def link(self, name: str) -> LinkNetwork:
+        """Return a link by its name."""
+        link = self.links[name]
+        assert isinstance(link, LinkNetwork)
+        return link
+
+    def simulated(self, name: str) -> SimulatedEve | None:
+        """Return the simulated Eve of a link by the link's name; None if it has none."""
+        return self.eve(name) if name in self.eves else None
+
+    def eve(self, name: str) -> SimulatedEve:
+        """Return the simulated Eve of a link by the link's name."""
+        eve = self.eves[name]
+        assert isinstance(eve, SimulatedEve)
+        return eve
+
+    def hardenings(self) -> list[str]:
+        """Return the stages that make links robust, one per link; none without a method."""
+        method = self.recipe.harden.method
+        return [] if method == "none" else [f"{name}/{method}" for name in self.links]
+
+    def stages(self) -> list[str]:
+        """Return what has to be trained, in order: links, their hardening, learned layers."""
+        learned = [name for name, layer in self.layers.items() if isinstance(layer, LearnedLayer)]
+        return [*self.links, *self.hardenings(), *learned]
+
+
+def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: str) -> Objective:
+    """Return what trains a stage.
+
+    Args:
+        trained: Networks of the run.
+        systems: What the run audits.
+        stage: One of :meth:`TrainedNetworks.stages`.
+
+    Raises:
+        SemveilError: If the settings make no sense for it.
+    """
+    if stage in trained.links:
+        planned = trained.planned[stage]
+        assert planned.scheme.objective is not None
+        objective = planned.scheme.objective(
+            planned.recipe, trained.link(stage), trained.simulated(stage)
+        )
+        objective.name = stage
+        return objective
+    if stage in trained.hardenings():
+        name = stage.rpartition("/")[0]
+        recipe = trained.planned[name].recipe
+        return Robust(recipe, trained.link(name), trained.image_shape, trained.classes, stage)
+    system = next(system for system in systems if system.name == stage)
+    layer = trained.layers[stage]
+    assert isinstance(layer, LearnedLayer)
+    link = system.link.name
+    aim = CooperativeAim(trained.recipe, trained.link(link), trained.eve(link))
+    return LearnPerturbation(stage, trained.recipe, layer, aim)
+
+
+def _stage(
+    fabric: Fabric,
+    trained: TrainedNetworks,
+    systems: list[SystemPlan],
+    stage: str,
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    folder: Path,
+    progress: Progress | None,
+) -> list[dict[str, float]]:
+    """Train one stage inside a launched process; the checkpoint in the folder is its result."""
+    recipe = trained.recipe
+    base = folder / BASE
+    if stage in trained.links and base.exists():
+        _adopt(trained, stage, base)
+        return []
+    learned, hardens = stage in trained.layers, stage in trained.hardenings()
+    if learned:
+        trained.requires_grad_(False)
+        trained.layers[stage].requires_grad_(True)
+        trained.to(fabric.device)
+    objective = build_objective(trained, systems, stage)
+    epochs, lr = recipe.train.epochs, recipe.train.lr
+    if learned:
+        epochs = recipe.perturbation.epochs
+    elif hardens:
+        epochs, lr = recipe.harden.epochs, recipe.harden.lr
+    schedule = Schedule(
+        epochs,
+        recipe.train.batch,
+        lr,
+        recipe.train.max_grad_norm,
+        seed,
+        identity(recipe, seed),
+    )
+    history = fit(objective, images, labels, schedule, fabric, folder, progress)
+    if not learned:
+        name = stage.rpartition("/")[0] if hardens else stage
+        trained.link(name).calibrate(images.to(fabric.device))
+    return history
+
+
+def _adopt(trained: TrainedNetworks, name: str, path: Path) -> None:
+    """Take a link and its simulated Eve from another run's weights."""
+    tensors, _ = load_tensors(path)
+    modules: dict[str, nn.Module] = {"links": trained.link(name)}
+    if name in trained.eves:
+        modules["eves"] = trained.eve(name)
+    for kind, module in modules.items():
+        prefix = f"{kind}.{name}."
+        chosen = {
+            key.removeprefix(prefix): tensor
+            for key, tensor in tensors.items()
+            if key.startswith(prefix)
+        }
+        load_weights(module, chosen, path)
+
+
+def _stages(
+    fabric: Fabric,
+    trained: TrainedNetworks,
+    systems: list[SystemPlan],
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    folder: Path,
+    progress: Progress | None,
+) -> History:
+    return {
+        stage: _stage(fabric, trained, systems, stage, images, labels, seed, folder, progress)
+        for stage in trained.stages()
+    }
+
+
+def _in_process(
+    fabric: Fabric,
+    complaints: multiprocessing.SimpleQueue[str],
+    threads: int,
+    schemes: list[str],
+    recipe: Recipe,
+    classes: int,
+    images: Tensor,
+    labels: Tensor,
+    seed: int,
+    folder: Path,
+) -> None:
+    # Schemes hold functions, which do not travel between processes: each builds its own.
+    torch.set_num_threads(threads)
+    systems = plan(schemes, recipe)
+    channels, height, width = images.shape[1:]
+    trained = TrainedNetworks(systems, recipe, (channels, height, width), classes, seed)
+    try:
+        _stages(fabric, trained, systems, images, labels, seed, folder, None)
+    except SemveilError as error:
+        complaints.put(str(error))
+        raise
+    # A process that leaves while another still talks to it brings gloo's threads down with it:
+    # all leave together, and without the interpreter's destructors, which race with them.
+    dist.barrier()
+    dist.destroy_process_group()
+    atexit.register(os._exit, 0)
+
+
+def _launch(fabric: Fabric, *work: object) -> None:
+    """Run :func:`_in_process` in all of Fabric's processes; none of them outlives this call.
+
+    Raises:
+        SemveilError: If one of them raised it; torch hands on no more than its traceback's text.
+    """
+    # Fabric's own annotation forgets that launch hands further arguments on.
+    launch: Callable[..., object] = fabric.launch
+    others = set(multiprocessing.active_children())
+    complaints: multiprocessing.SimpleQueue[str] = multiprocessing.get_context(
+        "spawn"
+    ).SimpleQueue()
+    try:
+        launch(_in_process, complaints, *work)
+    except ProcessRaisedException:
+        if complaints.empty():
+            raise
+        raise SemveilError(complaints.get()) from None
+    finally:
+        for process in set(multiprocessing.active_children()) - others:
+            process.terminate()
+            process.join()
+
+
+def train(
+    schemes: list[str],
+    recipe: Recipe,
+    splits: ImageSplits,
+    seed: int,
+    folder: Path,
+    hardware: Hardware,
+    progress: Progress | None,
+) -> tuple[TrainedNetworks, History]:
+    """Train everything, each stage from its checkpoint in the folder if there is one.
+
+    Args:
+        schemes: What the run measures.
+        recipe: The settings.
+        splits: Images; the ``system`` part is trained on.
+        seed: Seed of every stream.
+        folder: Folder of the checkpoints.
+        hardware: Device and number of processes.
+        progress: Told how far it is; not while several processes train.
+
+    Returns:
+        The trained networks, and the losses of every stage.
+
+    Raises:
+        SemveilError: As :func:`semveil.train.loop.fit`.
+    """
+    images, labels = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
+    systems = plan(schemes, recipe)
+    trained = TrainedNetworks(systems, recipe, splits.image_shape, splits.n_classes, seed)
+    if hardware.devices > 1:
+        threads = max(1, (os.cpu_count() or 1) // hardware.devices)
+        work = (threads, schemes, recipe, splits.n_classes, images, labels, seed, folder)
+        _launch(hardware.fabric(recipe.train.precision), *work)
+    # After several processes this finds finished checkpoints and only loads them.
+    alone = Hardware(hardware.device).fabric(recipe.train.precision)
+    return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)
+
+
+def identity(recipe: Recipe, seed: int) -> str:
+    """Return what tells the weights of one training from those of another.
+
+    The settings of audits and attacks do not count: they change nothing of the training. Nor do
+    settings that are left as they are by default, so that new ones tell nothing apart.
+
+    Example:
+        >>> identity(Recipe(), 0) == identity(Recipe(), 1)
+        False
+    """
+    settings = recipe.model_dump(exclude={"audit", "attack"}, exclude_defaults=True)
+    if recipe.harden.method != "none":
+        # Who it is hardened against, which is described where attacks are.
+        settings["against"] = recipe.attack.model_dump(
+            include={"mallory", "diversity", "disguise", "shift"}, exclude_defaults=True
+        )
+    return hashlib.sha256(json.dumps([settings, seed]).encode()).hexdigest()
+
+
+def save(trained: TrainedNetworks, path: Path, recipe: Recipe, seed: int) -> None:
+    """Write all networks of a run into one file, replaced atomically."""
+    facts = {"recipe": recipe.model_dump(), "seed": seed, "identity": identity(recipe, seed)}
+    save_tensors(path, dict(trained.state_dict()), facts)
+
+
+def load(trained: TrainedNetworks, path: Path, recipe: Recipe, seed: int) -> None:
+    """Fill the networks of a run from :func:`save`'s file.
+
+    Raises:
+        SemveilError: If the file is damaged, of another architecture, or of another training.
+    """
+    tensors, facts = load_tensors(path)
+    load_weights(trained, tensors, path)
+    # Compared as this version reads it: another's hash may have been of fewer settings.
+    if identity(check(facts["recipe"]), facts["seed"]) != identity(recipe, seed):
+        raise SemveilError(f"checkpoint {path} is of another training: its recipe or seed differs")

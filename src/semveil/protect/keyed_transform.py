@@ -1,0 +1,112 @@
+"""Covers: keyed transforms of a waveform, which Bob undoes and Eve cannot."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from semveil.errors import SemveilError
+
+
+class KeyedTransform(Protocol):
+    """A keyed transform of the waveform; message counters are public, the key is not.
+
+    Whoever reveals with a wrong key or a wrong counter gets numbers without meaning and no error:
+    an analog waveform carries nothing that would tell.
+
+    Attributes:
+        name: As it stands in records: ``shuffle``, ``shuffle/fixed``, ``rotation``,
+            ``rotation/haar`` or ``rotation/structured``.
+    """
+
+    name: str
+
+    def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Cover Alice's waveform.
+
+        Args:
+            waveform: complex ``[B, k]``, unit power per image.
+            messages: Message counters, int64 ``[B]``, none negative; one is never used twice
+                under one key. Within a batch that is checked, across batches
+                :class:`~semveil.protect.session.Sender` sees to it.
+
+        Returns:
+            What leaves the antenna, complex ``[B, k]``.
+
+        Raises:
+            SemveilError: If two images have one counter, unless all share one key anyway
+                (``shuffle/fixed``).
+        """
+        ...
+
+    def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Undo :meth:`encrypt`; linear over the reals and differentiable.
+
+        Args:
+            symbols: Equalised symbols, complex ``[B, k]``.
+            messages: The counters they were sent under, int64 ``[B]``.
+
+        Returns:
+            Symbols for Bob's decoder, complex ``[B, k]``.
+        """
+        ...
+
+
+def require_batch(symbols: Tensor, messages: Tensor) -> None:
+    """Raise unless symbols and counters belong together.
+
+    Raises:
+        ValueError: If ``symbols`` is not complex ``[B, k]`` or ``messages`` not int64 ``[B]``.
+
+    Example:
+        >>> require_batch(torch.zeros(2, 4) + 0j, torch.arange(2))
+    """
+    if not symbols.is_complex() or symbols.ndim != 2:
+        raise ValueError(
+            f"a cover takes complex symbols [B, k], not {symbols.dtype} {list(symbols.shape)}"
+        )
+    if messages.dtype != torch.int64 or messages.shape != symbols.shape[:1]:
+        raise ValueError(
+            f"one int64 message counter for each of {len(symbols)} images is needed, not "
+            f"{messages.dtype} {list(messages.shape)}"
+        )
+
+
+def require_unlike(messages: Tensor) -> None:
+    """Raise unless every image of a batch has a message counter of its own.
+
+    Raises:
+        SemveilError: If two share one.
+
+    Example:
+        >>> require_unlike(torch.tensor([3, 1]))
+    """
+    ordered = messages.sort().values
+    again = ordered[1:] == ordered[:-1]
+    if bool(again.any()):
+        raise SemveilError(
+            f"a message counter is used twice in a batch: {int(ordered[1:][again][0])}, which "
+            "would give two images one keystream"
+        )
+
+
+def as_reals(symbols: Tensor) -> Tensor:
+    """Return complex ``[B, k]`` as reals ``[B, 2k]``, real and imaginary parts in turn.
+
+    Example:
+        >>> as_reals(torch.tensor([[1 + 2j, 3 + 4j]]))
+        tensor([[1., 2., 3., 4.]])
+    """
+    return torch.view_as_real(symbols.resolve_conj()).flatten(1)
+
+
+def as_symbols(reals: Tensor) -> Tensor:
+    """Undo :func:`as_reals`.
+
+    Example:
+        >>> as_symbols(torch.tensor([[1.0, 2.0]]))
+        tensor([[1.+2.j]])
+    """
+    return torch.view_as_complex(reals.unflatten(1, (-1, 2)).contiguous())

@@ -1,0 +1,59 @@
+"""One receiver, many devices: undoing the covers of a batch in which every message has its key."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from semveil.protect.keyed_transform import KeyedTransform
+
+
+class MultiUserTransform:
+    """The covers of many devices at the receiver that talks to all of them.
+
+    Messages of one device are revealed together; the work grows with the number of different
+    devices in a batch, not with the number of devices.
+
+    Args:
+        covers: One per device, each under the key shared with it.
+
+    Example:
+        >>> from semveil.protect.keys import research_key
+        >>> from semveil.protect.shuffle import Shuffle
+        >>> mixed = MultiUserTransform([Shuffle(research_key(n)) for n in range(3)])
+        >>> z, counters = torch.arange(8.0).reshape(2, 4) + 0j, torch.tensor([5, 6])
+        >>> sent = mixed.covers[2].encrypt(z, counters)
+        >>> bool((mixed.decrypt(sent, counters, torch.tensor([2, 2])) == z).all())
+        True
+    """
+
+    def __init__(self, covers: Sequence[KeyedTransform]) -> None:
+        self.covers = covers
+
+    def decrypt(self, symbols: Tensor, messages: Tensor, devices: Tensor) -> Tensor:
+        """Undo the covers of a batch.
+
+        Args:
+            symbols: Equalised symbols, complex ``[B, k]``.
+            messages: Counters, each in its device's own count, int64 ``[B]``.
+            devices: Who sent each, int64 ``[B]``, below the number of covers.
+
+        Returns:
+            Symbols for Bob's decoder, complex ``[B, k]``.
+
+        Raises:
+            ValueError: If there is not one device for each message.
+        """
+        if devices.shape != messages.shape:
+            raise ValueError(
+                f"one device for each of {len(messages)} messages, not {list(devices.shape)}"
+            )
+        decrypted = torch.empty_like(symbols)
+        order = devices.argsort(stable=True)
+        senders, counts = devices[order].unique_consecutive(return_counts=True)
+        groups = order.split(counts.tolist())
+        for sender, rows in zip(senders.tolist(), groups, strict=True):
+            decrypted[rows] = self.covers[sender].decrypt(symbols[rows], messages[rows])
+        return decrypted

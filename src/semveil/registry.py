@@ -1,0 +1,155 @@
+"""Registries: what can be chosen by name, from this package and from installed plugins.
+
+A plugin is a Python package with an entry point in the group ``semveil.plugins`` that names a
+module. Importing the module registers whatever it defines::
+
+    [project.entry-points."semveil.plugins"]
+    mine = "my_package.attacks"
+"""
+
+from __future__ import annotations
+
+import pkgutil
+import warnings
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Generic, TypeVar
+
+from semveil.errors import SemveilError, SemveilWarning, unknown
+
+GROUP = "semveil.plugins"
+T = TypeVar("T")
+C = TypeVar("C", bound=type)
+
+
+class Registry(Generic[T]):
+    """Classes of one kind by name.
+
+    Built-in modules are imported, and plugins loaded, when a name is first looked up.
+
+    Args:
+        kind: What it holds, as error messages call it, such as ``"attack"``.
+        packages: Packages of this project whose modules register things of this kind.
+
+    Example:
+        >>> colours = Registry("colour")
+        >>> @colours.register
+        ... class Red:
+        ...     name = "red"
+        >>> colours.get("red") is Red, colours.names()
+        (True, ['red'])
+    """
+
+    def __init__(self, kind: str, *packages: str) -> None:
+        self.kind, self.packages = kind, packages
+        self._items: dict[str, type[T]] = {}
+        self._origins: dict[str, str] = {}
+        self._conflicts: dict[str, str] = {}
+        self._loaded = False
+
+    def register(self, item: C) -> C:
+        """Register a class under its attribute ``name``; works as a decorator.
+
+        A class that is defined again in the same module, as in a notebook, replaces the earlier.
+
+        Raises:
+            SemveilError: If it has no name, or another package has registered the name.
+        """
+        name = getattr(item, "name", None)
+        if not isinstance(name, str) or not name:
+            raise SemveilError(f"{self.kind} {item!r} has no name: give it an attribute name")
+        origin = _plugin_being_loaded or item.__module__.partition(".")[0]
+        known = self._items.get(name)
+        if known is not None and _identity(known) != _identity(item):
+            conflict = (
+                f"{self.kind} '{name}' is registered twice, by {self._origins[name]} and by "
+                f"{origin}: rename one of them, or remove one of the packages"
+            )
+            self._conflicts[name] = conflict
+            raise SemveilError(conflict)
+        self._items[name], self._origins[name] = item, origin
+        return item
+
+    def get(self, name: str) -> type[T]:
+        """Return a class by name.
+
+        Raises:
+            SemveilError: If there is none, with the nearest name, or if two packages claim it.
+        """
+        self._load()
+        if name in self._conflicts:
+            raise SemveilError(self._conflicts[name])
+        if name not in self._items:
+            raise unknown(self.kind, name, self._items)
+        return self._items[name]
+
+    def names(self) -> list[str]:
+        """Return all names, those of this package first, in the order of registration."""
+        self._load()
+        return list(self._items)
+
+    def items(self) -> Iterator[tuple[str, type[T]]]:
+        """Yield names and classes."""
+        self._load()
+        yield from self._items.items()
+
+    def origin(self, name: str) -> str:
+        """Return the package that registered a name: ``semveil``, or a plugin's."""
+        self.get(name)
+        return self._origins[name]
+
+    def __contains__(self, name: object) -> bool:
+        self._load()
+        return name in self._items
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        self._loaded = True
+        for package in self.packages:
+            for module in _modules(package):
+                import_module(module)
+        load_plugins()
+
+
+def _modules(package: str) -> Iterator[str]:
+    found = import_module(package)
+    paths = getattr(found, "__path__", None)
+    if paths is None:
+        return
+    for module in sorted(pkgutil.iter_modules(paths), key=lambda module: module.name):
+        yield f"{package}.{module.name}"
+
+
+def _identity(item: type) -> tuple[str, str]:
+    return item.__module__, item.__qualname__
+
+
+_plugin_being_loaded: str | None = None
+_plugins_loaded = False
+
+
+def load_plugins() -> None:
+    """Import the modules that installed packages name in the group ``semveil.plugins``, once.
+
+    A plugin that cannot be imported, or that claims a name that is taken, is reported by a
+    :class:`SemveilWarning` of one line; the others are loaded all the same.
+    """
+    global _plugin_being_loaded, _plugins_loaded
+    if _plugins_loaded:
+        return
+    _plugins_loaded = True
+    for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+        _plugin_being_loaded = entry.dist.name if entry.dist else entry.name
+        try:
+            entry.load()
+        except Exception as error:
+            warnings.warn(
+                f"plugin {_plugin_being_loaded} cannot be loaded: "
+                f"{' '.join(str(error).split()) or type(error).__name__}",
+                SemveilWarning,
+                stacklevel=2,
+            )
+        finally:
+            _plugin_being_loaded = None

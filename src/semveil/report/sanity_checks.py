@@ -1,0 +1,98 @@
+"""What must hold of any evaluation of attacks: where it does not, the attack is suspect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations
+
+from semveil.report.attack_rows import EACH, NONE, AttackRow, by_system
+from semveil.report.summary import Measure, signed
+from semveil.report.table import percent
+
+# Tries to leave images of other classes as they are.
+SELECTIVE = "semadv"
+RULES = (
+    "PGD is at least as strong as every other attack, for it knows Bob’s receiver and each image",
+    "a larger budget is never weaker",
+    "jamming, which knows nothing, is the weakest",
+)
+
+
+def violations(found: Iterable[AttackRow]) -> list[str]:
+    """Check the orderings that hold of any working attacks, beyond the 95 % intervals.
+
+    An attack's strength is the misleading rate where Bob is to answer one class, and the accuracy
+    that it takes elsewhere. Behind a key PGD too attacks a link with a key of its own, so that it
+    need not be the strongest there, and what is made for that key may do less than noise. The
+    rules are `RULES`; equal strength breaks none.
+
+    Args:
+        found: Rows (see `semveil.report.attack_rows.assaults`).
+
+    Returns:
+        One sentence per attack, system and rule that is broken; none if all hold.
+    """
+    return [words for group in by_system(found) for words in _broken(group)]
+
+
+def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
+    rows = {(row.attack, row.protocol): row for row in group if not row.table.empty}
+    plain = rows.pop((NONE, "none"), None)
+    pgd = rows.get(("pgd", "adaptive"))
+    jamming = rows.get(("jamming", "adaptive"))
+    for row in rows.values():
+        keyed = (row.table["asymmetry"] == "key").any()
+        if pgd and row is not pgd and row is not jamming and not keyed:
+            yield from _weaker(pgd, row)
+        # What was made for another link may do less than noise.
+        if jamming and row is not jamming and row.protocol == "adaptive" and not keyed:
+            yield from _weaker(row, jamming)
+        yield from _falling(row, plain)
+
+
+def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:
+    """Say once, at the budget where it is clearest, that an attack is weaker than another."""
+    levels = [psr_db for psr_db in one.budgets if psr_db in other.budgets]
+    some = SELECTIVE in {one.attack, other.attack}
+    pairs = [(p, strength(one, p, some), strength(other, p, some)) for p in levels]
+    found = [(p, a, b) for p, a, b in pairs if a and b and a.high < b.low]
+    if found:
+        psr_db, mine, theirs = max(found, key=lambda item: item[2].low - item[1].high)
+        yield (
+            f"{one.scheme}: the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
+            f"is weaker than {other.name}: {_told(one, mine)} against {_told(other, theirs)}."
+        )
+
+
+def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
+    some = row.attack == SELECTIVE
+    steps = [(f"at {signed(p)} dB", strength(row, p, some)) for p in row.budgets]
+    if plain is not None and not (row.table["target"] == EACH).any():
+        steps.insert(0, ("without it", strength(plain, None, some)))
+    for (less, before), (more, after) in combinations(steps, 2):
+        if before and after and after.high < before.low:
+            yield (
+                f"{row.scheme}: the attack {row.name} should be suspected. It is weaker {more} "
+                f"than {less}: {_told(row, after)} against {_told(row, before)}."
+            )
+            return
+
+
+def strength(row: AttackRow, psr_db: float | None, selective: bool = False) -> Measure | None:
+    """Return what an attack achieves, more being stronger: the misleading rate, or mistakes.
+
+    Args:
+        row: The attack.
+        psr_db: Budget, dB.
+        selective: Whether mistakes in images of the class aimed at alone count.
+    """
+    if row.aim and "to class" in row.aim:
+        return row.at("misleading_rate", psr_db)
+    right = row.at("accuracy_targeted" if row.aim and selective else row.hit, psr_db)
+    return right and Measure(1 - right.value, 1 - right.high, 1 - right.low, right.n)
+
+
+def _told(row: AttackRow, measure: Measure) -> str:
+    what = "misled" if row.aim and "to class" in row.aim else "mistaken"
+    span = f"{percent(measure.low)}–{percent(measure.high)}"
+    return f"{percent(measure.value)} % {what} ({span})"

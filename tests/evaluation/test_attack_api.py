@@ -1,0 +1,82 @@
+"""Attacking a receiver that somebody else built."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+import semveil
+from semveil.channel import Channel
+from semveil.data import load
+from semveil.errors import SemveilError
+from semveil.link import Answer, to_waveform
+from semveil.recipe import AttackConfig
+
+
+@pytest.fixture(scope="module")
+def system():
+    """Ridge regression on the received pixels: a linear receiver that reads digits."""
+    data = load("digits")
+    x = torch.from_numpy(data.system.x).flatten(1).float() / 255 - 0.5
+    sent = torch.view_as_real(to_waveform(x)).flatten(1)
+    answers = torch.nn.functional.one_hot(torch.from_numpy(data.system.y)).float()
+    ridge = 0.05 * len(sent) * torch.eye(sent.shape[1])
+    weights = torch.linalg.solve(sent.T @ sent + ridge, sent.T @ answers)
+
+    def transmit(images, generator):
+        return to_waveform(images.flatten(1) - 0.5)
+
+    def receive(reception):
+        return Answer(10 * reception.features()[:, :-1] @ weights)
+
+    return data, transmit, receive
+
+
+def accuracies(found):
+    return {
+        (record.adversary, record.psr_db): record.value
+        for record in found.records
+        if record.metric == "accuracy"
+    }
+
+
+def test_a_foreign_receiver_falls_to_gradients_and_not_to_noise(system):
+    data, transmit, receive = system
+    settings = AttackConfig(names=["jamming", "fgm", "pgd"], psr_db=[-20.0, -6.0], steps=5)
+    found = semveil.attack(
+        transmit,
+        receive,
+        data,
+        channel=Channel("awgn"),
+        snr_db=20.0,
+        settings=settings,
+        device="cpu",
+    )
+    told = accuracies(found)
+    assert told[None, None] > 0.85
+    assert told["jamming", -6.0] > 0.6
+    assert told["fgm", -6.0] < 0.1
+    assert told["pgd", -6.0] <= told["fgm", -6.0] + 0.02
+    assert told["pgd", -6.0] < told["pgd", -20.0]
+
+
+def test_without_a_gradient_those_attacks_are_left_out(system):
+    data, transmit, receive = system
+
+    def hard(reception):
+        answer = receive(reception).logits.detach()
+        return Answer(torch.nn.functional.one_hot(answer.argmax(1), 10).float())
+
+    settings = AttackConfig(
+        names=["jamming", "pgd", "blackbox"], psr_db=[-6.0], queries=3, images=40
+    )
+    found = semveil.attack(
+        transmit, hard, data, settings=settings, differentiable=False, device="cpu"
+    )
+    assert {record.adversary for record in found.records} == {None, "jamming", "blackbox"}
+
+
+def test_a_class_that_is_not_there_is_refused(system):
+    data, transmit, receive = system
+    with pytest.raises(SemveilError, match="there is no class 10"):
+        semveil.attack(transmit, receive, data, settings=AttackConfig(wrong=10), device="cpu")

@@ -1,0 +1,126 @@
+"""Eve is after another attribute than Bob's task: who learns what, and who is scored on what."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+import semveil
+from semveil import phy
+from semveil.channel import Channel
+from semveil.data import Images, ImageSplits
+from semveil.errors import SemveilError
+from semveil.evaluation.measure import audit_system
+from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.link import Answer
+from semveil.recipe import AuditConfig
+
+QUICK = AuditConfig(
+    inference=["mlp"], inversion=["linear"], leakage=True, max_epochs=25, pictures=0
+)
+SETTING = Conditions(None, Channel("awgn"), Channel("awgn"), 20.0, (20.0,), (20.0,), seed=0)
+
+
+def two_halves(people=None):
+    """Left half bright: the task, one in ten; upper half bright: three private classes."""
+    random = np.random.default_rng(0)
+
+    def part(count):
+        y = (random.random(count) < 0.1).astype(np.int64)
+        private = random.choice(3, count, p=[0.6, 0.3, 0.1]).astype(np.int64)
+        x = random.integers(0, 80, (count, 1, 8, 8))
+        x[:, 0, :4, :4] += 80 * y[:, None, None]
+        x[:, 0, 4:] += 60 * private[:, None, None]
+        person = None if people is None else random.integers(0, people, count)
+        return Images(x.astype(np.uint8), y, private, person)
+
+    private_classes = ("none", "some", "much")
+    return ImageSplits(
+        "halves", ("dark", "bright"), part(10), part(800), part(200), part(500), private_classes
+    )
+
+
+def pixels(images, source, messages=None):
+    pairs = (images.flatten(1) - 0.5).unflatten(1, (-1, 2)).contiguous()
+    return phy.normalise_power(torch.view_as_complex(pairs))
+
+
+def upper_left(reception, messages):
+    """Answer Bob's task from the brightness that a threshold finds."""
+    images = torch.view_as_real(reception.symbols).flatten(1).unflatten(1, (8, 8))
+    corner = images[:, :4, :4].mean((1, 2)) - images[:, :4, 4:].mean((1, 2))
+    return Answer(torch.stack([-corner + 0.25, corner - 0.25], 1))
+
+
+@pytest.fixture(scope="module")
+def found():
+    system = SystemUnderTest("pixels", pixels, upper_left)
+    records = audit_system(system, two_halves(), SETTING, QUICK, torch.device("cpu")).records
+    return {(r.role, r.target, r.metric, r.adversary): r for r in records}
+
+
+def test_eve_is_scored_on_the_private_attribute_and_bob_on_his_task(found):
+    splits = two_halves()
+    bob = found["bob", "label", "accuracy", None]
+    eve = found["eve", "much", "accuracy", "inference/mlp"]
+    assert bob.value > 0.95
+    # There are more private classes than classes of the task, and she learns them all.
+    assert eve.value > 0.95
+    assert ("eve", "label", "accuracy", "inference/mlp") not in found
+    chance = (
+        found["system", "label", "chance", None].value,
+        found["system", "much", "chance", None].value,
+    )
+    assert chance == pytest.approx((np.mean(splits.test.y == 0), np.mean(splits.test.private == 0)))
+    assert {record.asymmetry for record in found.values()} == {"task"}
+
+
+def test_the_judge_looks_for_the_private_attribute(found):
+    seen = found["eve", "much", "label_accuracy", "inversion/linear"]
+    assert (
+        0.7
+        < seen.value
+        <= found["system", "much", "label_accuracy_of_originals", None].value + 0.05
+    )
+    assert ("eve", "much", "label_balanced_accuracy", "inversion/linear") in found
+
+
+def test_balanced_accuracy_shows_who_names_the_majority_class():
+    lazy = SystemUnderTest(
+        "pixels", pixels, lambda r, m: Answer(torch.tensor([[1.0, 0.0]]).expand(len(r.symbols), 2))
+    )
+    settings = QUICK.model_copy(update={"inversion": [], "leakage": False, "max_epochs": 1})
+    splits = two_halves()
+    records = audit_system(lazy, splits, SETTING, settings, torch.device("cpu")).records
+    bob = {r.metric: r for r in records if r.role == "bob"}
+    assert bob["accuracy"].value == np.mean(splits.test.y == 0) > 0.85
+    assert bob["balanced_accuracy"].value == 0.5
+
+
+def test_a_system_with_a_key_rests_on_it_still():
+    keyed = SystemUnderTest("keyed", pixels, asymmetry="key")
+    settings = QUICK.model_copy(update={"inversion": [], "leakage": False, "max_epochs": 1})
+    records = audit_system(keyed, two_halves(), SETTING, settings, torch.device("cpu")).records
+    assert {record.asymmetry for record in records} == {"key"}
+
+
+def test_few_people_make_a_wide_interval():
+    settings = QUICK.model_copy(update={"inversion": [], "leakage": False, "max_epochs": 3})
+    system = SystemUnderTest("pixels", pixels)
+    wide, narrow = (
+        next(
+            r
+            for r in audit_system(system, s, SETTING, settings, torch.device("cpu")).records
+            if (r.metric, r.target) == ("chance", "much")
+        )
+        for s in (two_halves(people=5), two_halves())
+    )
+    assert wide.value != 0
+    assert wide.ci_high - wide.ci_low >= narrow.ci_high - narrow.ci_low
+
+
+def test_private_labels_without_names_are_refused():
+    splits = replace(two_halves(), private_classes=None)
+    with pytest.raises(SemveilError, match="private labels and private_classes go together"):
+        semveil.audit(lambda images, source: pixels(images, source), splits, device="cpu")

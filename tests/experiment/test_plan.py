@@ -1,0 +1,91 @@
+"""What a run measures: references first, each link trained once, protections by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from semveil import recipe as recipes
+from semveil.errors import SemveilError
+from semveil.experiment.plan import links, plan, requested, with_reference
+from semveil.recipe import Recipe
+from semveil.schemes import base as schemes
+
+
+def asked(scheme, *protections, **changes):
+    recipe = recipes.update(
+        Recipe(), {"scheme": scheme, "protections": list(protections), **changes}
+    )
+    return recipe, with_reference(requested(recipe))
+
+
+@pytest.mark.parametrize("scheme", schemes.names())
+def test_the_reference_comes_first_and_every_name_is_there_once(scheme):
+    recipe, names = asked(scheme)
+    assert names[0] == schemes.get(scheme).reference
+    assert names[-1] == scheme
+    systems = [system.name for system in plan(names, recipe)]
+    assert len(set(systems)) == len(systems)
+    trained = [link.name for link in links(plan(names, recipe))]
+    assert len(set(trained)) == len(trained)
+    assert set(trained) <= set(names)
+
+
+def test_a_cover_over_another_link_trains_nothing_of_its_own():
+    recipe, names = asked("shuffle")
+    systems = plan(names, recipe)
+    assert [link.name for link in links(systems)] == ["deepjscc"]
+    assert [(system.name, system.fixed_key) for system in systems] == [
+        ("deepjscc", False),
+        ("shuffle", False),
+        ("shuffle (fixed key)", True),
+    ]
+    assert [system.asymmetry for system in systems] == [None, "key", "key"]
+
+
+def test_variants_of_the_rotation_lie_over_the_reference_but_for_the_blocks():
+    recipe, names = asked("rotation")
+    used = {system.name: system.link.name for system in plan(names, recipe)}
+    assert used == {
+        "deepjscc": "deepjscc",
+        "rotation": "rotation",
+        "rotation (haar)": "deepjscc",
+        "rotation (structured)": "deepjscc",
+    }
+
+
+def test_protections_are_the_links_own_and_leave_the_reference_alone():
+    recipe, names = asked("dp", "shuffle")
+    by_name = {link.name: link.recipe.protections for link in links(plan(names, recipe))}
+    assert by_name == {"deepjscc": [], "dp+shuffle": ["laplace", "shuffle"]}
+    laid = plan(names, recipe)[-1]
+    assert (laid.name, laid.asymmetry) == ("dp+shuffle", "key")
+    assert laid.cover is not None
+
+
+def test_noise_alone_is_no_key():
+    recipe, names = asked("uis", "laplace")
+    laid = plan(names, recipe)[-1]
+    assert (laid.name, laid.asymmetry, laid.cover) == ("uis+laplace", "task", None)
+
+
+def test_the_plain_cipher_is_protected_by_nothing():
+    recipe, names = asked("cipher")
+    found = {system.name: system.asymmetry for system in plan(names, recipe)}
+    assert found == {"deepjscc": None, "cipher": "key", "cipher (plain)": None}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "protections", "reason"),
+    [
+        ("multitask", ["laplace"], "none can be laid over multitask"),
+        ("shuffle", ["rotation"], "none can be laid over shuffle"),
+        ("cipher", ["shuffle"], "none can be laid over cipher"),
+        ("deepjscc", ["shuffle", "rotation"], "put rotation first"),
+        ("rotation", ["laplace"], "laplace must come before rotation"),
+        ("dp", ["laplace"], "twice"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_built(scheme, protections, reason):
+    recipe = recipes.update(Recipe(), {"scheme": scheme, "protections": protections})
+    with pytest.raises(SemveilError, match=reason):
+        plan(with_reference(requested(recipe)), recipe)
