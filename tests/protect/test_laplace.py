@@ -149,7 +149,7 @@ from semveil.rng import Shard, generator
 
 store, rank = sys.argv[1], int(sys.argv[2])
 distributed.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
-layer = Laplace(Dp(reading="genuine", clip=4.0), 2)
+layer = Laplace(DpConfig(reading="genuine", clip=4.0), 2)
 for step in (1, 2):
     layer((step + rank) * torch.eye(2)[rank : rank + 1], Shard(generator(step), rank, of=2))
 print(float(layer.energy))
