@@ -51,7 +51,7 @@ docs: $(VENV)/.docs ## build the documentation into docs/_site; every warning is
 clean: ## remove the environment, caches and built files; runs/ stays
 	@rm -rf $(VENV) build docs/_site .benchmarks .hypothesis .import_linter_cache .mypy_cache \
 	    .pytest_cache .ruff_cache src/*.egg-info
-	@find src tests docs -type d -name __pycache__ -prune -exec rm -rf {} +
+	@find src tests docs benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # Only the package and what it runs on: enough for the demo.
 $(VENV)/.core: pyproject.toml constraints.txt

@@ -6,6 +6,7 @@ import json
 import sys
 import warnings
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -554,15 +555,29 @@ def bench(
     """Measure speed, as ratios against stated references in one run."""
     from rich.console import Console
 
-    from semveil import bench as benches
     from semveil.progress import bars
 
+    benchmarks = _benchmarks()
     with bars(quiet or as_json) as progress:
-        result = benches.run(names or None, quick=quick, progress=progress)
+        result = benchmarks.run(names or None, quick=quick, progress=progress)
     if as_json:
         typer.echo(json.dumps(result))
     elif not quiet:
-        Console().print(benches.table(result))
+        Console().print(benchmarks.table(result))
+
+
+def _benchmarks() -> Any:
+    """Import the benchmarks, which a checkout has beside the package."""
+    import semveil
+
+    root = Path(semveil.__file__).parents[2]
+    if not (root / "benchmarks" / "__init__.py").is_file():
+        raise SemveilError(
+            "bench: the benchmarks are not part of the installed package; run it in a checkout "
+            "of the repository (make bench)"
+        )
+    sys.path.insert(0, str(root))
+    return import_module("benchmarks")
 
 
 class _resumable:  # noqa: N801 (a context manager, used as a word)

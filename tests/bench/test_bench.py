@@ -5,24 +5,26 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 import torch
 from rich.console import Console
 
-from semveil import bench
-from semveil.bench.agreement import DisagreementError, require
-from semveil.bench.base import Ratio, Work, alternate
-from semveil.bench.link import Rebuild, flat_chain
-from semveil.bench.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
-from semveil.bench.plain import PlainLink
-from semveil.bench.ratios import inversion_vs_bare, qam_vs_loop, vq_share
-from semveil.bench.ratios.train_vs_plain import require_same_network
+import benchmarks
+import semveil
+from benchmarks import digital, inversion, qam
+from benchmarks.agreement import DisagreementError, require
+from benchmarks.link import Rebuild, flat_chain
+from benchmarks.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
+from benchmarks.timing import Ratio, Work, alternate
+from benchmarks.training import PlainLink, require_same_network
 from semveil.device import one_thread
 from semveil.errors import SemveilError
 from semveil.rng import generator
@@ -40,7 +42,7 @@ def quick() -> dict[str, Any]:
     pytest.importorskip("sionna")
     told: list[tuple[str, int, int]] = []
     with one_thread():
-        result = bench.run(quick=True, progress=lambda *news: told.append(news))
+        result = benchmarks.run(quick=True, progress=lambda *news: told.append(news))
     return result | {"told": told}
 
 
@@ -101,33 +103,44 @@ def test_the_result_is_json_and_a_table(quick: dict[str, Any]) -> None:
     plain = {key: value for key, value in quick.items() if key != "told"}
     assert json.loads(json.dumps(plain)) == plain
     shown = io.StringIO()
-    Console(file=shown, width=160).print(bench.table(plain))
+    Console(file=shown, width=160).print(benchmarks.table(plain))
     for name in plain["ratios"]:
         assert name in shown.getvalue()
 
 
 def test_a_missing_library_is_said_and_not_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "sionna.phy.channel", None)
-    result = bench.run(["ofdm_vs_sionna"], quick=True)
+    result = benchmarks.run(["ofdm_vs_sionna"], quick=True)
     assert result["ratios"] == {"ofdm_vs_sionna": None}
     assert result["met"] == {"ofdm_vs_sionna": None}
     assert result["rounds"] == {"ofdm_vs_sionna": None}
     assert "semveil[test]" in result["notes"]["ofdm_vs_sionna"]
     shown = io.StringIO()
-    Console(file=shown, width=160).print(bench.table(result))
+    Console(file=shown, width=160).print(benchmarks.table(result))
     assert "semveil[test]" in shown.getvalue()
 
 
 def test_an_unknown_ratio_is_refused() -> None:
     with pytest.raises(SemveilError, match="did you mean 'train_vs_plain'"):
-        bench.run(["train_vs_plane"])
+        benchmarks.run(["train_vs_plane"])
 
 
-def test_offering_the_bench_imports_no_torch() -> None:
-    code = (
-        "import sys, semveil.bench; assert semveil.bench.names(); sys.exit('torch' in sys.modules)"
+def test_without_a_checkout_the_command_says_so_in_one_line(tmp_path: Path) -> None:
+    installed = tmp_path / "site-packages" / "semveil"
+    installed.parent.mkdir()
+    installed.symlink_to(Path(semveil.__file__).parent)
+    refused = subprocess.run(
+        [sys.executable, "-c", "from semveil.cli import main; main()", "bench"],
+        env=os.environ | {"PYTHONPATH": str(installed.parent)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert refused.stderr.count("\n") == 1
+    assert "checkout" in refused.stderr
 
 
 def test_rounds_alternate_and_change_who_begins() -> None:
@@ -201,28 +214,28 @@ def test_training_compares_one_network_and_a_difference_is_noticed() -> None:
 def test_the_loop_over_symbols_decides_alike_and_a_difference_is_noticed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    qam_vs_loop.require_same_decisions()
-    bits, noise = qam_vs_loop.draw(64)
-    sent, decided = qam_vs_loop.ours(bits, noise)
+    qam.require_same_decisions()
+    bits, noise = qam.draw(64)
+    sent, decided = qam.ours(bits, noise)
     # At 12 dB some decisions are wrong: agreement means more than that both return the input.
     assert 0 < int((decided != bits).sum()) < bits.numel() / 10
     decided[0, 0] ^= 1
-    monkeypatch.setattr(qam_vs_loop, "ours", lambda *given: (sent, decided))
+    monkeypatch.setattr(qam, "ours", lambda *given: (sent, decided))
     with pytest.raises(DisagreementError, match="decisions"):
-        qam_vs_loop.require_same_decisions()
+        qam.require_same_decisions()
 
 
 def test_the_attack_ends_at_the_bare_networks_weights_and_a_difference_is_noticed() -> None:
-    epoch = inversion_vs_bare.Epoch(300)
-    inversion_vs_bare.require_same_network(epoch)
+    epoch = inversion.Epoch(300)
+    inversion.require_same_network(epoch)
     epoch.observations[0] = epoch.observations[0] + 0.3
     with pytest.raises(DisagreementError, match="inverter"):
-        inversion_vs_bare.require_same_network(epoch)
+        inversion.require_same_network(epoch)
 
 
 def test_what_is_timed_between_the_networks_is_the_links_own_exchange() -> None:
-    training = vq_share.Training(batch=4)
-    between = vq_share.Between(training.link, batch=4)
+    training = digital.Training(batch=4)
+    between = digital.Between(training.link, batch=4)
     looked_up = between.link.exchange(between.tokens, 60.0, generator(0)).answer.logits
     words = training.link.codebook.words.detach()
     assert float((looked_up.detach().unsqueeze(2) - words).abs().amax(3).amin(2).max()) < 1e-5

@@ -1,12 +1,12 @@
-"""The ratios of encoders: published networks of one size of output, and nothing else."""
+"""The ratios of encoders: published networks of one output size."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from semveil.bench.agreement import DisagreementError
-from semveil.bench.encoders import PARAMETERS, OneImage, measure_against, require_published_size
+from benchmarks.agreement import DisagreementError
+from benchmarks.encoders import PARAMETERS, OneImage, measure, require_published_size
 from semveil.device import one_thread
 
 
@@ -36,4 +36,4 @@ def test_three_times_the_work_takes_longer(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(OneImage, "__call__", slowly)
     with one_thread():
-        assert measure_against("mobilenetv2", True, lambda done, total: None).median > 1.8
+        assert measure("mobilenetv2", True, lambda done, total: None).median > 1.8

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from semveil.bench.agreement import DisagreementError
-from semveil.bench.ldpc import draw_frames, require_no_more_errors
+from benchmarks.agreement import DisagreementError
+from benchmarks.ldpc import draw_frames, require_no_more_errors
 from semveil.device import one_thread
 from semveil.phy.ldpc import LdpcCode
 

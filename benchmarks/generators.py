@@ -1,17 +1,20 @@
-"""A step of a perturbation generator, and a step of the link that it is trained against."""
+"""Step of a perturbation generator, over a step of the link that it is trained against."""
 
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 
 import torch
 
+from benchmarks.link import IMAGE_SHAPE, random_images
+from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil import recipe as recipes
 from semveil.adversary.perturb.generator_loss import PerturbationGenerator
 from semveil.adversary.perturb.generator_training import GeneratorTraining, Learner
+from semveil.adversary.perturb.pgm import PgmGenerator
+from semveil.adversary.perturb.semadv import SemAdvGenerator
 from semveil.adversary.perturb.victim import Victim
-from semveil.bench.base import Rounds, Tick, Work, alternate
-from semveil.bench.link import IMAGE_SHAPE, random_images
 from semveil.device import channels_last, native_bfloat16, one_thread
 from semveil.link import as_float
 from semveil.rng import generator, seeded
@@ -23,18 +26,7 @@ CLASSES = 10
 
 
 class Steps:
-    """MobileSC at CIFAR-10's size in training, and a generator in training against it.
-
-    Args:
-        kind: The generator's game.
-        batch: Images per step.
-
-    Example:
-        >>> from semveil.adversary.perturb.pgm import PgmGenerator
-        >>> steps = Steps(PgmGenerator, batch=2)
-        >>> steps.attack(), steps.link()
-        (None, None)
-    """
+    """MobileSC at CIFAR-10's size in training, and a generator in training against it."""
 
     def __init__(self, kind: type[PerturbationGenerator], batch: int) -> None:
         overrides = ["link.width=64", f"attack.batch={batch}"]
@@ -56,12 +48,12 @@ class Steps:
             snr_db,
             CLASSES,
         )
-        course = GeneratorTraining("bench", victim, images, labels, settings.psr_db, seed=0)
+        training = GeneratorTraining("bench", victim, images, labels, settings.psr_db, seed=0)
         with seeded(0, "generator"):
-            self.learner = Learner(course, kind(settings, course.length, CLASSES))
+            self.learner = Learner(training, kind(settings, training.length, CLASSES))
 
     def attack(self) -> None:
-        """Let the generator, and its discriminator, take one step."""
+        """Train the generator, and its discriminator, for one step."""
         self.learner.step(0)
 
     def link(self) -> None:
@@ -73,26 +65,26 @@ class Steps:
 
 
 @one_thread()
-def measure_step(kind: type[PerturbationGenerator], quick: bool, tick: Tick) -> Rounds:
-    """Time a generator's step over a forward and backward pass of the link.
-
-    Args:
-        kind: The generator's game.
-        quick: Fewer and shorter rounds.
-        tick: Told after every round.
-
-    Returns:
-        Seconds per step.
-
-    Example:
-        >>> from semveil.adversary.perturb.pgm import PgmGenerator
-        >>> measure_step(PgmGenerator, True, lambda done, total: None).median > 0
-        True
-    """
+def measure(kind: type[PerturbationGenerator], quick: bool, on_round: OnRound) -> Rounds:
+    """Time a generator's step over a forward and backward pass of the link, on one thread."""
     steps = Steps(kind, 8 if quick else 64)
     return alternate(
         Work("step of the generator", steps.attack),
         Work("forward and backward pass of MobileSC", steps.link),
         3 if quick else 21,
-        tick,
+        on_round,
     )
+
+
+RATIOS = {
+    "pgm_step": Ratio(
+        title="Step of PGM's generator, over a forward and backward pass of MobileSC",
+        target=("<=", 1.3),
+        measure=partial(measure, PgmGenerator),
+    ),
+    "semadv_step": Ratio(
+        title="Step of SemAdv's generator, over a forward and backward pass of MobileSC",
+        target=("<=", 1.3),
+        measure=partial(measure, SemAdvGenerator),
+    ),
+}

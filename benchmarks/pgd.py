@@ -1,4 +1,4 @@
-"""What projected gradient descent costs beside the passes through Bob that it cannot do without."""
+"""Projected gradient descent, over its forward and backward passes through Bob."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from benchmarks.agreement import require
+from benchmarks.link import IMAGE_SHAPE, random_images
+from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil import recipe as recipes
 from semveil.adversary.perturb.iterative import PGD
 from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.adversary.perturb.victim import Victim
-from semveil.bench.agreement import require
-from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
-from semveil.bench.link import IMAGE_SHAPE, random_images
 from semveil.device import one_thread
 from semveil.link import as_float
 from semveil.rng import generator, seeded
@@ -22,17 +22,7 @@ _PSR_DB, _CLASSES = -6.0, 10
 
 
 class Attacked:
-    """MobileSC at CIFAR-10's size under attack: one start, one budget, Mallory's path certain.
-
-    Args:
-        batch: Images that are attacked at once.
-        steps: Gradient steps.
-
-    Example:
-        >>> attacked = Attacked(batch=2, steps=1)
-        >>> attacked.attack().shape == attacked.slope().shape
-        True
-    """
+    """MobileSC at CIFAR-10's size under attack: one start, one budget, a known attacker channel."""
 
     def __init__(self, batch: int, steps: int) -> None:
         recipe = recipes.load("mobilesc-cifar10", ["link.width=64"])
@@ -60,7 +50,7 @@ class Attacked:
         return crafted
 
     def slope(self, begin: Tensor | None = None) -> Tensor:
-        """Go forward and backward once, and return the gradient at a perturbation ``[B, T]``."""
+        """Return the gradient at a perturbation ``[B, T]``: one forward and backward pass."""
         injected = (self.begin if begin is None else begin).clone().requires_grad_(True)
         heard = self.victim.channel.hear(
             self.scene.arrival,
@@ -74,20 +64,13 @@ class Attacked:
         return injected.grad
 
     def bare(self) -> None:
-        """Go forward and backward as often as the attack does."""
+        """Do as many forward and backward passes as the attack."""
         for _ in range(self.steps):
             self.slope()
 
 
 def require_same_slope(batch: int) -> None:
-    """Raise unless an attack of one step goes where the bare passes' gradient points.
-
-    Raises:
-        DisagreementError: If it does not.
-
-    Example:
-        >>> require_same_slope(2)
-    """
+    """Raise :class:`DisagreementError` unless one attack step follows the bare pass's gradient."""
     attacked = Attacked(batch, steps=1)
     signal = attacked.scene.arrival.signal
     uphill = to_psr(attacked.slope(torch.zeros_like(signal)), signal, _PSR_DB)
@@ -95,20 +78,22 @@ def require_same_slope(batch: int) -> None:
 
 
 @one_thread()
-def measure(quick: bool, tick: Tick) -> Rounds:
-    """Time both on one thread; see :class:`Ratio`."""
+def measure(quick: bool, on_round: OnRound) -> Rounds:
+    """Time both on one thread."""
     require_same_slope(4)
     attacked = Attacked(*(8, 2) if quick else (64, 20))
     return alternate(
         Work("projected gradient descent, per step", attacked.attack, attacked.steps),
         Work("forward and backward pass through Bob", attacked.bare, attacked.steps),
         3 if quick else 11,
-        tick,
+        on_round,
     )
 
 
-RATIO = Ratio(
-    title="Projected gradient descent, over its steps' forward and backward passes through Bob",
-    target=("<=", 1.15),
-    measure=measure,
-)
+RATIOS = {
+    "pgd_overhead": Ratio(
+        title="Projected gradient descent, over its steps' forward and backward passes through Bob",
+        target=("<=", 1.15),
+        measure=measure,
+    ),
+}

@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from semveil.bench.agreement import require
-from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
+from benchmarks.agreement import require
+from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil.device import one_thread
 from semveil.phy.noise import awgn
 from semveil.phy.qam import Constellation
@@ -19,19 +19,10 @@ _QAM = Constellation("qam", _ORDER)
 
 
 def ours(bits: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
-    """Modulate bits, add noise, decide.
-
-    Args:
-        bits: uint8 ``[B, n·m]``.
-        noise: complex ``[B, n]``.
+    """Modulate bits uint8 ``[B, n·m]``, add noise complex ``[B, n]``, decide.
 
     Returns:
-        Symbols as sent, complex ``[B, n]``, and bits as decided, uint8 ``[B, n·m]``.
-
-    Example:
-        >>> bits = torch.ones(1, 4, dtype=torch.uint8)
-        >>> ours(bits, torch.zeros(1, 1) + 0j)[1]
-        tensor([[1, 1, 1, 1]], dtype=torch.uint8)
+        Symbols sent, complex ``[B, n]``, and bits decided, uint8 ``[B, n·m]``.
     """
     symbols = _QAM.modulate(bits)
     return symbols, _QAM.hard(symbols + noise)
@@ -40,9 +31,7 @@ def ours(bits: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
 def loop(
     bits: NDArray[np.uint8], noise: NDArray[np.complex64], points: NDArray[np.complex64]
 ) -> tuple[NDArray[np.complex64], NDArray[np.uint8]]:
-    """Do the same symbol by symbol: look the point up, then the nearest of all points.
-
-    NumPy, whose calls on a few numbers cost less than torch's.
+    """Do the same symbol by symbol, in NumPy: its calls on a few numbers are faster than torch's.
 
     Args:
         bits: ``[B, n·m]``.
@@ -51,11 +40,6 @@ def loop(
 
     Returns:
         As :func:`ours`.
-
-    Example:
-        >>> bits, noise = np.ones((1, 4), np.uint8), np.zeros((1, 1), np.complex64)
-        >>> loop(bits, noise, _QAM.points().numpy())[1]
-        array([[1, 1, 1, 1]], dtype=uint8)
     """
     m = _QAM.bits_per_symbol
     weights = 2 ** np.arange(m - 1, -1, -1)
@@ -72,12 +56,7 @@ def loop(
 
 
 def draw(batch: int) -> tuple[Tensor, Tensor]:
-    """Return bits, uint8 ``[batch, 64·4]``, and noise at 12 dB, complex ``[batch, 64]``.
-
-    Example:
-        >>> [list(drawn.shape) for drawn in draw(2)]
-        [[2, 256], [2, 64]]
-    """
+    """Return bits, uint8 ``[batch, 64·4]``, and noise at 12 dB, complex ``[batch, 64]``."""
     source = generator(0, "bits")
     bits = torch.randint(
         0, 2, (batch, _SYMBOLS * _QAM.bits_per_symbol), generator=source, dtype=torch.uint8
@@ -87,14 +66,7 @@ def draw(batch: int) -> tuple[Tensor, Tensor]:
 
 
 def require_same_decisions(batch: int = 64) -> None:
-    """Raise unless both sides send the same points and decide for the same bits.
-
-    Raises:
-        DisagreementError: If they do not.
-
-    Example:
-        >>> require_same_decisions(2)
-    """
+    """Raise :class:`DisagreementError` unless both sides send the same points and bits."""
     bits, noise = draw(batch)
     sent, decided = ours(bits, noise)
     expected, wanted = map(
@@ -104,28 +76,25 @@ def require_same_decisions(batch: int = 64) -> None:
     require("16-QAM decisions", decided.float(), wanted.float(), tolerance=0.0)
 
 
-def measure(quick: bool, tick: Tick) -> Rounds:
-    """Time both on the same batch; see :class:`Ratio`."""
+@one_thread()
+def measure(quick: bool, on_round: OnRound) -> Rounds:
+    """Time both on the same batch."""
     require_same_decisions()
     bits, noise = draw(16 if quick else 256)
     plain = bits.numpy(), noise.numpy(), _QAM.points().numpy()
-    repeats = 10
-
-    def run() -> None:
-        for _ in range(repeats):
-            ours(bits, noise)
-
-    with one_thread():
-        return alternate(
-            Work("loop over 16-QAM symbols, per symbol", lambda: loop(*plain), noise.numel()),
-            Work("16-QAM, per symbol", run, repeats * noise.numel()),
-            5 if quick else 21,
-            tick,
-        )
+    symbols = noise.numel()
+    return alternate(
+        Work("loop over 16-QAM symbols, per symbol", lambda: loop(*plain), symbols),
+        Work("16-QAM, per symbol", lambda: ours(bits, noise), symbols, repeats=10),
+        5 if quick else 21,
+        on_round,
+    )
 
 
-RATIO = Ratio(
-    title="16-QAM, modulation and hard decisions, against a loop over symbols",
-    target=(">=", 10.0),
-    measure=measure,
-)
+RATIOS = {
+    "qam_vs_loop": Ratio(
+        title="16-QAM, modulation and hard decisions, against a loop over symbols",
+        target=(">=", 10.0),
+        measure=measure,
+    ),
+}

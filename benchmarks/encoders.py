@@ -1,12 +1,14 @@
-"""MobileSC's encoder and those that its paper compares it with, one image at a time."""
+"""MobileSC's encoder and those that its paper compares it with, one image on one thread."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from semveil.bench.agreement import require
-from semveil.bench.base import Rounds, Tick, Work, alternate
+from benchmarks.agreement import require
+from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil.device import channels_last, one_thread
 from semveil.nets.semantic import SYSTEMS, SemanticEncoder
 from semveil.rng import generator, seeded, uniform
@@ -21,10 +23,6 @@ class OneImage:
 
     Args:
         system: ``mobilesc``, ``mobilenetv2`` or ``jscc-ofdm``.
-
-    Example:
-        >>> OneImage("mobilesc")().shape
-        torch.Size([1, 768])
     """
 
     def __init__(self, system: str) -> None:
@@ -43,14 +41,7 @@ class OneImage:
 
 
 def require_published_size(one: OneImage) -> None:
-    """Raise unless an encoder has exactly the parameters that are published.
-
-    Raises:
-        DisagreementError: If it does not.
-
-    Example:
-        >>> require_published_size(OneImage("mobilesc"))
-    """
+    """Raise :class:`DisagreementError` unless an encoder has exactly the published parameters."""
     counted = sum(parameter.numel() for parameter in one.encoder.parameters())
     require(
         f"parameters of {one.system}",
@@ -61,32 +52,29 @@ def require_published_size(one: OneImage) -> None:
 
 
 @one_thread()
-def measure_against(reference: str, quick: bool, tick: Tick) -> Rounds:
-    """Time a reference's encoder over MobileSC's, one image at a time.
-
-    Args:
-        reference: ``mobilenetv2`` or ``jscc-ofdm``.
-        quick: Fewer and shorter rounds.
-        tick: Told after every round.
-
-    Returns:
-        Seconds per image.
-
-    Example:
-        >>> measure_against("jscc-ofdm", True, lambda done, total: None).median > 0
-        True
-    """
+def measure(reference: str, quick: bool, on_round: OnRound) -> Rounds:
+    """Time a reference's encoder over MobileSC's, seconds per image."""
     theirs, ours = OneImage(reference), OneImage("mobilesc")
     for one in (theirs, ours):
         require_published_size(one)
-    # Many short rounds: on a machine with other things to do most of them are left alone.
-    repeats = 4
+    # Many short rounds: on a busy machine most of them are undisturbed.
+    return alternate(
+        Work(f"encoder of {reference}, per image", theirs, repeats=4),
+        Work("encoder of mobilesc, per image", ours, repeats=4),
+        5 if quick else 151,
+        on_round,
+    )
 
-    def work(one: OneImage) -> Work:
-        def run() -> None:
-            for _ in range(repeats):
-                one()
 
-        return Work(f"encoder of {one.system}, per image", run, repeats)
-
-    return alternate(work(theirs), work(ours), 5 if quick else 151, tick)
+RATIOS = {
+    "encoder_vs_jscc": Ratio(
+        title="Encoder of OFDM-guided JSCC, over MobileSC's, one image on one thread",
+        target=(">=", 1.0),
+        measure=partial(measure, "jscc-ofdm"),
+    ),
+    "encoder_vs_mobilenetv2": Ratio(
+        title="Encoder of MobileNetV2's blocks, over MobileSC's, one image on one thread",
+        target=(">=", 1.0),
+        measure=partial(measure, "mobilenetv2"),
+    ),
+}

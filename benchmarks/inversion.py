@@ -1,6 +1,7 @@
-"""Attack speed: an inverter who hears every image afresh, against her network with nothing to do.
+"""Training of an inversion attack, against the training of its bare network.
 
-The bare network is given the observations ready made and the same steps; it is judged by nobody.
+The attack draws fresh fading and noise for every image; the bare network takes the same steps on
+observations prepared beforehand, without validation.
 """
 
 from __future__ import annotations
@@ -9,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.agreement import require
+from benchmarks.link import IMAGE_SHAPE, random_images
+from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil.adversary.eavesdrop.fit import INVERSION, fit_eavesdropper
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, any_of, numbered
 from semveil.adversary.eavesdrop.trainer import Effort
-from semveil.bench.agreement import require
-from semveil.bench.base import Ratio, Rounds, Tick, Work, alternate
-from semveil.bench.link import IMAGE_SHAPE, random_images
 from semveil.channel import Channel
 from semveil.device import channels_last, native_bfloat16
 from semveil.link import as_float, to_waveform
@@ -39,20 +40,16 @@ def _intercepts(images: int, purpose: str) -> Intercepts:
 
 
 class Epoch:
-    """The first epoch of an inverter: by the attack, and by the bare network.
+    """The first epoch of an inversion attack: by the attack, and by the bare network.
 
     Args:
-        images: How many she trains on; two fifths as many judge her, as in an audit.
-
-    Example:
-        >>> [list(heard.shape) for heard in Epoch(300).observations]
-        [[256, 129], [44, 129]]
+        images: Training images; two fifths as many validate, as in an audit.
     """
 
     def __init__(self, images: int) -> None:
         self.training = _intercepts(images, "training")
         self.validation = _intercepts(-(-2 * images // 5), "validation")
-        # What the attack is about to draw, so that both compute one result.
+        # The attack's own draws, so that both compute the same result.
         levels, source = torch.tensor(_SNRS_DB), generator(0, "inversion", _CAPACITY, "epoch", 0)
         rows = torch.randperm(images, generator=source).split(min(_BATCH, images))
         self.observations = [
@@ -89,21 +86,14 @@ class Epoch:
 
 
 def require_same_network(epoch: Epoch) -> None:
-    """Raise unless both sides end at the same weights.
-
-    Raises:
-        DisagreementError: If they do not.
-
-    Example:
-        >>> require_same_network(Epoch(8))
-    """
+    """Raise :class:`DisagreementError` unless both sides end at the same weights."""
     weights = zip(epoch.attack().parameters(), epoch.bare().parameters(), strict=True)
     for ours, theirs in weights:
         require("weights of the inverter", ours, theirs, tolerance=1e-3)
 
 
-def measure(quick: bool, tick: Tick) -> Rounds:
-    """Time one epoch of each; see :class:`Ratio`."""
+def measure(quick: bool, on_round: OnRound) -> Rounds:
+    """Time one epoch of each."""
     images = 128 if quick else 2048
     epoch = Epoch(images)
     require_same_network(epoch)
@@ -111,12 +101,14 @@ def measure(quick: bool, tick: Tick) -> Rounds:
         Work("bare network, per image", epoch.bare, images),
         Work("inversion attack", epoch.attack, images),
         5 if quick else 21,
-        tick,
+        on_round,
     )
 
 
-RATIO = Ratio(
-    title="Attack speed: an inverter's training, against her bare network on ready observations",
-    target=(">=", 0.8),
-    measure=measure,
-)
+RATIOS = {
+    "inversion_vs_bare": Ratio(
+        title="Speed of an inversion attack's training, against its bare network on ready inputs",
+        target=(">=", 0.8),
+        measure=measure,
+    ),
+}

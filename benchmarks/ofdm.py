@@ -1,4 +1,4 @@
-"""One piece of work done twice: OFDM over multipath, by this toolkit and by Sionna's blocks."""
+"""OFDM over multipath with gradients: the time of Sionna's generic blocks over that of ours."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semveil.bench.agreement import require
-from semveil.bench.base import MissingExtraError
+from benchmarks.agreement import require
+from benchmarks.timing import MissingExtraError, OnRound, Ratio, Rounds, Work, alternate
+from semveil.device import one_thread
 from semveil.phy import (
     OFDM,
     convolve,
@@ -30,14 +31,14 @@ def _ascending(symbols: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Frames:
-    """What both sides are given, so that they have nothing left to differ in.
+    """What both sides are given.
 
     Attributes:
         data: Data symbols, complex ``[B, 6, 64]``.
         taps: Channel taps, complex ``[B, 8]``.
         noise: Noise on the received waveform, complex ``[B, T + 7]``.
         noise_variance: Its variance per symbol, real ``[]``.
-        gradient: What comes back to the equalised symbols, complex ``[B, 6, 64]``.
+        gradient: Gradient at the equalised symbols, complex ``[B, 6, 64]``.
     """
 
     data: Tensor
@@ -48,12 +49,7 @@ class Frames:
 
 
 def draw_frames(batch: int, snr_db: float = 20.0) -> Frames:
-    """Draw the work: symbols, an exponential channel within the prefix, noise and gradients.
-
-    Example:
-        >>> draw_frames(2).noise.shape
-        torch.Size([2, 567])
-    """
+    """Draw symbols, an exponential channel within the prefix, noise and gradients."""
     source = generator(0, "frames")
     variance = snr_to_noise_variance(snr_db)
 
@@ -70,15 +66,7 @@ def draw_frames(batch: int, snr_db: float = 20.0) -> Frames:
 
 
 class OurChain:
-    """Frame, waveform, multipath, noise, LS estimate, MMSE equaliser: this toolkit's.
-
-    Args:
-        frames: The work.
-
-    Example:
-        >>> OurChain(draw_frames(2)).symbols_and_gradient()[0].shape
-        torch.Size([2, 6, 64])
-    """
+    """Frame, waveform, multipath, noise, LS estimate, MMSE equaliser of this toolkit."""
 
     def __init__(self, frames: Frames) -> None:
         self.frames = frames
@@ -94,13 +82,10 @@ class OurChain:
 
 
 class SionnaChain:
-    """The same of Sionna's blocks, for which the frame is one stream of one antenna of many.
+    """The same of Sionna's blocks: one stream, one antenna.
 
-    All that can be made ready beforehand is: the resource grid, the taps as its channel wants
-    them (for every sample), symbols and gradients in its order of subcarriers.
-
-    Args:
-        frames: The work.
+    The resource grid, the taps for every sample, and symbols and gradients in Sionna's order of
+    subcarriers are prepared beforehand.
 
     Raises:
         MissingExtraError: If Sionna is not installed.
@@ -179,16 +164,31 @@ class SionnaChain:
 
 
 def require_same_results(ours: OurChain, theirs: SionnaChain) -> None:
-    """Raise unless both chains equalise to the same symbols and the same gradients.
-
-    Args:
-        ours: Our side.
-        theirs: Sionna's, of the same frames.
-
-    Raises:
-        DisagreementError: If they do not.
-    """
+    """Raise :class:`DisagreementError` unless symbols and gradients of both chains agree."""
     what = "equalised symbols", "gradients at the data symbols"
     results = zip(what, ours.symbols_and_gradient(), theirs.comparable(), strict=True)
     for name, mine, other in results:
         require(f"{name}, against Sionna", mine, other)
+
+
+@one_thread()
+def measure(quick: bool, on_round: OnRound) -> Rounds:
+    """Time both chains, forward and backward, on the same frames."""
+    frames = draw_frames(256)
+    ours, theirs = OurChain(frames), SionnaChain(frames)
+    require_same_results(ours, theirs)
+    return alternate(
+        Work("Sionna's blocks on one thread, per batch", theirs.symbols_and_gradient),
+        Work("our chain", ours.symbols_and_gradient, repeats=10),
+        5 if quick else 11,
+        on_round,
+    )
+
+
+RATIOS = {
+    "ofdm_vs_sionna": Ratio(
+        title="OFDM, multipath, LS and MMSE with gradients, against Sionna's generic chain",
+        target=(">=", 10.0),
+        measure=measure,
+    ),
+}

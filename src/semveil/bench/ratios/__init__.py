@@ -1,1 +1,0 @@
-"""One file per ratio, which names it and holds it as ``RATIO``."""
