@@ -230,3 +230,10 @@ def test_a_short_cyclic_prefix_is_warned_of_in_one_line(semveil, tmp_path):
     (line,) = (line for line in result.err.splitlines() if "prefix" in line)
     assert line.startswith("semveil: ofdm.prefix: 2 samples are fewer than the channel's 7 samples")
     assert "dB of interference" in line
+
+
+def test_the_package_runs_as_a_module():
+    result = run(sys.executable, "-m", "semveil", "--version")
+    import semveil as package
+
+    assert (result.returncode, result.stdout) == (0, f"{package.__version__}\n")

@@ -63,7 +63,7 @@ def test_going_on_takes_no_new_settings(semveil, tmp_path):
     before = content(tmp_path)
     for words in (["latent-dimension"], ["--out", "elsewhere"], ["--seed", "1"]):
         line = refusal(semveil("study", *words, "--resume", folder, folder=tmp_path))
-        assert line.startswith("--resume goes on as the study began: ")
+        assert line.startswith("--resume takes no ")
     assert content(tmp_path) == before
 
 

@@ -1,4 +1,4 @@
-"""What the words of a command mean, before anything slow is imported."""
+"""Parses command-line options without importing torch."""
 
 from __future__ import annotations
 

@@ -1,0 +1,83 @@
+"""``semveil attack``: perturb what Bob receives in a trained run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semveil.cli.folders import resumable, unused
+from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, Resume, Set, hardware
+from semveil.cli.output import print_records
+from semveil.errors import SemveilError
+
+
+def attack(
+    folder: Annotated[Path | None, typer.Argument(help="Folder of a trained run.")] = None,
+    attacks: Annotated[
+        str | None, typer.Option("--attacks", help="Names with commas between them, or 'all'.")
+    ] = None,
+    psr: Annotated[
+        str | None,
+        typer.Option("--psr", help="Budgets in dB: FIRST:LAST:STEP, or numbers with commas."),
+    ] = None,
+    snr: Annotated[
+        float | None, typer.Option("--snr", help="Bob's SNR, dB; that of his training if omitted.")
+    ] = None,
+    target: Annotated[
+        int | None, typer.Option("--target", help="Class that SemAdv aims at; each if omitted.")
+    ] = None,
+    wrong: Annotated[
+        int | None, typer.Option("--wrong", help="Class that Bob is to answer; any if omitted.")
+    ] = None,
+    votes: Annotated[
+        int | None,
+        typer.Option(
+            "--certify",
+            metavar="N",
+            help="Also certify predictions by randomised smoothing with N samples.",
+        ),
+    ] = None,
+    systems: Annotated[
+        list[str] | None,
+        typer.Option("--system", metavar="NAME", help="Attack this one of the run's systems."),
+    ] = None,
+    changes: Set = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder to make; RUN/attacks if omitted.")
+    ] = None,
+    resume: Resume = None,
+    device: OnDevice = Device.auto,
+    data: DataRoot = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Perturb what Bob receives in a trained run, by every attack at every budget, and report."""
+    from semveil import recipe as recipes
+    from semveil.cli.parse import attack_settings
+    from semveil.progress import bars
+
+    given = attack_settings(attacks, psr, snr, target, wrong, votes)
+    if resume is not None and (folder or given or systems or changes or out):
+        raise SemveilError("--resume takes no folder and no other setting of the attacks")
+    if resume is None and folder is None:
+        raise SemveilError("name the folder of a run, or --resume a folder of attacks")
+
+    from semveil.experiment.attack_run import AttackRun
+    from semveil.experiment.run import Run
+
+    machine = hardware(device)
+    if resume is not None:
+        job = AttackRun.open(resume, machine, data)
+    else:
+        assert folder is not None
+        run = Run.open(folder, machine, data)
+        recipe = recipes.override(recipes.update(run.recipe, {"attack": given}), changes or [])
+        if recipe.model_dump(exclude={"attack"}) != run.recipe.model_dump(exclude={"attack"}):
+            raise SemveilError("--set: an attack changes settings of attack alone")
+        job = AttackRun.create(out or unused(folder / "attacks"), run, recipe.attack, systems)
+    with resumable(job.folder, "attack"), bars(quiet or as_json) as progress:
+        job.execute(progress)
+        page = job.report()
+    print_records(job.folder, quiet, as_json, page)

@@ -1,0 +1,40 @@
+"""``semveil data`` and ``semveil data fetch``: the data sets."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from semveil.cli.options import DataRoot, Quiet
+
+data_app = typer.Typer(help="Show the data sets, or download one.", invoke_without_command=True)
+
+
+@data_app.callback()
+def data_status(context: typer.Context, data: DataRoot = None) -> None:
+    """Show the data sets and where they were found."""
+    if context.invoked_subcommand:
+        return
+    from semveil import data as sets
+
+    for entry in sets.status(data):
+        found = entry.problem or (str(entry.where) if entry.where else "in the package")
+        typer.echo(f"{entry.name:10} {entry.about}\n{'':10} {found}")
+    typer.echo(f"{'folder:PATH':10} {sets.names()['folder:PATH']}")
+
+
+@data_app.command("fetch")
+def data_fetch(
+    name: Annotated[str, typer.Argument(help="mnist or cifar10.")],
+    data: DataRoot = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download a data set from its publisher, verified, resuming what was begun."""
+    from semveil.data.fetch import fetch
+    from semveil.progress import bars
+
+    with bars(quiet) as progress:
+        where = fetch(name, data, progress=lambda file, done, total: progress(file, done, total))
+    if not quiet:
+        typer.echo(f"{name}: {where}")

@@ -1,0 +1,57 @@
+"""``semveil list``: what can be chosen by name."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any
+
+import typer
+
+from semveil.cli.options import AsJson
+from semveil.errors import unknown
+
+
+def list_names(
+    kind: Annotated[
+        str | None,
+        typer.Argument(
+            help="schemes, attacks, trainings, 'data sets', recipes or studies; all if omitted."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the schemes, attacks, trainings, data sets, recipes and studies there are."""
+    from semveil import data as sets
+    from semveil import recipe as recipes
+    from semveil.cli import parse
+    from semveil.schemes import base as schemes
+    from semveil.studies import base as studies
+
+    found: dict[str, dict[str, Any]] = {
+        "schemes": {name: schemes.get(name).statement() for name in schemes.names()},
+        "attacks": parse.ATTACKS,
+        "trainings": parse.TRAININGS,
+        "data sets": sets.names(),
+        "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
+        "studies": {name: studies.get(name).title for name in studies.names()},
+    }
+    if kind is not None:
+        if kind not in found:
+            raise unknown("kind", kind, list(found))
+        found = {kind: found[kind]}
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for heading, entries in found.items():
+        typer.echo(f"{heading}:")
+        width = max(map(len, entries))
+        for name, about in entries.items():
+            title, *rest = [about] if isinstance(about, str) else _lines(about)
+            typer.echo(f"  {name:{width}}  {title}")
+            for line in rest:
+                typer.echo(f"  {'':{width}}    {line}")
+
+
+def _lines(statement: dict[str, str]) -> list[str]:
+    title, *rest = statement.items()
+    return [title[1], *(f"{what}: {stated}" for what, stated in rest)]

@@ -1,0 +1,53 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from semveil.experiment.training import Hardware
+
+
+class Device(StrEnum):
+    """What to compute on."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+RecipeName = Annotated[
+    str | None, typer.Argument(help="A recipe of `semveil list`, or a .yaml file.")
+]
+RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
+Set = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in link.latent_dim=64."),
+]
+Out = Annotated[Path | None, typer.Option("--out", help="Folder to make; runs/NAME if omitted.")]
+Resume = Annotated[
+    Path | None, typer.Option("--resume", help="Go on with the interrupted run in this folder.")
+]
+Seed = Annotated[
+    int | None, typer.Option("--seed", min=0, help="Seed of every random number; 0 if omitted.")
+]
+OnDevice = Annotated[Device, typer.Option("--device", help="What to compute on.")]
+Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes that train together.")]
+DataRoot = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="SEMVEIL_DATA", help="Folder of the data sets."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def hardware(device: Device, devices: int = 1) -> Hardware:
+    """Return what the options ask to compute on."""
+    from semveil.device import pick_device
+    from semveil.experiment.training import Hardware
+
+    return Hardware(pick_device(device.value), devices)
