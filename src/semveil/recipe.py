@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable, Mapping
-from importlib import resources
+from collections.abc import Iterable, Mapping, Set
+from importlib import import_module, resources
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
 
 import yaml
 from pydantic import (
@@ -16,13 +16,14 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
+from semveil.section import Section
 
+S = TypeVar("S", bound=Section)
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
@@ -55,21 +56,59 @@ def _power_of_two(value: int) -> int:
     return value
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+class OpenSection(Section):
+    """A section to which registered classes add settings of their own, each under a further key.
 
-    @field_validator("*", mode="before")
+    Attributes:
+        registries: Who adds settings here, as ``module:REGISTRY``.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    registries: ClassVar[tuple[str, ...]] = ()
+
     @classmethod
-    def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
-        # To Python, true is the number 1; nobody who writes it means that.
-        if info.field_name and cls.model_fields[info.field_name].annotation is bool:
-            return value
-        if any(isinstance(item, bool) for item in (value if isinstance(value, list) else [value])):
-            raise ValueError("must not be true or false")
-        return value
+    def configs(cls) -> dict[str, type[Section]]:
+        """Return the settings that registered classes add, by their key."""
+        found: dict[str, type[Section]] = {}
+        for place in cls.registries:
+            module, _, name = place.partition(":")
+            found |= getattr(import_module(module), name).configs()
+        return found
+
+    @model_validator(mode="after")
+    def _check_added(self) -> Self:
+        added = self.__pydantic_extra__
+        if added:
+            configs = self.configs()
+            for key, value in added.items():
+                path = f"{self.section}.{key}".lstrip(".")
+                if key not in configs:
+                    raise unknown("key", path, keys())
+                try:
+                    added[key] = configs[key].model_validate(value)
+                except ValidationError as error:
+                    raise _explain(error, f"{path}.") from None
+        return self
+
+    def of(self, config: type[S]) -> S:
+        """Return the settings of a registered class, the defaults where nothing is set.
+
+        Args:
+            config: Type of the settings, such as ``DpConfig`` or ``PGD.Config``.
+        """
+        where, _, key = config.section.removeprefix(f"{self.section}.").rpartition(".")
+        if where:
+            inner = getattr(self, where)
+            assert isinstance(inner, OpenSection)
+            return inner.of(config)
+        value = (self.__pydantic_extra__ or {}).get(key)
+        if value is None:
+            return config()
+        # A class that was defined again, as in a notebook, reads what the earlier one had checked.
+        return value if isinstance(value, config) else config.model_validate(value.model_dump())
 
 
-class DataConfig(_Section):
+class DataConfig(Section):
     """Which images.
 
     Attributes:
@@ -88,7 +127,7 @@ class DataConfig(_Section):
     private: str | None = None
 
 
-class LinkConfig(_Section):
+class LinkConfig(Section):
     """Sizes of the networks.
 
     Attributes:
@@ -102,7 +141,7 @@ class LinkConfig(_Section):
     head_width: Annotated[int, Field(ge=2, le=4096)] = 256
 
 
-class OfdmConfig(_Section):
+class OfdmConfig(Section):
     """The frames that cross multipath.
 
     Attributes:
@@ -156,7 +195,7 @@ def _spill_db(ofdm: OfdmConfig) -> float:
     return 10 * math.log10(late / sum(powers))
 
 
-class ChannelConfig(_Section):
+class ChannelConfig(Section):
     """Somebody's channel from Alice.
 
     Attributes:
@@ -176,7 +215,7 @@ class ChannelConfig(_Section):
     ofdm: OfdmConfig = OfdmConfig()
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """How the link is trained.
 
     Attributes:
@@ -199,7 +238,7 @@ class TrainConfig(_Section):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 
 
-class MinMaxConfig(_Section):
+class MinMaxConfig(Section):
     """The min-max game against the simulated Eve.
 
     Attributes:
@@ -223,7 +262,7 @@ class MinMaxConfig(_Section):
     eve_capacity: Inference = "mlp"
 
 
-class PerturbationConfig(_Section):
+class PerturbationConfig(Section):
     """The cooperative perturbation on Alice's waveform.
 
     Attributes:
@@ -249,7 +288,7 @@ class PerturbationConfig(_Section):
     epochs: Positive = 10
 
 
-class DpConfig(_Section):
+class DpConfig(Section):
     """Laplace noise on the features.
 
     Attributes:
@@ -274,7 +313,7 @@ class DpConfig(_Section):
         return value
 
 
-class BottleneckConfig(_Section):
+class BottleneckConfig(Section):
     """The information bottleneck on what is transmitted.
 
     Attributes:
@@ -292,7 +331,7 @@ class BottleneckConfig(_Section):
     threshold: Annotated[float, Field(ge=0, lt=1)] = 0.01
 
 
-class InverterConfig(_Section):
+class InverterConfig(Section):
     """Training against a simulated Eve who rebuilds the image.
 
     Attributes:
@@ -304,7 +343,7 @@ class InverterConfig(_Section):
     form: Literal["static", "noise"] = "static"
 
 
-class CodebookConfig(_Section):
+class CodebookConfig(Section):
     """Vector quantisation and digital modulation.
 
     Attributes:
@@ -324,7 +363,7 @@ class CodebookConfig(_Section):
     commitment: Weight = 0.25
 
 
-class CipherConfig(_Section):
+class CipherConfig(Section):
     """The learned encryptor.
 
     Attributes:
@@ -340,7 +379,7 @@ class CipherConfig(_Section):
     plain_weight: Weight = 1.0
 
 
-class SemanticConfig(_Section):
+class SemanticConfig(Section):
     """The semantic links over OFDM.
 
     Attributes:
@@ -357,7 +396,7 @@ class SemanticConfig(_Section):
     latent_weight: Weight = 1.0
 
 
-class ClassicalConfig(_Section):
+class ClassicalConfig(Section):
     """The classical link: source codec, channel code, modulation.
 
     Attributes:
@@ -371,7 +410,7 @@ class ClassicalConfig(_Section):
     order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
 
 
-class AttackerConfig(_Section):
+class AttackerConfig(Section):
     """Where Mallory stands, and what she does not know when she crafts a perturbation.
 
     Her budget is counted as it arrives at Bob's antenna. What she does not know she averages over.
@@ -390,7 +429,7 @@ class AttackerConfig(_Section):
     draws: Annotated[int, Field(gt=0, le=1000)] = 1
 
 
-class AttackConfig(_Section):
+class AttackConfig(OpenSection):
     """Perturbations of what Bob receives.
 
     Attributes:
@@ -414,6 +453,8 @@ class AttackConfig(_Section):
         votes: Repetitions by which Bob's answers are certified; 0 certifies nothing.
         certified: Test images that are certified, the first ones.
     """
+
+    section: ClassVar[str] = "attack"
 
     names: Annotated[list[Perturber], Field(min_length=1), AfterValidator(_distinct)] = list(
         PERTURBERS
@@ -444,7 +485,7 @@ class AttackConfig(_Section):
     mallory: AttackerConfig = AttackerConfig()
 
 
-class HardenConfig(_Section):
+class HardenConfig(Section):
     """Training that is to make a link robust, after its plain training.
 
     Attributes:
@@ -469,11 +510,13 @@ class HardenConfig(_Section):
     generator_steps: Positive = 2
 
 
-class AuditConfig(_Section):
+class AuditConfig(OpenSection):
     """What the fresh eavesdroppers are given.
 
     Attributes:
-        eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
+        section: ClassVar[str] = "audit"
+
+    eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
         bob_snr_db: Bob's SNRs in the test, dB.
         inference: Capacities that guess the label.
         inversion: Capacities that rebuild the image.
@@ -525,7 +568,7 @@ class AuditConfig(_Section):
     pictures: Annotated[int, Field(ge=0, le=64)] = 8
 
 
-class Recipe(_Section):
+class Recipe(OpenSection):
     """One run: a scheme and everything it needs.
 
     Attributes:
@@ -654,15 +697,17 @@ def _override(plain: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]
 
 
 def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
-    """Return the full key of every setting.
+    """Return the full key of every setting, those of registered classes too.
 
     Example:
         >>> keys()[:3]
         ['scheme', 'protections', 'data.name']
     """
     found = []
-    for name, field in section.model_fields.items():
-        kind = field.annotation
+    inner = {name: field.annotation for name, field in section.model_fields.items()}
+    if issubclass(section, OpenSection):
+        inner |= section.configs()
+    for name, kind in inner.items():
         if isinstance(kind, type) and issubclass(kind, BaseModel):
             found += keys(kind, f"{prefix}{name}.")
         else:
@@ -670,13 +715,13 @@ def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
     return found
 
 
-def _explain(error: ValidationError) -> SemveilError:
+def _explain(error: ValidationError, prefix: str = "") -> SemveilError:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
+    key = prefix + ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         return unknown("key", key, keys())
     reason = first["msg"].removeprefix("Value error, ")
-    return SemveilError(f"{key}: {reason} (got {first['input']!r})")
+    return SemveilError(f"{key.rstrip('.')}: {reason} (got {first['input']!r})")
 
 
 def override(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
@@ -691,7 +736,42 @@ def override(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
 
 def without_hardening(recipe: Recipe) -> dict[str, Any]:
     """Return the settings that hardening a link leaves alone."""
-    return recipe.model_dump(exclude={"harden", "attack"})
+    return changes(recipe, {"harden", "attack"})
+
+
+def changes(section: Section, exclude: Set[str] = frozenset()) -> dict[str, Any]:
+    """Return the settings that are not as they are by default.
+
+    Args:
+        section: A recipe, or a section of one.
+        exclude: Keys that do not count.
+
+    Example:
+        >>> changes(check({"link": {"latent_dim": 8, "width": 32}}))
+        {'link': {'latent_dim': 8}}
+    """
+    return _pruned(section.model_dump(exclude=set(exclude), exclude_defaults=True))
+
+
+def _pruned(plain: dict[str, Any]) -> dict[str, Any]:
+    """Leave out sections in which nothing is set."""
+    inner = {k: _pruned(v) if isinstance(v, dict) else v for k, v in plain.items()}
+    return {k: v for k, v in inner.items() if v != {}}
+
+
+def complete(recipe: Recipe, configs: Iterable[type[Section]]) -> Recipe:
+    """Return a recipe with further sections written out, as they are or by default.
+
+    Args:
+        recipe: The recipe.
+        configs: Types of the sections, such as those of the schemes that a run trains.
+    """
+    for config in configs:
+        plain: dict[str, Any] = recipe.of(config).model_dump()
+        for key in reversed(config.section.split(".")):
+            plain = {key: plain}
+        recipe = update(recipe, plain)
+    return recipe
 
 
 def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:

@@ -17,6 +17,7 @@ from importlib.metadata import entry_points
 from typing import Generic, TypeVar
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
+from semveil.section import Section
 
 GROUP = "semveil.plugins"
 T = TypeVar("T")
@@ -31,6 +32,8 @@ class Registry(Generic[T]):
     Args:
         kind: What it holds, as error messages call it, such as ``"attack"``.
         packages: Packages of this project whose modules register things of this kind.
+        section: Section of the recipe in which the settings (``Config``) of its classes stand,
+            each under the name of its class; None if they have none.
 
     Example:
         >>> colours = Registry("colour")
@@ -41,11 +44,12 @@ class Registry(Generic[T]):
         (True, ['red'])
     """
 
-    def __init__(self, kind: str, *packages: str) -> None:
-        self.kind, self.packages = kind, packages
+    def __init__(self, kind: str, *packages: str, section: type[Section] | None = None) -> None:
+        self.kind, self.packages, self.section = kind, packages, section
         self._items: dict[str, type[T]] = {}
         self._origins: dict[str, str] = {}
-        self._conflicts: dict[str, str] = {}
+        self._refused: dict[str, str] = {}
+        self._configs: dict[str, type[Section]] = {}
         self._loaded = False
 
     def register(self, item: C) -> C:
@@ -54,45 +58,89 @@ class Registry(Generic[T]):
         A class that is defined again in the same module, as in a notebook, replaces the earlier.
 
         Raises:
-            SemveilError: If it has no name, or another package has registered the name.
+            SemveilError: If it has no name, if another package has registered the name, or if its
+                ``Config`` is no :class:`semveil.recipe.Section`. While plugins are loaded this is
+                a warning, and the name cannot be used.
         """
         name = getattr(item, "name", None)
-        if not isinstance(name, str) or not name:
-            raise SemveilError(f"{self.kind} {item!r} has no name: give it an attribute name")
         origin = _plugin_being_loaded or item.__module__.partition(".")[0]
-        known = self._items.get(name)
-        if known is not None and _identity(known) != _identity(item):
-            conflict = (
-                f"{self.kind} '{name}' is registered twice, by {self._origins[name]} and by "
-                f"{origin}: rename one of them, or remove one of the packages"
-            )
-            self._conflicts[name] = conflict
-            raise SemveilError(conflict)
+        try:
+            if not isinstance(name, str) or not name:
+                raise SemveilError(f"{self.kind} {item!r} has no name: give it an attribute name")
+            known = self._items.get(name)
+            if known is not None and _identity(known) != _identity(item):
+                raise SemveilError(
+                    f"{self.kind} '{name}' is registered twice, by {self._origins[name]} and by "
+                    f"{origin}: rename one of them, or remove one of the packages"
+                )
+            for config in self._settings(name, item):
+                self._configs[config.section.rpartition(".")[2]] = config
+        except SemveilError as error:
+            if isinstance(name, str):
+                self._refused[name] = str(error)
+            if _plugin_being_loaded is None:
+                raise
+            warnings.warn(str(error), SemveilWarning, stacklevel=2)
+            return item
         self._items[name], self._origins[name] = item, origin
         return item
+
+    def _settings(self, name: str, item: type) -> list[type[Section]]:
+        """Return the settings of a class, each with its place in a recipe."""
+        own = vars(item).get("Config")
+        if own is None and (inherited := getattr(item, "Config", None)) is not None:
+            # Settings of its own, so that those of its parent do not change with them.
+            own = type("Config", (inherited,), {"__module__": item.__module__, "section": ""})
+            item.Config = own  # type: ignore[attr-defined]
+        found = [*([] if own is None else [own]), *getattr(item, "settings", ())]
+        where = "" if self.section is None else self.section.section
+        for config in found:
+            if not (isinstance(config, type) and issubclass(config, Section)):
+                raise SemveilError(
+                    f"{self.kind} '{name}': Config of {item.__module__}.{item.__qualname__} is "
+                    f"{config!r}; expected a subclass of semveil.recipe.Section"
+                )
+            if not config.section:
+                config.section = f"{where}.{name}".lstrip(".")
+            key = config.section.rpartition(".")[2]
+            other = self._configs.get(key, config)
+            taken = self.section is not None and key in self.section.model_fields
+            if taken or _identity(other) != _identity(config):
+                raise SemveilError(
+                    f"{self.kind} '{name}': the key {config.section} of its settings is taken; "
+                    "give it another name"
+                )
+        return found
 
     def get(self, name: str) -> type[T]:
         """Return a class by name.
 
         Raises:
-            SemveilError: If there is none, with the nearest name, or if two packages claim it.
+            SemveilError: If there is none, with the nearest name, or if it was refused, with the
+                reason.
         """
-        self._load()
-        if name in self._conflicts:
-            raise SemveilError(self._conflicts[name])
+        self.load()
+        if name in self._refused:
+            raise SemveilError(self._refused[name])
         if name not in self._items:
             raise unknown(self.kind, name, self._items)
         return self._items[name]
 
     def names(self) -> list[str]:
         """Return all names, those of this package first, in the order of registration."""
-        self._load()
-        return list(self._items)
+        return [name for name, _ in self.items()]
 
     def items(self) -> Iterator[tuple[str, type[T]]]:
-        """Yield names and classes."""
-        self._load()
-        yield from self._items.items()
+        """Yield names and classes, without those that were refused."""
+        self.load()
+        for name, item in self._items.items():
+            if name not in self._refused:
+                yield name, item
+
+    def configs(self) -> dict[str, type[Section]]:
+        """Return the settings of its classes, by their key in the section of the recipe."""
+        self.load()
+        return self._configs
 
     def origin(self, name: str) -> str:
         """Return the package that registered a name: ``semveil``, or a plugin's."""
@@ -100,10 +148,10 @@ class Registry(Generic[T]):
         return self._origins[name]
 
     def __contains__(self, name: object) -> bool:
-        self._load()
-        return name in self._items
+        return name in self.names()
 
-    def _load(self) -> None:
+    def load(self) -> None:
+        """Import this package's modules and the plugins, once."""
         if self._loaded:
             return
         self._loaded = True

@@ -52,7 +52,7 @@ class _ByteArray:
 class _Unpickler(pickle.Unpickler):
     """Knows three names, each at the two places where numpy has kept it."""
 
-    names = {  # noqa: RUF012 - constant
+    names = {
         ("numpy.core.multiarray", "_reconstruct"): _ByteArray,
         ("numpy._core.multiarray", "_reconstruct"): _ByteArray,
         ("numpy", "ndarray"): _ByteArray,

@@ -25,7 +25,7 @@ from semveil.experiment.plan import SystemPlan, links, plan
 from semveil.link import LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
-from semveil.recipe import Recipe, check
+from semveil.recipe import Recipe, changes, check
 from semveil.rng import seeded
 from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.train.cooperative import LearnPerturbation
@@ -342,13 +342,14 @@ def identity(recipe: Recipe, seed: int) -> str:
         >>> identity(Recipe(), 0) == identity(Recipe(), 1)
         False
     """
-    settings = recipe.model_dump(exclude={"audit", "attack"}, exclude_defaults=True)
+    settings = changes(recipe, {"audit", "attack"})
     if recipe.harden.method != "none":
         # Who it is hardened against, which is described where attacks are.
         settings["against"] = recipe.attack.model_dump(
             include={"mallory", "diversity", "disguise", "shift"}, exclude_defaults=True
         )
-    return hashlib.sha256(json.dumps([settings, seed]).encode()).hexdigest()
+    plain = json.dumps([settings, seed], sort_keys=True)
+    return hashlib.sha256(plain.encode()).hexdigest()
 
 
 def save(trained: TrainedNetworks, path: Path, recipe: Recipe, seed: int) -> None:
