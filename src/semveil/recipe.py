@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Set
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     field_validator,
@@ -21,9 +19,8 @@ from pydantic import (
 )
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
-from semveil.section import Section
+from semveil.section import OpenSection, Section, explain, keys_of
 
-S = TypeVar("S", bound=Section)
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
@@ -54,58 +51,6 @@ def _power_of_two(value: int) -> int:
     if value & (value - 1):
         raise ValueError("must be a power of two")
     return value
-
-
-class OpenSection(Section):
-    """A section to which registered classes add settings of their own, each under a further key.
-
-    Attributes:
-        registries: Who adds settings here, as ``module:REGISTRY``.
-    """
-
-    model_config = ConfigDict(extra="allow")
-    registries: ClassVar[tuple[str, ...]] = ()
-
-    @classmethod
-    def configs(cls) -> dict[str, type[Section]]:
-        """Return the settings that registered classes add, by their key."""
-        found: dict[str, type[Section]] = {}
-        for place in cls.registries:
-            module, _, name = place.partition(":")
-            found |= getattr(import_module(module), name).configs()
-        return found
-
-    @model_validator(mode="after")
-    def _check_added(self) -> Self:
-        added = self.__pydantic_extra__
-        if added:
-            configs = self.configs()
-            for key, value in added.items():
-                path = f"{self.section}.{key}".lstrip(".")
-                if key not in configs:
-                    raise unknown("key", path, keys())
-                try:
-                    added[key] = configs[key].model_validate(value)
-                except ValidationError as error:
-                    raise _explain(error, f"{path}.") from None
-        return self
-
-    def of(self, config: type[S]) -> S:
-        """Return the settings of a registered class, the defaults where nothing is set.
-
-        Args:
-            config: Type of the settings, such as ``DpConfig`` or ``PGD.Config``.
-        """
-        where, _, key = config.section.removeprefix(f"{self.section}.").rpartition(".")
-        if where:
-            inner = getattr(self, where)
-            assert isinstance(inner, OpenSection)
-            return inner.of(config)
-        value = (self.__pydantic_extra__ or {}).get(key)
-        if value is None:
-            return config()
-        # A class that was defined again, as in a notebook, reads what the earlier one had checked.
-        return value if isinstance(value, config) else config.model_validate(value.model_dump())
 
 
 class DataConfig(Section):
@@ -650,7 +595,7 @@ def check(plain: dict[str, Any]) -> Recipe:
     try:
         return Recipe.model_validate(plain)
     except ValidationError as error:
-        raise _explain(error) from None
+        raise explain(error, keys) from None
 
 
 def _read(name: str) -> dict[str, Any]:
@@ -696,32 +641,14 @@ def _override(plain: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]
     return plain
 
 
-def keys(section: type[BaseModel] = Recipe, prefix: str = "") -> list[str]:
+def keys() -> list[str]:
     """Return the full key of every setting, those of registered classes too.
 
     Example:
         >>> keys()[:3]
         ['scheme', 'protections', 'data.name']
     """
-    found = []
-    inner = {name: field.annotation for name, field in section.model_fields.items()}
-    if issubclass(section, OpenSection):
-        inner |= section.configs()
-    for name, kind in inner.items():
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            found += keys(kind, f"{prefix}{name}.")
-        else:
-            found.append(prefix + name)
-    return found
-
-
-def _explain(error: ValidationError, prefix: str = "") -> SemveilError:
-    first = error.errors()[0]
-    key = prefix + ".".join(str(part) for part in first["loc"])
-    if first["type"] == "extra_forbidden":
-        return unknown("key", key, keys())
-    reason = first["msg"].removeprefix("Value error, ")
-    return SemveilError(f"{key.rstrip('.')}: {reason} (got {first['input']!r})")
+    return keys_of(Recipe)
 
 
 def override(recipe: Recipe, overrides: Iterable[str]) -> Recipe:

@@ -14,10 +14,10 @@ import warnings
 from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
-from semveil.section import Section
+from semveil.section import OpenSection, Section
 
 GROUP = "semveil.plugins"
 T = TypeVar("T")
@@ -44,12 +44,11 @@ class Registry(Generic[T]):
         (True, ['red'])
     """
 
-    def __init__(self, kind: str, *packages: str, section: type[Section] | None = None) -> None:
+    def __init__(self, kind: str, *packages: str, section: type[OpenSection] | None = None) -> None:
         self.kind, self.packages, self.section = kind, packages, section
         self._items: dict[str, type[T]] = {}
         self._origins: dict[str, str] = {}
         self._refused: dict[str, str] = {}
-        self._configs: dict[str, type[Section]] = {}
         self._loaded = False
 
     def register(self, item: C) -> C:
@@ -73,8 +72,8 @@ class Registry(Generic[T]):
                     f"{self.kind} '{name}' is registered twice, by {self._origins[name]} and by "
                     f"{origin}: rename one of them, or remove one of the packages"
                 )
-            for config in self._settings(name, item):
-                self._configs[config.section.rpartition(".")[2]] = config
+            if self.section is not None:
+                self.section.added |= _settings(self.kind, item, self.section)
         except SemveilError as error:
             if isinstance(name, str):
                 self._refused[name] = str(error)
@@ -84,33 +83,6 @@ class Registry(Generic[T]):
             return item
         self._items[name], self._origins[name] = item, origin
         return item
-
-    def _settings(self, name: str, item: type) -> list[type[Section]]:
-        """Return the settings of a class, each with its place in a recipe."""
-        own = vars(item).get("Config")
-        if own is None and (inherited := getattr(item, "Config", None)) is not None:
-            # Settings of its own, so that those of its parent do not change with them.
-            own = type("Config", (inherited,), {"__module__": item.__module__, "section": ""})
-            item.Config = own  # type: ignore[attr-defined]
-        found = [*([] if own is None else [own]), *getattr(item, "settings", ())]
-        where = "" if self.section is None else self.section.section
-        for config in found:
-            if not (isinstance(config, type) and issubclass(config, Section)):
-                raise SemveilError(
-                    f"{self.kind} '{name}': Config of {item.__module__}.{item.__qualname__} is "
-                    f"{config!r}; expected a subclass of semveil.recipe.Section"
-                )
-            if not config.section:
-                config.section = f"{where}.{name}".lstrip(".")
-            key = config.section.rpartition(".")[2]
-            other = self._configs.get(key, config)
-            taken = self.section is not None and key in self.section.model_fields
-            if taken or _identity(other) != _identity(config):
-                raise SemveilError(
-                    f"{self.kind} '{name}': the key {config.section} of its settings is taken; "
-                    "give it another name"
-                )
-        return found
 
     def get(self, name: str) -> type[T]:
         """Return a class by name.
@@ -137,11 +109,6 @@ class Registry(Generic[T]):
             if name not in self._refused:
                 yield name, item
 
-    def configs(self) -> dict[str, type[Section]]:
-        """Return the settings of its classes, by their key in the section of the recipe."""
-        self.load()
-        return self._configs
-
     def origin(self, name: str) -> str:
         """Return the package that registered a name: ``semveil``, or a plugin's."""
         self.get(name)
@@ -159,6 +126,31 @@ class Registry(Generic[T]):
             for module in _modules(package):
                 import_module(module)
         load_plugins()
+
+
+def _settings(kind: str, item: Any, where: type[OpenSection]) -> dict[str, type[Section]]:
+    """Return the settings of a class by their key, each told its place in a recipe."""
+    if "Config" not in vars(item) and getattr(item, "Config", None) is not None:
+        # Settings of its own, so that those of its parent do not change with them.
+        names = {"__module__": item.__module__, "__qualname__": f"{item.__qualname__}.Config"}
+        item.Config = type("Config", (item.Config,), {**names, "section": ""})
+    own = vars(item).get("Config")
+    found = {}
+    for config in [*([] if own is None else [own]), *getattr(item, "settings", ())]:
+        what = f"{kind} '{item.name}'"
+        if not (isinstance(config, type) and issubclass(config, Section)):
+            raise SemveilError(
+                f"{what}: Config of {item.__module__}.{item.__qualname__} is {config!r}; expected "
+                "a subclass of semveil.recipe.Section"
+            )
+        if not config.section:
+            config.section = f"{where.section}.{item.name}".lstrip(".")
+        key = config.section.rpartition(".")[2]
+        other = where.added.get(key, config)
+        if key in where.model_fields or _identity(other) != _identity(config):
+            raise SemveilError(f"{what}: the key {config.section} of its settings is taken")
+        found[key] = config
+    return found
 
 
 def _modules(package: str) -> Iterator[str]:

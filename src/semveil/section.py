@@ -1,20 +1,34 @@
-"""Settings, checked strictly: what every section of a recipe is made of. Knows no torch."""
+"""Sections of a recipe: settings that are checked strictly. Knows no torch."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from typing import Any, ClassVar, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from semveil.errors import SemveilError, unknown
+
+S = TypeVar("S", bound="Section")
 
 
 class Section(BaseModel):
     """Settings of one thing; unknown keys, infinite numbers and truth values for numbers fail.
 
-    A class that registers something gives its settings as an inner ``Config`` of this type.
+    A registered class states its settings as an inner class ``Config`` of this type.
 
     Attributes:
-        section: Where the settings stand in a recipe, such as ``attack.pgd``. Registered classes
-            get theirs from their name, unless the settings state it themselves.
+        section: Where the settings stand in a recipe, such as ``attack.pgd``. It follows from the
+            name of the registered class unless it is given.
 
     Example:
         >>> class Config(Section):
@@ -30,9 +44,112 @@ class Section(BaseModel):
     @classmethod
     def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
         # To Python, true is the number 1; nobody who writes it means that.
-        field = cls.model_fields.get(info.field_name or "")
-        if field is not None and field.annotation is bool:
+        if info.field_name and cls.model_fields[info.field_name].annotation is bool:
             return value
         if any(isinstance(item, bool) for item in (value if isinstance(value, list) else [value])):
             raise ValueError("must not be true or false")
         return value
+
+
+class OpenSection(Section):
+    """A section to which registered classes add sections of their own.
+
+    Attributes:
+        registries: Whose classes add to it, as ``module:REGISTRY``; imported when a key is read
+            that the section itself does not know.
+        added: What they have added, by its key.
+    """
+
+    model_config = ConfigDict(extra="allow")
+    registries: ClassVar[tuple[str, ...]] = ()
+    added: ClassVar[dict[str, type[Section]]] = {}
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls.added = {}
+
+    @classmethod
+    def load(cls) -> dict[str, type[Section]]:
+        """Import the registries and return what their classes add."""
+        for place in cls.registries:
+            module, _, name = place.partition(":")
+            getattr(import_module(module), name).load()
+        return cls.added
+
+    @model_validator(mode="after")
+    def _check_added(self) -> Self:
+        extra = self.__pydantic_extra__
+        if extra:
+            known = self.load()
+            for key, value in extra.items():
+                path = f"{self.section}.{key}".lstrip(".")
+                if key not in known:
+                    raise unknown("key", path, keys_of(type(self), self.section))
+                try:
+                    extra[key] = known[key].model_validate(value)
+                except ValidationError as error:
+                    raise explain(error, partial(keys_of, known[key]), path) from None
+        return self
+
+    def of(self, config: type[S]) -> S:
+        """Return the settings of a registered class, the defaults where nothing is set.
+
+        Args:
+            config: Type of the settings.
+        """
+        inside, _, key = config.section.removeprefix(f"{self.section}.").rpartition(".")
+        if inside:
+            inner = getattr(self, inside)
+            assert isinstance(inner, OpenSection)
+            return inner.of(config)
+        value = (self.__pydantic_extra__ or {}).get(key)
+        if value is None:
+            return config()
+        # A class that was defined again, as in a notebook, reads what the earlier one had checked.
+        return value if isinstance(value, config) else config.model_validate(value.model_dump())
+
+
+def keys_of(section: type[Section], prefix: str | None = None) -> list[str]:
+    """Return the full key of every setting of a section, those that are added to it too.
+
+    Args:
+        section: Type of the section.
+        prefix: Where it stands in a recipe; as it says itself if None.
+
+    Example:
+        >>> class Config(Section):
+        ...     section = "mine"
+        ...     alpha: float = 0.5
+        >>> keys_of(Config)
+        ['mine.alpha']
+    """
+    where = section.section if prefix is None else prefix
+    inner = {name: field.annotation for name, field in section.model_fields.items()}
+    if issubclass(section, OpenSection):
+        inner |= section.load()
+    found = []
+    for name, kind in inner.items():
+        key = f"{where}.{name}".lstrip(".")
+        if isinstance(kind, type) and issubclass(kind, Section):
+            found += keys_of(kind, key)
+        else:
+            found.append(key)
+    return found
+
+
+def explain(
+    error: ValidationError, known: Callable[[], Iterable[str]], prefix: str = ""
+) -> SemveilError:
+    """Return what pydantic refuses as one line: full key, reason, value.
+
+    Args:
+        error: What pydantic says of a section.
+        known: Returns the full keys there are, of which the nearest to an unknown one is named.
+        prefix: Where the section stands in a recipe.
+    """
+    first = error.errors()[0]
+    key = ".".join([*filter(None, [prefix]), *map(str, first["loc"])])
+    if first["type"] == "extra_forbidden":
+        return unknown("key", key, known())
+    reason = first["msg"].removeprefix("Value error, ")
+    return SemveilError(f"{key}: {reason} (got {first['input']!r})")
