@@ -1,31 +1,40 @@
-"""semveil: private and robust semantic communications, trained, protected, attacked, measured.
-
-``semveil.audit`` lets eavesdroppers attack any transmitter, ``semveil.attack`` perturbs what any
-receiver hears; the command ``semveil`` does the rest.
-"""
+"""semveil: private and robust semantic communications, trained, protected, attacked, measured."""
 
 from __future__ import annotations
 
-from importlib.metadata import version
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semveil.evaluation.api import AuditResult, audit
+    from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
+    from semveil.result import Result
 
-__version__ = version("semveil")
-__all__ = ["AuditResult", "__version__", "attack", "audit"]
+    __version__: str
+
+# Where each public name is defined. A name is loaded when it is first used: importing the
+# package, as the help of the command line does, is instant and imports no torch.
+_HOMES = {
+    "Result": "semveil.result",
+    "attack": "semveil.evaluation.attack_api",
+    "audit": "semveil.evaluation.api",
+}
+_MODULES = ("data", "phy")
+
+__all__ = ["Result", "__version__", "attack", "audit"]
 
 
 def __getattr__(name: str) -> Any:
-    # Loaded when first used: importing the package, as the command line's help does, stays
-    # instant, and torch is not imported for it.
-    if name in ("audit", "AuditResult"):
-        from semveil.evaluation import api
+    if name == "__version__":
+        from importlib.metadata import version
 
-        return getattr(api, name)
-    if name == "attack":
-        from semveil.evaluation.attack_api import attack
-
-        return attack
+        return version("semveil")
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    if name in _MODULES:
+        return import_module(f"semveil.{name}")
     raise AttributeError(f"module 'semveil' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_MODULES})

@@ -196,7 +196,7 @@ def test_a_bob_who_rebuilds_nothing_and_a_conjugated_waveform_are_served():
         "accuracy",
         "balanced_accuracy",
     }
-    with pytest.raises(ValueError, match="no Eve"):
+    with pytest.raises(SemveilError, match="0, 10, 20 dB"):
         found.strongest("accuracy", 3.0)
 
 

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from semveil.adversary.eavesdrop.observations import Transmit, numbered
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
@@ -20,51 +15,7 @@ from semveil.evaluation.measure import Progress, audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
 from semveil.recipe import AuditConfig
-from semveil.records import Record, write_records
-
-
-@dataclass(frozen=True)
-class AuditResult:
-    """What an audit found.
-
-    Attributes:
-        records: One per number, in the project's common form.
-        samples: Arrays for pictures.
-    """
-
-    records: list[Record]
-    samples: dict[str, np.ndarray[Any, Any]]
-
-    def strongest(self, metric: str, test_snr_db: float) -> Record:
-        """Return the record of the Eve who got the most.
-
-        Args:
-            metric: ``accuracy``, ``psnr_db`` or ``ssim``.
-            test_snr_db: Her SNR, dB.
-
-        Returns:
-            Her record.
-
-        Raises:
-            ValueError: If no Eve has a figure of that kind.
-        """
-        found = max(
-            (
-                record
-                for record in self.records
-                if (record.role, record.metric, record.test_snr_db) == ("eve", metric, test_snr_db)
-            ),
-            key=lambda record: record.value,
-            default=None,
-        )
-        if found is None:
-            raise ValueError(f"no Eve has a figure for {metric} at {test_snr_db} dB")
-        return found
-
-    def write(self, path: str | Path) -> None:
-        """Write the records as JSON lines, making the folder if it is missing."""
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
-        write_records(Path(path), self.records)
+from semveil.result import Result
 
 
 def audit(
@@ -83,7 +34,7 @@ def audit(
     device: str = "auto",
     perceptual: PerceptualLoss | None = None,
     progress: Progress | None = None,
-) -> AuditResult:
+) -> Result:
     """Let fresh eavesdroppers attack a transmitter, under the adaptive protocol.
 
     Args:
@@ -151,7 +102,7 @@ def audit(
         progress,
         perceptual,
     )
-    return AuditResult(findings.records, findings.samples)
+    return Result(findings.records, findings.samples)
 
 
 def _levels(values: Sequence[float], name: str) -> tuple[float, ...]:

@@ -8,11 +8,12 @@ from semveil.adversary.eavesdrop.observations import Transmit, numbered
 from semveil.channel import Channel, Reception
 from semveil.data.splits import ImageSplits
 from semveil.device import pick_device
-from semveil.evaluation.api import AuditResult, check_images
+from semveil.evaluation.api import check_images
 from semveil.evaluation.attack_records import Progress, attack_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
 from semveil.recipe import AttackConfig
+from semveil.result import Result
 
 
 def attack(
@@ -28,7 +29,7 @@ def attack(
     seed: int = 0,
     device: str = "auto",
     progress: Progress | None = None,
-) -> AuditResult:
+) -> Result:
     """Attack a receiver over the air, by every attack of the settings at every budget.
 
     Args:
@@ -96,4 +97,4 @@ def attack(
         pick_device(device),
         progress,
     )
-    return AuditResult(findings.records, findings.samples)
+    return Result(findings.records, findings.samples)

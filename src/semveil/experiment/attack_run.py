@@ -13,7 +13,7 @@ from semveil import recipe as recipes
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
-from semveil.experiment.partial_results import PartialResults, write_samples
+from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, MODEL, PAGE, RECORDS, SAMPLES, Run, system_of
@@ -21,6 +21,7 @@ from semveil.experiment.training import Hardware
 from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.recipe import AttackConfig
 from semveil.records import write_records
+from semveil.result import write_samples
 from semveil.train.loop import Progress
 
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from semveil.errors import SemveilError
 from semveil.evaluation.recorder import Findings
-from semveil.files import write_atomic
 from semveil.records import read_records, write_records
+from semveil.result import write_samples
 
-Samples = dict[str, np.ndarray[Any, Any]]
 _FOLDER = "parts"
 
 
@@ -71,10 +68,3 @@ class PartialResults:
     def remove(self) -> None:
         """Forget all parts, once their sum is written."""
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def write_samples(path: Path, samples: Samples) -> None:
-    """Write arrays as ``.npz``, whole or not at all."""
-    content = BytesIO()
-    np.savez_compressed(content, **samples)  # type: ignore[arg-type]
-    write_atomic(path, content.getvalue())

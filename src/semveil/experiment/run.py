@@ -26,7 +26,7 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
-from semveil.experiment.partial_results import PartialResults, Samples, write_samples
+from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.provenance import provenance
 from semveil.experiment.training import (
@@ -46,6 +46,7 @@ from semveil.protect.keys import research_key
 from semveil.protect.shuffle import Shuffle
 from semveil.recipe import AuditConfig, Recipe
 from semveil.records import write_records
+from semveil.result import Samples, write_samples
 from semveil.rng import seeded
 from semveil.train.loop import Progress, checkpoint_path, write_history
 

@@ -13,7 +13,7 @@ from semveil.errors import SemveilError
 from semveil.files import write_atomic
 from semveil.report import attack_sections, figures, sections
 from semveil.report.attack_rows import attack_rows, only_attacks
-from semveil.report.folder import read_run
+from semveil.report.folder import RunFolder, read_run
 from semveil.report.markup import tag, text
 from semveil.report.select import frame, paired
 from semveil.report.summary import rows
@@ -31,7 +31,11 @@ def write_report(path: Path, folders: Iterable[Path]) -> None:
     Raises:
         SemveilError: If a folder has no records or a broken file, or the page cannot be written.
     """
-    runs = [read_run(folder) for folder in folders]
+    write_page(path, [read_run(folder) for folder in folders])
+
+
+def write_page(path: Path, runs: list[RunFolder]) -> None:
+    """Write a page on what folders hold; see :func:`write_report`."""
     if not runs:
         raise SemveilError("no run to report on: name at least one folder")
     names = _distinct([run.name for run in runs])

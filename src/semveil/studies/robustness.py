@@ -11,11 +11,12 @@ from semveil import recipe as recipes
 from semveil.evaluation.attack_records import attack_system, prepare
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.harden import harden
-from semveil.experiment.partial_results import PartialResults, write_samples
+from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import plan
 from semveil.experiment.run import SAMPLES, Run, system_of
 from semveil.recipe import HARDENINGS, PERTURBERS, AttackConfig, Recipe
 from semveil.records import Record
+from semveil.result import write_samples
 from semveil.studies.base import Job, nested
 from semveil.studies.jobs import JobContext, begin, write_results
 

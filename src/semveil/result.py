@@ -1,0 +1,155 @@
+"""What an evaluation found: records, and arrays for pictures. Knows no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semveil.errors import SemveilError, unknown
+from semveil.files import write_atomic
+from semveil.records import Record, write_records
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+Samples = dict[str, "np.ndarray[Any, Any]"]
+AXES = ("psr_db", "snr_db", "latent_dim")
+
+
+@dataclass
+class Result:
+    """What an evaluation, an audit or an attack found.
+
+    Attributes:
+        records: One per measured number.
+        samples: Arrays for pictures by key: ``originals``, ``bob/<system>`` and ``eve/<system>``
+            uint8 ``[N, C, H, W]``, ``labels`` int ``[N]``, ``waveform/<system>`` complex64 ``[M]``.
+
+    Example:
+        >>> eve = Record(scheme="mine", dataset="digits", channel="awgn/perfect", role="eve",
+        ...     adversary="inference/mlp", protocol="adaptive", test_snr_db=10.0,
+        ...     target="label", metric="accuracy", value=0.5, n=10, seed=0)
+        >>> found = Result([eve])
+        >>> found.strongest("accuracy", 10).adversary
+        'inference/mlp'
+        >>> found.to_pandas()["value"].tolist()
+        [0.5]
+    """
+
+    records: list[Record] = field(default_factory=list)
+    samples: Samples = field(default_factory=dict)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the records as a data frame: one row each, one column per field."""
+        from semveil.report.select import frame
+
+        return frame(self.records)
+
+    def strongest(self, metric: str, snr_db: float) -> Record:
+        """Return the record of the eavesdropper who got the most.
+
+        Args:
+            metric: Name of a metric, such as ``accuracy``, ``psnr_db`` or ``ssim``.
+            snr_db: Her SNR, dB; one of those that she was tested at.
+
+        Raises:
+            SemveilError: If no eavesdropper has the metric, or none at this SNR; the message
+                names what was measured.
+        """
+        from semveil.report.select import LESS_IS_MORE
+
+        eves = [record for record in self.records if record.role == "eve"]
+        measured = [record for record in eves if record.metric == metric]
+        if not measured:
+            raise unknown("metric of an eavesdropper", metric, {record.metric for record in eves})
+        found = [record for record in measured if record.test_snr_db == snr_db]
+        if not found:
+            levels = {r.test_snr_db for r in measured if r.test_snr_db is not None}
+            raise SemveilError(
+                f"no eavesdropper was tested at {snr_db:g} dB; {metric} was measured at "
+                f"{', '.join(f'{level:g}' for level in sorted(levels))} dB"
+            )
+        sign = -1 if metric in LESS_IS_MORE else 1
+        return max(found, key=lambda record: sign * record.value)
+
+    def plot(self, metric: str = "accuracy", x: str = "psr_db") -> Figure:
+        """Draw a metric with its 95 % intervals, and what guessing reaches.
+
+        Args:
+            metric: Name of a metric that was measured.
+            x: ``psr_db`` (Bob, one line per attack), ``snr_db`` (Bob and the strongest
+                eavesdroppers) or ``latent_dim``.
+
+        Returns:
+            The figure; ``figure.savefig("figure.png")`` writes it.
+
+        Raises:
+            SemveilError: If the axis or the metric is unknown, or nothing was measured along it.
+        """
+        from semveil.report.attack_rows import attack_rows, merged, panels_of
+        from semveil.report.figures import against_dimension, against_snr
+        from semveil.report.figures.attacks import against_psr
+
+        if x not in AXES:
+            raise unknown("axis", x, AXES)
+        table = self.to_pandas()
+        if metric not in set(table["metric"]):
+            raise unknown("metric", metric, set(table["metric"]))
+        if x == "psr_db":
+            rows = [row for row in attack_rows(merged(table)) if not row.table.empty]
+            if not rows:
+                raise SemveilError("nothing was measured against the PSR: evaluate with attacks")
+            return against_psr(panels_of(rows), metric)
+        return (against_snr if x == "snr_db" else against_dimension)(table, metric)
+
+    def report(self, path: str | Path) -> Path:
+        """Write an HTML page that needs nothing but itself, and return its path.
+
+        Raises:
+            SemveilError: If there are no records, or the page cannot be written.
+        """
+        from semveil.report.folder import RunFolder
+        from semveil.report.page import write_page
+
+        if not self.records:
+            raise SemveilError("nothing to report: there are no records")
+        names = dict.fromkeys(record.study or record.scheme for record in self.records)
+        write_page(Path(path), [RunFolder(", ".join(names), self.records, samples=self.samples)])
+        return Path(path)
+
+    def write(self, folder: str | Path) -> Path:
+        """Write ``records.jsonl`` and ``samples.npz``, as ``semveil report FOLDER`` reads them.
+
+        Args:
+            folder: Folder, made if it is missing; or a file ``….jsonl`` for the records alone.
+
+        Returns:
+            The file with the records.
+
+        Raises:
+            SemveilError: If it cannot be written.
+        """
+        path = Path(folder)
+        if path.suffix != ".jsonl":
+            path /= "records.jsonl"
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SemveilError(f"cannot make {path.parent}: {error.strerror or error}") from None
+        if path.parent == Path(folder) and self.samples:
+            write_samples(path.with_name("samples.npz"), self.samples)
+        write_records(path, self.records)
+        return path
+
+
+def write_samples(path: Path, samples: Samples) -> None:
+    """Write arrays as ``.npz``, whole or not at all."""
+    import numpy as np
+
+    content = BytesIO()
+    np.savez_compressed(content, **samples)  # type: ignore[arg-type]
+    write_atomic(path, content.getvalue())
