@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from semveil.profiling.networks import semantic_network
 from semveil.records import Record
 from semveil.report.select import frame
 from semveil.studies import size
@@ -92,7 +93,7 @@ def test_what_was_not_exported_is_said() -> None:
 def test_the_networks_measured_are_those_of_the_table() -> None:
     for place, end in enumerate(("encoder", "decoder")):
         for system, published in PUBLISHED.items():
-            counts = size.network_of(end, system, (1, 28, 28), 768, 64, seed=0).counted()
+            counts = semantic_network(end, system, (1, 28, 28), 768, 64, seed=0).counted()
             off = 2 if (end, system) == ("decoder", "mobilesc") else 0
             assert counts["parameters"] == published[place] - off
     for budget in ("smoke", "cpu", "full"):

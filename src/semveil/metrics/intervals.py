@@ -54,6 +54,11 @@ def wilson(hits: int, n: int) -> Estimate:
     return Estimate(rate, min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half)), n)
 
 
+def exact(value: float) -> Estimate:
+    """Return a counted value, which has no interval."""
+    return Estimate(value, value, value, 1)
+
+
 def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
     """Return a mean with its percentile-bootstrap interval (Efron, 1979).
 

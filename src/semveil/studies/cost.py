@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
-from semveil.experiment.cost_table import counted, timed
-from semveil.experiment.memory import peak_of
-from semveil.experiment.transceiver import Transceiver, build
+from semveil.experiment.transceiver import Transceiver
 from semveil.metrics.intervals import Estimate
+from semveil.profiling.systems import costs
 from semveil.recipe import Recipe
 from semveil.records import Record
 from semveil.report.figures.ratios import ratios
@@ -89,28 +88,23 @@ def _measure(
 ) -> None:
     started = time.monotonic()
     splits = means.splits or read_images(job, means)
-    shape, classes = splits.image_shape, splits.n_classes
-    settings = _settings(job)
-    systems = {
-        name: build(recipe.scheme, recipe, shape, classes, job.seed)
-        for name, recipe in settings.items()
-    }
-    times = timed(systems, REFERENCE, batch, len(splits.system), rounds)
-    records: list[Record] = []
-    for done, (name, ends) in enumerate(systems.items(), start=1):
-        numbers = counted(ends)
-        if name in weighed:
-            recipe = settings[name]
-            peak = peak_of(recipe.scheme, recipe, shape, classes, batch)
-            if peak is not None:
-                numbers["peak_memory_bytes"] = peak
-        exact = {metric: Estimate(value, value, value, 1) for metric, value in numbers.items()}
-        records += [
-            _record(job, means.study, name, ends, metric, found)
-            for metric, found in (exact | times[name]).items()
-        ]
-        if means.progress:
-            means.progress("systems", done, len(systems))
+    systems, found = costs(
+        _settings(job),
+        REFERENCE,
+        splits.image_shape,
+        splits.n_classes,
+        seed=job.seed,
+        batch=batch,
+        images=len(splits.system),
+        rounds=rounds,
+        weighed=weighed,
+        progress=means.progress,
+    )
+    records = [
+        _record(job, means.study, name, systems[name], metric, each)
+        for name, numbers in found.items()
+        for metric, each in numbers.items()
+    ]
     write_results(folder, job, means, records, started)
 
 

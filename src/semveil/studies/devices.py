@@ -13,23 +13,17 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
-from semveil.device import one_thread
-from semveil.experiment.costs import interleave, key_bytes
-from semveil.experiment.multi_device import (
-    MixedBatch,
-    OwnCodebooks,
-    agreement_seconds,
-    mean_errors,
-    senders,
-    session_bytes,
-    training_seconds,
-)
 from semveil.experiment.transceiver import Transceiver, build
 from semveil.link import as_float
-from semveil.links.digital import DigitalLink
-from semveil.metrics.intervals import Estimate, bootstrap_mean
-from semveil.metrics.medians import median_of
+from semveil.metrics.intervals import Estimate, bootstrap_mean, exact
 from semveil.metrics.powerlaw import PowerLaw, fit_power_law
+from semveil.profiling.devices import (
+    epoch_seconds,
+    key_costs,
+    mean_errors,
+    receiver_costs,
+    senders,
+)
 from semveil.protect.laplace import Laplace
 from semveil.recipe import DpConfig
 from semveil.records import Record
@@ -50,7 +44,6 @@ TRAINED = ("deepjscc", "ibal", "uis")
 EPSILON, CLIP = 1.0, 1.0
 # Images that each device contributes to training.
 EACH = 32
-_FEW_SESSIONS = 1000
 _MOST_IMAGES = 1000
 
 _BUDGETS: dict[str, tuple[str, dict[str, Any], dict[str, tuple[int, ...]]]] = {
@@ -138,21 +131,10 @@ def _leave(
     write_results(folder, job, means, records, started)
 
 
-def _once(value: float) -> Estimate:
-    return Estimate(value, value, value, 1)
-
-
 def measure_keys(folder: Path, job: Job, means: JobContext) -> None:
     """Time a receiver's agreement with all devices, and weigh its sessions."""
-    started, devices = time.monotonic(), _devices(job)
-    repeats = max(1, min(7, 2000 // devices))
-    with one_thread():
-        seconds = median_of([agreement_seconds(devices) for _ in range(repeats)])
-    found = {(AGREEMENT, "agreement_s"): seconds}
-    # A few sessions drown in the pages that a process takes anyway.
-    held = session_bytes(devices) if devices >= _FEW_SESSIONS else None
-    if held is not None:
-        found[AGREEMENT, "session_bytes"] = _once(held)
+    started = time.monotonic()
+    found = {(AGREEMENT, metric): each for metric, each in key_costs(_devices(job)).items()}
     _leave(folder, job, means, started, found)
 
 
@@ -161,24 +143,10 @@ def measure_mixed(folder: Path, job: Job, means: JobContext) -> None:
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
     systems = {name: _ends(job, splits, name) for name in MIXED}
-    work: dict[str, MixedBatch | OwnCodebooks] = {
-        name: MixedBatch(ends, devices, BATCH, job.seed) for name, ends in systems.items()
-    }
-    own = OwnCodebooks(systems["lbvq"], devices, BATCH, job.seed)
-    seconds = interleave(work | {OWN: own}, rounds=7, least_s=0.02)
-    found = {
-        (name, "receiver_throughput_per_s"): median_of([BATCH / each for each in rounds])
-        for name, rounds in seconds.items()
-    }
-    different = len(senders(devices, BATCH, job.seed).unique())
-    found["deepjscc", "senders"] = _once(different)
-    for name, ends in systems.items():
-        symbols = ends.planned.link.recipe.link.latent_dim // 2
-        found[name, "key_bytes"] = _once(key_bytes(ends.cover, symbols))
-    shared = systems["lbvq"].link
-    assert isinstance(shared, DigitalLink)
-    found["lbvq", "codebook_bytes"] = _once(shared.codebook.words.nbytes)
-    found[OWN, "codebook_bytes"] = _once(own.words.nbytes)
+    own = {OWN: systems["lbvq"]}
+    costs = receiver_costs(systems, own, devices=devices, batch=BATCH, seed=job.seed)
+    found = {(name, metric): each for name, own in costs.items() for metric, each in own.items()}
+    found["deepjscc", "senders"] = exact(len(senders(devices, BATCH, job.seed).unique()))
     _leave(folder, job, means, started, found)
 
 
@@ -197,9 +165,9 @@ def measure_mean(folder: Path, job: Job, means: JobContext) -> None:
     errors = mean_errors(features, local, draws=20, seed=job.seed)
     found = {
         ("dp", "mean_error"): bootstrap_mean(errors),
-        ("dp", "epsilon"): _once(local.vector_epsilon),
-        ("dp", "expected_error"): _once(local.noise_scale * sqrt(2 / devices)),
-        ("dp", "signal"): _once(float(local.bound(features).square().mean().sqrt())),
+        ("dp", "epsilon"): exact(local.vector_epsilon),
+        ("dp", "expected_error"): exact(local.noise_scale * sqrt(2 / devices)),
+        ("dp", "signal"): exact(float(local.bound(features).square().mean().sqrt())),
     }
     _leave(folder, job, means, started, found)
 
@@ -207,13 +175,11 @@ def measure_mean(folder: Path, job: Job, means: JobContext) -> None:
 def measure_training(folder: Path, job: Job, means: JobContext) -> None:
     """Time an epoch over the images of all devices, so many from each."""
     started, devices = time.monotonic(), _devices(job)
-    repeats = max(1, min(3, 8 // devices))
     splits = means.splits or read_images(job, means)
-    found = {}
-    with one_thread():
-        for name in TRAINED:
-            seconds = training_seconds(_ends(job, splits, name), devices, EACH, repeats)
-            found[name, "epoch_s"] = median_of(seconds)
+    found = {
+        (name, "epoch_s"): epoch_seconds(_ends(job, splits, name), devices, EACH)
+        for name in TRAINED
+    }
     _leave(folder, job, means, started, found)
 
 

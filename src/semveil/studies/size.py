@@ -11,14 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
-from semveil.experiment.exported import available
-from semveil.experiment.network_costs import Network, peak_of_network, timed_in_turn
 from semveil.metrics.intervals import Estimate
-from semveil.nets.convolutional import ImageShape
-from semveil.nets.semantic import SYSTEMS, SemanticDecoder, SemanticEncoder, maps_shape
+from semveil.nets.semantic import SYSTEMS
+from semveil.profiling.networks import costs, semantic_network
 from semveil.records import Record
 from semveil.report.figures.ratios import ratios
-from semveil.rng import seeded
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.jobs import JobContext, read_images, write_results
 from semveil.studies.size_page import OURS, page
@@ -71,64 +68,18 @@ def measure_quickly(folder: Path, job: Job, means: JobContext) -> None:
     _measure(folder, job, means, batch=16, rounds=2)
 
 
-def network_of(
-    end: str, system: str, image_shape: ImageShape, latent_dim: int, width: int, seed: int
-) -> Network:
-    """Build one end of a system.
-
-    Args:
-        end: ``encoder`` or ``decoder``.
-        system: One of :data:`semveil.nets.semantic.SYSTEMS`.
-        image_shape: Channels, height, width.
-        latent_dim: Reals of the features.
-        width: Channels of the outermost convolution.
-        seed: Of the weights, on which no cost depends.
-
-    Example:
-        >>> network_of("decoder", "mobilesc", (1, 28, 28), 768, 8, seed=0).input_shape
-        (768,)
-    """
-    kind, blocks = SYSTEMS[system]
-    _, height, length = maps_shape(image_shape, 1)
-    channels = latent_dim // (height * length)
-    with seeded(seed, "weights"):
-        if end == "encoder":
-            encoder = SemanticEncoder(image_shape, channels, width, blocks, kind)
-            return Network(encoder, image_shape)
-        decoder = SemanticDecoder(image_shape, channels, width, blocks, kind)
-        return Network(decoder, (latent_dim,))
-
-
 def _measure(folder: Path, job: Job, means: JobContext, batch: int, rounds: int) -> None:
     started = time.monotonic()
     shape = (means.splits or read_images(job, means)).image_shape
     link, exported = job.recipe.link, job.label.startswith(_EXPORTED)
     end = job.label.removeprefix(_EXPORTED)
     builds = {
-        system: partial(network_of, end, system, shape, link.latent_dim, link.width, job.seed)
+        system: partial(semantic_network, end, system, shape, link.latent_dim, link.width, job.seed)
         for system in job.schemes
     }
-    networks = {system: build() for system, build in builds.items()}
-    found: dict[str, dict[str, Estimate]] = {system: {} for system in networks}
-    if not exported:
-        for done, (system, network) in enumerate(networks.items(), start=1):
-            numbers = network.counted()
-            # One image at a time is what a device would do.
-            peak = peak_of_network(builds[system], 1)
-            if peak is not None:
-                numbers["peak_memory_bytes"] = peak
-            found[system] = {
-                metric: Estimate(value, value, value, 1) for metric, value in numbers.items()
-            }
-            if means.progress:
-                means.progress("networks", done, len(networks))
-    if not exported or available():
-        prepare = {
-            system: network.prepare_exported() if exported else network.prepare
-            for system, network in networks.items()
-        }
-        for system, times in timed_in_turn(prepare, OURS, batch, rounds).items():
-            found[system] |= times
+    found = costs(
+        builds, OURS, exported=exported, batch=batch, rounds=rounds, progress=means.progress
+    )
     records = [
         _record(job, means.study, system, metric, number)
         for system, numbers in found.items()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import time
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,10 +12,9 @@ import torch
 from torch import nn
 
 from semveil.errors import SemveilError
-from semveil.experiment import exported
-from semveil.experiment.exported import Exported
-from semveil.experiment.network_costs import Network, timed_in_turn
 from semveil.nets.semantic import SemanticEncoder
+from semveil.profiling import networks
+from semveil.profiling.networks import Exported, Network, Prepare, timed
 from semveil.rng import generator, seeded, uniform
 
 
@@ -22,17 +23,27 @@ def test_counts_by_hand() -> None:
     assert network.counted() == {"parameters": 3 * (2 * 9 + 1), "flops": 2 * 2 * 9 * 3 * 20}
 
 
-def test_what_does_three_times_the_work_takes_longer() -> None:
-    one, three = (
-        Network(nn.Sequential(*(nn.Linear(256, 256) for _ in range(count))), (256,)).prepare
-        for count in (1, 3)
-    )
-    found = timed_in_turn({"one": one, "three": three}, "one", batch=256, rounds=5)
-    assert found["one"]["batch_ratio"].value == 1.0
-    assert 1.8 < found["three"]["batch_ratio"].value < 5
-    faster = found["one"]["throughput_per_s"].value / found["three"]["throughput_per_s"].value
-    assert 1.5 < faster < 6
-    assert found["three"]["latency_s"].n == 5
+def test_times_are_per_input_and_over_the_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(time, "process_time", lambda: clock[0])
+
+    def network(seconds: float) -> Prepare:
+        def prepare(batch: int) -> Callable[[], None]:
+            def run() -> None:
+                clock[0] += seconds * batch
+
+            return run
+
+        return prepare
+
+    found = timed({"one": network(1.0), "three": network(3.0)}, "one", batch=4, rounds=2)
+    values = {metric: estimate.value for metric, estimate in found["three"].items()}
+    assert values == {
+        "latency_s": 3.0,
+        "latency_ratio": 3.0,
+        "batch_ratio": 3.0,
+        "throughput_per_s": 1 / 3,
+    }
 
 
 def test_an_exported_encoder_computes_the_same_for_any_batch() -> None:
@@ -54,7 +65,7 @@ def test_an_exported_encoder_computes_the_same_for_any_batch() -> None:
 def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        exported, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
+        networks, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
     )
     with pytest.raises(SemveilError, match=r"semveil\[export\]"):
         Exported(nn.Linear(1, 1), (1,))

@@ -1,16 +1,21 @@
-"""Many devices and one receiver: keys, mixed batches, means over devices, training together."""
+"""Costs of many devices at one receiver: keys, mixed batches, means over devices, training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from semveil.experiment.costs import TrainingSteps, processor_seconds
-from semveil.experiment.memory import in_own_process, memory
+from semveil.device import one_thread
 from semveil.experiment.transceiver import Transceiver
 from semveil.links.digital import DigitalLink
+from semveil.metrics.intervals import Estimate, exact
+from semveil.metrics.medians import median_of
+from semveil.profiling.memory import in_own_process, memory
+from semveil.profiling.systems import TrainingSteps, key_bytes
+from semveil.profiling.timing import interleave, processor_seconds
 from semveil.protect.agreement import KeyPair, agree
 from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
 from semveil.protect.keys import research_key
@@ -19,14 +24,30 @@ from semveil.protect.multi_user import MultiUserTransform
 from semveil.protect.session import Receiver, Sender, Session
 from semveil.rng import generator, normal
 
-# What is timed does not depend on them; in use they are drawn for every session.
-_HERS, _HIS = b"hers" * 4, b"his." * 4
+K = TypeVar("K")
+
+# Contexts of the two parties; the time does not depend on them.
+_DEVICE, _RECEIVER = b"hers" * 4, b"his." * 4
+# The memory of fewer sessions is lost among the pages that a process takes anyway.
+_MIN_SESSIONS = 1000
+
+
+def key_costs(devices: int) -> dict[str, Estimate]:
+    """Return a receiver's ``agreement_s`` with that many devices, and ``session_bytes`` each.
+
+    The second is missing for fewer than a thousand devices and on systems that do not tell it.
+    """
+    repeats = max(1, min(7, 2000 // devices))
+    with one_thread():
+        seconds = median_of([agreement_seconds(devices) for _ in range(repeats)])
+    held = session_bytes(devices) if devices >= _MIN_SESSIONS else None
+    return {"agreement_s": seconds} | ({} if held is None else {"session_bytes": exact(held)})
 
 
 def agreement_seconds(devices: int) -> float:
     """Return the processor time in which a receiver agrees on keys with that many devices.
 
-    X25519, HKDF and the check of each device's confirmation; the devices' own share is theirs.
+    X25519, HKDF and the check of each device's confirmation; without the devices' own work.
 
     Example:
         >>> agreement_seconds(2) > 0
@@ -35,16 +56,18 @@ def agreement_seconds(devices: int) -> float:
     bob = KeyPair.generate()
     public = bob.public
     pairs = [KeyPair.generate() for _ in range(devices)]
-    answers = [(pair.public, agree(pair, public, _HERS, _HIS).confirmation) for pair in pairs]
+    answers = [
+        (pair.public, agree(pair, public, _DEVICE, _RECEIVER).confirmation) for pair in pairs
+    ]
 
     def receive() -> list[Session]:
-        return [agree(bob, theirs, _HIS, _HERS).confirm(tag) for theirs, tag in answers]
+        return [agree(bob, theirs, _RECEIVER, _DEVICE).confirm(tag) for theirs, tag in answers]
 
     return processor_seconds(receive)
 
 
 def session_bytes(devices: int) -> float | None:
-    """Return how much memory a receiver's session takes, measured over that many.
+    """Return the memory of one session at the receiver, measured over that many sessions.
 
     By the growth of a new process's resident memory: keys, counters, windows against replays,
     and the objects that hold them. None where the system does not tell.
@@ -60,6 +83,46 @@ def _session_bytes(devices: int) -> float | None:
     return None if before is None or after is None else (after - before) / len(held)
 
 
+def receiver_costs(
+    shared: Mapping[K, Transceiver],
+    own: Mapping[K, Transceiver],
+    *,
+    devices: int,
+    batch: int,
+    seed: int,
+) -> dict[K, dict[str, Estimate]]:
+    """Measure Bob's work on a batch whose messages come from random ones of many devices.
+
+    Args:
+        shared: Systems by name; every device has a key of its own, and all share one codebook.
+        own: Digital systems by name; every device has a codebook of its own.
+        devices: Devices that may send.
+        batch: Messages.
+        seed: Seed of keys, codebooks, senders and messages.
+
+    Returns:
+        By name and metric: ``receiver_throughput_per_s`` over seven rounds, ``codebook_bytes`` of
+        digital systems, and of those in ``shared`` ``key_bytes`` of keystream per message.
+    """
+    work: dict[K, MixedBatch | OwnCodebooks] = {
+        name: MixedBatch(ends, devices, batch, seed) for name, ends in shared.items()
+    }
+    books = {name: OwnCodebooks(ends, devices, batch, seed) for name, ends in own.items()}
+    seconds = interleave({**work, **books}, rounds=7, least_s=0.02)
+    found = {
+        name: {"receiver_throughput_per_s": median_of([batch / each for each in rounds])}
+        for name, rounds in seconds.items()
+    }
+    for name, ends in shared.items():
+        symbols = ends.planned.link.recipe.link.latent_dim // 2
+        found[name]["key_bytes"] = exact(key_bytes(ends.cover, symbols))
+        if isinstance(ends.link, DigitalLink):
+            found[name]["codebook_bytes"] = exact(ends.link.codebook.words.nbytes)
+    for name, each in books.items():
+        found[name]["codebook_bytes"] = exact(each.words.nbytes)
+    return found
+
+
 def senders(devices: int, batch: int, seed: int) -> Tensor:
     """Return who sent each message of a batch, each device equally likely, int64 ``[batch]``.
 
@@ -71,10 +134,10 @@ def senders(devices: int, batch: int, seed: int) -> Tensor:
 
 
 class MixedBatch:
-    """Bob's work on a batch from many devices: equalise, undo each one's cover, decode.
+    """Bob's work on a batch from many devices: equalise, decrypt with each one's key, decode.
 
     Args:
-        ends: The system; without a cover, the devices do not matter to it.
+        ends: The system; without a keyed transform, the devices do not matter to it.
         devices: Devices that may send.
         batch: Messages.
         seed: Seed of keys, senders and messages.
@@ -157,15 +220,16 @@ def mean_errors(features: Tensor, mechanism: Laplace, draws: int, seed: int) -> 
     return torch.stack(found).square().mean(1).sqrt()
 
 
-def training_seconds(ends: Transceiver, devices: int, each: int, repeats: int) -> list[float]:
-    """Return the processor time of one epoch over the images of that many devices.
+def epoch_seconds(ends: Transceiver, devices: int, each: int) -> Estimate:
+    """Return the processor time of one epoch over the images of many devices, on one thread.
 
     Args:
         ends: The system.
         devices: Devices.
         each: Images that each of them contributes; a multiple of the recipe's batch.
-        repeats: How often it is timed.
     """
     batch = ends.planned.link.recipe.train.batch
     train = TrainingSteps(ends, batch, devices * each // batch)
-    return [processor_seconds(train) for _ in range(repeats)]
+    repeats = max(1, min(3, 8 // devices))
+    with one_thread():
+        return median_of([processor_seconds(train) for _ in range(repeats)])

@@ -1,4 +1,4 @@
-"""How much memory something takes, measured in a process of its own."""
+"""Memory that a piece of work takes, measured in a process of its own."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from typing import ParamSpec, TypeVar
 import torch
 
 from semveil.errors import SemveilError
-from semveil.experiment.costs import Chain
-from semveil.experiment.transceiver import build
-from semveil.nets.convolutional import ImageShape
-from semveil.recipe import Recipe
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -24,10 +20,10 @@ _STATUS = Path("/proc/self/status")
 
 
 def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of a module in a new process, and return what it returns.
+    """Call a function of a module in a new process, and return its result.
 
     Raises:
-        SemveilError: If the process dies, as for want of memory.
+        SemveilError: If the process dies, for instance because memory is short.
 
     Example:
         >>> in_own_process(abs, -3)
@@ -35,18 +31,18 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     """
     # A fork of this process would inherit its threads and memory; the server has only imported.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload(["semveil.profiling.systems"])
     with ProcessPoolExecutor(1, context) as pool:
         try:
             return pool.submit(work, *args, **kwargs).result()
         except BrokenProcessPool:
             raise SemveilError(
-                "a process that measures memory was killed, perhaps for want of it"
+                "a process that measures memory was killed; perhaps the machine has too little"
             ) from None
 
 
 def memory(field: str) -> int | None:
-    """Return what Linux says of this process's memory, bytes; None elsewhere.
+    """Return a figure of this process's memory from Linux, bytes; None on other systems.
 
     Args:
         field: ``VmRSS`` (resident now) or ``VmHWM`` (its peak).
@@ -62,20 +58,14 @@ def memory(field: str) -> int | None:
     return 1024 * int(words[0])
 
 
-def peak_of(
-    scheme: str, recipe: Recipe, image_shape: ImageShape, classes: int, batch: int
-) -> int | None:
-    """Return by how much Alice's and Bob's work raises a new process's memory.
+def peak_bytes(prepare: Callable[[], Callable[[], object]]) -> int | None:
+    """Return by how much a piece of work raises the memory of a new process, on one thread.
 
-    The peak of the resident set while both ends' networks are built and one batch passes, less
-    what was resident when everything had been imported. One thread.
+    The peak of the resident set while the work is prepared and runs once, minus the resident set
+    after all imports.
 
     Args:
-        scheme: Its name.
-        recipe: The settings.
-        image_shape: Channels, height, width.
-        classes: Answers of the task.
-        batch: Images.
+        prepare: Returns the work; a function of a module, or a partial of one.
 
     Returns:
         Bytes; None where the system does not tell.
@@ -83,17 +73,12 @@ def peak_of(
     Raises:
         SemveilError: If the process dies.
     """
-    return in_own_process(_peak, scheme, recipe, image_shape, classes, batch)
+    return in_own_process(_peak_bytes, prepare)
 
 
-def _peak(
-    scheme: str, recipe: Recipe, image_shape: ImageShape, classes: int, batch: int
-) -> int | None:
+def _peak_bytes(prepare: Callable[[], Callable[[], object]]) -> int | None:
     torch.set_num_threads(1)
     before = memory("VmRSS")
-    ends = build(scheme, recipe, image_shape, classes, seed=0)
-    # She is no part of what is deployed.
-    ends.trained.eves.clear()
-    Chain(ends, batch)()
+    prepare()()
     after = memory("VmHWM")
     return None if before is None or after is None else after - before

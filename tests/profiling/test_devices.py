@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from semveil import recipe as recipes
-from semveil.experiment.memory import memory
-from semveil.experiment.multi_device import MixedBatch, OwnCodebooks, mean_errors, senders
 from semveil.experiment.transceiver import build
+from semveil.profiling.devices import MixedBatch, OwnCodebooks, mean_errors, senders
+from semveil.profiling.memory import memory
 from semveil.protect.keys import research_key
 from semveil.protect.laplace import Laplace
 from semveil.protect.multi_user import MultiUserTransform
@@ -75,7 +75,7 @@ def test_the_error_of_a_mean_is_that_of_laplace_noise(devices):
 
 @pytest.mark.skipif(memory("VmRSS") is None, reason="the system does not tell")
 def test_a_session_takes_at_least_its_window_and_keys():
-    from semveil.experiment.multi_device import session_bytes
+    from semveil.profiling.devices import session_bytes
 
     found = session_bytes(3000)
     assert found is not None

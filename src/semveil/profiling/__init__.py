@@ -1,0 +1,1 @@
+"""What systems cost: operations, weights, keystream, processor time, memory."""

@@ -1,0 +1,261 @@
+"""Costs of single networks in use, in torch or exported to ONNX: weights, operations, seconds."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from semveil.device import channels_last
+from semveil.errors import SemveilError
+from semveil.metrics.intervals import Estimate, exact
+from semveil.metrics.medians import median_of
+from semveil.nets.convolutional import ImageShape
+from semveil.nets.semantic import SYSTEMS, SemanticDecoder, SemanticEncoder, maps_shape
+from semveil.profiling.memory import peak_bytes
+from semveil.profiling.timing import Work, interleave, ratios
+from semveil.rng import generator, seeded, uniform
+
+K = TypeVar("K")
+
+Prepare = Callable[[int], Work]
+"""Batch size → work on a batch of that size."""
+
+# Within a round one input is processed again and again for at least so long.
+_LEAST_S = 0.05
+_EXPORT_LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network in use: evaluation mode, float32, no gradients, channels last.
+
+    Attributes:
+        module: The network, of one input and one output.
+        input_shape: Shape of one input, without the batch.
+
+    Example:
+        >>> Network(nn.Linear(3, 2), (3,)).counted()
+        {'parameters': 8, 'flops': 12}
+    """
+
+    module: nn.Module
+    input_shape: tuple[int, ...]
+
+    def prepare(self, batch: int) -> Work:
+        """Return the work on a batch."""
+        inputs = self._inputs(batch)
+        network = channels_last(self.module).eval()
+
+        @torch.no_grad()
+        def run() -> object:
+            return network(inputs)
+
+        return run
+
+    def prepare_exported(self) -> Prepare:
+        """Export it, and return what prepares its runs.
+
+        Raises:
+            SemveilError: If a library that exporting needs is missing.
+        """
+        run = Exported(self.module, self.input_shape)
+
+        def prepare(batch: int) -> Work:
+            inputs = self._inputs(batch).numpy()
+            return lambda: run(inputs)
+
+        return prepare
+
+    def counted(self) -> dict[str, int]:
+        """Return its ``parameters`` and its ``flops`` for one input.
+
+        Counted are convolutions and matrix products, a multiplication and an addition as two.
+        """
+        run = self.prepare(1)
+        with FlopCounterMode(display=False) as counter:
+            run()
+        return {
+            "parameters": sum(parameter.numel() for parameter in self.module.parameters()),
+            "flops": counter.get_total_flops(),
+        }
+
+    def _inputs(self, batch: int) -> torch.Tensor:
+        return uniform((batch, *self.input_shape), generator=generator(0, "inputs"))
+
+
+def costs(
+    builds: Mapping[K, Callable[[], Network]],
+    reference: K,
+    *,
+    exported: bool,
+    batch: int,
+    rounds: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> dict[K, dict[str, Estimate]]:
+    """Measure all costs of several networks.
+
+    Args:
+        builds: What builds each network, by name: a function of a module, or a partial of one.
+        reference: Whose seconds the others' are divided by, round by round.
+        exported: Whether to time the networks exported to ONNX, and nothing else; without the
+            libraries that needs, nothing is measured.
+        batch: Inputs of a batch.
+        rounds: How often each is timed.
+        progress: Called with ``("networks", done, in all)``.
+
+    Returns:
+        By name and metric, what :meth:`Network.counted` and :func:`timed` return, and
+        ``peak_memory_bytes`` of one input, on systems that tell it.
+    """
+    networks = {name: build() for name, build in builds.items()}
+    found: dict[K, dict[str, Estimate]] = {name: {} for name in networks}
+    if exported:
+        if export_available():
+            work = {name: network.prepare_exported() for name, network in networks.items()}
+            found = timed(work, reference, batch, rounds)
+        return found
+    for done, (name, network) in enumerate(networks.items(), start=1):
+        numbers = network.counted()
+        peak = peak_bytes(_OneInput(builds[name]))
+        if peak is not None:
+            numbers["peak_memory_bytes"] = peak
+        found[name] = {metric: exact(value) for metric, value in numbers.items()}
+        if progress:
+            progress("networks", done, len(networks))
+    times = timed({name: each.prepare for name, each in networks.items()}, reference, batch, rounds)
+    return {name: found[name] | times[name] for name in networks}
+
+
+@dataclass(frozen=True)
+class _OneInput:
+    build: Callable[[], Network]
+
+    def __call__(self) -> Work:
+        return self.build().prepare(1)
+
+
+def timed(
+    work: Mapping[K, Prepare], reference: K, batch: int, rounds: int
+) -> dict[K, dict[str, Estimate]]:
+    """Time several networks in turn, on one thread; arguments as in :func:`costs`.
+
+    Returns:
+        By name and metric, medians with their intervals: ``latency_s`` (one input),
+        ``throughput_per_s`` (a batch), ``latency_ratio`` and ``batch_ratio``.
+
+    Example:
+        >>> found = timed({"a": Network(nn.Linear(3, 2), (3,)).prepare}, "a", batch=2, rounds=1)
+        >>> found["a"]["batch_ratio"].value
+        1.0
+    """
+    latency = interleave({name: prepare(1) for name, prepare in work.items()}, rounds, _LEAST_S)
+    batches = interleave({name: prepare(batch) for name, prepare in work.items()}, rounds, _LEAST_S)
+    latency_ratios, batch_ratios = ratios(latency, reference), ratios(batches, reference)
+    return {
+        name: {
+            "latency_ratio": latency_ratios[name],
+            "latency_s": median_of(latency[name]),
+            "batch_ratio": batch_ratios[name],
+            "throughput_per_s": median_of([batch / each for each in batches[name]]),
+        }
+        for name in work
+    }
+
+
+def semantic_network(
+    end: str, system: str, image_shape: ImageShape, latent_dim: int, width: int, seed: int
+) -> Network:
+    """Build one end of a semantic system.
+
+    Args:
+        end: ``encoder`` or ``decoder``.
+        system: One of :data:`semveil.nets.semantic.SYSTEMS`.
+        image_shape: Channels, height, width.
+        latent_dim: Reals of the features.
+        width: Channels of the outermost convolution.
+        seed: Of the weights, on which no cost depends.
+
+    Example:
+        >>> semantic_network("decoder", "mobilesc", (1, 28, 28), 768, 8, seed=0).input_shape
+        (768,)
+    """
+    kind, blocks = SYSTEMS[system]
+    _, height, length = maps_shape(image_shape, 1)
+    channels = latent_dim // (height * length)
+    with seeded(seed, "weights"):
+        if end == "encoder":
+            encoder = SemanticEncoder(image_shape, channels, width, blocks, kind)
+            return Network(encoder, image_shape)
+        decoder = SemanticDecoder(image_shape, channels, width, blocks, kind)
+        return Network(decoder, (latent_dim,))
+
+
+def export_available() -> bool:
+    """Tell whether the libraries that exporting needs are installed."""
+    return all(find_spec(library) for library in _EXPORT_LIBRARIES)
+
+
+class Exported:
+    """A network as an ONNX graph, run by onnxruntime on one thread of the processor.
+
+    Args:
+        network: One input, one output; it is exported in evaluation mode.
+        input_shape: Shape of one input, without the batch; any batch may be given later.
+
+    Raises:
+        SemveilError: If a library that exporting needs is missing.
+
+    Example:
+        >>> run = Exported(nn.Linear(3, 2), (3,)) if export_available() else lambda x: x[:, :2]
+        >>> run(np.zeros((5, 3), np.float32)).shape
+        (5, 2)
+    """
+
+    def __init__(self, network: nn.Module, input_shape: tuple[int, ...]) -> None:
+        if not export_available():
+            raise SemveilError("exporting needs onnxruntime: pip install 'semveil[export]'")
+        runtime: Any = import_module("onnxruntime")
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = runtime.InferenceSession(
+            _graph(network.eval(), input_shape), options, providers=["CPUExecutionProvider"]
+        )
+        self.input = self.session.get_inputs()[0].name
+
+    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run on float32 ``[B, *input_shape]``."""
+        outputs: NDArray[np.float32] = self.session.run(None, {self.input: inputs})[0]
+        return outputs
+
+
+def _graph(network: nn.Module, input_shape: tuple[int, ...]) -> bytes:
+    # The exporter prints about libraries that are not needed here.
+    quiet = logging.getLogger("torch.onnx")
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # From an example with a batch of one the exporter would infer a fixed batch.
+            program: Any = torch.onnx.export(
+                network,
+                (torch.zeros(2, *input_shape),),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                verbose=False,
+            )
+    finally:
+        quiet.setLevel(level)
+    graph: bytes = program.model_proto.SerializeToString()
+    return graph

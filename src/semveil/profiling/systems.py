@@ -1,0 +1,270 @@
+"""Costs of whole systems: operations, weights, keystream, seconds, memory."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
+from types import FrameType
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from semveil.experiment.training import Hardware
+from semveil.experiment.transceiver import Transceiver, build
+from semveil.metrics.intervals import Estimate, exact
+from semveil.metrics.medians import median_of
+from semveil.nets.convolutional import ImageShape
+from semveil.profiling.memory import peak_bytes
+from semveil.profiling.timing import Work, interleave, ratios
+from semveil.protect.keyed_transform import KeyedTransform
+from semveil.protect.keystream import cipher_blocks
+from semveil.recipe import Recipe
+from semveil.rng import generator, uniform
+from semveil.train.loop import Schedule, fit
+
+K = TypeVar("K")
+
+# Where the loss does not depend on Eve she is trained at every fourth step only: four steps are
+# the shortest representative stretch.
+STEPS = 4
+_LEAST_S = 0.02
+
+
+def costs(
+    settings: Mapping[K, Recipe],
+    reference: K,
+    image_shape: ImageShape,
+    classes: int,
+    *,
+    seed: int,
+    batch: int,
+    images: int,
+    rounds: int,
+    weighed: Collection[K],
+    progress: Callable[[str, int, int], None] | None = None,
+) -> tuple[dict[K, Transceiver], dict[K, dict[str, Estimate]]]:
+    """Measure all costs of several systems, timed in turn so that ratios are of one run.
+
+    Args:
+        settings: Settings of each system, by name, the reference among them.
+        reference: Whose seconds the others' are divided by, round by round.
+        image_shape: Channels, height, width.
+        classes: Answers of the task.
+        seed: Seed of weights and keys, on which no cost depends.
+        batch: Images of a batch in use.
+        images: Images of an epoch of training, in batches of the recipe's size.
+        rounds: How often each is timed.
+        weighed: Systems whose memory is measured, each in a process of its own.
+        progress: Called with ``("systems", done, in all)``.
+
+    Returns:
+        The systems, and by name and metric what :func:`counted` and :func:`timed` return, and
+        ``peak_memory_bytes`` of those that are weighed, on systems that tell it.
+    """
+    systems = {
+        name: build(recipe.scheme, recipe, image_shape, classes, seed)
+        for name, recipe in settings.items()
+    }
+    times = timed(systems, reference, batch, images, rounds)
+    found: dict[K, dict[str, Estimate]] = {}
+    for done, (name, ends) in enumerate(systems.items(), start=1):
+        numbers = counted(ends)
+        if name in weighed:
+            recipe = settings[name]
+            prepare = partial(_chain, recipe.scheme, recipe, image_shape, classes, batch)
+            peak = peak_bytes(prepare)
+            if peak is not None:
+                numbers["peak_memory_bytes"] = peak
+        found[name] = {metric: exact(value) for metric, value in numbers.items()} | times[name]
+        if progress:
+            progress("systems", done, len(systems))
+    return systems, found
+
+
+def counted(ends: Transceiver) -> dict[str, int]:
+    """Return the costs that are counted, by metric.
+
+    Returns:
+        ``flops`` per image sent; ``training_flops`` per image and step; ``parameters`` of the
+        link, of which ``parameters_alice`` and ``parameters_bob`` at each end and
+        ``parameters_eve`` in training only; ``key_bytes`` of keystream per message and end.
+
+    Example:
+        >>> counted(build("shuffle", Recipe(scheme="shuffle"), (1, 8, 8), 10, 0))["key_bytes"]
+        256
+    """
+    sent, trained = operations(ends)
+    weights = ends.parameters()
+    return {
+        "flops": sent,
+        "training_flops": trained,
+        "parameters": weights["both"],
+        "parameters_alice": weights["alice"],
+        "parameters_bob": weights["bob"],
+        "parameters_eve": weights["eve"],
+        "key_bytes": key_bytes(ends.cover, ends.planned.link.recipe.link.latent_dim // 2),
+    }
+
+
+def operations(ends: Transceiver) -> tuple[int, int]:
+    """Count the floating-point operations of sending and of training on one image.
+
+    Counted are convolutions and matrix products, a multiplication and an addition as two
+    operations (:class:`torch.utils.flop_counter.FlopCounterMode`). Not counted: everything
+    elementwise (normalisation, activations, noise, rotations by quaternions), sorting, table
+    look-ups, the keystream, the channel.
+
+    Returns:
+        Operations of Alice and Bob together for one image, and of :data:`STEPS` training steps
+        (forward and backward, simulated Eve included) per image.
+
+    Example:
+        >>> sent, trained = operations(build("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10,
+        ...     seed=0))
+        >>> trained > 2 * sent
+        True
+    """
+    chain = Chain(ends, 1)
+    with FlopCounterMode(display=False) as sending:
+        chain()
+    batch = 2
+    with FlopCounterMode(display=False) as training:
+        TrainingSteps(ends, batch)()
+    ends.trained.eval()
+    return sending.get_total_flops(), training.get_total_flops() // (STEPS * batch)
+
+
+def key_bytes(cover: KeyedTransform | None, symbols: int) -> int:
+    """Return the keystream that one end draws for one message, bytes, in whole cipher blocks.
+
+    Args:
+        cover: Keyed transform; None draws nothing.
+        symbols: Channel uses per message.
+
+    Example:
+        >>> from semveil.protect.shuffle import Shuffle
+        >>> key_bytes(Shuffle(bytes(32)), symbols=64)  # 128 words of 8 bytes
+        1024
+    """
+    if cover is None:
+        return 0
+    drawn = 0
+
+    def note(frame: FrameType, event: str, result: Any) -> None:
+        nonlocal drawn
+        if event == "return" and frame.f_code is cipher_blocks.__code__ and result is not None:
+            drawn += result.nbytes
+
+    # Blocks of constant norm, which a rotation requires.
+    waveform = torch.ones(1, symbols, dtype=torch.complex64)
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        with torch.no_grad():
+            cover.encrypt(waveform, torch.zeros(1, dtype=torch.int64))
+    finally:
+        sys.setprofile(before)
+    return drawn
+
+
+def timed(
+    systems: Mapping[K, Transceiver], reference: K, batch: int, images: int, rounds: int
+) -> dict[K, dict[str, Estimate]]:
+    """Time all systems in turn; arguments as in :func:`costs`.
+
+    Returns:
+        By name and metric, medians with their intervals: ``latency_s`` (one image),
+        ``batch_s`` and ``throughput_per_s`` (a batch), ``epoch_s`` (from the seconds of
+        :data:`STEPS` steps), and ``latency_ratio``, ``batch_ratio``, ``epoch_ratio``.
+
+    Example:
+        >>> ends = build("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0)
+        >>> found = timed({"deepjscc": ends}, "deepjscc", batch=2, images=512, rounds=1)
+        >>> found["deepjscc"]["latency_ratio"].value
+        1.0
+    """
+    pieces: dict[str, Callable[[Transceiver], Work]] = {
+        "latency": lambda ends: Chain(ends, 1),
+        "batch": lambda ends: Chain(ends, batch),
+        "epoch": lambda ends: TrainingSteps(ends, _batch(ends)),
+    }
+    found: dict[K, dict[str, Estimate]] = {name: {} for name in systems}
+    for piece, prepare in pieces.items():
+        # Only one kind of work at a time in memory.
+        work = {name: prepare(ends) for name, ends in systems.items()}
+        seconds = interleave(work, rounds, _LEAST_S)
+        over = ratios(seconds, reference)
+        for name, own in seconds.items():
+            found[name][f"{piece}_ratio"] = over[name]
+            if piece == "batch":
+                found[name]["throughput_per_s"] = median_of([batch / each for each in own])
+            if piece == "epoch":
+                steps = images // _batch(systems[name])
+                own = [steps / STEPS * each for each in own]
+            found[name][f"{piece}_s"] = median_of(own)
+    return found
+
+
+class Chain:
+    """Alice's and Bob's work on a batch, keyed transform included, the channel left out.
+
+    Args:
+        ends: The system.
+        batch: Images.
+    """
+
+    def __init__(self, ends: Transceiver, batch: int) -> None:
+        self.ends, self.messages = ends, torch.arange(batch)
+        self.images = _images(ends, batch).contiguous(memory_format=torch.channels_last)
+        self.source = generator(0, "alice")
+        with torch.no_grad():
+            self.heard = ends.reception(self.images, self.messages)
+
+    @torch.no_grad()
+    def __call__(self) -> Tensor:
+        """Encode and encrypt; equalise, decrypt and decode a reception of the same images."""
+        self.ends.alice(self.images, self.messages, self.source)
+        return self.ends.bob(self.heard, self.messages).logits
+
+
+class TrainingSteps:
+    """Steps of the training loop of all parties.
+
+    Args:
+        ends: The system; its weights change.
+        batch: Images per step.
+        steps: Steps of one call.
+    """
+
+    def __init__(self, ends: Transceiver, batch: int, steps: int = STEPS) -> None:
+        self.ends, self.batch = ends, batch
+        self.images = (255 * _images(ends, steps * batch)).to(torch.uint8)
+        self.labels = torch.arange(len(self.images)) % ends.classes
+        self.objective = ends.objective()
+        self.fabric = Hardware(torch.device("cpu")).fabric("float32")
+
+    def __call__(self) -> None:
+        """Train."""
+        settings = self.ends.planned.link.recipe.train
+        schedule = Schedule(1, self.batch, settings.lr, settings.max_grad_norm, seed=0)
+        self.ends.trained.train()
+        fit(self.objective, self.images, self.labels, schedule, self.fabric)
+        self.ends.trained.eval()
+
+
+def _images(ends: Transceiver, count: int) -> Tensor:
+    return uniform((count, *ends.image_shape), generator=generator(0, "images"))
+
+
+def _batch(ends: Transceiver) -> int:
+    return ends.planned.link.recipe.train.batch
+
+
+def _chain(scheme: str, recipe: Recipe, shape: ImageShape, classes: int, batch: int) -> Chain:
+    ends = build(scheme, recipe, shape, classes, seed=0)
+    # The simulated Eve is not deployed.
+    ends.trained.eves.clear()
+    return Chain(ends, batch)
