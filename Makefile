@@ -31,8 +31,9 @@ help: ## list the targets
 demo: $(VENV)/.core ## train, protect, attack and report on the digits that come along
 	@$(BIN)/semveil run quickstart $(ARGS)
 
-test: $(VENV)/.dev ## run all tests, the examples of the docstrings among them
-	@$(BIN)/python -m pytest $(ARGS)
+# One process per core; long tests are marked slow: make test ARGS="-m slow" runs these alone.
+test: $(VENV)/.dev ## run the tests and the examples of the docstrings, except slow ones
+	@$(BIN)/python -m pytest -n logical --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(VENV)/.dev ## check style, format, types and the direction of imports
 	@failed=0; \
