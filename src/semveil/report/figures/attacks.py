@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
-from semveil.report.attack_rows import NONE, AttackRow
+from semveil.report.attack_rows import NONE, AttackRow, attack_rows, merged
 from semveil.report.figures.layout import arrange, panels
 from semveil.report.figures.style import (
     BLACK,
@@ -245,3 +246,59 @@ def _patches(names: Iterable[str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
     return [Line2D([], [], color=_look(name)[0], linewidth=6, label=name) for name in names]
+
+
+def curves(
+    table: pd.DataFrame,
+    panel: Sequence[str] = ("dataset", "system"),
+    line: Sequence[str] = ("adversary", "protocol"),
+    **options: Any,
+) -> Figure:
+    """Draw Bob under attack against the PSR from a frame of records.
+
+    Args:
+        table: Frame of records.
+        panel: Fields that panels differ in.
+        line: Fields that lines differ in.
+        **options: As of `against_psr`.
+    """
+    return against_psr(grouped(table, panel, line), **options)
+
+
+def bars(
+    table: pd.DataFrame,
+    panel: Sequence[str] = ("dataset", "system"),
+    line: Sequence[str] = ("adversary", "protocol"),
+    **options: Any,
+) -> Figure:
+    """Draw Bob under attack class by class from a frame of records.
+
+    Args:
+        table: Frame of records.
+        panel: Fields that panels differ in.
+        line: Fields that bars differ in.
+        **options: As of `by_class`.
+    """
+    return by_class(grouped(table, panel, line), **options)
+
+
+def grouped(table: pd.DataFrame, panel: Sequence[str], line: Sequence[str]) -> Groups:
+    """Sort the records of a frame into panels and lines, by fields.
+
+    Args:
+        table: Frame of records.
+        panel: Fields that panels differ in.
+        line: Fields that lines differ in; an attack and its protocol are one name.
+    """
+    groups: dict[str, dict[str, AttackRow]] = {}
+    for row in attack_rows(merged(table)):
+        if row.table.empty:
+            continue
+        first = row.table.iloc[0]
+        names = {key: str(first[key]) for key in {*panel, *line} if not pd.isna(first[key])}
+        names |= {"adversary": row.name}
+        names.pop("protocol", None)
+        title = ": ".join(names[key] for key in panel if key in names)
+        lines = groups.setdefault(title, {})
+        lines.setdefault(" ".join(names[key] for key in line if key in names), row)
+    return groups

@@ -1,0 +1,377 @@
+"""Claims of papers, judged by the whole intervals of records.
+
+``claims.yaml`` holds ``values`` that all claims share, by name, and ``claims``, a list. A claim has
+
+- ``claim``: what the paper says; ``source``: where it says it (``ours`` if we do);
+- ``reading``: how its words were taken, and what the numbers are;
+- ``where``: fields that hold for all its records;
+- ``cases``: axes whose combinations are judged one by one: a field of records to ``all`` of its
+  values that occur, to a list, or to ``{not: [...]}``. A group, ``{of: [fields], where: {...}}``,
+  stands for combinations of several fields, which only values with ``for: NAME`` see: pairs of
+  systems have two groups. ``columns`` is one more axis, which tables put side by side;
+- ``values``: its own named values (see :mod:`semveil.papers.values`);
+- ``judge``: one part or several, of which all must hold. A part is a value with one comparison:
+  ``at_least``, ``at_most``, ``above``, ``below`` (never reached), ``within: [low, high]``,
+  ``meets: [low, high]`` (the interval reaches the range) or ``meets: VALUE`` (the intervals
+  overlap), ``increasing: [values]``, ``decreasing: [values]``. What is compared with is a number,
+  a choice, or a value with an interval of its own;
+- ``beside``: parts without a comparison, shown next to the verdict.
+
+``show`` names how a part is printed (:data:`semveil.papers.words.FORMATS`) and ``as`` what is put
+before it; it may name fields of the record in braces, and its class as ``{class}``. A part holds
+(*confirmed*) if the whole interval lies beyond what is compared with, fails (*refuted*) if it lies
+short of it, and is *undecided* across it. A case in which a part was not measured has no verdict; a
+claim without any says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise, product
+from typing import Any
+
+import pandas as pd
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from semveil.metrics.intervals import Estimate
+from semveil.papers.values import (
+    FORMS,
+    TAKES,
+    WORDS,
+    Fields,
+    Scope,
+    Selector,
+    check_fields,
+    choose,
+)
+from semveil.papers.words import FORMATS, named
+from semveil.records import FIELDS
+
+COMPARISONS = ("at_least", "at_most", "above", "below", "within", "meets")
+ORDERS = ("increasing", "decreasing")
+
+
+class Verdict(StrEnum):
+    """What the intervals say of a claim."""
+
+    CONFIRMED = "confirmed"
+    REFUTED = "refuted"
+    UNDECIDED = "undecided"
+
+
+def at_least(found: Estimate, least: Estimate) -> Verdict:
+    """Judge that a number is at least another, by the whole intervals.
+
+    Example:
+        >>> found = Estimate(0.3, 0.2, 0.4, 9)
+        >>> [at_least(found, Estimate(x, x, x, 1)).value for x in (0.2, 0.3, 0.5)]
+        ['confirmed', 'undecided', 'refuted']
+    """
+    if found.low >= least.high:
+        return Verdict.CONFIRMED
+    return Verdict.REFUTED if found.high < least.low else Verdict.UNDECIDED
+
+
+def above(found: Estimate, least: Estimate) -> Verdict:
+    """Judge that a number is larger than another: intervals that touch decide nothing."""
+    if found.low > least.high:
+        return Verdict.CONFIRMED
+    return Verdict.REFUTED if found.high < least.low else Verdict.UNDECIDED
+
+
+def meets(found: Estimate, other: Estimate) -> Verdict:
+    """Judge that two intervals overlap."""
+    overlap = found.low <= other.high and other.low <= found.high
+    return Verdict.CONFIRMED if overlap else Verdict.REFUTED
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """Judge a claim of several parts: it falls with any, and stands with all.
+
+    Example:
+        >>> all_of([Verdict.CONFIRMED, Verdict.UNDECIDED]).value
+        'undecided'
+    """
+    found = set(verdicts)
+    if Verdict.REFUTED in found:
+        return Verdict.REFUTED
+    return Verdict.UNDECIDED if Verdict.UNDECIDED in found else Verdict.CONFIRMED
+
+
+def _negative(found: Estimate) -> Estimate:
+    return Estimate(-found.value, -found.high, -found.low, found.n)
+
+
+def compare(comparison: str, found: Estimate, *others: Estimate) -> Verdict:
+    """Judge one comparison; ``within`` and ``meets`` have the two ends of a range, or one value."""
+    if comparison == "within":
+        low, high = others
+        return all_of([at_least(found, low), compare("at_most", found, high)])
+    if comparison == "meets":
+        low, high = others[0], others[-1]
+        return meets(found, Estimate(low.value, low.low, high.high, low.n))
+    if comparison in ("at_most", "below"):
+        judge = at_least if comparison == "at_most" else above
+        return judge(_negative(found), _negative(others[0]))
+    return (at_least if comparison == "at_least" else above)(found, others[0])
+
+
+class _Spec(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Claim(_Spec):
+    """One claim of ``claims.yaml``; see the module."""
+
+    claim: str
+    source: str
+    reading: str = ""
+    where: dict[str, Any] = Field(default_factory=dict)
+    cases: dict[str, Any] = Field(default_factory=dict)
+    columns: dict[str, Any] = Field(default_factory=dict)
+    values: dict[str, Any] = Field(default_factory=dict)
+    judge: list[dict[str, Any]] = Field(min_length=1)
+    beside: list[dict[str, Any]] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _checked(self) -> Claim:
+        check_fields(self.where, FIELDS)
+        for axes in (self.cases, self.columns):
+            for name, axis in axes.items():
+                group = isinstance(axis, Mapping) and "of" in axis
+                check_fields([*axis["of"], *axis.get("where", {})] if group else [name], FIELDS)
+        if len(self.columns) > 1:
+            raise ValueError("columns: only one axis can go there")
+        for value in self.values.values():
+            check_value(value)
+        for part in self.judge:
+            found = [name for name in (*COMPARISONS, *ORDERS) if name in part]
+            if len(found) != 1:
+                raise ValueError(
+                    f"judge: each part needs one comparison of {', '.join(COMPARISONS + ORDERS)}"
+                )
+            check_value(part, (*COMPARISONS, *ORDERS, "value", "show", "as"))
+        for part in self.beside:
+            check_value(part, ("value", "show", "as"))
+        return self
+
+
+class Claims(_Spec):
+    """The content of ``claims.yaml``."""
+
+    values: dict[str, Any] = Field(default_factory=dict)
+    claims: list[Claim] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _checked(self) -> Claims:
+        for value in self.values.values():
+            check_value(value)
+        return self
+
+
+def check_value(value: Any, more: Sequence[str] = ()) -> None:
+    """Check the words of a value (see :mod:`semveil.papers.values`).
+
+    Raises:
+        SemveilError: If a field is misspelt.
+        ValueError: If something else is not allowed.
+    """
+    if isinstance(value, str | int | float):
+        return
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{value!r} is no value: give a number, a name or fields of records")
+    check_fields((name for name in value if name not in (*FORMS, *WORDS, *more)), FIELDS)
+    if value.get("take", "max") not in TAKES:
+        raise ValueError(f"take: {value['take']} is none of {', '.join(TAKES)}")
+    if value.get("show", "number") not in FORMATS:
+        raise ValueError(f"show: {value['show']} is none of {', '.join(FORMATS)}")
+    for form in ("difference", "ratio", "mean", "paired"):
+        operands = value.get(form, [0, 0])
+        if not isinstance(operands, list) or (form != "mean" and len(operands) != 2):
+            raise ValueError(f"{form}: give a list of two values")
+        for operand in operands:
+            check_value(operand)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One combination of the axes of a claim or a table.
+
+    Attributes:
+        fields: What it demands of records.
+        groups: Fields that its groups stand for, by name.
+    """
+
+    fields: Fields = field(default_factory=dict)
+    groups: Mapping[str, Fields] = field(default_factory=dict)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """How it is named in tables, one text per axis."""
+        return (
+            *(named(name, value) for name, value in self.fields.items()),
+            *(", ".join(named(n, v) for n, v in group.items()) for group in self.groups.values()),
+        )
+
+
+def cases(selector: Selector, where: Fields, axes: Mapping[str, Any]) -> list[Case]:
+    """Return the combinations of axes, in the order of the records.
+
+    Args:
+        selector: The records.
+        where: What holds for all.
+        axes: By name: ``all``, a list, ``{not: [...]}`` or a group.
+    """
+    groups = {n: axis for n, axis in axes.items() if isinstance(axis, Mapping) and "of" in axis}
+    plain = {name: axis for name, axis in axes.items() if name not in groups}
+    listed = {name: axis for name, axis in plain.items() if isinstance(axis, list)}
+    found = [name for name in plain if name not in listed]
+    settled = {n: v for n, v in where.items() if not (isinstance(v, Mapping) and "by" in v)}
+    excluded = {name: axis for name, axis in plain.items() if isinstance(axis, Mapping)}
+    rows = selector.rows({**settled, **listed, **excluded})
+    occurring = selector.distinct(rows, found) if found else [{}]
+    if len(found) == 1 and occurring and isinstance(next(iter(occurring[0].values())), float):
+        occurring = sorted(occurring, key=lambda each: each[found[0]])
+    grouped = [
+        selector.distinct(selector.rows({**settled, **group.get("where", {})}), group["of"])
+        for group in groups.values()
+    ]
+    return [
+        Case(
+            {name: {**each, **dict(zip(listed, values, strict=True))}[name] for name in plain},
+            dict(zip(groups, members, strict=True)),
+        )
+        for each in occurring
+        for values in product(*listed.values())
+        for members in product(*grouped)
+    ]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict and the numbers behind it, in words."""
+
+    verdict: Verdict
+    words: str
+
+    def __str__(self) -> str:
+        return f"**{self.verdict}**: {self.words}"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim and what records say of it.
+
+    Attributes:
+        claim: The claim.
+        columns: Values of the axis that goes across; one None without one.
+        findings: By case, one per column; None where something was not measured.
+    """
+
+    claim: Claim
+    columns: Sequence[Any]
+    findings: Mapping[tuple[str, ...], Sequence[Finding | None]]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How often each verdict was found."""
+        every = [finding for row in self.findings.values() for finding in row if finding]
+        return {v.value: sum(finding.verdict is v for finding in every) for v in Verdict}
+
+    @property
+    def measured(self) -> bool:
+        """Whether any case was."""
+        return bool(self.findings)
+
+
+def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = None) -> Judged:
+    """Judge a claim in all its cases; those without any finding are left out.
+
+    Args:
+        claim: The claim.
+        selector: The records.
+        shared: Values that claims share, by name.
+
+    Raises:
+        SemveilError: If a value selects several numbers.
+    """
+    values = {**(shared or {}), **claim.values}
+    rows = cases(selector, claim.where, claim.cases)
+    across = cases(selector, {**claim.where, **_lists(claim.cases)}, claim.columns)
+    findings = {}
+    for row in rows:
+        found = [
+            _finding(claim, Scope(selector, values, {}, row.groups), {**row.fields, **each.fields})
+            for each in across
+        ]
+        if any(found):
+            findings[row.words] = found
+    return Judged(claim, [each.fields[axis] for axis in claim.columns for each in across], findings)
+
+
+def _lists(axes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: axis for name, axis in axes.items() if isinstance(axis, list)}
+
+
+def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
+    scope = scope.within({**claim.where, **case})
+    verdicts, words = [], []
+    for part in claim.judge:
+        judged = _judged(part, scope)
+        if judged is None:
+            return None
+        verdicts.append(judged[0])
+        words += judged[1]
+    beside = [text for part in claim.beside for text in shown(part, scope)]
+    return Finding(all_of(verdicts), "; ".join([", ".join(words), *beside]))
+
+
+def _judged(part: Mapping[str, Any], scope: Scope) -> tuple[Verdict, list[str]] | None:
+    """Return the verdict on one part and its words; None if something was not measured."""
+    order = next((name for name in ORDERS if name in part), None)
+    fields = {n: v for n, v in part.items() if n not in (*ORDERS, *COMPARISONS)}
+    if order:
+        inside = scope.within(_selection(fields))
+        numbers = [inside.number(value) for value in part[order]]
+        known = [number for number in numbers if number is not None]
+        if len(known) < len(numbers):
+            return None
+        steps = known if order == "increasing" else known[::-1]
+        verdict = all_of(above(more, less) for less, more in pairwise(steps))
+        show = FORMATS[part.get("show", "number")]
+        return verdict, [", ".join(map(show, known))]
+    found = scope.number(_value(fields))
+    (comparison,) = (name for name in COMPARISONS if name in part)
+    against = choose(part[comparison], scope.fields)
+    others = [scope.number(each) for each in (against if isinstance(against, list) else [against])]
+    if found is None or None in others:
+        return None
+    verdict = compare(comparison, found, *(other for other in others if other))
+    return verdict, shown(fields, scope)
+
+
+def _selection(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: each for name, each in part.items() if name not in ("show", "as", "value")}
+
+
+def _value(part: Mapping[str, Any]) -> Any:
+    return part["value"] if "value" in part else _selection(part)
+
+
+def shown(part: Mapping[str, Any], scope: Scope) -> list[str]:
+    """Return a part's number in words: none if it was not measured."""
+    found = scope.find(_value(part))
+    if found is None:
+        return []
+    text = FORMATS[part.get("show", "number")](found.number)
+    label_class = str(found.fields.get("metric", "")).rpartition("_class_")[2]
+    label = str(part.get("as", "")).format_map({**found.fields, "class": label_class})
+    return [f"{label} {text}".strip()]
+
+
+def verdicts(claims: Claims, table: pd.DataFrame) -> list[Judged]:
+    """Judge all claims of a paper by a frame of records."""
+    selector = Selector(table)
+    return [judge(claim, selector, claims.values) for claim in claims.claims]

@@ -1,0 +1,226 @@
+"""The page of a paper: ``page.md.j2``, a Jinja2 template, filled from records.
+
+The template calls these functions. ``where`` is a mapping of fields, as in
+:mod:`semveil.papers.values`; what selects nothing is left out or a dash.
+
+- ``table(rows, columns, where={})``: a Markdown table. ``rows`` are axes as the cases of a claim;
+  a column is a value with ``head`` and ``show``, or a ``text``; one with ``each``, an axis, stands
+  for several, and its head may name the axis: ``{"each": {"psr_db": "all"}, "head": "{psr_db} dB",
+  "metric": "accuracy", "show": "percent"}``.
+- ``figure(file, function, alt, where={}, **options)``: draws the records with a function of
+  :mod:`semveil.report.figures` (``"curves.against_snr"``) or any other (``"module:function"``), and
+  places the image.
+- ``claims()``: a table of how often each claim was confirmed, then claim by claim.
+- ``facts()``: what was measured: data sets, SNRs, images, seeds. ``sanity_checks()``: the orderings
+  that every evaluation of attacks must keep.
+- ``number(where)``: one number, for the text, to be written with the filters of
+  :data:`semveil.papers.words.FORMATS`; ``values(field, where={})``: the values that occur;
+  ``measured(where)``: whether there are such records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
+
+from semveil.errors import SemveilError
+from semveil.metrics.intervals import Estimate
+from semveil.papers import words
+from semveil.papers.claims import Judged, Verdict, cases, check_value
+from semveil.papers.values import Scope, Selector, choose, function
+from semveil.papers.words import ABSENT, FORMATS, head, markdown_table, named, signed
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+SHARED = Path(__file__).parent / "shared"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page and what draws its figures, by file name."""
+
+    text: str
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+
+
+def render(path: Path, table: pd.DataFrame, judged: Sequence[Judged] = ()) -> Page:
+    """Fill a template from records.
+
+    Args:
+        path: The template.
+        table: Frame of records.
+        judged: The paper's claims and what became of them.
+
+    Raises:
+        SemveilError: If the template cannot be read, or asks for what there is not.
+    """
+    filler = _Filler(table, judged)
+    environment = Environment(
+        loader=FileSystemLoader([path.parent, SHARED]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= filler.functions
+    environment.filters |= {name: partial(_written, name) for name in FORMATS}
+    environment.filters |= {"signed": signed}
+    try:
+        text = environment.get_template(path.name).render()
+    except UnicodeDecodeError as error:
+        raise SemveilError(f"cannot read {path}: {error}") from error
+    except TemplateError as error:
+        line = getattr(error, "lineno", None)
+        raise SemveilError(f"{path}{f', line {line}' if line else ''}: {error}") from error
+    except SemveilError as error:
+        raise SemveilError(f"{path}: {error}") from error
+    return Page(_squeezed(text), filler.figures)
+
+
+def _written(name: str, number: Estimate | None) -> str:
+    return ABSENT if number is None else FORMATS[name](number)
+
+
+def _squeezed(text: str) -> str:
+    """Leave at most one empty line, wherever a part of a page was left out."""
+    while "\n\n\n" in text:
+        text = text.replace("\n\n\n", "\n\n")
+    return text.strip() + "\n"
+
+
+class _Filler:
+    """What a template calls."""
+
+    def __init__(self, table: pd.DataFrame, judged: Sequence[Judged]) -> None:
+        self.records, self.judged = table, judged
+        self.selector = Selector(table)
+        self.figures: dict[str, Callable[[], Figure]] = {}
+
+    @property
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        names = ("table", "figure", "claims", "facts", "sanity_checks", "number", "values")
+        return {name: getattr(self, name) for name in (*names, "measured")}
+
+    def table(
+        self,
+        rows: Mapping[str, Any],
+        columns: Sequence[Mapping[str, Any]],
+        where: Mapping[str, Any] | None = None,
+    ) -> str:
+        scope = Scope(self.selector, {}, where or {})
+        down = cases(self.selector, scope.fields, rows)
+        across = [each for column in columns for each in self._columns(column, where or {})]
+        cells = [[self._cell(scope, row.fields, column) for column in across] for row in down]
+        shown = [at for at in range(len(across)) if any(line[at] for line in cells)]
+        lines = [
+            [*row.words, *(line[at] or ABSENT for at in shown)]
+            for row, line in zip(down, cells, strict=True)
+            if any(line)
+        ]
+        return markdown_table([*map(head, rows), *(across[at]["head"] for at in shown)], lines)
+
+    def _columns(self, column: Mapping[str, Any], where: Mapping[str, Any]) -> list[dict[str, Any]]:
+        plain = {name: each for name, each in column.items() if name != "each"}
+        check_value(plain, ("head", "show", "text", "value", "as"))
+        found = []
+        for case in cases(self.selector, {**where, **_settled(plain)}, column.get("each", {})):
+            texts = {name: named(name, value) for name, value in case.fields.items()}
+            title = str(column.get("head", " ".join(texts.values()))).format_map(texts)
+            found.append({**case.fields, **plain, "head": title})
+        return found
+
+    def _cell(self, scope: Scope, row: Mapping[str, Any], column: Mapping[str, Any]) -> str | None:
+        inside = scope.within(row)
+        if "text" in column:
+            return str(choose(column["text"], inside.fields))
+        own = {n: v for n, v in column.items() if n not in ("head", "show", "value", "as")}
+        value = choose(column["value"], inside.fields) if "value" in column else own
+        number = inside.number(value)
+        return None if number is None else FORMATS[column.get("show", "number")](number)
+
+    def figure(
+        self,
+        file: str,
+        name: str,
+        alt: str,
+        where: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> str:
+        rows = self.selector.rows(where or {})
+        if rows.empty:
+            return ""
+        draw = function(name if ":" in name else _in_report(name))
+        self.figures[file] = partial(draw, rows, **options)
+        return f"![{alt}]({file})"
+
+    def claims(self) -> str:
+        lines = [
+            [
+                f"{at}. {one.claim.claim}",
+                *(str(n) if one.measured else ABSENT for n in one.counts.values()),
+            ]
+            for at, one in enumerate(self.judged, start=1)
+        ]
+        parts = [markdown_table(["claim", *Verdict], lines)]
+        return "\n\n".join([*parts, *(section(at, one) for at, one in enumerate(self.judged, 1))])
+
+    def facts(self) -> str:
+        return words.facts(self.records)
+
+    def sanity_checks(self) -> str:
+        return words.sanity_checks(self.records)
+
+    def number(self, where: Mapping[str, Any]) -> Estimate | None:
+        return Scope(self.selector).number(where)
+
+    def values(self, field: str, where: Mapping[str, Any] | None = None) -> list[Any]:
+        found = self.selector.distinct(self.selector.rows(where or {}), [field])
+        known = [each[field] for each in found if each[field] is not None]
+        return sorted(known) if known and isinstance(known[0], float) else known
+
+    def measured(self, where: Mapping[str, Any]) -> bool:
+        return not self.selector.rows(where).empty
+
+
+def _settled(column: Mapping[str, Any]) -> dict[str, Any]:
+    """What a column demands of the records that its axis is taken from."""
+    words_of_table = ("head", "show", "text", "value", "as", "take", "over", "for")
+    forms = ("difference", "ratio", "mean", "paired", "python")
+    return {n: v for n, v in column.items() if n not in (*words_of_table, *forms)}
+
+
+def _in_report(name: str) -> str:
+    module, _, drawing = name.partition(".")
+    return f"semveil.report.figures.{module}:{drawing}"
+
+
+def section(number: int, judged: Judged) -> str:
+    """Return a claim as a section of a page."""
+    claim = judged.claim
+    above = f"### {number}. {claim.claim}\n\n" + " ".join(
+        filter(None, [f"({claim.source})", claim.reading.strip()])
+    )
+    if not judged.measured:
+        return f"{above} Not measured."
+    axes = [*map(head, claim.cases)]
+    across = [
+        f"{head(axis).split(',')[0]} {named(axis, value)}{_unit(axis)}"
+        for axis in claim.columns
+        for value in judged.columns
+    ] or ["verdict"]
+    lines = [
+        [*case, *(str(finding) if finding else ABSENT for finding in findings)]
+        for case, findings in judged.findings.items()
+    ]
+    return f"{above}\n\n{markdown_table([*axes, *across], lines)}"
+
+
+def _unit(axis: str) -> str:
+    return " dB" if axis.endswith("_db") else ""

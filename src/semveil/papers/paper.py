@@ -1,0 +1,109 @@
+"""What a paper is here: a folder of data, registered by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from semveil.papers import jobs, page
+from semveil.papers.claims import Claims, Judged, verdicts
+from semveil.papers.files import read
+from semveil.papers.values import function
+from semveil.registry import Registry
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from semveil.studies.base import Job
+
+JOBS, CLAIMS, PAGE = "jobs.yaml", "claims.yaml", "page.md.j2"
+
+
+class _Stated:
+    """A line of the paper's ``jobs.yaml``, read when it is asked for."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+
+    def __get__(self, paper: object, kind: type[Paper]) -> str:
+        return str(getattr(_jobs(kind.folder / JOBS), self.key))
+
+
+class Paper:
+    """One table or figure of a paper: what is run, what is claimed, the page.
+
+    A package adds one by registering a class with a name and a folder::
+
+        @PAPERS.register
+        class Mine(Paper):
+            name = "mine"
+            folder = Path(__file__).parent / "mine"
+
+    Attributes:
+        name: Its name on the command line and in the records.
+        folder: Where its ``jobs.yaml``, ``claims.yaml`` and ``page.md.j2`` lie.
+        description: One line about it.
+        source: The paper.
+        shows: Its table or figure.
+    """
+
+    name: ClassVar[str]
+    folder: ClassVar[Path]
+    description: ClassVar[str] = _Stated("title")  # type: ignore[assignment]
+    source: ClassVar[str] = _Stated("citation")  # type: ignore[assignment]
+    shows: ClassVar[str] = _Stated("shows")  # type: ignore[assignment]
+
+    @classmethod
+    def jobs(cls, budget: str, seed: int) -> list[Job]:
+        """Return the jobs of a budget.
+
+        Raises:
+            SemveilError: If ``jobs.yaml`` is wrong.
+        """
+        return jobs.expand(_jobs(cls.folder / JOBS), cls.name, budget, seed)
+
+    @classmethod
+    def claims(cls) -> Claims:
+        """Return what the paper claims.
+
+        Raises:
+            SemveilError: If ``claims.yaml`` is wrong.
+        """
+        return read(cls.folder / CLAIMS, Claims)
+
+    @classmethod
+    def judge(cls, table: pd.DataFrame) -> list[Judged]:
+        """Judge its claims by a frame of records."""
+        return verdicts(cls.claims(), table)
+
+    @classmethod
+    def render(cls, table: pd.DataFrame) -> page.Page:
+        """Return the page of a frame of records, with its figures.
+
+        Raises:
+            SemveilError: If the page cannot be made of these records.
+        """
+        return page.render(cls.folder / PAGE, table, cls.judge(table))
+
+    @classmethod
+    def pictures(cls, place: Path, done: Sequence[Job]) -> Mapping[str, Figure] | None:
+        """Return pictures of the user's own images by file name; None if it draws none.
+
+        Args:
+            place: Folder of the jobs' folders.
+            done: The jobs, all finished.
+        """
+        name = _jobs(cls.folder / JOBS).pictures
+        found: Mapping[str, Figure] | None = function(name)(place, done) if name else None
+        return found
+
+
+@cache
+def _jobs(path: Path) -> jobs.Jobs:
+    return jobs.load(path)
+
+
+PAPERS: Registry[Paper] = Registry("study", "semveil.papers.ours")

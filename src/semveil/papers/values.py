@@ -1,0 +1,355 @@
+"""Numbers with intervals, selected from records by fields or made of others.
+
+A value in ``claims.yaml``, and a cell of a table in ``page.md.j2``, is one of:
+
+- a number;
+- the name of a value that is defined under ``values``;
+- a mapping of fields of a record (also ``system``, ``params.KEY``) to what they must equal. Its
+  surroundings set fields too (``where``, the case, the column); the inner one wins.
+- a mapping with one of the forms ``difference``, ``ratio``, ``mean`` (of independent numbers) and
+  ``paired`` (difference by Student's t over the fields named in ``over``). Fields beside the form
+  hold for its operands.
+- ``{python: "module:function"}``, for what no form expresses: called with the matching records, it
+  returns an :class:`~semveil.records.Estimate` or None.
+
+What a field may equal: a value; ``null`` for a missing one; a list of values; a pattern such as
+``accuracy_class_*``; ``{not: [...]}``; ``any``, which lifts what the surroundings demand; or a
+choice by another field, ``{by: dataset, mnist: 0.02, else: 0.05}``. Where ``role: bob`` and
+``adversary: null`` are selected, ``psr_db``, ``protocol`` and ``target`` are not looked at: nobody
+attacks. ``for: NAME`` takes the fields of a case's group.
+
+The fields must leave one number. Seeds are merged: mean value, interval that spans those of all.
+Of several Eves the strongest counts. ``take`` reduces what else is left: ``max``, ``min``,
+``mean``, or ``mean_of_rest`` (all but the largest).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from semveil.errors import SemveilError, unknown
+from semveil.metrics.intervals import Estimate
+from semveil.report.select import strongest
+
+Fields = Mapping[str, Any]
+FORMS = ("difference", "ratio", "mean", "paired", "python")
+TAKES = ("max", "min", "mean", "mean_of_rest")
+WORDS = ("take", "for", "over")
+# Neither tells two numbers apart: what a number is, and its seed.
+_NUMBER = ("value", "ci_low", "ci_high", "n", "seed")
+_ATTACK = ("psr_db", "protocol", "target")
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """Return the difference of two independent numbers with its interval (Zou and Donner, 2008).
+
+    Example:
+        >>> found = difference(Estimate(0.5, 0.4, 0.6, 9), Estimate(0.2, 0.2, 0.2, 9))
+        >>> round(found.low, 2), round(found.high, 2)
+        (0.2, 0.4)
+    """
+    value = one.value - other.value
+    down = math.hypot(one.value - one.low, other.high - other.value)
+    up = math.hypot(one.high - one.value, other.value - other.low)
+    return Estimate(value, value - down, value + up, min(one.n, other.n))
+
+
+def ratio(one: Estimate, other: Estimate) -> Estimate:
+    """Return the ratio of two independent positive numbers with its interval (on the logarithm).
+
+    Example:
+        >>> found = ratio(Estimate(6.0, 3.0, 12.0, 9), Estimate(2.0, 2.0, 2.0, 9))
+        >>> round(found.value, 2), round(found.low, 2), round(found.high, 2)
+        (3.0, 1.5, 6.0)
+    """
+    parts = (one.value, one.low, one.high, other.value, other.low, other.high)
+    if min(parts) <= 0:
+        raise SemveilError("a ratio needs positive numbers with positive intervals")
+    found = difference(*(_each(math.log, number) for number in (one, other)))
+    return _each(math.exp, found)
+
+
+def _each(function: Callable[[float], float], number: Estimate) -> Estimate:
+    ends = function(number.value), function(number.low), function(number.high)
+    return Estimate(*ends, number.n)
+
+
+def mean(numbers: Sequence[Estimate]) -> Estimate:
+    """Return the mean of independent numbers with its interval.
+
+    Example:
+        >>> mean([Estimate(0.25, 0.1, 0.3, 9), Estimate(0.5, 0.3, 0.5, 9)]).value
+        0.375
+    """
+    n = len(numbers)
+    value = sum(number.value for number in numbers) / n
+    down = math.hypot(*(number.value - number.low for number in numbers)) / n
+    up = math.hypot(*(number.high - number.value for number in numbers)) / n
+    return Estimate(value, value - down, value + up, min(number.n for number in numbers))
+
+
+def paired(differences: Sequence[float]) -> Estimate:
+    """Return the mean of paired differences with its 95 % interval, Student's t.
+
+    One difference has no interval: it reaches from −∞ to ∞.
+
+    Example:
+        >>> found = paired([0.1, 0.2, 0.3])
+        >>> round(found.value, 3), round(found.low, 3)
+        (0.2, -0.048)
+    """
+    from scipy.stats import t
+
+    n = len(differences)
+    value = sum(differences) / n
+    if n < 2:
+        return Estimate(value, -math.inf, math.inf, n)
+    spread = math.sqrt(sum((x - value) ** 2 for x in differences) / (n - 1) / n)
+    half = float(t.ppf(0.975, n - 1)) * spread
+    return Estimate(value, value - half, value + half, n)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A number, and the fields of the record that it comes from."""
+
+    number: Estimate
+    fields: Fields
+
+
+class Selector:
+    """Selects from a frame of records, many times."""
+
+    def __init__(self, table: pd.DataFrame) -> None:
+        self.table = table
+        self._masks: dict[tuple[str, str], np.ndarray] = {}
+
+    def rows(self, fields: Fields) -> pd.DataFrame:
+        """Return the records that agree with fields.
+
+        Raises:
+            SemveilError: If there is no such field.
+        """
+        wanted = {name: value for name, value in fields.items() if value != "any"}
+        if wanted.get("role") == "bob" and wanted.get("adversary", "") is None:
+            wanted = {name: value for name, value in wanted.items() if name not in _ATTACK}
+        mask = np.ones(len(self.table), dtype=bool)
+        for name, value in wanted.items():
+            mask &= self._mask(name, value)
+        return self.table[mask]
+
+    def _mask(self, name: str, value: Any) -> np.ndarray:
+        """Return which records have a value in a field; asked for again and again."""
+        key = name, repr(value)
+        if key not in self._masks:
+            if name in self.table.columns:
+                self._masks[key] = _matches(self.table[name], value).to_numpy(dtype=bool)
+            elif name.startswith("params."):
+                # A parameter that no system has is missing from all.
+                self._masks[key] = np.full(len(self.table), value is None)
+            else:
+                raise unknown("field", name, self.table.columns)
+        return self._masks[key]
+
+    def distinct(self, rows: pd.DataFrame, names: Sequence[str]) -> list[Fields]:
+        """Return the combinations of fields that occur, in order; a missing value is None."""
+        absent = [name for name in names if name not in rows.columns]
+        part = rows[[name for name in names if name not in absent]].drop_duplicates()
+        combined = [
+            {name: None if pd.isna(value) else value for name, value in row.items()}
+            for row in part.to_dict("records")
+        ]
+        return [{name: row.get(str(name)) for name in names} for row in combined]
+
+
+def _matches(column: pd.Series, wanted: Any) -> pd.Series:
+    if isinstance(wanted, Mapping):
+        return ~_matches(column, wanted["not"])
+    if isinstance(wanted, list | tuple):
+        found = column.isin([value for value in wanted if value is not None])
+        return found | column.isna() if None in wanted else found
+    if isinstance(wanted, str) and "*" in wanted:
+        return column.map(lambda value: isinstance(value, str) and fnmatchcase(value, wanted))
+    return column.isna() if wanted is None else column == wanted
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where values are looked up.
+
+    Attributes:
+        selector: The records.
+        values: Values by name.
+        fields: What the surroundings demand of records.
+        groups: Fields that a case's groups stand for, by name.
+    """
+
+    selector: Selector
+    values: Mapping[str, Any] = field(default_factory=dict)
+    fields: Fields = field(default_factory=dict)
+    groups: Mapping[str, Fields] = field(default_factory=dict)
+
+    def within(self, fields: Fields) -> Scope:
+        """Return the scope in which more fields are demanded; choices are made, groups taken."""
+        merged = {**self.fields, **self.groups.get(fields.get("for", ""), {})}
+        merged |= {name: value for name, value in fields.items() if name != "for"}
+        chosen = {name: choose(value, merged) for name, value in merged.items()}
+        return Scope(self.selector, self.values, chosen, self.groups)
+
+    def number(self, value: Any) -> Estimate | None:
+        """Return a value's number; None if it was not measured.
+
+        Raises:
+            SemveilError: If the value selects several numbers, or has a name that is not defined.
+        """
+        found = self.find(value)
+        return None if found is None else found.number
+
+    def find(self, value: Any) -> Found | None:
+        """Return a value's number with the fields of its record; None if it was not measured."""
+        if isinstance(value, int | float):
+            return Found(Estimate(value, value, value, 1), self.fields)
+        if isinstance(value, str):
+            if value not in self.values:
+                raise unknown("value", value, self.values)
+            return self.find(self.values[value])
+        form = next((name for name in FORMS if name in value), None)
+        fields = {
+            name: each for name, each in value.items() if name not in (*FORMS, "take", "over")
+        }
+        scope = self.within(fields)
+        if form is None:
+            return single(scope.selector.rows(scope.fields), value.get("take"))
+        made = scope._made(form, value)
+        return None if made is None else Found(made, scope.fields)
+
+    def _made(self, form: str, value: Fields) -> Estimate | None:
+        if form == "python":
+            found: Estimate | None = function(value[form])(self.selector.rows(self.fields))
+            return found
+        if form == "paired":
+            return self._paired(value[form], value.get("over", ["seed"]))
+        numbers = [self.number(each) for each in value[form]]
+        known = [number for number in numbers if number is not None]
+        if len(known) < len(numbers):
+            return None
+        return (
+            mean(known)
+            if form == "mean"
+            else {"difference": difference, "ratio": ratio}[form](*known)
+        )
+
+    def _paired(self, operands: Sequence[Any], over: Sequence[str]) -> Estimate | None:
+        """Return the mean difference over all combinations that both operands were measured at."""
+        one, other = (self._points(operand, over) for operand in operands)
+        shared = [at for at in one if at in other]
+        return paired([one[at] - other[at] for at in shared]) if shared else None
+
+    def _points(self, operand: Any, over: Sequence[str]) -> dict[str, float]:
+        fields = self.values[operand] if isinstance(operand, str) else operand
+        scope = self.within({name: each for name, each in fields.items() if name != "take"})
+        found = {}
+        for at, rows in scope.selector.rows(scope.fields).groupby(list(over), dropna=False):
+            number = single(rows, fields.get("take"))
+            if number:
+                found[str(at)] = number.number.value
+        return found
+
+
+def choose(value: Any, fields: Fields) -> Any:
+    """Make a choice by another field, ``{by: FIELD, VALUE: ..., else: ...}``; null counts as none.
+
+    Example:
+        >>> choose({"by": "dataset", "mnist": 0.02, "else": 0.05}, {"dataset": "cifar10"})
+        0.05
+    """
+    if not isinstance(value, Mapping) or "by" not in value:
+        return value
+    key = fields.get(value["by"])
+    if key in value:
+        return value[key]
+    if "else" not in value:
+        raise SemveilError(f"no choice by {value['by']} for {key}: add it, or else")
+    return value["else"]
+
+
+def single(rows: pd.DataFrame, take: str | None = None) -> Found | None:
+    """Return the one number that records hold, seeds merged; None if they hold none.
+
+    Args:
+        rows: Records; of several Eves the strongest counts.
+        take: How to reduce several numbers, one of :data:`TAKES`.
+
+    Raises:
+        SemveilError: If several numbers are left.
+    """
+    rows = rows[rows["value"].notna()]
+    if len(rows) < 2:
+        return None if rows.empty else _over_seeds(rows)
+    names = [name for name in rows.columns if name not in _NUMBER]
+    if (rows["role"] == "eve").all():
+        rows = strongest(rows)
+        names.remove("adversary")
+    apart = [name for name in names if rows[name].nunique(dropna=False) > 1]
+    if not apart:
+        return _over_seeds(rows)
+    if take is None:
+        raise SemveilError(
+            f"several numbers where one is wanted: they differ in {', '.join(apart)}"
+        )
+    parts = rows.groupby(apart, dropna=False, sort=False)
+    found = [_over_seeds(part) for _, part in parts]
+    best = (min if take == "min" else max)(found, key=lambda each: each.number.value)
+    if take in ("min", "max"):
+        return best
+    rest = [each.number for each in found if take == "mean" or each is not best]
+    return Found(mean(rest), {}) if rest else None
+
+
+def _over_seeds(rows: pd.DataFrame) -> Found:
+    value = float(rows["value"].mean())
+    low, high = rows["ci_low"].min(), rows["ci_high"].max()
+    number = Estimate(
+        value,
+        value if pd.isna(low) else float(low),
+        value if pd.isna(high) else float(high),
+        int(rows["n"].max()),
+    )
+    fields = {str(name): value for name, value in rows.iloc[0].items()}
+    return Found(number, fields)
+
+
+def function(name: str) -> Callable[..., Any]:
+    """Return a function by its name, ``"module:function"``.
+
+    Raises:
+        SemveilError: If there is none.
+    """
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute, None)
+    except ModuleNotFoundError:
+        found = None
+    if not callable(found):
+        raise SemveilError(f"there is no function {name}: write module:function")
+    return found
+
+
+def check_fields(fields: Iterable[str], known: Iterable[str]) -> None:
+    """Check that names are fields of a record.
+
+    Raises:
+        SemveilError: If one is not, with the nearest.
+    """
+    names = [*known, "system", "params"]
+    for name in fields:
+        if name not in names and not name.startswith("params."):
+            raise unknown("field", name, names)

@@ -1,0 +1,150 @@
+"""How numbers, fields and tables are written on the pages of papers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from semveil.metrics.intervals import Estimate
+
+ABSENT = "–"
+HEADS = {
+    "dataset": "data set",
+    "adversary": "attack",
+    "psr_db": "PSR, dB",
+    "test_snr_db": "SNR, dB",
+    "latent_dim": "d",
+    "training": "adversarial training",
+}
+NULLS = {"adversary": "No attack", "training": "none", "variant": "none", "control": "none"}
+
+
+def signed(number: float) -> str:
+    """Return a number in its shortest form, with a true minus sign.
+
+    Example:
+        >>> signed(-10.0), signed(2.5)
+        ('−10', '2.5')
+    """
+    return f"{number:g}".replace("-", "−")
+
+
+def head(name: str) -> str:
+    """Return the head of a table's column for a field of records."""
+    return HEADS.get(name, name.removeprefix("params."))
+
+
+def named(name: str, value: Any) -> str:
+    """Return a field's value as a table names it.
+
+    Example:
+        >>> named("adversary", None), named("psr_db", -10.0), named("system", "ibal+rotation")
+        ('No attack', '−10', '`ibal+rotation`')
+    """
+    if value is None or pd.isna(value):
+        return NULLS.get(name, ABSENT)
+    if isinstance(value, int | float):
+        return signed(value)
+    return f"`{value}`" if name in ("system", "scheme") else str(value)
+
+
+def percent(number: Estimate) -> str:
+    """Return a rate in percent with its interval.
+
+    Example:
+        >>> percent(Estimate(0.5, 0.49, 0.512, 9))
+        '50.0 (49.0–51.2)'
+    """
+    value, low, high = (f"{100 * x:.1f}" for x in (number.value, number.low, number.high))
+    return f"{value} ({low}–{high})"
+
+
+def points(number: Estimate) -> str:
+    """Return a difference of rates in percentage points with its interval.
+
+    Example:
+        >>> points(Estimate(0.1, -0.05, 0.2, 9))
+        '+10.0 (−5.0 to +20.0)'
+    """
+    value, low, high = (f"{100 * x:+.1f}" for x in (number.value, number.low, number.high))
+    return f"{value} ({low} to {high})".replace("-", "−")
+
+
+def level(digits: int, unit: str = "") -> Callable[[Estimate], str]:
+    """Return a format with so many digits; a number without an interval has no brackets.
+
+    Example:
+        >>> level(1, " dB")(Estimate(-2.5, -3.0, -2.0, 9))
+        '−2.5 (−3.0 to −2.0) dB'
+    """
+
+    def written(number: Estimate) -> str:
+        value, low, high = (f"{x:,.{digits}f}" for x in (number.value, number.low, number.high))
+        around = "" if number.low == number.high else f" ({low} to {high})"
+        return f"{value}{around}{unit}".replace("-", "−")
+
+    return written
+
+
+FORMATS: Mapping[str, Callable[[Estimate], str]] = {
+    "percent": percent,
+    "points": points,
+    "rate": lambda number: f"{percent(number)} %",
+    "integer": level(0),
+    "number": level(2),
+    "number3": level(3),
+    "dB": level(2, " dB"),
+    "bits": level(3, " bits"),
+    "value": lambda number: f"{number.value:.2f}",
+    "value1": lambda number: f"{number.value:.1f}",
+}
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table.
+
+    Example:
+        >>> print(markdown_table(["d", "Bob"], [["8", "90.1"]]))
+        | d | Bob |
+        | --- | --- |
+        | 8 | 90.1 |
+    """
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def facts(table: pd.DataFrame) -> str:
+    """Return what was measured of Bob, by data set: images, seeds, channel, SNRs, budgets."""
+    bob = table[(table["role"] == "bob") & ~table["metric"].str.contains("_class_")]
+    lines = []
+    for dataset, rows in bob.groupby("dataset", sort=False):
+        budgets = sorted(rows["psr_db"].dropna().unique())
+        lines.append(
+            [
+                str(dataset),
+                f"{rows['n'].max():,}",
+                ", ".join(str(seed) for seed in sorted(rows["seed"].unique())),
+                str(rows["channel"].iloc[0]),
+                ", ".join(map(signed, sorted(rows["test_snr_db"].dropna().unique()))),
+                ", ".join(map(signed, budgets)) or ABSENT,
+                f"{rows['latent_dim'].max():g} ({rows['bandwidth_ratio'].max():.3g})",
+            ]
+        )
+    heads = ["data set", "test images", "seeds", "channel", "Bob's SNR, dB", "PSR, dB"]
+    return markdown_table([*heads, "reals per image (channel uses per source real)"], lines)
+
+
+def sanity_checks(table: pd.DataFrame) -> str:
+    """Return the orderings that every evaluation of attacks must keep, and where this one fails."""
+    from semveil.report.attack_rows import attack_rows, merged
+    from semveil.report.sanity_checks import RULES, violations
+
+    found = violations(attack_rows(merged(table)))
+    said = "\n".join(f"- Warning: {words}" for words in found)
+    return f"Three orderings must hold, beyond the intervals: {'; '.join(RULES)}. " + (
+        f"They do not everywhere:\n\n{said}"
+        if found
+        else "They hold wherever both sides were measured."
+    )
