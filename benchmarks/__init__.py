@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import Any
 
 import torch
-from rich.markup import escape
 from rich.table import Table
 
 from benchmarks.timing import MissingExtraError, Ratio, Rounds
@@ -105,7 +104,7 @@ def table(result: dict[str, Any]) -> Table:
         comparison, bound = result["targets"][name]
         target = f"{comparison} {bound:g}"
         if median is None:
-            laid.add_row(name, "–", "", target, "", escape(result["notes"][name]))
+            laid.add_row(name, "–", "", target, "", result["notes"][name])
             continue
         rounds = result["rounds"][name]
         laid.add_row(

@@ -60,12 +60,12 @@ def bars(quiet: bool) -> Iterator[Bars]:
     Yields:
         What the work tells ``(stage, done, in all)``.
     """
-    console = Console(stderr=True)
+    console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if quiet:
         yield Bars(None, console)
         return
     progress = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         MofNCompleteColumn(),
         _Rate(),

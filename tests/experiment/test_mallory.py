@@ -79,9 +79,9 @@ def test_every_attack_at_every_budget(semveil, trained):
 
 
 def test_the_same_seed_gives_the_same_records_whatever_ran_before(semveil, trained):
-    words = ("--attacks", "semadv,jamming", "--psr=-6", "--target", "2")
+    words = ("--attacks", "semadv,jamming", "--psr=-6", "--source-class", "2")
     one, _ = attacked(semveil, trained, *words, "--out", "one")
-    words = ("--attacks", "pgd,jamming,semadv", "--psr=-6", "--target", "2")
+    words = ("--attacks", "pgd,jamming,semadv", "--psr=-6", "--source-class", "2")
     other, _ = attacked(semveil, trained, *words, "--out", "other")
 
     def told(folder):
@@ -96,14 +96,14 @@ def test_the_same_seed_gives_the_same_records_whatever_ran_before(semveil, train
 
 def test_mallorys_aim_is_recorded(semveil, trained):
     words = ("--attacks", "semadv", "--psr=-2", "--system", "mobilesc")
-    folder, _ = attacked(semveil, trained, *words, "--wrong", "5", "--out", "wrong")
+    folder, _ = attacked(semveil, trained, *words, "--target-class", "5", "--out", "wrong")
     (rate,) = (
         r
         for r in read_records(folder / "records.jsonl")
         if r.metric == "misleading_rate" and r.adversary
     )
     assert rate.target == "to class 5"
-    folder, _ = attacked(semveil, trained, *words, "--target", "2", "--out", "target")
+    folder, _ = attacked(semveil, trained, *words, "--source-class", "2", "--out", "target")
     told = {r.metric for r in read_records(folder / "records.jsonl") if r.target == "class 2"}
     assert {"accuracy", "accuracy_targeted", "accuracy_others"} <= told
 
@@ -138,7 +138,7 @@ def test_interrupted_attacks_go_on(semveil, trained):
 
 
 def test_a_class_that_no_test_image_shows_is_not_counted(semveil, trained):
-    words = ("--attacks", "jamming", "--psr=-6", "--target", "2", "--system", "mobilesc")
+    words = ("--attacks", "jamming", "--psr=-6", "--source-class", "2", "--system", "mobilesc")
     folder, _ = attacked(semveil, trained, *words, "--set=attack.images=1", "--out", "none")
     told = {record.metric for record in read_records(folder / "records.jsonl")}
     assert "accuracy_targeted" not in told or "accuracy_others" not in told
@@ -205,10 +205,13 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
         (["--psr=-6,-6"], "must not name anything twice"),
         (["--set=attack.psr_db=[]"], "attack.psr_db: "),
         (["--set=attack.psr_db=[loud]"], "attack.psr_db.0: "),
-        (["--target", "10"], "attack.target: there is no class 10, they are 0 to 9"),
-        (["--target", "-1"], "attack.target: "),
-        (["--wrong", "10"], "attack.wrong: there is no class 10"),
-        (["--attacks", "semadv", "--target", "2", "--wrong", "2"], "attack.wrong: 2 is the class"),
+        (["--source-class", "10"], "attack.target: there is no class 10, they are 0 to 9"),
+        (["--source-class", "-1"], "attack.target: "),
+        (["--target-class", "10"], "attack.wrong: there is no class 10"),
+        (
+            ["--attacks", "semadv", "--source-class", "2", "--target-class", "2"],
+            "attack.wrong: 2 is the class",
+        ),
         (["--system", "mobilsc"], "unknown system 'mobilsc': did you mean 'mobilesc'?"),
         (["--set=train.epochs=4"], "an attack changes settings of attack alone"),
         (["--set=attack.mallory.fading=none", "--snr", "99"], "attack.snr_db: "),

@@ -11,6 +11,7 @@ from semveil.cli import (
     list_,
     report,
     run,
+    show,
     study,
     train,
 )
@@ -26,6 +27,7 @@ for _command in (
     harden.harden,
     study.study,
     report.report,
+    show.show,
 ):
     app.command()(_command)
 app.add_typer(data.data_app, name="data")

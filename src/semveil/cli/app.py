@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from typing import Annotated
 
 import typer
 
+from semveil.cli.output import survive_any_encoding
 from semveil.errors import SemveilError, SemveilWarning
+
+# Options that have another name now.
+RENAMED = {"--target": "--source-class", "--wrong": "--target-class"}
 
 app = typer.Typer(
     name="semveil",
     help="Private and robust semantic communications: train links, protect them, attack them, "
     "report the truth.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -28,24 +32,38 @@ def _version(
     if version:
         from semveil import __version__
 
-        typer.echo(__version__)
+        print(__version__)
 
 
 def main() -> None:
     """Run the command line; errors that the user can mend end in one line and status 2."""
     warnings.formatwarning = _one_line
+    survive_any_encoding()
     try:
         code = app(standalone_mode=False)
+        sys.stdout.flush()
     except SemveilError as error:
         sys.exit(_fail(str(error)))
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
+    except BrokenPipeError:
+        # Who read the output has had enough; Python would complain when it flushes the rest.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
     except typer.TyperException as error:
-        # Complaints about the words of the command; their text is a method of the subclasses.
-        message = getattr(error, "format_message", error.__str__)()
+        message = _about_words(error)
         # Without any word the help has been printed, and there is nothing to add.
         sys.exit(_fail(message) if message else 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _about_words(error: typer.TyperException) -> str:
+    """Return what is wrong with the words of a command."""
+    option = getattr(error, "option_name", None)
+    if option in RENAMED:
+        return f"{option} is now {RENAMED[option]}"
+    # Its text is a method of the subclasses.
+    return str(getattr(error, "format_message", error.__str__)())
 
 
 _whole_warning = warnings.formatwarning

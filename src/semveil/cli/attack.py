@@ -25,11 +25,13 @@ def attack(
     snr: Annotated[
         float | None, typer.Option("--snr", help="Bob's SNR, dB; that of his training if omitted.")
     ] = None,
-    target: Annotated[
-        int | None, typer.Option("--target", help="Class that SemAdv aims at; each if omitted.")
+    source_class: Annotated[
+        int | None,
+        typer.Option("--source-class", help="Class whose images are attacked; each if omitted."),
     ] = None,
-    wrong: Annotated[
-        int | None, typer.Option("--wrong", help="Class that Bob is to answer; any if omitted.")
+    target_class: Annotated[
+        int | None,
+        typer.Option("--target-class", help="Class that Bob shall answer; any if omitted."),
     ] = None,
     votes: Annotated[
         int | None,
@@ -58,7 +60,7 @@ def attack(
     from semveil.cli.parse import attack_settings
     from semveil.progress import bars
 
-    given = attack_settings(attacks, psr, snr, target, wrong, votes)
+    given = attack_settings(attacks, psr, snr, source_class, target_class, votes)
     if resume is not None and (folder or given or systems or changes or out):
         raise SemveilError("--resume takes no folder and no other setting of the attacks")
     if resume is None and folder is None:

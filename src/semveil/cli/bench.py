@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from semveil.cli.options import AsJson, Quiet
+from semveil.cli.output import console
 from semveil.errors import SemveilError
 
 
@@ -21,17 +22,15 @@ def bench(
     as_json: AsJson = False,
 ) -> None:
     """Measure speed, as ratios against stated references in one run."""
-    from rich.console import Console
-
     from semveil.progress import bars
 
     benchmarks = _benchmarks()
     with bars(quiet or as_json) as progress:
         result = benchmarks.run(names or None, quick=quick, progress=progress)
     if as_json:
-        typer.echo(json.dumps(result))
+        print(json.dumps(result))
     elif not quiet:
-        Console().print(benchmarks.table(result))
+        console().print(benchmarks.table(result))
 
 
 def _benchmarks() -> Any:

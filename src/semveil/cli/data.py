@@ -20,8 +20,8 @@ def data_status(context: typer.Context, data: DataRoot = None) -> None:
 
     for entry in sets.status(data):
         found = entry.problem or (str(entry.where) if entry.where else "in the package")
-        typer.echo(f"{entry.name:10} {entry.about}\n{'':10} {found}")
-    typer.echo(f"{'folder:PATH':10} {sets.names()['folder:PATH']}")
+        print(f"{entry.name:10} {entry.about}\n{'':10} {found}")
+    print(f"{'folder:PATH':10} {sets.names()['folder:PATH']}")
 
 
 @data_app.command("fetch")
@@ -37,4 +37,4 @@ def data_fetch(
     with bars(quiet) as progress:
         where = fetch(name, data, progress=lambda file, done, total: progress(file, done, total))
     if not quiet:
-        typer.echo(f"{name}: {where}")
+        print(f"{name}: {where}")

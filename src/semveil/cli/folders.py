@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import typer
 
 
 def unused(wanted: Path) -> Path:
@@ -34,5 +33,5 @@ def resumable(folder: Path, command: str) -> Iterator[None]:
     except KeyboardInterrupt:
         option = "" if command == "audit" else "--resume "
         how = f"semveil {command} {option}{shlex.quote(str(folder))}"
-        typer.echo(f"semveil: interrupted; go on with: {how}", err=True)
+        print(f"semveil: interrupted; go on with: {how}", file=sys.stderr)
         raise SystemExit(130) from None

@@ -40,16 +40,16 @@ def list_names(
             raise unknown("kind", kind, list(found))
         found = {kind: found[kind]}
     if as_json:
-        typer.echo(json.dumps(found))
+        print(json.dumps(found))
         return
     for heading, entries in found.items():
-        typer.echo(f"{heading}:")
+        print(f"{heading}:")
         width = max(map(len, entries))
         for name, about in entries.items():
             title, *rest = [about] if isinstance(about, str) else _lines(about)
-            typer.echo(f"  {name:{width}}  {title}")
+            print(f"  {name:{width}}  {title}")
             for line in rest:
-                typer.echo(f"  {'':{width}}    {line}")
+                print(f"  {'':{width}}    {line}")
 
 
 def _lines(statement: dict[str, str]) -> list[str]:

@@ -20,8 +20,18 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+def complete_recipes(begun: str) -> list[str]:
+    """Return the recipes whose names begin as a word does, for the shell."""
+    from semveil.recipe import names
+
+    return [name for name in names() if name.startswith(begun)]
+
+
 RecipeName = Annotated[
-    str | None, typer.Argument(help="A recipe of `semveil list`, or a .yaml file.")
+    str | None,
+    typer.Argument(
+        help="A recipe of `semveil list`, or a .yaml file.", autocompletion=complete_recipes
+    ),
 ]
 RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
 Set = Annotated[

@@ -1,26 +1,60 @@
-"""What commands print."""
+"""What commands print, on terminals of any encoding."""
 
 from __future__ import annotations
 
+import codecs
+import io
 import json
+import sys
+import unicodedata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import typer
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_PLAIN = {"–": "-", "−": "-", "—": "-", "×": "x", "·": "|", "…": "...", "’": "'"}
+_PLAIN |= {"≥": ">=", "≤": "<=", "→": "->", "±": "+-", "ε": "epsilon", "σ": "sigma", "‖": "|"}
+
+
+def survive_any_encoding() -> None:
+    """Let the standard streams replace what their encoding lacks by its nearest plain text."""
+    codecs.register_error("plain", _plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeEncodeError)
+    missing = error.object[error.start : error.end]
+    return "".join(map(_nearest, missing)), error.end
+
+
+def _nearest(letter: str) -> str:
+    bare = unicodedata.normalize("NFKD", letter).encode("ascii", "ignore").decode()
+    return _PLAIN.get(letter) or bare or "?"
+
+
+def console() -> Console:
+    """Return a console that takes text as it is, brackets and colons too."""
+    from rich.console import Console
+
+    found = Console(markup=False, emoji=False, highlight=False)
+    # A pipe has no width; tables need this much.
+    return found if found.is_terminal else Console(markup=False, emoji=False, width=100)
 
 
 def print_folder(title: str, folder: Path, quiet: bool, as_json: bool) -> None:
     """Print which folder a command filled."""
     if as_json:
-        typer.echo(json.dumps({"folder": str(folder)}))
+        print(json.dumps({"folder": str(folder)}))
     elif not quiet:
-        typer.echo(f"{title}: {folder}")
+        print(f"{title}: {folder}")
 
 
 def print_records(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) -> None:
     """Print the table of a folder's records, or the records themselves as JSON."""
-    from rich.console import Console
-
     from semveil.records import read_records, to_line
     from semveil.report.attack_rows import only_attacks
     from semveil.report.attacks import attack_table
@@ -34,13 +68,9 @@ def print_records(folder: Path, quiet: bool, as_json: bool, page: Path | None = 
             "report": str(page) if page else None,
             "records": [json.loads(to_line(record)) for record in records],
         }
-        typer.echo(json.dumps(shown))
+        print(json.dumps(shown))
     elif not quiet:
-        console = Console()
-        if not console.is_terminal:
-            # A pipe has no width; the table needs this much.
-            console = Console(width=100)
         attacks = only_attacks(frame(records))
-        console.print(attack_table(records) if attacks else summary_table(records))
+        console().print(attack_table(records) if attacks else summary_table(records))
         if page:
-            console.print(f"Report: {page}", soft_wrap=True)
+            print(f"Report: {page}")

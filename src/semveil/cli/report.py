@@ -23,4 +23,4 @@ def report(
         raise SemveilError(f"cannot write {out}: there is no folder {out.parent}")
     write_report(out, folders)
     if not quiet:
-        typer.echo(f"Report: {out}")
+        print(f"Report: {out}")

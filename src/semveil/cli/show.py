@@ -1,0 +1,30 @@
+"""``semveil show``: the settings of a recipe."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from semveil.cli.options import AsJson, Set, complete_recipes
+
+
+def show(
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            help="A recipe of `semveil list`, or a .yaml file.", autocompletion=complete_recipes
+        ),
+    ],
+    changes: Set = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show every setting that a run of a recipe would have, as YAML that is a recipe too."""
+    import yaml
+
+    from semveil import recipe as recipes
+
+    settings = recipes.load(recipe, changes or []).model_dump(mode="json")
+    text = json.dumps(settings) if as_json else yaml.safe_dump(settings, sort_keys=False)
+    print(text.rstrip("\n"))
