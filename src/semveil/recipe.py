@@ -392,6 +392,7 @@ class AttackConfig(OpenSection):
         diversity: Weight of the distance between a generator's perturbations.
         disguise: Weight of the discriminator that ``pgm`` has to deceive.
         shift: Samples by which ``pgm`` is shifted at random in its training.
+        metrics: Metrics of images that are measured of Bob's images, beside PSNR and SSIM.
         images: Test images, the first ones.
         train_images: Of Mallory's own images, at most so many.
         batch: Images per step.
@@ -422,6 +423,7 @@ class AttackConfig(OpenSection):
     diversity: Weight = 0.1
     disguise: Weight = 0.1
     shift: Annotated[int, Field(ge=0, le=4096)] = 4
+    metrics: Annotated[list[str], AfterValidator(_distinct)] = []
     images: Positive = 2000
     train_images: Positive = 10000
     batch: Annotated[int, Field(ge=2, le=65536)] = 250
@@ -471,6 +473,7 @@ class AuditConfig(OpenSection):
             one is trained on Eve's images if null.
         attacks: Further attacks: ``rmle`` (white-box maximum likelihood), ``shadow`` (query-free,
             through a shadow encoder), ``known-plaintext`` (on a fixed permutation).
+        metrics: Metrics of images that are measured of every reconstruction, beside PSNR and SSIM.
         leakage: Whether to measure mutual information, its variational bound and dFIL.
         invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
         variants: Whether a scheme's variants are measured too.
@@ -503,6 +506,7 @@ class AuditConfig(OpenSection):
     perceptual: Annotated[list[Inversion], AfterValidator(_distinct)] = ["deconv"]
     judge: str | None = None
     attacks: Annotated[list[LeakageAttack], AfterValidator(_distinct)] = []
+    metrics: Annotated[list[str], AfterValidator(_distinct)] = []
     leakage: bool = False
     invert_controls: bool = True
     variants: bool = True

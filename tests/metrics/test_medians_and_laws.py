@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from semveil.metrics.medians import median_of
+from semveil.metrics.intervals import median_of
 from semveil.metrics.powerlaw import fit_power_law
 
 

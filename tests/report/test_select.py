@@ -85,7 +85,7 @@ def test_an_eve_that_diverged_never_wins() -> None:
 
 
 def test_the_least_distance_is_the_strongest() -> None:
-    far = dataclasses.replace(EVE, metric="mse", value=0.5)
+    far = dataclasses.replace(EVE, metric="mse_floor_db", value=0.5)
     near = dataclasses.replace(far, adversary="inference/wide", value=0.1)
     assert strongest(frame([far, near]))["value"].tolist() == [0.1]
 

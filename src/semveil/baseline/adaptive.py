@@ -13,7 +13,7 @@ from semveil.baseline.system import ImageSystem
 from semveil.baseline.transceiver import Transceiver
 from semveil.channel import Channel
 from semveil.errors import SemveilError
-from semveil.metrics.images import psnr_db
+from semveil.metrics.psnr import psnr_db
 from semveil.rng import Randomness
 
 

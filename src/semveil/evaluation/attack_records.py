@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,7 +20,9 @@ from semveil.errors import SemveilError
 from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import Outcome, RobustnessTest
 from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.link import as_float
 from semveil.metrics import Estimate, bootstrap_mean, wilson
+from semveil.metrics.floors import image_floor
 from semveil.recipe import AttackConfig as Settings
 from semveil.records import Record
 
@@ -112,7 +115,9 @@ def attack_system(
     progress = progress or _silent
     field = RobustnessTest(system, splits, setting, settings, device, pictures)
     report = _Report(field, splits, setting)
-    report.write("none", "none", None, None, field.undisturbed())
+    undisturbed = field.undisturbed()
+    report.write("none", "none", None, None, undisturbed)
+    report.floors(bool(undisturbed.quality))
     if settings.votes:
         report.certify(field.certificates(progress))
     protocol = "adaptive" if prepared is None else "paper"
@@ -181,6 +186,22 @@ class _Report:
             key = f"bob/{self.field.system.scheme}/{attack}"
             self.findings.samples[key] = outcome.pictures.numpy()
 
+    def floors(self, rebuilds: bool) -> None:
+        """Add what a receiver reaches who receives nothing: majority class, best constant image."""
+        mine, nobody = self.field.mine, {"adversary": None, "protocol": "none"}
+        right = self.labels == int(np.bincount(mine.y).argmax())
+        found = {"chance": (_rate(right), "label")}
+        if rebuilds:
+            mean = torch.from_numpy(mine.x.mean(0) / 255).float()
+            originals = as_float(self.field.images)
+            for metric in self.field.metrics:
+                floor = image_floor(metric, mean, originals, self.setting.seed)
+                found[metric.floors[0]] = floor, "image"
+        self.findings.records += [
+            self._record(name, estimate, target=target, role="system", **nobody)
+            for name, (estimate, target) in found.items()
+        ]
+
     def certify(self, found: Certificate) -> None:
         """Add what is certified: of the vote itself, and at budgets that nobody can break."""
         nobody: dict[str, Any] = {"adversary": None, "protocol": "none", "target": None}
@@ -221,10 +242,8 @@ class _Report:
     def _quality(
         self, outcome: Outcome, of: Tensor | slice, where: str
     ) -> Iterator[tuple[str, Estimate]]:
-        for name in ("psnr_db", "ssim"):
-            values = getattr(outcome, name)
-            if values is not None:
-                yield f"{name}{where}", bootstrap_mean(values[of], self.setting.seed)
+        for name, values in outcome.quality.items():
+            yield f"{name}{where}", bootstrap_mean(values[of], self.setting.seed)
 
     def _record(self, metric: str, estimate: Estimate, **fields: Any) -> Record:
         uses, source = self.field.uses, self.field.source_dim
@@ -237,7 +256,6 @@ class _Report:
             test_snr_db=self.field.snr_db,
             latent_dim=2 * uses,
             bandwidth_ratio=uses / source,
-            role="bob",
             # What protects against who listens keeps nothing from Mallory, but for a key.
             asymmetry="key" if self.field.system.asymmetry == "key" else None,
             metric=metric,
@@ -246,7 +264,7 @@ class _Report:
             ci_high=estimate.high,
             n=estimate.n,
             seed=self.setting.seed,
-            **fields,
+            **{"role": "bob", **fields},
         )
 
 

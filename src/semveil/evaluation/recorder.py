@@ -16,14 +16,15 @@ from semveil.data.splits import ImageSplits
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.evaluation.tasks import GuessingTask, tasks_of
 from semveil.link import as_float
-from semveil.metrics import Estimate, bootstrap_mean, bootstrap_quantile, psnr_db, ssim
+from semveil.metrics import Estimate, bootstrap_mean, image_metrics, psnr_db
+from semveil.metrics.floors import image_floor
 from semveil.recipe import AuditConfig
 from semveil.records import Record
 from semveil.rng import generator
 
 Progress = Callable[[str, int, int], None]
 # Whole test sets would make these figures dearer than the Eves; records carry the sample size.
-SAMPLE, _SSIM_SAMPLE = 2000, 500
+SAMPLE = 2000
 
 
 @dataclass
@@ -68,6 +69,7 @@ class Recorder:
         self.test, self.progress = test, progress
         self.effort = Effort(settings.max_epochs, settings.patience, settings.batch)
         self.inverter: nn.Module | None = None
+        self.metrics = image_metrics(settings.metrics)
         self.originals = as_float(test.images)
         self.task, self.wanted = tasks_of(splits, setting.seed)
         self.findings = Findings()
@@ -113,18 +115,11 @@ class Recorder:
 
     def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:
         """Return the quality of reconstructions of the first test images, float ``[N, …]``."""
-        seed = self.setting.seed
-        quality = psnr_db(images, self.originals[: len(images)])
-        some = images[:_SSIM_SAMPLE]
-        alike = ssim(some, self.originals[: len(some)])
-        for metric, estimate in (
-            ("psnr_db", bootstrap_mean(quality, seed)),
-            # Bob's worst images, and the images that Eve rebuilds best.
-            ("psnr_db_p5", bootstrap_quantile(quality, 0.05)),
-            ("psnr_db_p95", bootstrap_quantile(quality, 0.95)),
-            ("ssim", bootstrap_mean(alike, seed)),
-        ):
-            yield self.record(role, metric, estimate, target="image", **fields)
+        for metric in self.metrics:
+            some = images[: metric.sample]
+            values = metric(some, self.originals[: len(some)])
+            for name, estimate in metric.estimates(values, self.setting.seed).items():
+                yield self.record(role, name, estimate, target="image", **fields)
 
     def keep(self, role: str, images: Tensor) -> None:
         """Keep the first reconstructions for the pictures."""
@@ -137,14 +132,18 @@ class Recorder:
         return generator(self.setting.seed, "eve", str(float(snr_db)), device=self.test.device)
 
     def floors(self) -> Iterator[Record]:
-        """What anybody gets without listening: the majority class, the mean image."""
+        """What a party reaches who receives nothing: the majority class, a constant image."""
         for question in {q.name: q for q in (self.task, self.wanted)}.values():
-            yield self.record("system", "chance", question.guessing(), target=question.name)
+            for metric, estimate in question.floors():
+                yield self.record("system", metric, estimate, target=question.name)
         if self.setting.bob.overhead:
             share = self.setting.bob.overhead_share(self.test.waveforms.shape[2])
             n = len(self.test)
             yield self.record("system", "pilot_overhead", Estimate(share, share, share, n))
         mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()
-        mean = mean.to(self.originals).expand_as(self.originals)
-        quality = bootstrap_mean(psnr_db(mean, self.originals), self.setting.seed)
+        mean, seed = mean.to(self.originals), self.setting.seed
+        quality = bootstrap_mean(psnr_db(mean.expand_as(self.originals), self.originals), seed)
         yield self.record("system", "psnr_mean_image_db", quality, target="image")
+        for kind in self.metrics:
+            floor = image_floor(kind, mean, self.originals, seed)
+            yield self.record("system", kind.floors[0], floor, target="image")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -17,7 +17,7 @@ from semveil.data.splits import Images, ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer, as_float
-from semveil.metrics import psnr_db, ssim
+from semveil.metrics import image_metrics
 from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
@@ -28,14 +28,12 @@ class Outcome:
 
     Attributes:
         answers: Classes that he answers, int ``[N]``.
-        psnr_db: Quality of his images, float ``[N]``; None if he rebuilds none.
-        ssim: The same.
+        quality: Metrics of his images by name, float ``[N]``; none if he rebuilds none.
         pictures: His first images, uint8 ``[M, C, H, W]``; None if he rebuilds none.
     """
 
     answers: Tensor
-    psnr_db: Tensor | None = None
-    ssim: Tensor | None = None
+    quality: Mapping[str, Tensor] = field(default_factory=dict)
     pictures: Tensor | None = None
 
 
@@ -94,6 +92,7 @@ class RobustnessTest:
         self.mine = splits.adversary
         self.images = torch.from_numpy(splits.test.x[: settings.images])
         self.labels = torch.from_numpy(splits.test.y[: settings.images])
+        self.metrics = image_metrics(settings.metrics)
         self.psrs_db = tuple(sorted(settings.psr_db))
         self.source_dim = self.images[0].numel()
         first = as_float(self.images[:1].to(device))
@@ -221,13 +220,15 @@ class RobustnessTest:
         images, originals = answer.images.float().cpu(), as_float(self.images[rows])
         shown = images[: max(0, self.pictures - int(rows[0]))]
         pixels = (shown.clamp(0, 1) * 255).round().to(torch.uint8)
-        return Outcome(answers, psnr_db(images, originals), ssim(images, originals), pixels)
+        quality = {metric.name: metric(images, originals) for metric in self.metrics}
+        return Outcome(answers, quality, pixels)
 
     def _join(self, parts: Sequence[Outcome]) -> Outcome:
-        def joined(name: str) -> Tensor | None:
-            found = [getattr(part, name) for part in parts]
-            return None if found[0] is None else torch.cat(found)
-
-        answers = joined("answers")
-        assert answers is not None
-        return Outcome(answers, joined("psnr_db"), joined("ssim"), joined("pictures"))
+        first = parts[0]
+        return Outcome(
+            torch.cat([part.answers for part in parts]),
+            {name: torch.cat([part.quality[name] for part in parts]) for name in first.quality},
+            None
+            if first.pictures is None
+            else torch.cat([part.pictures for part in parts if part.pictures is not None]),
+        )

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from semveil.data.splits import Images, ImageSplits
-from semveil.metrics import Estimate
-from semveil.metrics.rates import rates
+from semveil.metrics import Estimate, rates
 
 
 @dataclass(frozen=True)
@@ -54,10 +53,12 @@ class GuessingTask:
         yield "accuracy", plain
         yield "balanced_accuracy", balanced
 
-    def guessing(self) -> Estimate:
-        """Return the accuracy of naming the most frequent answer every time."""
+    def floors(self) -> Iterator[tuple[str, Estimate]]:
+        """Yield the floors of these metrics: naming the most frequent answer every time."""
         right = self.answers == self.majority
-        return rates(right, self.answers, self.person, self.seed)[0]
+        plain, balanced = rates(right, self.answers, self.person, self.seed)
+        yield "chance", plain
+        yield "balanced_accuracy_floor", balanced
 
 
 def eve_labels(images: Images) -> NDArray[np.int64]:

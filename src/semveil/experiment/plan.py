@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
+from semveil.metrics import image_metrics
 from semveil.recipe import Recipe
 from semveil.schemes.base import BuildLayer, BuildTransform, ReadReception, Scheme, get
 from semveil.schemes.parts import check_order, keyed_protections
@@ -124,7 +125,7 @@ def plan(names: Iterable[str], recipe: Recipe) -> list[SystemPlan]:
         recipe: The run's settings; its own list of protections is not looked at.
 
     Raises:
-        SemveilError: If a scheme is unknown, or protections do not go together.
+        SemveilError: If a scheme or metric is unknown, or protections do not go together.
 
     Example:
         >>> [system.name for system in plan(["multitask", "cooperative"], Recipe())]
@@ -132,6 +133,7 @@ def plan(names: Iterable[str], recipe: Recipe) -> list[SystemPlan]:
         >>> [system.name for system in plan(["deepjscc", "shuffle"], Recipe())]
         ['deepjscc', 'shuffle', 'shuffle (fixed key)']
     """
+    image_metrics([*recipe.audit.metrics, *recipe.attack.metrics])
     systems: list[SystemPlan] = []
     for name in names:
         systems += _systems(name, recipe)

@@ -1,15 +1,31 @@
-"""Task and image metrics, each with a 95 % confidence interval."""
+"""Metrics by name, each with its unit, direction, floor and 95 % confidence interval."""
 
-from semveil.metrics.balanced import balanced_accuracy
-from semveil.metrics.images import psnr_db, ssim
-from semveil.metrics.intervals import Estimate, bootstrap_mean, bootstrap_quantile, wilson
+from semveil.metrics.accuracy import balanced_accuracy, rates
+from semveil.metrics.base import METRICS, ImageMetric, Metric, Rate, image_metrics, metric_of
+from semveil.metrics.intervals import (
+    Estimate,
+    bootstrap_mean,
+    bootstrap_quantile,
+    median_of,
+    wilson,
+)
+from semveil.metrics.psnr import psnr_db
+from semveil.metrics.structural_similarity import ssim
 
 __all__ = [
+    "METRICS",
     "Estimate",
+    "ImageMetric",
+    "Metric",
+    "Rate",
     "balanced_accuracy",
     "bootstrap_mean",
     "bootstrap_quantile",
+    "image_metrics",
+    "median_of",
+    "metric_of",
     "psnr_db",
+    "rates",
     "ssim",
     "wilson",
 ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from semveil.metrics.base import METRICS, Metric
 
-from semveil.rng import uniform
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 
 def dfil(
@@ -43,11 +46,16 @@ def dfil(
         ValueError: If the noise variance or the number of probes is not positive.
 
     Example:
+        >>> import torch
         >>> def twice(images):
         ...     return torch.view_as_complex(2 * images.flatten(1).unflatten(1, (-1, 2)))
         >>> dfil(twice, torch.rand(3, 1, 2, 2), 2.0, torch.Generator().manual_seed(0))
         tensor([4., 4., 4.])
     """
+    import torch
+
+    from semveil.rng import uniform
+
     if noise_variance <= 0 or probes < 1:
         raise ValueError("dFIL needs noise, and at least one probe")
     with torch.enable_grad():
@@ -59,3 +67,26 @@ def dfil(
             (slope,) = torch.autograd.grad(sent, given, signs, retain_graph=probe < probes - 1)
             total += slope.flatten(1).square().sum(1)
     return total / probes / (noise_variance / 2) / images[0].numel()
+
+
+@METRICS.register
+class Dfil(Metric):
+    """Diagonal Fisher information leakage of an image, per pixel."""
+
+    name = "dfil"
+    title = "dFIL"
+    source = "Maeng et al., NeurIPS 2023, arXiv 2305.04146"
+    bounds = (0.0, math.inf)
+    floor_value = 0.0
+
+
+@METRICS.register
+class ErrorBound(Metric):
+    """Mean squared error per pixel under which no unbiased reconstructor gets."""
+
+    name = "mse_floor_db"
+    title = "least squared error"
+    source = Dfil.source
+    unit = "dB"
+    decimals = 2
+    higher_is_better = False

@@ -8,9 +8,13 @@ itself) on the same images. It does not see structure either: an inverted image 
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from semveil.metrics.base import METRICS, Metric
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 # Joint histograms of 100 × 100 bins for this many images at once take 80 MB.
 _CHUNK = 1000
@@ -36,6 +40,7 @@ def mi_bits(images: Tensor, others: Tensor, bins: int = 20) -> Tensor:
         ValueError: If the shapes differ, or there are fewer than two bins.
 
     Example:
+        >>> import torch
         >>> x = torch.tensor([0.0, 0.0, 1.0, 1.0]).reshape(1, 1, 2, 2)
         >>> mi_bits(x, 1 - x), mi_bits(x, torch.zeros_like(x))
         (tensor([1.]), tensor([0.]))
@@ -63,13 +68,14 @@ def nmi(images: Tensor, others: Tensor, bins: int = 100) -> Tensor:
         ValueError: If the shapes differ, or there are fewer than two bins.
 
     Example:
+        >>> import torch
         >>> x = torch.linspace(0, 1, 16).reshape(1, 1, 4, 4)
         >>> nmi(x, x)
         tensor([2.])
     """
     one, other, both = _entropies(images, others, bins, whole_range=False)
     ratio = (one + other) / both.clamp(min=1e-12)
-    return torch.where(both > 1e-12, ratio, torch.ones_like(ratio)).float()
+    return ratio.where(both > 1e-12, 1.0).float()
 
 
 def derangement(n: int, source: torch.Generator) -> Tensor:
@@ -86,10 +92,13 @@ def derangement(n: int, source: torch.Generator) -> Tensor:
         ValueError: If there are fewer than two.
 
     Example:
+        >>> import torch
         >>> rows = derangement(5, torch.Generator().manual_seed(0))
         >>> bool((rows != torch.arange(5)).all()), rows.sort().values.tolist()
         (True, [0, 1, 2, 3, 4])
     """
+    import torch
+
     if n < 2:
         raise ValueError(f"{n} images cannot all change places")
     order = torch.randperm(n, generator=source, device=source.device)
@@ -98,18 +107,64 @@ def derangement(n: int, source: torch.Generator) -> Tensor:
     return rows
 
 
+@METRICS.register
+class MutualInformation(Metric):
+    """Histogram mutual information of an image and its reconstruction, 20 grey levels."""
+
+    name = "mi_bits_20"
+    title = "mutual information"
+    unit = "bits"
+    bounds = (0.0, math.log2(20))
+    floors = ("mi_bits_20_floor",)
+    ceilings = ("mi_bits_20_ceiling",)
+
+
+@METRICS.register
+class ExcessInformation(Metric):
+    """Mutual information of an image with its own reconstruction minus that with another's."""
+
+    name = "mi_excess_bits_20"
+    title = "leakage"
+    unit = "bits"
+    floor_value = 0.0
+
+
+@METRICS.register
+class NormalisedInformation(Metric):
+    """Normalised mutual information of an image and its reconstruction, 100 grey levels."""
+
+    name = "nmi_100"
+    title = "normalised mutual information"
+    source = "Studholme et al., Pattern Recognition 32:71, 1999; scikit-image"
+    bounds = (1.0, 2.0)
+    floors = ("nmi_100_floor",)
+    ceilings = ("nmi_100_ceiling",)
+
+
 def _entropies(
     images: Tensor, others: Tensor, bins: int, whole_range: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the entropies of the one, of the other and of both, in nats, double ``[B]``."""
+    import torch
+
     if images.shape != others.shape:
         raise ValueError(f"images {list(images.shape)} and others {list(others.shape)} differ")
     if bins < 2:
         raise ValueError(f"{bins} bins tell nothing apart")
-    parts = [
-        _entropies_of(_levels(some, bins, whole_range), _levels(more, bins, whole_range), bins)
-        for some, more in zip(images.split(_CHUNK), others.split(_CHUNK), strict=True)
-    ]
+
+    def entropy(shares: Tensor) -> Tensor:
+        return torch.special.entr(shares).sum(1)
+
+    def of(some: Tensor, more: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        one, other = _levels(some, bins, whole_range), _levels(more, bins, whole_range)
+        cells = bins * bins
+        image = torch.arange(len(one), device=one.device)[:, None]
+        pairs = (image * cells + one * bins + other).flatten()
+        joint = pairs.bincount(minlength=len(one) * cells).reshape(len(one), bins, bins)
+        table = joint.double() / one.shape[1]
+        return entropy(table.sum(2)), entropy(table.sum(1)), entropy(table.flatten(1))
+
+    parts = [of(*pair) for pair in zip(images.split(_CHUNK), others.split(_CHUNK), strict=True)]
     one, other, both = (torch.cat(part) for part in zip(*parts, strict=True))
     return one, other, both
 
@@ -121,17 +176,3 @@ def _levels(images: Tensor, bins: int, whole_range: bool) -> Tensor:
         return (grey * bins // 255).clamp(max=bins - 1)
     low, high = grey.amin(1, keepdim=True), grey.amax(1, keepdim=True)
     return ((grey - low) * bins // (high - low).clamp(min=1)).clamp(max=bins - 1)
-
-
-def _entropies_of(one: Tensor, other: Tensor, bins: int) -> tuple[Tensor, Tensor, Tensor]:
-    cells = bins * bins
-    image = torch.arange(len(one), device=one.device)[:, None]
-    joint = torch.bincount(
-        (image * cells + one * bins + other).flatten(), minlength=len(one) * cells
-    )
-    table = joint.reshape(len(one), bins, bins).double() / one.shape[1]
-    return _entropy(table.sum(2)), _entropy(table.sum(1)), _entropy(table.flatten(1))
-
-
-def _entropy(shares: Tensor) -> Tensor:
-    return torch.special.entr(shares).sum(1)

@@ -1,17 +1,20 @@
-"""Confidence intervals at 95 %: Wilson for rates, the bootstrap for everything else."""
+"""Confidence intervals at 95 %: Wilson for rates, order statistics for medians, else the bootstrap.
+
+torch and scipy are imported where they are used: reports know metrics without them.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING
 
-import torch
-from scipy.stats import beta
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
-from semveil.rng import generator
-
-_Z = 1.959963984540054
+_CONFIDENCE = 0.95
 _RESAMPLES = 1000
 _ENDS = (0.025, 0.975)
 
@@ -44,14 +47,14 @@ def wilson(hits: int, n: int) -> Estimate:
         >>> round(e.low, 3), round(e.high, 3)
         (0.49, 0.943)
     """
+    from scipy.stats import binomtest
+
     if not 0 <= hits <= n or n < 1:
         raise ValueError(f"{hits} of {n} is not a rate")
+    interval = binomtest(hits, n).proportion_ci(_CONFIDENCE, method="wilson")
     rate = hits / n
-    spread = 1 + _Z**2 / n
-    centre = (rate + _Z**2 / (2 * n)) / spread
-    half = _Z * (rate * (1 - rate) / n + _Z**2 / (4 * n**2)) ** 0.5 / spread
-    # Rounding may leave the ends a hair beyond the rate where nothing or everything hits.
-    return Estimate(rate, min(rate, max(0.0, centre - half)), max(rate, min(1.0, centre + half)), n)
+    # Rounding may leave an end a hair beyond the rate.
+    return Estimate(rate, min(rate, float(interval.low)), max(rate, float(interval.high)), n)
 
 
 def exact(value: float) -> Estimate:
@@ -70,10 +73,15 @@ def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
         The mean and its interval.
 
     Example:
+        >>> import torch
         >>> e = bootstrap_mean(torch.arange(100.0))
         >>> e.value, 40 < e.low < 49.5 < e.high < 60
         (49.5, True)
     """
+    import torch
+
+    from semveil.rng import generator
+
     values = values.detach().double().cpu().flatten()
     rows = torch.randint(
         len(values), (_RESAMPLES, len(values)), generator=generator(seed, "bootstrap")
@@ -97,12 +105,46 @@ def bootstrap_quantile(values: Tensor, q: float) -> Estimate:
         The quantile and its interval.
 
     Example:
+        >>> import torch
         >>> e = bootstrap_quantile(torch.arange(1001.0), 0.05)
         >>> e.value, e.low < 50 < e.high
         (50.0, True)
     """
+    from scipy.stats import beta
+
     ordered = values.detach().double().cpu().flatten().sort().values
     n = len(ordered)
     k = round(q * (n - 1)) + 1
     low, high = (max(1, math.ceil(n * float(beta.ppf(end, k, n + 1 - k)))) for end in _ENDS)
     return Estimate(float(ordered[k - 1]), float(ordered[low - 1]), float(ordered[high - 1]), n)
+
+
+def median_of(values: Sequence[float]) -> Estimate:
+    """Return the median with its order-statistic interval (Conover, 1971, section 3.2).
+
+    Between the ``k``-th smallest and the ``k``-th largest of ``n`` independent values lies the
+    median with probability ``1 − 2·P(Bin(n, ½) < k)``, whatever the distribution. The largest
+    ``k`` that leaves 95 % is taken. Fewer than six values never reach 95 %: smallest and largest
+    are returned then, and the confidence is ``1 − 2^(1 − n)``.
+
+    Args:
+        values: Repeats of one measurement, at least one.
+
+    Returns:
+        The median, its interval, and the number of repeats.
+
+    Raises:
+        ValueError: If there are none.
+
+    Example:
+        >>> median_of([5.0, 1.0, 2.0, 4.0, 3.0, 9.0])
+        Estimate(value=3.5, low=1.0, high=9.0, n=6)
+    """
+    from scipy.stats import binom
+
+    if not values:
+        raise ValueError("no value has no median")
+    ordered = sorted(values)
+    # The smallest k with P(Bin ≤ k) > 2.5 % is the largest with P(Bin < k) ≤ 2.5 %.
+    k = max(1, int(binom.ppf((1 - _CONFIDENCE) / 2, len(ordered), 0.5)))
+    return Estimate(median(ordered), ordered[k - 1], ordered[-k], len(ordered))

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
 
 @dataclass(frozen=True)
@@ -43,6 +42,8 @@ class PowerLaw:
             >>> [round(end, 6) for end in law.at(100)]
             [300.0, 300.0, 300.0]
         """
+        from scipy.stats import t as student
+
         logs = np.log(self.points)
         far = (np.log(x) - logs.mean()) ** 2 / ((logs - logs.mean()) ** 2).sum()
         half = student.ppf(0.975, len(logs) - 2) * self.deviation
@@ -68,6 +69,8 @@ def fit_power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw:
         >>> round(fit_power_law([1, 10, 100], [2.0, 0.2, 0.02]).exponent, 6)
         -1.0
     """
+    from scipy.stats import t as student
+
     if len(x) != len(y) or len(x) < 3 or len(set(x)) < 2:
         raise ValueError(f"a power law needs three points at two places, not {len(x)}, {len(y)}")
     if min(*x, *y) <= 0:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-import torch
-from torch import Tensor
+from semveil.metrics.base import METRICS, Metric
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def info_nce(scores: Tensor) -> Tensor:
@@ -27,10 +30,23 @@ def info_nce(scores: Tensor) -> Tensor:
         ValueError: If the scores are not square.
 
     Example:
+        >>> import torch
         >>> info_nce(torch.zeros(4, 4)), bool((info_nce(100 * torch.eye(4)) > 1.38).all())
         (tensor([0., 0., 0., 0.]), True)
     """
     if scores.ndim < 2 or scores.shape[-1] != scores.shape[-2]:
         raise ValueError(f"scores must be [..., N, N], not {list(scores.shape)}")
     shares = scores.float().log_softmax(-1)
-    return torch.diagonal(shares, dim1=-2, dim2=-1) + math.log(scores.shape[-1])
+    return shares.diagonal(dim1=-2, dim2=-1) + math.log(scores.shape[-1])
+
+
+@METRICS.register
+class InfoNce(Metric):
+    """Lower bound on the mutual information of image and reception."""
+
+    name = "infonce_nats"
+    title = "information, at least"
+    source = "van den Oord et al., arXiv 1807.03748"
+    unit = "nats"
+    floor_value = 0.0
+    ceilings = ("infonce_ceiling_nats",)

@@ -11,8 +11,7 @@ from torch import Tensor
 from semveil.device import one_thread
 from semveil.experiment.transceiver import Transceiver
 from semveil.links.digital import DigitalLink
-from semveil.metrics.intervals import Estimate, exact
-from semveil.metrics.medians import median_of
+from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.profiling.memory import in_own_process, memory
 from semveil.profiling.systems import TrainingSteps, key_bytes
 from semveil.profiling.timing import interleave, processor_seconds

@@ -18,8 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from semveil.device import channels_last
 from semveil.errors import SemveilError
-from semveil.metrics.intervals import Estimate, exact
-from semveil.metrics.medians import median_of
+from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.semantic import SYSTEMS, SemanticDecoder, SemanticEncoder, maps_shape
 from semveil.profiling.memory import peak_bytes

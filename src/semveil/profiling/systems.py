@@ -14,8 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from semveil.experiment.training import Hardware
 from semveil.experiment.transceiver import Transceiver, build
-from semveil.metrics.intervals import Estimate, exact
-from semveil.metrics.medians import median_of
+from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.nets.convolutional import ImageShape
 from semveil.profiling.memory import peak_bytes
 from semveil.profiling.timing import Work, interleave, ratios

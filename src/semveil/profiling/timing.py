@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from semveil.device import one_thread
-from semveil.metrics.intervals import Estimate
-from semveil.metrics.medians import median_of
+from semveil.metrics.intervals import Estimate, median_of
 
 K = TypeVar("K")
 

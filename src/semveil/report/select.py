@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from semveil.metrics import metric_of
 from semveil.records import FIELDS, Record
 
 NUMERIC = (
@@ -41,12 +42,6 @@ CONTEST = (
 
 # What sets a measurement apart from others before the scheme does: figures give each a panel.
 SETTING = ("run", "study", "dataset", "channel")
-
-# What an adversary without the waveform reaches, by metric.
-FLOORS = {"accuracy": "chance", "psnr_db": "psnr_mean_image_db", "ssim": "ssim_mean_image"}
-
-# Distances: the Eve with the least of them has got the most.
-LESS_IS_MORE = frozenset({"mse", "lpips"})
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
@@ -98,8 +93,8 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
     """Keep, of the Eves that listened under the same circumstances, the one that got the most.
 
     Eves compete when they agree in everything but their architecture: study, scheme, dataset,
-    channel, both SNRs, latent dimension, protocol, PSR, target, metric and seed. The most is the
-    largest accuracy, PSNR or SSIM (the least of a distance). An Eve without a number, say one whose
+    channel, both SNRs, latent dimension, protocol, PSR, target, metric and seed. The metric says
+    whether the most is the largest value or the least. An Eve without a number, say one whose
     training diverged, never wins.
 
     Args:
@@ -117,14 +112,15 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
         ['inference/wide']
     """
     eves = table[(table["role"] == "eve") & table["value"].notna()]
-    gain = eves["value"].where(~eves["metric"].isin(LESS_IS_MORE), -eves["value"])
+    less = [name for name in eves["metric"].unique() if not metric_of(name).higher_is_better]
+    gain = eves["value"].where(~eves["metric"].isin(less), -eves["value"])
     # A stable sort keeps the first of equals, so that the choice does not hang on pandas.
     ranked = eves.loc[gain.sort_values(ascending=False, kind="stable").index]
     return ranked.drop_duplicates(present(table, CONTEST)).sort_index()
 
 
 def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
-    """Return what guessing reaches in a metric: the majority rate, or the mean image's PSNR.
+    """Return a metric's floor: what a party reaches who receives nothing.
 
     A floor belongs to the data more than to a scheme, so records of it are narrowed by each part
     of the context in turn only while some of them agree with it.
@@ -137,11 +133,12 @@ def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
     Returns:
         The floor in the metric's unit; ``None`` if it was not measured.
     """
-    found = table[
-        (table["role"] == "system")
-        & (table["metric"] == FLOORS.get(metric))
-        & table["value"].notna()
-    ]
+    kind = metric_of(metric)
+    known = table[(table["role"] == "system") & table["value"].notna()]
+    named = (where(known, metric=name) for name in kind.floors)
+    found = next((part for part in named if not part.empty), None)
+    if found is None:
+        return kind.floor_value
     if "dataset" in context:
         found = where(found, dataset=context.pop("dataset"))
     for column, value in context.items():

@@ -1,0 +1,224 @@
+"""Accuracy of answers, plain and balanced, and the other rates of answers that records hold."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from semveil.metrics.base import METRICS, Rate
+from semveil.metrics.intervals import Estimate, wilson
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_RESAMPLES = 1000
+_ENDS = (0.025, 0.975)
+
+
+def balanced_accuracy(hits: Sequence[int] | Tensor, counts: Sequence[int] | Tensor) -> Estimate:
+    """Return the mean over classes of the accuracy within each class, with its interval.
+
+    Always answering one of ``C`` classes gives ``1 / C``, however frequent it is. A class without
+    an image has no accuracy and is left out of the mean, as in scikit-learn.
+
+    The interval joins the Wilson intervals ``[l_c, u_c]`` of the classes' accuracies ``a_c`` by the
+    method of variance estimates recovery (Zou and Donner, Stat. Med. 27:1693, 2008)::
+
+        mean(a) − √(Σ (a_c − l_c)²) / C   to   mean(a) + √(Σ (u_c − a_c)²) / C
+
+    It is inside [0, 1], is Wilson's own for one class, and has a width where no error was made.
+    It takes the images for independent: several images of one person make it too narrow.
+
+    Args:
+        hits: Correct answers in each class, integers ``[C]``.
+        counts: Images of each class, integers ``[C]``.
+
+    Returns:
+        The balanced accuracy; its sample size is that of all classes together.
+
+    Raises:
+        ValueError: If there are no images, or hits and counts are no rates.
+
+    Example:
+        >>> e = balanced_accuracy([18, 630], [23, 636])
+        >>> round(e.low, 3), round(e.value, 3), round(e.high, 3), e.n
+        (0.786, 0.887, 0.947, 659)
+    """
+    pairs = list(zip(map(int, hits), map(int, counts), strict=True))
+    rates = [wilson(right, n) for right, n in pairs if (right, n) != (0, 0)]
+    if not rates:
+        raise ValueError("no class has an image")
+    value = sum(rate.value for rate in rates) / len(rates)
+    below = math.hypot(*(rate.value - rate.low for rate in rates)) / len(rates)
+    above = math.hypot(*(rate.high - rate.value for rate in rates)) / len(rates)
+    low, high = max(0.0, value - below), min(1.0, value + above)
+    return Estimate(value, low, high, sum(rate.n for rate in rates))
+
+
+def rates(
+    right: Tensor, labels: Tensor, person: Tensor | None = None, seed: int = 0
+) -> tuple[Estimate, Estimate]:
+    """Return accuracy and balanced accuracy of guesses at labels.
+
+    Intervals are Wilson's, of all images or joined over classes. They take images for independent.
+    Where it is known who is shown, people are resampled too, with all their images (the cluster
+    bootstrap: Davison and Hinkley, Bootstrap Methods, 1997, section 3.8), and the interval covers
+    both: a few people are no large sample, however many images there are of each.
+
+    Args:
+        right: Which guesses are right, bool ``[N]``.
+        labels: Classes of the images, int64 ``[N]``.
+        person: Who is shown, int64 ``[N]``; None if nobody, or not known.
+        seed: Seed of the 1000 resamples.
+
+    Returns:
+        Accuracy, and the mean over classes of the accuracy in the class.
+
+    Raises:
+        ValueError: If there are no images.
+
+    Example:
+        >>> import torch
+        >>> labels = torch.tensor([0] * 90 + [1] * 10)
+        >>> plain, balanced = rates(labels == 0, labels)
+        >>> plain.value, balanced.value, round(plain.low, 3)
+        (0.9, 0.5, 0.826)
+        >>> three, _ = rates(labels == 0, labels, torch.arange(100) // 40)
+        >>> round(three.low, 3)
+        0.5
+    """
+    import torch
+
+    from semveil.rng import generator
+
+    right, labels = right.cpu(), labels.cpu()
+    classes = int(labels.max()) + 1 if len(labels) else 0
+    hits, counts = labels[right].bincount(minlength=classes), labels.bincount(minlength=classes)
+    balanced = balanced_accuracy(hits, counts)
+    plain = wilson(int(right.sum()), len(right))
+    if person is None:
+        return plain, balanced
+    _, who = person.cpu().unique(return_inverse=True)
+    people = int(who.max()) + 1
+    cells, size = who * classes + labels, people * classes
+    shown = cells.bincount(minlength=size).reshape(people, classes).double()
+    known = cells[right].bincount(minlength=size).reshape(people, classes).double()
+    drawn = torch.randint(people, (_RESAMPLES, people), generator=generator(seed, "people"))
+    times = torch.zeros(_RESAMPLES, people, dtype=torch.double)
+    times.scatter_add_(1, drawn, torch.ones_like(times))
+    found, asked = times @ known, times @ shown
+    # People among whom a class is missing say nothing of the mean over classes.
+    whole = (asked > 0)[:, counts > 0].all(1)
+    each = (found / asked)[whole][:, counts > 0]
+    ends = torch.tensor(_ENDS, dtype=torch.double)
+
+    def widened(estimate: Estimate, resampled: Tensor) -> Estimate:
+        if not len(resampled):
+            return estimate
+        low, high = torch.quantile(resampled, ends).tolist()
+        return Estimate(
+            estimate.value, min(estimate.low, low), max(estimate.high, high), estimate.n
+        )
+
+    return widened(plain, found.sum(1) / asked.sum(1)), widened(balanced, each.mean(1))
+
+
+@METRICS.register
+class Accuracy(Rate):
+    """Share of images whose class is named rightly."""
+
+    name = title = "accuracy"
+    floors = ("chance",)
+
+
+@METRICS.register
+class Chance(Rate):
+    """Accuracy of naming the most frequent class."""
+
+    name = title = "chance"
+
+
+@METRICS.register
+class BalancedAccuracy(Rate):
+    """Mean over classes of the accuracy in the class."""
+
+    name = "balanced_accuracy"
+    title = "balanced accuracy"
+    floors = ("balanced_accuracy_floor",)
+
+
+@METRICS.register
+class AccuracyTargeted(Accuracy):
+    """Accuracy of images of the attacked class."""
+
+    name = "accuracy_targeted"
+    title = "accuracy, attacked class"
+
+
+@METRICS.register
+class AccuracyOthers(Accuracy):
+    """Accuracy of images of the classes that are not attacked."""
+
+    name = "accuracy_others"
+    title = "accuracy, other classes"
+
+
+@METRICS.register
+class MisleadingRate(Rate):
+    """Share of attacked images that Bob assigns to the target class."""
+
+    name = "misleading_rate"
+    title = "misleading rate"
+    higher_is_better = False
+    floors = ("chance",)
+
+
+@METRICS.register
+class VotedAccuracy(Accuracy):
+    """Accuracy of Bob's vote over repeated transmissions, without an attack."""
+
+    name = "voted_accuracy"
+    title = "accuracy of votes"
+
+
+@METRICS.register
+class CertifiedAccuracy(Accuracy):
+    """Share of images whose right vote no perturbation of this PSR changes."""
+
+    name = "certified_accuracy"
+    title = "certified accuracy"
+
+
+@METRICS.register
+class LabelAccuracy(Accuracy):
+    """Accuracy of a classifier of clean images on Eve's reconstructions."""
+
+    name = "label_accuracy"
+    title = "judge’s accuracy"
+
+
+@METRICS.register
+class LabelBalancedAccuracy(BalancedAccuracy):
+    """Balanced accuracy of a classifier of clean images on Eve's reconstructions."""
+
+    name = "label_balanced_accuracy"
+    title = "judge’s balanced accuracy"
+
+
+@METRICS.register
+class LostRate(Rate):
+    """Share of images whose checksum fails or that cannot be decoded."""
+
+    name = "lost_rate"
+    title = "lost images"
+    target = "image"
+    higher_is_better = False
+
+
+@METRICS.register
+class PermutationRecovered(Rate):
+    """Share of a fixed permutation that Eve finds from messages whose images she knows."""
+
+    name = "permutation_recovered"
+    title = "permutation recovered"

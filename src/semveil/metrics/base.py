@@ -1,0 +1,208 @@
+"""What a metric is: its name, unit, direction, bounds, floor and format; and all metrics by name.
+
+Nothing here imports torch, so that reports know metrics without it. A metric's file imports torch
+inside the functions that compute it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from semveil.errors import SemveilError
+from semveil.metrics.intervals import Estimate, bootstrap_mean, bootstrap_quantile
+from semveil.registry import Registry
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Metric:
+    """A metric as records, tables and figures know it.
+
+    Attributes:
+        name: Name in records.
+        title: What tables and figures call it.
+        description: One line; the docstring's first if it is not set.
+        source: Where it is defined.
+        unit: Unit as it is shown; empty for a pure number.
+        scale: Shown value over recorded value: 100 for a share that is shown in percent.
+        decimals: Digits behind the point where it is shown.
+        target: What it rates: ``label`` or ``image``.
+        higher_is_better: Whether the party whose figure it is gets more from a higher value.
+        bounds: Least and greatest possible value.
+        axis: Ends of the axis that it is drawn on; those of the data if None.
+        floors: Metrics of role ``system`` that hold what a party without the waveform reaches, the
+            preferred first.
+        ceilings: Metrics that hold what nobody exceeds.
+        floor_value: The floor, where it is a constant.
+
+    Example:
+        >>> accuracy = metric_of("accuracy")
+        >>> accuracy.label, accuracy.format(0.957), accuracy.floors
+        ('accuracy (%)', '95.7', ('chance',))
+    """
+
+    name: str
+    title: str
+    description: str = ""
+    source: str = ""
+    unit: str = ""
+    scale: float = 1.0
+    decimals: int = 3
+    target: str = "image"
+    higher_is_better: bool = True
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    axis: tuple[float, float] | None = None
+    floors: tuple[str, ...] = ()
+    ceilings: tuple[str, ...] = ()
+    floor_value: float | None = None
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "description" not in vars(cls) and cls.__doc__:
+            cls.description = cls.__doc__.splitlines()[0].rstrip(".")
+
+    @property
+    def label(self) -> str:
+        """Title and unit, as axes and columns say it."""
+        return f"{self.title} ({self.unit})" if self.unit else self.title
+
+    def format(self, value: float) -> str:
+        """Return a value in the metric's unit, with a true minus sign."""
+        return f"{self.scale * value:.{self.decimals}f}".replace("-", "−")
+
+    def classes(self, names: Iterable[str]) -> dict[int, str]:
+        """Return this metric's figures by class among the names of metrics, in order.
+
+        Example:
+            >>> metric_of("accuracy").classes(["accuracy_class_10", "accuracy_class_2", "ssim"])
+            {2: 'accuracy_class_2', 10: 'accuracy_class_10'}
+        """
+        start = f"{self.name}_class_"
+        found = {int(name.removeprefix(start)): name for name in names if name.startswith(start)}
+        return dict(sorted(found.items()))
+
+
+class Rate(Metric):
+    """A share of successes: shown in percent, with Wilson's interval."""
+
+    unit = "%"
+    scale = 100.0
+    decimals = 1
+    target = "label"
+    bounds = axis = (0.0, 1.0)
+
+
+class ImageMetric(Metric):
+    """A metric that compares each image with its original.
+
+    A subclass defines :meth:`per_image`; see ``docs/metrics.md``.
+
+    Attributes:
+        sample: Images of an audit that are compared, the first ones; all if None.
+        tails: Quantiles over the images that are recorded beside the mean, as ``NAME_p5``.
+    """
+
+    sample: int | None = None
+    tails: tuple[float, ...] = ()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "floors" not in vars(cls) and "name" in vars(cls):
+            cls.floors = (f"{cls.name}_floor",)
+
+    def per_image(self, images: Tensor, originals: Tensor) -> Tensor:
+        """Return the metric of every image.
+
+        Args:
+            images: Reconstructions, float ``[B, C, H, W]``.
+            originals: Originals, float ``[B, C, H, W]`` in [0, 1].
+
+        Returns:
+            One number per image, float ``[B]``.
+        """
+        raise NotImplementedError
+
+    def __call__(self, images: Tensor, originals: Tensor) -> Tensor:
+        """Return the metric of every image, checked: see :meth:`per_image`.
+
+        Raises:
+            SemveilError: If the metric returns anything but one number per image.
+        """
+        values = self.per_image(images, originals)
+        if tuple(values.shape) != (len(images),):
+            raise SemveilError(
+                f"metric {self.name}: per_image returned shape {list(values.shape)} for "
+                f"{len(images)} images; return one number per image, float [B]"
+            )
+        return values
+
+    def estimates(self, values: Tensor, seed: int) -> dict[str, Estimate]:
+        """Return what is recorded of the images' values: the mean, and each tail's quantile.
+
+        Args:
+            values: One number per image, float ``[N]``.
+            seed: Seed of the bootstrap.
+        """
+        found = {self.name: bootstrap_mean(values, seed)}
+        for q in self.tails:
+            found[f"{self.name}_p{round(100 * q)}"] = bootstrap_quantile(values, q)
+        return found
+
+
+METRICS: Registry[Metric] = Registry("metric", "semveil.metrics")
+"""Metrics by their names in records."""
+
+
+def metric_of(name: str) -> Metric:
+    """Return the metric that a name in records belongs to.
+
+    What is measured of a part of the images, such as ``psnr_db_class_3`` or ``psnr_db_p5``, has
+    the whole's unit and format. A name of no registered metric is a plain number.
+
+    Args:
+        name: A record's metric.
+
+    Example:
+        >>> metric_of("psnr_db_class_3").unit, metric_of("latency_s").title
+        ('dB', 'latency s')
+    """
+    base = name
+    while base and base not in METRICS:
+        base = base.rpartition("_")[0]
+    if base:
+        return METRICS.get(base)()
+    plain = Metric()
+    plain.name, plain.title = name, name.replace("_", " ")
+    return plain
+
+
+IMAGE_METRICS = ("psnr_db", "ssim")
+"""Metrics that are measured of all reconstructions."""
+
+
+def image_metrics(further: Iterable[str] = ()) -> list[ImageMetric]:
+    """Return PSNR and SSIM, and further metrics of images by name.
+
+    Args:
+        further: Their names, such as those of ``audit.metrics``.
+
+    Raises:
+        SemveilError: If one is unknown, or compares no images.
+
+    Example:
+        >>> [metric.name for metric in image_metrics()]
+        ['psnr_db', 'ssim']
+    """
+    found = []
+    for name in dict.fromkeys((*IMAGE_METRICS, *further)):
+        metric = METRICS.get(name)()
+        if not isinstance(metric, ImageMetric):
+            raise SemveilError(
+                f"metrics: {name} does not compare images; choose among "
+                + ", ".join(key for key, kind in METRICS.items() if issubclass(kind, ImageMetric))
+            )
+        found.append(metric)
+    return found
