@@ -60,7 +60,7 @@ class Result:
             SemveilError: If no eavesdropper has the metric, or none at this SNR; the message
                 names what was measured.
         """
-        from semveil.report.select import LESS_IS_MORE
+        from semveil.metrics import metric_of
 
         eves = [record for record in self.records if record.role == "eve"]
         measured = [record for record in eves if record.metric == metric]
@@ -73,7 +73,7 @@ class Result:
                 f"no eavesdropper was tested at {snr_db:g} dB; {metric} was measured at "
                 f"{', '.join(f'{level:g}' for level in sorted(levels))} dB"
             )
-        sign = -1 if metric in LESS_IS_MORE else 1
+        sign = 1 if metric_of(metric).higher_is_better else -1
         return max(found, key=lambda record: sign * record.value)
 
     def plot(self, metric: str = "accuracy", x: str = "psr_db") -> Figure:

@@ -63,8 +63,10 @@ def test_every_attack_at_every_budget(semveil, trained):
         for attack in EVERY:
             levels = {record.psr_db for record in mine if record.adversary == attack}
             assert levels == {-10.0, -6.0, -2.0}
+    floors = {record.metric for record in records if record.role == "system"}
+    assert floors == {"chance", "psnr_db_floor", "ssim_floor"}
     for record in records:
-        assert (record.role, record.test_snr_db, record.latent_dim) == ("bob", 10.0, 128)
+        assert (record.test_snr_db, record.latent_dim) == (10.0, 128)
         assert record.protocol == ("none" if record.adversary is None else "adaptive")
         assert record.ci_low <= record.value <= record.ci_high
     about = json.loads((folder / "run.json").read_text())
