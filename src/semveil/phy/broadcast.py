@@ -1,4 +1,4 @@
-"""One number, or one per image: bringing it to the shape of a batch."""
+"""Broadcasting a setting, one number or one per image, over a batch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def per_image(value: Tensor | float, batch: Tensor, name: str = "value") -> Tensor:
-    """Shape a setting so that it broadcasts over everything but the images of a batch.
+    """Reshape a setting so that it broadcasts over all dimensions of a batch but the first.
 
     A single number stays a zero-dimensional tensor, which combines with a batch on any device
     without a copy.
@@ -15,7 +15,7 @@ def per_image(value: Tensor | float, batch: Tensor, name: str = "value") -> Tens
     Args:
         value: Real or complex, one number or one per image, ``[B]``.
         batch: The batch, ``[B, ...]``.
-        name: What the value is, for the error message.
+        name: Name of the value in the error message.
 
     Returns:
         The value, ``[]`` or ``[B, 1, ..., 1]`` with as many dimensions as ``batch``.

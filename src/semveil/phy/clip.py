@@ -11,9 +11,9 @@ from semveil.phy.broadcast import squared_magnitude
 def clip(z: Tensor, ratio: float, *, straight_through: bool = True) -> Tensor:
     """Limit the amplitude of every image's waveform to ``ratio`` times its root mean square.
 
-    The phase is kept. The backward pass takes the limiter for the identity (the straight-through
+    The phase is kept. The backward pass treats the limiter as the identity (the straight-through
     estimator), as OFDM-guided JSCC (Yang, Bian, Kim, 2021) does, so that clipped samples still
-    learn; ``straight_through=False`` gives the exact gradient. Clipping loses power:
+    get a gradient; ``straight_through=False`` gives the exact gradient. Clipping loses power:
     :func:`~semveil.phy.power.normalise_power` restores it.
 
     Args:

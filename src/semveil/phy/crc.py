@@ -1,6 +1,6 @@
 """Cyclic redundancy checks of 5G: 3GPP TS 38.212, section 5.1.
 
-A frame whose check fails is known to be wrong; what is not detected is one in ``2^bits``.
+A random error passes the check with probability ``2^−bits``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def append(bits: Tensor, kind: Crc) -> Tensor:
     if bits.ndim != 2 or not bits.shape[1]:
         raise ValueError(f"bits are {list(bits.shape)}, not [B, n] with n of one or more")
     remainders = _remainders(kind, bits.shape[1]).to(bits.device)
-    # Sums of fewer than 2^24 ones are exact in float32, whose product is the fastest there is.
+    # Sums of fewer than 2^24 ones are exact in float32, whose matrix product is the fastest.
     check = (bits.float() @ remainders).remainder_(2)
     return torch.cat([bits, check.to(bits.dtype)], 1)
 
@@ -68,7 +68,7 @@ def check(bits: Tensor, kind: Crc) -> Tensor:
 
 
 def length(kind: Crc) -> int:
-    """Return how many check bits there are.
+    """Return the number of check bits.
 
     Raises:
         ValueError: If there is no such check.
@@ -84,10 +84,8 @@ def length(kind: Crc) -> int:
 
 @cache
 def _remainders(kind: Crc, n: int) -> Tensor:
-    """Return what each of ``n`` bits adds to the check bits, float ``[n, length]``.
-
-    A bit followed by ``j`` others stands for ``x^(length + j)``; its share is the remainder.
-    """
+    """Return each bit's contribution to the check bits, float ``[n, length]``."""
+    # A bit followed by j others stands for x^(length + j); its contribution is the remainder.
     degree = length(kind)
     polynomial = sum(1 << power for power in _POWERS[kind])
     remainder, rows = polynomial ^ (1 << degree), list[int]()

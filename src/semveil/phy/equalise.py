@@ -1,4 +1,4 @@
-"""One-tap equalisers, for flat fading and for every subcarrier of OFDM alike."""
+"""One-tap equalisers, for flat fading and for the subcarriers of OFDM."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from semveil.phy.broadcast import per_image, squared_magnitude
 
 
 def zero_forcing(y: Tensor, h: Tensor) -> Tensor:
-    """Divide the channel out, ``y/h``: unbiased, and the noise grows by ``1/|h|²``.
+    """Divide by the channel, ``y/h``: unbiased, with noise enhancement ``1/|h|²``.
 
     Args:
         y: Received symbols, complex ``[B, ...]``.
@@ -27,7 +27,7 @@ def zero_forcing(y: Tensor, h: Tensor) -> Tensor:
 
 
 def mmse(y: Tensor, h: Tensor, noise_variance: Tensor | float) -> Tensor:
-    """Equalise with the least mean squared error for symbols of unit power.
+    """Equalise with the minimum mean squared error for symbols of unit power.
 
     ``ẑ = conj(h)·y / (|h|² + σ²)``. The estimate is biased towards zero by
     ``|h|²/(|h|² + σ²)``; divide by that before a decision that depends on the amplitude.

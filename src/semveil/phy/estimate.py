@@ -10,7 +10,7 @@ from semveil.phy.broadcast import per_image, squared_magnitude
 
 
 def least_squares(y_pilot: Tensor, pilot: Tensor) -> Tensor:
-    """Estimate the channel at each pilot on its own, ``ĥ = y/p``.
+    """Estimate the channel at each pilot separately, ``ĥ = y/p``.
 
     Its error is ``CN(0, σ²/|p|²)``, independent between pilots.
 
@@ -49,10 +49,10 @@ def least_squares_flat(y_pilots: Tensor, pilots: Tensor) -> Tensor:
 
 
 def lmmse_flat(y_pilots: Tensor, pilots: Tensor, noise_variance: Tensor | float) -> Tensor:
-    """Estimate one flat coefficient per image, knowing that ``E|h|² = 1``.
+    """Estimate one flat coefficient per image with the prior ``E|h|² = 1``.
 
-    ``ĥ = Σ conj(p)·y / (Σ|p|² + σ²)``; its error variance is ``σ²/(Σ|p|² + σ²)``, which is
-    the least that any linear estimator (and for Rayleigh fading, any estimator) can have.
+    ``ĥ = Σ conj(p)·y / (Σ|p|² + σ²)``; its error variance is ``σ²/(Σ|p|² + σ²)``, the
+    minimum over linear estimators (and, for Rayleigh fading, over all estimators).
 
     Args:
         y_pilots: Received pilots, complex ``[B, P]``.
@@ -77,12 +77,12 @@ def lmmse_flat(y_pilots: Tensor, pilots: Tensor, noise_variance: Tensor | float)
 def lmmse_multipath(
     h_ls: Tensor, profile: Tensor, noise_variance: Tensor | float
 ) -> tuple[Tensor, Tensor]:
-    """Smooth a per-subcarrier estimate, knowing the channel's power-delay profile.
+    """Smooth a per-subcarrier estimate with the channel's power-delay profile.
 
     The channel's covariance over subcarriers is ``R = F·diag(p)·Fᴴ`` with ``F`` the first
     ``L`` columns of the DFT, so that the LMMSE filter ``R(R + σ²I)⁻¹`` is diagonal in the taps:
-    transform, shrink tap ``l`` by ``p_l/(p_l + σ²/N)``, transform back. No matrix is inverted,
-    and every image may have its own noise.
+    transform, scale tap ``l`` by ``p_l/(p_l + σ²/N)``, transform back. No matrix is inverted,
+    and every image may have its own noise variance.
 
     Args:
         h_ls: Unbiased estimate on every subcarrier in FFT order, complex ``[B, N]``.
@@ -91,7 +91,7 @@ def lmmse_multipath(
 
     Returns:
         The estimate, complex ``[B, N]``, and its error variance per subcarrier,
-        ``Σ_l p_l·(σ²/N)/(p_l + σ²/N)``, ``[]`` or ``[B]`` as the noise was.
+        ``Σ_l p_l·(σ²/N)/(p_l + σ²/N)``, ``[]`` or ``[B]`` like the noise variance.
 
     Raises:
         ValueError: If ``noise_variance`` has neither one value nor ``B``, or the profile has

@@ -1,7 +1,7 @@
-"""Flat block fading: one complex coefficient per image, drawn and applied separately.
+"""Flat block fading: one complex coefficient per image; drawing and applying are separate.
 
 Every model has ``E|h|² = 1`` on average over images. Nothing is normalised by the received
-power: a deep fade stays deep.
+power.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def rayleigh(
     Args:
         batch: Number of images ``B``.
         generator: Source of randomness; the default generator if omitted.
-        device: Where the result lies.
+        device: Device of the result.
         dtype: Complex dtype.
 
     Returns:
@@ -50,14 +50,15 @@ def rician(
 
     ``h = √(K/(K+1))·exp(jφ) + √(1/(K+1))·CN(0, 1)``. The phase ``φ`` of the line of sight is
     uniform and fresh for every image, as for a receiver that moves by many wavelengths between
-    images; ``K → −∞ dB`` is :func:`rayleigh` in law, ``K → +∞ dB`` a pure random phase.
+    images; for ``K → −∞ dB`` the distribution is that of :func:`rayleigh`, for ``K → +∞ dB`` only a
+    random phase is left.
 
     Args:
         batch: Number of images ``B``.
         k_factor_db: Power of the line of sight over that of the scatter, in dB, one number or
             one per image ``[B]``.
         generator: Source of randomness; the default generator if omitted.
-        device: Where the result lies.
+        device: Device of the result.
         dtype: Complex dtype.
 
     Returns:
@@ -90,7 +91,7 @@ def flat(h: Tensor, z: Tensor) -> Tensor:
         ``h·z``, the shape of ``z``.
 
     Raises:
-        ValueError: If there is not one coefficient for each image; one draw is never shared.
+        ValueError: If there is not one coefficient for each image.
 
     Example:
         >>> flat(torch.tensor([[2j], [1]]), torch.ones(2, 2, dtype=torch.complex64))

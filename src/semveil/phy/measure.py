@@ -1,4 +1,4 @@
-"""What a link delivered, measured from its waveforms."""
+"""SNR and perturbation-to-signal ratio, measured from waveforms."""
 
 from __future__ import annotations
 

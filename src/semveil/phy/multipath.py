@@ -1,4 +1,4 @@
-"""Frequency-selective block fading: a tapped delay line, fresh for every image."""
+"""Frequency-selective block fading: one tapped delay line per image."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ def exponential_profile(
 
     Args:
         taps: Number of taps ``L``, one per sample of delay.
-        decay: Delay in samples after which the power has fallen to ``1/e``.
+        decay: Delay in samples at which the power has fallen to ``1/e``.
         dtype: Real dtype.
-        device: Where the result lies.
+        device: Device of the result.
 
     Returns:
         ``p_l ∝ exp(−l/decay)`` with ``Σp = 1``, real ``[L]``.
@@ -64,12 +64,11 @@ def multipath_taps(batch: int, profile: Tensor, *, generator: Randomness = None)
 
 
 class _Convolve(torch.autograd.Function):
-    """Full linear convolution ``[B, N] ∗ [B, L] → [B, N+L−1]``.
+    """Full linear convolution ``[B, N] ∗ [B, L] → [B, N+L−1]``."""
 
-    Accumulating in place makes one pass over the signal per tap and keeps no intermediate for
-    the backward pass: measured two to five times faster than an FFT, than shifted products left
-    to autograd, and than grouped convolutions, at a handful of taps.
-    """
+    # Accumulating in place takes one pass over the signal per tap and keeps no intermediate for
+    # the backward pass: for few taps, measured two to five times faster than an FFT, than shifted
+    # products under autograd, and than grouped convolutions.
 
     @staticmethod
     def forward(ctx: Any, z: Tensor, taps: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
 """White noise at a stated signal-to-noise ratio.
 
 ``SNR = E_s/N_0 = 1/σ²`` per complex symbol of unit power, so each real component carries
-``σ²/2``. The SNR is nominal: nothing is renormalised by the power that was received.
+``σ²/2``. The SNR is nominal: nothing is renormalised by the received power.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""OFDM: frames of pilots and data, their waveform, and the receiver's first steps.
+"""OFDM: frames of pilots and data, modulation, channel estimation, equalisation.
 
 The FFT is unitary, so the power per time sample equals the power per subcarrier and white noise
 of variance ``σ²`` per sample is white noise of variance ``σ²`` per subcarrier. Subcarriers are
@@ -25,12 +25,12 @@ from semveil.rng import Randomness
 
 @dataclass(frozen=True)
 class Reception:
-    """What a receiver makes of a frame.
+    """A received and equalised frame.
 
     Attributes:
         symbols: Equalised data symbols, complex ``[B, S, N]``.
-        channel: The channel it used, complex ``[B, N]``.
-        error_variance: Variance of that channel's error per subcarrier, ``[]`` or ``[B]``.
+        channel: Channel used for equalisation, complex ``[B, N]``.
+        error_variance: Variance of the channel estimate's error per subcarrier, ``[]`` or ``[B]``.
     """
 
     symbols: Tensor
@@ -40,7 +40,7 @@ class Reception:
 
 @dataclass(frozen=True)
 class OFDM:
-    """An OFDM frame: pilot symbols first, then data, each behind a cyclic prefix.
+    """An OFDM frame: pilot symbols first, then data symbols, each with a cyclic prefix.
 
     Attributes:
         n_subcarriers: Subcarriers ``N``, all of them used.
@@ -80,7 +80,7 @@ class OFDM:
         return self.n_subcarriers + self.cyclic_prefix
 
     def frame_length(self, n_symbols: int) -> int:
-        """Return the samples of a frame with pilots, for a number of data symbols.
+        """Return the number of samples of a frame with pilots, for a number of data symbols.
 
         Example:
             >>> OFDM(64, 16, 1).frame_length(6)
@@ -95,7 +95,7 @@ class OFDM:
 
         Args:
             dtype: Complex dtype.
-            device: Where the result lies.
+            device: Device of the result.
 
         Returns:
             Pilots of modulus one, complex ``[N]``.
@@ -124,7 +124,7 @@ class OFDM:
         return torch.cat([known, data], 1)
 
     def modulate(self, symbols: Tensor) -> Tensor:
-        """Turn symbols on subcarriers into a waveform.
+        """Modulate symbols on subcarriers into a waveform.
 
         Args:
             symbols: Symbols on subcarriers, complex ``[B, S, N]``.
@@ -147,18 +147,18 @@ class OFDM:
         return torch.cat([x[..., self.n_subcarriers - self.cyclic_prefix :], x], -1).flatten(1)
 
     def demodulate(self, waveform: Tensor, n_symbols: int) -> Tensor:
-        """Turn a received waveform into symbols on subcarriers.
+        """Demodulate a received waveform into symbols on subcarriers.
 
         Args:
-            waveform: Received waveform, complex ``[B, T]``; what follows the frame (the
-                channel's tail) is left out.
+            waveform: Received waveform, complex ``[B, T]``; samples after the frame (the
+                channel's tail) are ignored.
             n_symbols: OFDM symbols ``S`` to read, pilot symbols included.
 
         Returns:
             Symbols on subcarriers, complex ``[B, S, N]``.
 
         Raises:
-            ValueError: If the waveform is shorter than that.
+            ValueError: If the waveform is shorter than ``S`` symbols.
 
         Example:
             >>> ofdm = OFDM(4, 1)
@@ -188,11 +188,11 @@ class OFDM:
             received_pilots: Received pilot symbols, complex ``[B, P, N]``.
             noise_variance: ``σ²`` per complex symbol, one number or one per image ``[B]``.
             profile: Mean tap powers ``[L]`` of the channel, for the LMMSE estimate; without
-                them the estimate is least squares, whose error variance is ``σ²/P``.
+                it the estimate is least squares, with error variance ``σ²/P``.
 
         Returns:
             The channel on every subcarrier, complex ``[B, N]``, and its error variance, ``[]``
-            or ``[B]`` as the noise was.
+            or ``[B]`` like the noise variance.
 
         Raises:
             ValueError: If there is no pilot symbol, or ``noise_variance`` has neither one
@@ -215,13 +215,13 @@ class OFDM:
         return lmmse_multipath(h_ls, profile, error_variance)
 
     def transmit(self, data: Tensor, *, clip_ratio: float | None = None) -> Tensor:
-        """Make the waveform of a frame: pilots, cyclic prefixes and, if asked, peak limiting.
+        """Return the waveform of a frame: pilots, cyclic prefixes and, optionally, peak limiting.
 
         Args:
             data: Data symbols of unit power, complex ``[B, S, N]``.
             clip_ratio: Peak amplitude over root mean square (see
-                :func:`~semveil.phy.clip.clip`); the limited waveform is brought back to unit
-                mean power per sample, pilots included.
+                :func:`~semveil.phy.clip.clip`); the limited waveform is scaled to unit mean
+                power per sample, pilots included.
 
         Returns:
             Waveform, complex ``[B, (P+S)·(N+CP)]``.
@@ -247,8 +247,8 @@ class OFDM:
     ) -> Reception:
         """Demodulate a frame, estimate its channel and equalise it (MMSE).
 
-        The equaliser counts the channel estimate's error as noise: for data of unit power the
-        two have the same effect on a symbol.
+        The equaliser adds the error variance of the channel estimate to the noise variance: for
+        data of unit power both have the same effect on a symbol.
 
         Args:
             waveform: Received waveform, complex ``[B, T]``.
@@ -256,10 +256,10 @@ class OFDM:
             noise_variance: ``σ²`` per complex symbol, one number or one per image ``[B]``.
             channel: The true channel on every subcarrier, complex ``[B, N]``: perfect CSI.
                 Without it the channel is estimated from the pilots.
-            profile: Mean tap powers ``[L]`` for the LMMSE estimate; least squares without.
+            profile: Mean tap powers ``[L]`` for the LMMSE estimate; least squares if omitted.
 
         Returns:
-            Equalised data symbols, and the channel that they were equalised with.
+            Equalised data symbols and the channel used.
 
         Raises:
             ValueError: If the waveform is too short for the frame, or has no pilots where an
@@ -291,25 +291,25 @@ class OFDM:
         clip_ratio: float | None = None,
         generator: Randomness = None,
     ) -> Reception:
-        """Send data through a multipath channel and receive it: the whole chain.
+        """Send data through a multipath channel and receive it.
 
         Args:
             data: Data symbols of unit power, complex ``[B, S, N]``.
             taps: Channel taps, complex ``[B, L]``.
             snr_db: ``E_s/N_0`` in dB, one number or one per image ``[B]``.
-            profile: Mean tap powers ``[L]`` for the LMMSE estimate; least squares without.
-            perfect_csi: Whether the receiver is told the channel.
+            profile: Mean tap powers ``[L]`` for the LMMSE estimate; least squares if omitted.
+            perfect_csi: Whether the receiver knows the channel.
             clip_ratio: Peak limiting, see :meth:`transmit`.
             generator: Source of the noise; the default generator if omitted.
 
         Returns:
-            Equalised data symbols, and the channel that they were equalised with.
+            Equalised data symbols and the channel used.
 
         Raises:
             ValueError: If shapes disagree, or ``snr_db`` has neither one value nor ``B``.
 
         Warns:
-            UserWarning: If the channel outlasts the cyclic prefix.
+            UserWarning: If the channel is longer than the cyclic prefix allows.
 
         Example:
             >>> taps = torch.ones(2, 1, dtype=torch.complex64)
@@ -326,17 +326,7 @@ class OFDM:
         )
 
     def check_delay(self, n_taps: int) -> None:
-        """Warn if a channel is so long that consecutive OFDM symbols interfere.
-
-        Args:
-            n_taps: Taps ``L`` of the channel; a prefix of ``L−1`` samples absorbs them.
-
-        Warns:
-            UserWarning: If the cyclic prefix is shorter than that.
-
-        Example:
-            >>> OFDM(64, cyclic_prefix=16).check_delay(8)
-        """
+        """Warn if the cyclic prefix is shorter than the ``n_taps − 1`` samples of delay."""
         if self.cyclic_prefix < n_taps - 1:
             warnings.warn(
                 f"a cyclic prefix of {self.cyclic_prefix} samples is shorter than the channel's "

@@ -1,4 +1,4 @@
-"""Known sequences of constant modulus."""
+"""Pilot sequences of constant modulus."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ def zadoff_chu(
 ) -> Tensor:
     """Return a Zadoff-Chu sequence: constant modulus in time and in frequency.
 
-    ``exp(−jπ·u·n(n+c)/N)`` with ``c = N mod 2`` (Chu, 1972). Every subcarrier is sounded with
-    the same power and the waveform has no peaks for an amplifier to clip.
+    ``exp(−jπ·u·n(n+c)/N)`` with ``c = N mod 2`` (Chu, 1972). Every subcarrier gets
+    the same power, and the waveform has no peaks.
 
     Args:
         length: Length ``N``.
         root: Root ``u``, coprime to ``N``.
         dtype: Complex dtype.
-        device: Where the result lies.
+        device: Device of the result.
 
     Returns:
         Sequence of modulus one, complex ``[N]``.
@@ -32,7 +32,7 @@ def zadoff_chu(
         tensor([1., 1., 1., 1.])
     """
     n = torch.arange(length, device=device)
-    # Whole turns are taken off in integers, which keeps long sequences exact.
+    # The phase is reduced modulo 2π in integers, which keeps long sequences exact.
     turn = (root * n * (n + length % 2)) % (2 * length)
     # Not `dtype.to_real()`, which torch.compile cannot trace.
     real = torch.float64 if dtype == torch.complex128 else torch.float32

@@ -1,4 +1,4 @@
-"""Transmit power: one unit per complex symbol, counted for every image on its own."""
+"""Transmit power: one unit per complex symbol, for every image separately."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from semveil.phy.broadcast import squared_magnitude
 
 
 def average_power(z: Tensor) -> Tensor:
-    """Return the mean power per symbol of every image.
+    """Return the mean power per symbol, per image.
 
     Args:
         z: Symbols, complex ``[B, ...]``.
@@ -27,8 +27,8 @@ def average_power(z: Tensor) -> Tensor:
 def normalise_power(z: Tensor) -> Tensor:
     """Scale every image to unit mean power per symbol, ``‖z‖² = k``.
 
-    The gain is each image's own, so that one loud image cannot borrow power from its batch. An
-    image that is zero everywhere has no direction to scale: it stays zero, with zero gradient.
+    Each image has its own gain, independent of the other images of the batch. An image that is
+    zero everywhere stays zero, with zero gradient.
 
     Args:
         z: Symbols, complex ``[B, k]`` (or ``[B, ...]``).

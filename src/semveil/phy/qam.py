@@ -1,8 +1,8 @@
 """Classical digital modulation: Gray-labelled constellations, hard and soft decisions.
 
 The labelling of QAM is that of 3GPP TS 38.211, section 5.1 (BPSK on the real axis), which is
-also Sionna's. LLRs are logits, ``ln P(b=1|y) − ln P(b=0|y)``: positive means one, as in Sionna
-and opposite to many textbooks.
+also Sionna's. LLRs are logits, ``ln P(b=1|y) − ln P(b=0|y)``: a positive LLR means one, as in
+Sionna and opposite to many textbooks.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ class Constellation:
     """A Gray-labelled constellation, centred and of unit average power.
 
     QAM is a product of two amplitude modulations: bits 0, 2, 4, ... of a symbol set its real
-    part and bits 1, 3, 5, ... its imaginary part. All work is done per axis, on ``√M`` levels
-    instead of ``M`` points, and hard decisions take one comparison per bit. An odd number of
-    bits gives a rectangle, the real axis having twice the levels.
+    part and bits 1, 3, 5, ... its imaginary part. Each axis is processed separately, on ``√M``
+    levels instead of ``M`` points, and hard decisions take one comparison per bit. An odd number
+    of bits gives a rectangle with twice as many levels on the real axis.
 
     Attributes:
         kind: ``"qam"`` or ``"psk"``.
@@ -73,7 +73,7 @@ class Constellation:
 
         Args:
             dtype: Complex dtype.
-            device: Where the result lies.
+            device: Device of the result.
 
         Returns:
             Points, complex ``[M]``.
@@ -91,7 +91,7 @@ class Constellation:
     def modulate(self, bits: Tensor) -> Tensor:
         """Map bits to symbols.
 
-        QAM is linear in each bit, so that fractional bits give expected symbols and gradients.
+        QAM is linear in each bit: fractional bits give expected symbols, and gradients.
 
         Args:
             bits: Zeros and ones of any dtype, ``[..., n·m]``, the bits of a symbol adjacent.
@@ -120,7 +120,7 @@ class Constellation:
         return torch.complex(self._scale * real, self._scale * imag)
 
     def hard(self, y: Tensor) -> Tensor:
-        """Decide for the bits of the nearest point.
+        """Return the bits of the nearest point.
 
         Args:
             y: Equalised, unbiased symbols, complex ``[..., n]``.
@@ -163,7 +163,7 @@ class Constellation:
             ``ln P(b=1|y) − ln P(b=0|y)``, real ``[B, ..., n·m]``; differentiable.
 
         Raises:
-            ValueError: If ``method`` is unknown or the noise fits neither way.
+            ValueError: If ``method`` is unknown or ``noise_variance`` has another shape.
 
         Example:
             >>> Constellation("qam", 2).soft(torch.tensor([[1 + 0j, -0.5]]), 1.0)

@@ -1,4 +1,4 @@
-"""What one layer of checks computes, for all its checks and all codewords at once.
+"""Check-node update of a layer, for all its checks and all codewords at once.
 
 Magnitudes are integers: 16 steps are one unit of LLR.
 """
@@ -12,21 +12,21 @@ UNIT = 16
 """Integer steps per unit of LLR."""
 
 _CORRECTION = 9
-"""The correction where both magnitudes are equal: 0.56, near ``ln 2``."""
+"""Correction for equal magnitudes: 0.56, near ``ln 2``."""
 
 
 def boxplus(a: Tensor, b: Tensor, out: Tensor) -> None:
-    """Write how sure the sum of two bits is, ``min(a, b) − max(c − |a − b|/4, 0)``.
+    """Write the magnitude of the sum of two bits, ``min(a, b) − max(c − |a − b|/4, 0)``.
 
     The exact magnitude is ``min(a, b) − ln(1 + e^−|a−b|) + ln(1 + e^−(a+b))``. The first
     correction is kept, as a straight line (Chen et al., "Reduced-complexity decoding of LDPC
-    codes", IEEE Trans. Commun. 2005); the second, small unless both are, is left out: our reading.
-    A result below zero means zero; it stays below zero in all that it is combined with.
+    codes", IEEE Trans. Commun. 2005); the second, small unless both magnitudes are small, is
+    omitted: our reading. A negative result means zero and stays negative in later combinations.
 
     Args:
         a: Magnitudes, int16, at most 8191 each.
         b: The same shape.
-        out: Where the result goes, neither ``a`` nor ``b``.
+        out: The result, neither ``a`` nor ``b``.
 
     Example:
         >>> a, b = torch.tensor([[160, 160], [160, 16]], dtype=torch.int16)
@@ -44,13 +44,13 @@ def boxplus(a: Tensor, b: Tensor, out: Tensor) -> None:
 def extrinsic(x: Tensor, out: Tensor) -> None:
     """Combine, for each of a check's ``d`` magnitudes, all the others.
 
-    Neighbours are combined in pairs; what lies outside every pair is found by the same rule on
-    half as many; then each of a pair is combined with what lies outside. That is ``3(d − 2)``
-    combinations in all, as few as forwards and backwards along the check, but few large ones.
+    Neighbours are combined in pairs, the pairs recursively, and each magnitude then with the
+    result outside its pair: ``3(d − 2)`` combinations, as few as by a forward and backward pass
+    along the check, in fewer and larger operations.
 
     Args:
         x: Magnitudes, int16 ``[d, ...]``, d ≥ 2.
-        out: Where the result goes, ``[d, ...]``.
+        out: The result, ``[d, ...]``.
 
     Example:
         >>> x = torch.tensor([[100], [900], [500], [300]], dtype=torch.int16)
@@ -108,5 +108,5 @@ def negative(x: Tensor) -> Tensor:
 
 
 def _int16(value: int, like: Tensor) -> Tensor:
-    # A Python number would be wrapped and converted at every call, for as long as the shift takes.
+    # Converting a Python number at every call would take as long as the shift.
     return torch.full((), value, dtype=torch.int16, device=like.device)

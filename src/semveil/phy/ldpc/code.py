@@ -1,4 +1,4 @@
-"""The LDPC code of 5G with its rate matching: ``k`` bits in, ``n`` bits out, and back."""
+"""The LDPC code of 5G with rate matching, from ``k`` bits to ``n``."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ _MAX_RATE = 0.95
 class LdpcCode:
     """A 5G LDPC code, TS 38.212, sections 5.2.2, 5.3.2 and 5.4.2 (redundancy version 0).
 
-    One code block without segmentation or CRC. Base graph and lifting size follow from ``k`` and
-    ``n``. Not sent are fillers, the first two columns of information bits, and parity bits beyond
-    ``n``; rows of the graph whose parity bits are not sent at all take no part.
+    One code block without segmentation or CRC. ``k`` and ``n`` determine the base graph and the
+    lifting size. Fillers, the first two columns of information bits, and parity bits beyond ``n``
+    are not sent; rows of the graph without a sent parity bit are not used.
 
     Attributes:
         k: Information bits, 12 to 8448.
         n: Bits sent; no more than the mother code has (rate 1/3 of base graph 1, 1/5 of 2).
-        bits_per_symbol: If given, sent bits are interleaved for symbols of so many (5.4.2.2).
+        bits_per_symbol: If given, sent bits are interleaved for symbols of that many bits
+            (5.4.2.2).
 
     Raises:
         ValueError: If there is no such code.
@@ -108,13 +109,13 @@ class LdpcCode:
     def decode(
         self, llrs: Tensor, iterations: int = 20, window: int | None = None
     ) -> tuple[Tensor, Tensor]:
-        """Find the information bits; a codeword on which all checks agree is not worked on further.
+        """Decode LLRs; decoding of a codeword stops once all its checks hold.
 
         Args:
             llrs: ``ln P(1) − ln P(0)`` of the bits sent, float ``[B, n]``.
-            iterations: After how many a codeword is given up.
-            window: How many codewords are worked on at once. The result does not depend on it; by
-                default as many as a processor's caches carry.
+            iterations: Maximum iterations per codeword.
+            window: Codewords decoded at once. The result does not depend on it; the default suits
+                a processor's caches.
 
         Returns:
             Bits, uint8 ``[B, k]``, and whether all checks hold, bool ``[B]``.
@@ -143,7 +144,7 @@ class LdpcCode:
         return bits[:, : self.k].to(torch.uint8), valid
 
     def _sent(self, device: torch.device) -> Tensor:
-        """Return where the sent bits lie in a codeword of the rows in use, in their order."""
+        """Return the positions of the sent bits in a codeword of the rows in use, in order."""
         size, first = self.graph.size, self.graph.information
         places = torch.arange(2 * size, (first + self.n_rows) * size, device=device)
         return places[(places < self.k) | (places >= first * size)][: self.n]
@@ -157,7 +158,7 @@ def _encoder(code: LdpcCode, device: torch.device) -> Encoder:
 @cache
 def _decoder(code: LdpcCode, device: torch.device) -> Decoder:
     graph = code.graph
-    # A column of nothing but fillers is known and says nothing.
+    # A column of fillers only is known and carries no information.
     known = range(-(-code.k // graph.size), graph.information)
     rows = [
         tuple((column, shift) for column, shift in row if column not in known)

@@ -1,9 +1,8 @@
 """Layered decoding of a quasi-cyclic code, in 16-bit integers.
 
 A layer is one row of the base graph: ``Z`` checks that share no bit. Posteriors are updated after
-every layer, so that each profits from those before it, and half the iterations of a flooding
-schedule suffice (Hocevar, "A reduced complexity decoder architecture via layered decoding of LDPC
-codes", SiPS 2004).
+every layer, and half the iterations of a flooding schedule suffice (Hocevar, "A reduced complexity
+decoder architecture via layered decoding of LDPC codes", SiPS 2004).
 """
 
 from __future__ import annotations
@@ -18,21 +17,15 @@ from semveil.phy.ldpc.check import UNIT, extrinsic, negative, parity
 from semveil.phy.ldpc.graph import Row, positions
 
 _CHANNEL_LIMIT, _MESSAGE_LIMIT = 20 * UNIT, 15 * UNIT
-"""No bit has more than 30 checks, so a posterior stays below 8191, as `boxplus` needs."""
+"""No bit has more than 30 checks, so a posterior stays below 8191, as `boxplus` requires."""
 
 _REFILL, _SHRINK = 8, 2
-"""Work is rearranged when one in so many has nothing left to do."""
+"""The batch is refilled once 1/8 of its codewords have converged, and compacted once 1/2 have."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One layer of checks.
-
-    Attributes:
-        messages: Which of all messages are its own.
-        reads: Which posteriors its messages come from, ``[degree · Z]``.
-        writes: Which columns of posteriors it updates, ``degree`` of them.
-    """
+    """One layer of checks: its messages, the posteriors it reads, the columns it updates."""
 
     messages: slice
     reads: Tensor
@@ -40,17 +33,11 @@ class Layer:
 
 
 class Decoder:
-    """Finds codewords from LLRs.
+    """Layered decoder of the graph ``rows`` on ``columns`` columns of ``size`` bits each.
 
-    Codewords lie in the last dimension of all that it works on, so that turning a column by a
-    shift moves whole rows of memory. A column is left as the last layer wrote it and turned
-    further by the next that reads it.
-
-    Args:
-        rows: The rows of the graph, each of two circulants or more.
-        columns: How many columns of bits there are.
-        size: Lifting size ``Z``.
-        device: Where it works.
+    Codewords lie in the last dimension of all tensors, so that a cyclic shift of a column moves
+    whole rows of memory. A column keeps the shift of the layer that wrote it last; the next layer
+    applies the difference.
     """
 
     def __init__(
@@ -75,15 +62,9 @@ class Decoder:
             self.messages = end
 
     def __call__(self, llrs: Tensor, iterations: int, window: int) -> tuple[Tensor, Tensor]:
-        """Decide for the bits of codewords.
+        """Return bits, bool ``[B, columns · Z]``, and whether all checks hold, bool ``[B]``.
 
-        Args:
-            llrs: ``ln P(0) − ln P(1)``, float ``[B, columns · Z]``.
-            iterations: After how many a codeword is given up.
-            window: How many are worked on at once; one that is done makes room for the next.
-
-        Returns:
-            Bits, bool ``[B, columns · Z]``, and whether all checks hold, bool ``[B]``.
+        ``llrs`` are ``ln P(0) − ln P(1)``, float ``[B, columns · Z]``.
         """
         total = len(llrs)
         found = torch.empty(llrs.shape, dtype=torch.bool, device=llrs.device)
@@ -137,7 +118,7 @@ class Decoder:
                 columns[column].copy_(update)
 
     def _all_checks_hold(self, ones: Tensor) -> Tensor:
-        """Tell for which codewords, ``[columns · Z, B]`` of minus ones and zeros, all hold."""
+        """Return for which codewords, ``[columns · Z, B]`` of −1 and 0, all checks hold."""
         broken = torch.zeros_like(ones[0])
         for reads in self.checks:
             broken |= parity(ones.index_select(0, reads).unflatten(0, (-1, self.size))).amin(0)

@@ -10,16 +10,11 @@ from semveil.phy.ldpc.graph import CORE, Graph, positions
 
 
 class Encoder:
-    """Finds the parity bits of a graph.
+    """Computes the parity bits of the first ``n_rows`` rows of a graph.
 
-    The sum of the four core rows holds the first parity column alone, once (the double diagonal
-    beside it cancels), which gives that column; every other is then the only unknown of a row
-    (Richardson and Urbanke, "Efficient encoding of low-density parity-check codes", 2001).
-
-    Args:
-        graph: The graph; of its rows only the first ``n_rows`` are computed.
-        n_rows: How many, at least the core's.
-        device: Where it works.
+    In the sum of the four core rows the double diagonal cancels and the first parity column is the
+    only unknown; every other parity column is then the only unknown of one row (Richardson and
+    Urbanke, "Efficient encoding of low-density parity-check codes", 2001).
     """
 
     def __init__(self, graph: Graph, n_rows: int, device: torch.device | str = "cpu") -> None:
@@ -28,21 +23,15 @@ class Encoder:
         self.reads = [positions(row, graph.size).to(device) for row in rows]
         first = graph.information
         shifts = [shift for row in rows[:CORE] for column, shift in row if column == first]
-        # Of the three shifts of the first parity column two are alike and cancel.
+        # Of the three shifts of the first parity column two are equal and cancel.
         self.shift = next(shift for shift in shifts if shifts.count(shift) == 1)
-        # The columns that each row gives; the rows 0, 1 and 3 of the core leave none to row 2.
+        # The column that each row determines; rows 0, 1 and 3 of the core determine all of its
+        # columns.
         self.solved = {0: first + 1, 1: first + 2, 3: first + 3}
         self.solved |= {row: first + row for row in range(CORE, n_rows)}
 
     def __call__(self, bits: Tensor) -> Tensor:
-        """Return information bits with their parity bits.
-
-        Args:
-            bits: Fillers included, uint8 ``[B, information · Z]``.
-
-        Returns:
-            uint8 ``[B, (information + n_rows) · Z]``.
-        """
+        """Append parity bits to information bits, fillers included, uint8 ``[B, bits]``."""
         size = self.graph.size
         word = bits.new_zeros(bits.shape[1] + len(self.reads) * size, len(bits))
         word[: bits.shape[1]] = bits.T

@@ -1,4 +1,4 @@
-"""Which quasi-cyclic code carries ``k`` bits in ``n``: base graph, lifting size, rows in use."""
+"""Base graph and lifting size of the quasi-cyclic code for ``k`` bits in ``n``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from semveil.phy.ldpc.tables import BASE_GRAPH_1, BASE_GRAPH_2
 
 CORE = 4
-"""Rows whose parity bits depend on each other; every further row has a parity column of its own."""
+"""Rows whose parity bits depend on each other; every other row has its own parity column."""
 
 _SIZES = tuple(
     tuple(start << power for power in range(8) if start << power <= 384)
@@ -30,9 +30,9 @@ class Graph:
     Bit ``t`` of row ``i`` checks bit ``(t + shift) mod size`` of each of the row's columns.
 
     Attributes:
-        size: Lifting size ``Z``: how many bits a column stands for.
+        size: Lifting size ``Z``, the bits per column.
         information: Columns of information bits (22 or 10), fillers at their end.
-        rows: All rows, as many as there are columns of parity bits.
+        rows: All rows; there are as many columns of parity bits.
     """
 
     size: int
@@ -46,7 +46,7 @@ class Graph:
 
 
 def positions(circulants: Iterable[tuple[int, int]], size: int) -> Tensor:
-    """Return which bits circulants reach, one circulant after the other, ``[circulants · Z]``.
+    """Return the bits that circulants reach, one circulant after the other, ``[circulants · Z]``.
 
     Args:
         circulants: ``(column, shift)`` each; shifts of any sign.
@@ -61,26 +61,12 @@ def positions(circulants: Iterable[tuple[int, int]], size: int) -> Tensor:
 
 
 def base_graph(k: int, rate: float) -> int:
-    """Return which base graph carries ``k`` bits at a code rate: 1 or 2 (TS 38.212, 7.2.2).
-
-    Example:
-        >>> base_graph(1200, 0.5), base_graph(1200, 0.8)
-        (2, 1)
-    """
+    """Return the base graph for ``k`` bits at a code rate: 1 or 2 (TS 38.212, 7.2.2)."""
     return 2 if k <= 292 or (k <= 3824 and rate <= 0.67) or rate <= 0.25 else 1
 
 
 def lift(number: int, k: int) -> Graph:
-    """Lift a base graph by the smallest size with room for ``k`` bits (TS 38.212, 5.2.2 and 5.3.2).
-
-    Args:
-        number: 1 or 2.
-        k: Information bits.
-
-    Example:
-        >>> lift(2, 1200).size
-        120
-    """
+    """Lift base graph ``number`` for ``k`` bits by the smallest size (TS 38.212, 5.2.2, 5.3.2)."""
     room = 22 if number == 1 else _room(k)
     size, which = min(
         (size, which) for which, sizes in enumerate(_SIZES) for size in sizes if room * size >= k
@@ -95,5 +81,5 @@ def lift(number: int, k: int) -> Graph:
 
 
 def _room(k: int) -> int:
-    """Return how many columns of base graph 2 the lifting size is chosen for (TS 38.212, 5.2.2)."""
+    """Return the columns of base graph 2 that determine the lifting size (TS 38.212, 5.2.2)."""
     return 10 if k > 640 else 9 if k > 560 else 8 if k > 192 else 6
