@@ -1,6 +1,6 @@
-"""Blocks of the semantic encoders: what stands between their outer layers.
+"""Blocks of the semantic encoders and decoders, between their outer layers.
 
-Three kinds, in the order of their weight at 256 channels: the residual block of OFDM-guided
+Three kinds, by decreasing number of parameters at 256 channels: the residual block of OFDM-guided
 JSCC (Yang, Bian, Kim, arXiv 2109.05194), the inverted residual of MobileNetV2 (Sandler et al.,
 CVPR 2018) and the SemBlock of MobileSC (Nan et al., arXiv 2305.07220).
 """
@@ -19,9 +19,9 @@ _GROUPS = 8
 
 
 class ResidualBlock(nn.Sequential):
-    """Two 3×3 convolutions, reflected at the borders, around which the input is added.
+    """Two 3×3 convolutions with reflection padding and a residual connection.
 
-    As in the published code of OFDM-guided JSCC: no bias, and nothing bends the sum.
+    As in the published code of OFDM-guided JSCC: no bias, and no activation after the sum.
 
     Args:
         channels: Channels in and out.
@@ -46,17 +46,17 @@ class ResidualBlock(nn.Sequential):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        """Bend ``[B, channels, H, W]``."""
+        """Transform ``[B, channels, H, W]``."""
         maps: Tensor = super().forward(input)
         return maps + input
 
 
 class InvertedBlock(nn.Sequential):
-    """Widen, look at each channel's neighbourhood, narrow again; the input is added.
+    """Inverted residual block: 1×1 expansion, depthwise 3×3, 1×1 projection, residual connection.
 
     Args:
         channels: Channels in and out.
-        expansion: How many times as many lie between.
+        expansion: Hidden channels over ``channels``.
 
     Shape:
         maps float ``[B, channels, H, W]`` → the same.
@@ -80,33 +80,33 @@ class InvertedBlock(nn.Sequential):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        """Bend ``[B, channels, H, W]``."""
+        """Transform ``[B, channels, H, W]``."""
         maps: Tensor = super().forward(input)
         return maps + input
 
 
 class Attention(nn.Module):
-    """Efficient channel attention beside shuffle attention, both from one look at the maps.
+    """Efficient channel attention and shuffle attention, applied together.
 
-    Channel attention (ECA-Net, arXiv 1910.03151) scales a channel by a sigmoid of the mean of
+    Channel attention (ECA-Net, arXiv 1910.03151) scales a channel by a sigmoid of the means of
     that channel and its neighbours. Shuffle attention (SA-Net, arXiv 2102.00240) splits every
     group of channels in halves: one is scaled by ``σ(w·mean + b)``, the other at every pixel by
-    ``σ(w·(γ·n + β) + b)`` where ``n`` is the channel brought to zero mean and unit variance; the
-    groups share their weights. Our reading: the maps are scaled by both. Shuffle attention's gates
-    are ``σ(slope·(x − mean) + offset)`` with numbers per channel, so that the maps are passed
-    over a few times and never split or joined, which decides the time of one image.
+    ``σ(w·(γ·n + β) + b)`` where ``n`` is the channel normalised to zero mean and unit variance; the
+    groups share their weights. Our reading: the maps are scaled by both. Both gates of shuffle
+    attention are computed as ``σ(slope·(x − mean) + offset)`` with slope and offset per channel,
+    which takes few passes over the maps and no splitting, and dominates the time of one image.
 
-    SA-Net shuffles the channels at its end. It is left out: next comes a sum, then a dense 1×1
-    convolution, so it would only rename channels, in every block alike.
+    SA-Net shuffles the channels at its end. The shuffle is omitted: a sum and a dense 1×1
+    convolution follow, so it would only permute the channels.
 
     Args:
-        channels: Channels, a multiple of 16: eight groups of two halves.
+        channels: Channels, a multiple of 16 (eight groups of two halves).
 
     Shape:
         maps float ``[B, channels, H, W]``, more than one pixel → the same.
 
     Raises:
-        ValueError: If the channels do not divide so.
+        ValueError: If the channels are not a multiple of 16.
 
     Example:
         >>> Attention(16)(torch.zeros(2, 16, 8, 8)).shape
@@ -120,7 +120,7 @@ class Attention(nn.Module):
         if channels % (2 * _GROUPS):
             raise ValueError(f"channels must be a multiple of {2 * _GROUPS}, not {channels}")
         half = channels // (2 * _GROUPS)
-        # Five neighbours: what ECA-Net's rule gives for 128 to 512 channels.
+        # A kernel of five: ECA-Net's rule for 128 to 512 channels.
         self.neighbours = nn.Conv1d(1, 1, 5, padding=2)
         # First row: the half that is scaled by channel; second row: the half scaled by pixel.
         self.weight = nn.Parameter(torch.zeros(2, half))
@@ -131,7 +131,7 @@ class Attention(nn.Module):
 
     def forward(self, maps: Tensor) -> Tensor:
         """Scale ``[B, channels, H, W]``."""
-        # On processors torch.var_mean takes ten times as long as these three passes together.
+        # On processors torch.var_mean takes ten times as long as these three passes.
         mean = maps.mean((2, 3))
         centred = maps - mean[:, :, None, None]
         unit = torch.rsqrt(centred.square().mean((2, 3)) + 1e-5)
@@ -151,11 +151,12 @@ class Attention(nn.Module):
 
 
 class SplitConv(nn.Module):
-    """Every channel along its columns, then along its rows: 3×1 and 1×3 instead of 3×3.
+    """A depthwise 3×3 convolution factorised into 3×1 and 1×3.
 
-    Nothing lies between the two, so both are done at once by the 3×3 kernel that is their
-    product: one image is held up by the number of operations, not by six products or nine. The
-    map is padded before the first of them (our reading), so that this holds at its borders too.
+    There is no activation between the two, so they are computed as one 3×3 convolution with the
+    product of the kernels: the number of operator calls, not of multiplications, determines the
+    time of one image. The map is padded before the first factor (our reading), so that both forms
+    agree at the borders too.
 
     Args:
         channels: Channels in and out.
@@ -186,13 +187,13 @@ class SplitConv(nn.Module):
 
 
 class SemBlock(nn.Sequential):
-    """Narrow, look along columns and rows of each channel, widen again, attend; the input is added.
+    """MobileSC's block: 1×1, depthwise 3×1 and 1×3, 1×1, attention, residual connection.
 
     The paper says that a k×k convolution is split into k×1 and 1×k and that "an additional
-    attention layer and an SANET structure" are added. Our reading of the rest is what makes the
-    published number of parameters: at 256 channels 192 lie between, convolutions have biases,
-    and with efficient channel and shuffle attention a block has 101,670, a fourth of what the
-    published encoder has beside its outer layers. (The published decoder has two more in all.)
+    attention layer and an SANET structure" are added. Our reading of the rest reproduces the
+    published number of parameters: at 256 channels 192 hidden ones, convolutions with biases, and
+    efficient channel and shuffle attention give a block 101,670 parameters, a fourth of those of
+    the published encoder without its outer layers. (The published decoder has two more in all.)
 
     Args:
         channels: Channels in and out, a multiple of 16.
@@ -201,7 +202,7 @@ class SemBlock(nn.Sequential):
         maps float ``[B, channels, H, W]``, more than one pixel → the same.
 
     Raises:
-        ValueError: If the channels are no multiple of 16.
+        ValueError: If the channels are not a multiple of 16.
 
     Example:
         >>> SemBlock(16)(torch.zeros(2, 16, 8, 8)).shape
@@ -225,7 +226,7 @@ class SemBlock(nn.Sequential):
         )
 
     def forward(self, input: Tensor) -> Tensor:
-        """Bend ``[B, channels, H, W]``."""
+        """Transform ``[B, channels, H, W]``."""
         maps: Tensor = super().forward(input)
         return maps + input
 
@@ -238,15 +239,15 @@ _BLOCKS: dict[Kind, type[nn.Module]] = {
 
 
 def body(kind: Kind, channels: int, blocks: int) -> nn.Sequential:
-    """Return a row of blocks of one kind.
+    """Return a sequence of blocks of one kind.
 
     Args:
         kind: ``semblock``, ``residual`` or ``inverted``.
         channels: Channels in and out.
-        blocks: How many.
+        blocks: Number of blocks.
 
     Raises:
-        ValueError: If the kind is none of these, or the channels do not suit it.
+        ValueError: If the kind is none of these, or the channels do not fit it.
 
     Example:
         >>> len(body("inverted", 4, 2))

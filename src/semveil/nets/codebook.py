@@ -1,4 +1,4 @@
-"""A learned codebook: vectors to indices and back, with gradients."""
+"""A learned codebook: vector quantisation with gradients."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _TEMPERATURE = 0.5
 
 @dataclass(frozen=True)
 class Choice:
-    """Which codewords stand for a batch of tokens.
+    """The codewords chosen for a batch of tokens.
 
     Attributes:
         index: int ``[B, T]``.
-        sent: One-hot of the index, float ``[B, T, K]``; its gradient is the probabilities'.
-        probabilities: How likely each codeword is, float ``[B, T, K]``.
+        sent: One-hot of the index, float ``[B, T, K]``, with the gradient of the probabilities.
+        probabilities: Probability of each codeword, float ``[B, T, K]``.
     """
 
     index: Tensor
@@ -34,18 +34,17 @@ class Choice:
         return _entropy(self.probabilities).mean()
 
     def information(self) -> Tensor:
-        """Return how much the codewords of an image tell of it, nats, scalar.
+        """Return an upper bound on the mutual information of image and codewords, nats, scalar.
 
-        For each position the entropy of the batch's average less the average entropy, which is
-        the mutual information between image and codeword under the encoder's probabilities;
-        summed over positions, an upper bound for all of them together.
+        The sum over positions of the entropy of the batch's average minus the average entropy,
+        which is the mutual information of image and codeword at that position.
         """
         average = self.probabilities.mean(0)
         return (_entropy(average) - _entropy(self.probabilities).mean(0)).sum()
 
 
 def _entropy(probabilities: Tensor) -> Tensor:
-    # The slope of x·ln x is infinite at zero.
+    # The derivative of x·ln x is infinite at zero.
     return -(probabilities * probabilities.clamp(min=1e-9).log()).sum(-1)
 
 
@@ -59,7 +58,7 @@ class Codebook(nn.Module):
     Args:
         size: Codewords ``K``.
         dim: Reals per codeword.
-        rule: How one is chosen.
+        rule: ``gumbel`` or ``nearest``.
 
     Shape:
         tokens float ``[B, T, dim]``, of unit variance → :class:`Choice`.
@@ -74,8 +73,8 @@ class Codebook(nn.Module):
     def __init__(self, size: int, dim: int, rule: Rule) -> None:
         super().__init__()
         self.rule = rule
-        # Of the scale of normalised tokens. The authors begin with words near zero, which at
-        # their hundreds of epochs does not matter.
+        # The scale of normalised tokens. The authors initialise near zero, which does not matter
+        # after their hundreds of epochs.
         self.words = nn.Parameter(torch.randn(size, dim))
 
     def forward(self, tokens: Tensor, source: Randomness = None) -> Choice:
@@ -85,7 +84,7 @@ class Codebook(nn.Module):
             if self.rule == "gumbel":
                 scores = tokens @ words.T / tokens.shape[-1] ** 0.5
             else:
-                # The tokens' own squares are common to all codewords and drop out.
+                # The squared norm of a token is common to all codewords and drops out.
                 scores = 2 * tokens @ words.T - words.square().sum(1)
                 scores = scores / tokens.shape[-1] ** 0.5
         probabilities = scores.softmax(-1)

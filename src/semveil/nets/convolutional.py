@@ -9,7 +9,7 @@ ImageShape = tuple[int, int, int]
 
 
 def _halvings(shape: ImageShape) -> int:
-    """Stages of stride two that leave a map of about seven pixels or four (small images)."""
+    """Return the stages of stride two that leave about seven pixels (small images: four)."""
     side = min(shape[1:])
     if side < 16:
         return 1
@@ -17,7 +17,7 @@ def _halvings(shape: ImageShape) -> int:
 
 
 def _sizes(shape: ImageShape) -> list[tuple[int, int]]:
-    """Height and width before the first stage and after each one."""
+    """Return height and width before the first stage and after each one."""
     sizes = [shape[1:]]
     for _ in range(_halvings(shape)):
         height, width = sizes[-1]
@@ -50,7 +50,7 @@ class ConvEncoder(nn.Module):
         channels = image_shape[0]
         sizes = _sizes(image_shape)
         if channels > 1:
-            # Colour needs a look at full resolution before it is thinned out.
+            # Colour images get a layer at full resolution first.
             layers += [nn.Conv2d(channels, width // 2, 3, padding=1), nn.ReLU()]
             channels = width // 2
         for stage in range(len(sizes) - 1):
@@ -63,18 +63,18 @@ class ConvEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode ``[B, C, H, W]`` into ``[B, d]``."""
-        # Centred inputs train faster; the constant is no statistic of any data set.
+        # Centred inputs train faster; the constant does not depend on the data set.
         return self.project(self.features(2 * images - 1).flatten(1))
 
 
 class Reconstructor(nn.Module):
     """Observations to images: one linear layer, then the encoder's stages in reverse.
 
-    The sigmoid at its end covers the whole range of the images it rebuilds, [0, 1].
+    The final sigmoid covers the whole range of the images, [0, 1].
 
     Args:
-        inputs: Numbers observed per image.
-        image_shape: Channels, height, width to rebuild.
+        inputs: Reals observed per image.
+        image_shape: Channels, height, width of the reconstruction.
         width: Channels of the last hidden map.
 
     Shape:

@@ -1,4 +1,4 @@
-"""Who belongs to whom: a critic of pairs of images and observations."""
+"""A critic that scores pairs of images and observations."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class Critic(nn.Module):
     """Scores every pair of an observation and an image, as inner products of two embeddings.
 
     Args:
-        inputs: Numbers observed per image.
+        inputs: Reals observed per image.
         image_shape: Channels, height, width.
         embedding: Length of the embeddings.
         width: Channels of the image side's first convolution.

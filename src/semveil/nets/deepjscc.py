@@ -4,8 +4,8 @@ Source: "Deep Joint Source-Channel Coding for Wireless Image Transmission", IEEE
 (arXiv 1809.01733). Our reading where the paper is silent: one PReLU slope per layer, none after
 the encoder's last layer, and two pixels of padding on every side of a map.
 
-The layers compute what torch's own of the same kind compute, from the same parameters, in a form
-that trains faster on processors: together they take a third off a training step in bfloat16.
+The layers compute the same as torch's, from the same parameters, in a form that trains faster on
+processors: together they shorten a training step in bfloat16 by a third.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class _Prelu(torch.autograd.Function):
         (gradient,) = grads
         maps, slope = ctx.saved_tensors
         if torch.is_grad_enabled():
-            # The gradient itself is to be differentiated, and it depends on the slope.
+            # A second derivative is asked for, and the gradient depends on the slope.
             below = maps.clamp(max=0) * gradient
             through = torch.where(maps > 0, gradient, slope.to(gradient.dtype) * gradient)
         else:
@@ -44,9 +44,9 @@ class _Prelu(torch.autograd.Function):
 class Prelu(nn.PReLU):
     """``max(0, x) + a·min(0, x)`` with one trained slope ``a``.
 
-    On a processor the backward pass of ``nn.PReLU`` is ten times slower than this one (bfloat16),
-    a quarter of a whole training step: it writes down the slope's gradient at every element
-    before adding it up, and is not vectorised.
+    On a processor the backward pass of ``nn.PReLU`` is ten times slower than this one (bfloat16)
+    and takes a quarter of a training step: it stores the slope's gradient per element before
+    summing, and is not vectorised.
 
     Shape:
         maps, any shape and floating dtype → the same.
@@ -60,28 +60,18 @@ class Prelu(nn.PReLU):
         super().__init__()
 
     def forward(self, input: Tensor) -> Tensor:
-        """Bend ``input``, any shape."""
-        # Reading the slope would make a GPU wait; a compiler does all of this by itself.
+        """Apply it to ``input`` of any shape."""
+        # Reading the slope would synchronise a GPU; a compiler does all of this by itself.
         if input.device.type != "cpu" or torch.compiler.is_compiling():
             return super().forward(input)
         return _Prelu.apply(input, self.weight)
 
 
 def _doubled(maps: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
-    """Transposed 5×5 convolution of stride two, at the resolution of its input.
-
-    Output pixels of even and odd rows and columns see disjoint parts of the kernel, each at most
-    3×3: one 3×3 convolution with four times the channels finds all four kinds, which are then
-    interleaved. The direct form is two to five times slower on processors.
-
-    Args:
-        maps: float ``[B, I, H, W]``.
-        kernel: float ``[I, O, 5, 5]``.
-        bias: float ``[O]``.
-
-    Returns:
-        float ``[B, O, 2H, 2W]``.
-    """
+    """Transposed 5×5 convolution of stride two: ``[B, I, H, W]``, ``[I, O, 5, 5]`` → doubled."""
+    # Output pixels of even and odd rows and columns use disjoint parts of the kernel, each at most
+    # 3×3: one 3×3 convolution with four times the channels computes all four kinds, which are then
+    # interleaved. The direct form is two to five times slower on processors.
     batch, inputs, height, width = maps.shape
     # Kernel row k = 2u + p brings input row m to output row 2(m + u − 1) + p: for an output row
     # of parity p, tap 2 − u of three. A sixth row of zeros lets u and p run over all of 3 × 2.
@@ -89,7 +79,7 @@ def _doubled(maps: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor
     small = taps.flip(2, 4).permute(3, 5, 1, 0, 2, 4).reshape(-1, inputs, 3, 3)
     phases = functional.conv2d(maps, small, None if bias is None else bias.repeat(4), padding=1)
     # Channels are (row parity, column parity, output): in channels_last order the last two lie
-    # as they do in a row of the result, so whole rows are copied.
+    # as in a row of the result, so whole rows are copied.
     rows = phases.permute(0, 2, 3, 1).unflatten(3, (2, -1)).transpose(2, 3)
     return rows.reshape(batch, 2 * height, 2 * width, -1).permute(0, 3, 1, 2)
 
@@ -99,7 +89,7 @@ def _halved(maps: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 class _Halve(torch.autograd.Function):
-    """Convolution of stride two, whose gradient at the maps is found by :func:`_doubled`."""
+    """Convolution of stride two, whose gradient at the maps is computed by :func:`_doubled`."""
 
     @staticmethod
     def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
@@ -137,7 +127,7 @@ class _Double(torch.autograd.Function):
 
 
 def _cast(maps: Tensor, *parameters: Tensor | None) -> tuple[Tensor, ...]:
-    """Bring a layer's maps and parameters to autocast's dtype where it is on."""
+    """Cast a layer's maps and parameters to autocast's dtype where autocast is on."""
     device = maps.device.type
     dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else maps.dtype
     return tuple(x.to(dtype) for x in (maps, *parameters) if x is not None)
@@ -192,10 +182,10 @@ class DoublingConv(nn.ConvTranspose2d):
 
 
 class MirroredConv(nn.ConvTranspose2d):
-    """A transposed 5×5 convolution of stride one, computed as the convolution that it is.
+    """A transposed 5×5 convolution of stride one, computed as a convolution.
 
-    The kernel is mirrored and its channels swapped; the gradient at the kernel then takes the
-    convolution's faster path.
+    The kernel is mirrored and its channels swapped; its gradient then takes the convolution's
+    faster path.
 
     Args:
         inputs: Channels in.
@@ -220,10 +210,10 @@ class MirroredConv(nn.ConvTranspose2d):
 
 
 def _filters(image_shape: ImageShape, latent_dim: int) -> int:
-    """Channels ``c`` of the narrowest map: its ``H/4 × W/4`` pixels hold the latent."""
+    """Return the channels ``c`` of the ``H/4 × W/4`` map that holds the latent."""
     _, height, width = image_shape
     if height % 4 or width % 4:
-        raise ValueError(f"DeepJSCC halves an image twice: {height}×{width} is not whole fours")
+        raise ValueError(f"DeepJSCC needs sides that are multiples of four, not {height}×{width}")
     pixels = height * width // 16
     if latent_dim < 1 or latent_dim % pixels:
         raise ValueError(f"latent_dim must be a multiple of {pixels} here, not {latent_dim}")
@@ -239,10 +229,10 @@ class DeepJsccEncoder(nn.Module):
 
     Shape:
         images float ``[B, C, H, W]`` in [0, 1] → latents float ``[B, d]``; the ``c`` features of
-        one place lie side by side.
+        one position are adjacent.
 
     Raises:
-        ValueError: If the sides or ``latent_dim`` do not divide so.
+        ValueError: If the sides or ``latent_dim`` do not fit.
 
     Example:
         >>> DeepJsccEncoder((3, 32, 32), latent_dim=768)(torch.zeros(2, 3, 32, 32)).shape
@@ -270,17 +260,17 @@ class DeepJsccEncoder(nn.Module):
 
 
 class DeepJsccDecoder(nn.Module):
-    """Latents to images: the encoder's mirror image, of transposed convolutions.
+    """Latents to images: the mirrored encoder, with transposed convolutions.
 
     Args:
-        image_shape: Channels, height, width to rebuild; sides are multiples of four.
+        image_shape: Channels, height, width of the reconstruction; sides are multiples of four.
         latent_dim: Reals in the latent, ``d = c·H·W/16``.
 
     Shape:
         latents float ``[B, d]`` → images float ``[B, C, H, W]`` in [0, 1].
 
     Raises:
-        ValueError: If the sides or ``latent_dim`` do not divide so.
+        ValueError: If the sides or ``latent_dim`` do not fit.
 
     Example:
         >>> DeepJsccDecoder((3, 32, 32), latent_dim=768)(torch.zeros(2, 768)).shape
@@ -307,5 +297,5 @@ class DeepJsccDecoder(nn.Module):
     def forward(self, latents: Tensor) -> Tensor:
         """Rebuild ``[B, C, H, W]`` from ``[B, d]``."""
         maps = latents.unflatten(1, self.start).permute(0, 3, 1, 2)
-        # In bfloat16 the sigmoid's output near white would have steps of a whole grey level.
+        # bfloat16 would round the sigmoid's output near white to steps of a whole grey level.
         return torch.sigmoid(self.layers(maps).float())

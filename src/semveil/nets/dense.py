@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 
 class Mlp(nn.Sequential):
-    """Linear layers with ReLU between them; no hidden width at all is a linear map.
+    """Linear layers with ReLU between them; without a hidden width, a linear map.
 
     Args:
-        inputs: Numbers in.
+        inputs: Input size.
         hidden: Width of each hidden layer.
-        outputs: Numbers out.
+        outputs: Output size.
 
     Shape:
         float ``[B, inputs]`` → float ``[B, outputs]``.
@@ -31,13 +31,13 @@ class Mlp(nn.Sequential):
 
 
 class ResidualMlp(nn.Module):
-    """Residual blocks of layer norm and two linear layers: the widest of the dense networks.
+    """Residual blocks of layer norm and two linear layers.
 
     Args:
-        inputs: Numbers in.
+        inputs: Input size.
         width: Width of every block.
         blocks: Number of blocks.
-        outputs: Numbers out.
+        outputs: Output size.
 
     Shape:
         float ``[B, inputs]`` → float ``[B, outputs]``.
@@ -67,7 +67,7 @@ class ResidualMlp(nn.Module):
 
 
 class DenseImage(nn.Module):
-    """A dense network whose output is an image, in the images' own range [0, 1].
+    """A dense network whose output is an image in [0, 1].
 
     Args:
         network: float ``[B, inputs]`` → float ``[B, C·H·W]``.

@@ -1,4 +1,4 @@
-"""What Eve may be: networks of several capacities for the label, and for the image."""
+"""Networks of eavesdroppers: several capacities, for the label and for the image."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ INVERSION = ("linear", "mlp", "deconv", "set")
 
 
 def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
-    """Build a network that guesses the label.
+    """Build a network that infers the label.
 
     Args:
         capacity: ``linear`` (logistic regression), ``mlp`` (Bob's architecture at its default
-            size), ``wide`` (residual, 20 times as many weights as that) or ``set`` (blind to the
-            order of the components).
-        inputs: Numbers observed per image.
-        classes: Labels.
+            size), ``wide`` (residual, 20 times as many weights as ``mlp``) or ``set``
+            (permutation-invariant).
+        inputs: Reals observed per image.
+        classes: Number of classes.
 
     Returns:
         Network float ``[B, inputs]`` → logits ``[B, classes]``.
@@ -45,12 +45,12 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
 
 
 def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn.Module:
-    """Build a network that rebuilds the image; its range covers the images' [0, 1].
+    """Build a network that reconstructs the image, with outputs in [0, 1].
 
     Args:
         capacity: ``linear``, ``mlp``, ``deconv`` (Bob's architecture at its default size) or
-            ``set`` (blind to the order of the components).
-        inputs: Numbers observed per image.
+            ``set`` (permutation-invariant).
+        inputs: Reals observed per image.
         image_shape: Channels, height, width.
 
     Returns:
@@ -80,17 +80,17 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
 class SimulatedEve(nn.Module):
     """The adversary of the paper protocol: one network for the label and one for the image.
 
-    She learns alongside the link and is scored as its training left her.
+    She is trained along with the link and not retrained before she is scored.
 
     Args:
         capacity: Architecture of the network for the label.
-        inputs: Numbers observed per image.
-        classes: Labels.
+        inputs: Reals observed per image.
+        classes: Number of classes.
         image_shape: Channels, height, width.
 
     Shape:
-        observations float ``[B, inputs]`` → logits ``[B, classes]``; the images are those of
-        :attr:`image`.
+        observations float ``[B, inputs]`` → logits ``[B, classes]``; :attr:`image` returns
+        images.
 
     Example:
         >>> import torch
@@ -105,5 +105,5 @@ class SimulatedEve(nn.Module):
         self.image = inversion_network("deconv", inputs, image_shape)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Guess the labels, logits ``[B, classes]``."""
+        """Infer the labels, logits ``[B, classes]``."""
         return self.label(observations)

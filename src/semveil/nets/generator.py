@@ -1,4 +1,4 @@
-"""Networks of the perturbation generators: one that draws waveforms, one that tells them apart."""
+"""Networks of the perturbation generators: generator and discriminator."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ def _blocks(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential
 
 
 class GeneratorNetwork(nn.Module):
-    """Seeds, a budget and, where it aims, a class → a waveform; it sees no input.
+    """Random seeds, a PSR and, if conditional, a class → a waveform; it sees no input.
 
     Blocks of a linear layer and LeakyReLU, as SemAdv (Nan et al., arXiv 2305.07220, figure 4)
-    describes them. No batch normalisation, which the only public re-implementation of PGM has:
-    with it a perturbation would depend on what else is drawn beside it.
+    describes them. The only public re-implementation of PGM has batch normalisation; it is omitted
+    here, since a perturbation would depend on the rest of its batch.
 
     Args:
         length: Samples of a waveform, ``T``.
-        classes: Classes that it can be aimed at; 0 where it is told none.
-        seeds: Random numbers that it is fed with (our reading; the papers state one or two).
+        classes: Target classes; 0 for an unconditional generator.
+        seeds: Random inputs (our reading; the papers state one or two).
         hidden: Widths of the blocks (our reading).
 
     Example:
@@ -52,23 +52,24 @@ class GeneratorNetwork(nn.Module):
 
         Args:
             seeds: float ``[B, seeds]``.
-            psr_db: Budgets, dB, float ``[B]``; told so that one generator may serve them all.
-            targets: Classes that they are aimed at, int ``[B]``, where it can be aimed.
+            psr_db: PSR, dB, float ``[B]``; an input, so that one generator serves all budgets.
+            targets: Target classes, int ``[B]``; only for a conditional generator.
 
         Raises:
-            ValueError: If it is told a class and has none, or the reverse.
+            ValueError: If ``targets`` is given to an unconditional generator, or missing.
         """
         if (targets is None) != (self.classes == 0):
-            raise ValueError(f"this generator is told {self.classes or 'no'} classes")
-        told = [seeds, psr_db[:, None] / 10]
+            kind, must = ("conditional", "given") if self.classes else ("unconditional", "None")
+            raise ValueError(f"{kind} generator: targets must be {must}")
+        inputs = [seeds, psr_db[:, None] / 10]
         if targets is not None:
-            told.append(nn.functional.one_hot(targets, self.classes).to(seeds.dtype))
-        reals: Tensor = self.network(torch.cat(told, dim=1)).float()
+            inputs.append(nn.functional.one_hot(targets, self.classes).to(seeds.dtype))
+        reals: Tensor = self.network(torch.cat(inputs, dim=1)).float()
         return torch.view_as_complex(reals.unflatten(1, (self.length, 2)))
 
 
 class Discriminator(nn.Module):
-    """Tells perturbations from white Gaussian noise; three layers (arXiv 2102.00918, 2305.07220).
+    """Separates perturbations from Gaussian noise; three layers (arXiv 2102.00918, 2305.07220).
 
     Args:
         length: Samples of a waveform, ``T``.

@@ -1,4 +1,4 @@
-"""A small image classifier whose hidden maps tell images apart as an observer would."""
+"""A small image classifier whose hidden maps serve as a perceptual distance."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from semveil.nets.convolutional import ImageShape
 
 
 class Judge(nn.Module):
-    """Convolutions at full size, then halved until four pixels are left; one linear layer.
+    """A convolution at full size, stages that halve the map to four pixels, one linear layer.
 
     Args:
         image_shape: Channels, height, width.
-        classes: Labels.
-        width: Channels at full size; doubled at every halving.
+        classes: Number of classes.
+        width: Channels at full size; doubled at every stage.
 
     Shape:
         images float ``[B, C, H, W]`` in [0, 1] → logits ``[B, classes]``.

@@ -1,4 +1,4 @@
-"""A network whose work depends on a key."""
+"""A network that depends on a key."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from torch import Tensor, nn
 
 
 class KeyedMixer(nn.Module):
-    """Mixes numbers, weighs the mixtures by the key, and mixes them again.
+    """A linear layer, a gate per hidden unit that depends on the key, another linear layer.
 
-    A dense network that is only shown the key beside its input hardly learns to use it: products
-    of key and input are what a cipher is made of, and are built in here (our reading).
+    A dense network with the key as a further input hardly learns to use it; the gate provides
+    products of key and input, as ciphers have them (our reading).
 
     Args:
-        dim: Numbers in and out.
+        dim: Reals in and out.
         key_bits: Signs in a key.
 
     Shape:
-        numbers float ``[B, dim]``, key of ±1 float ``[B, key_bits]`` → float ``[B, dim]``.
+        reals float ``[B, dim]``, key of ±1 float ``[B, key_bits]`` → float ``[B, dim]``.
 
     Example:
         >>> KeyedMixer(8, 16)(torch.zeros(2, 8), torch.ones(2, 16)).shape
@@ -32,5 +32,5 @@ class KeyedMixer(nn.Module):
         self.after = nn.Linear(hidden, dim, bias=False)
 
     def forward(self, numbers: Tensor, key: Tensor) -> Tensor:
-        """Mix ``[B, dim]`` under keys ``[B, key_bits]``."""
+        """Transform ``[B, dim]`` under keys ``[B, key_bits]``."""
         return self.after(self.before(numbers) * torch.tanh(self.weigh(key)))

@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 
 class PreActBlock(nn.Module):
-    """Normalise, bend and convolve, twice; the input is added.
+    """Batch normalisation, ReLU and convolution, twice, with a residual connection.
 
-    Where the shape changes, the input is brought to it by a 1×1 convolution of what has been
-    normalised and bent, as in the published network.
+    Where the shape changes, the shortcut is a 1×1 convolution after the first normalisation and
+    ReLU, as in the published network.
 
     Args:
         inputs: Channels in.
         outputs: Channels out.
-        stride: By how much the sides shrink.
+        stride: Stride of the first convolution.
 
     Shape:
         maps float ``[B, inputs, H, W]`` → ``[B, outputs, ⌈H/stride⌉, ⌈W/stride⌉]``.
@@ -44,23 +44,23 @@ class PreActBlock(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Bend ``[B, inputs, H, W]``."""
-        bent = self.before(maps)
-        beside = maps if self.shortcut is None else self.shortcut(bent)
-        added: Tensor = self.layers(bent) + beside
-        return added
+        """Transform ``[B, inputs, H, W]``."""
+        activated = self.before(maps)
+        shortcut = maps if self.shortcut is None else self.shortcut(activated)
+        total: Tensor = self.layers(activated) + shortcut
+        return total
 
 
 class PreActResNet(nn.Module):
     """Maps to logits: a convolution, stages of pre-activation blocks, the mean over all pixels.
 
-    It takes images, or received features seen as maps. Channels double from stage to stage;
-    the last stages halve the maps, as many as bring the shorter side nearest to four pixels: of
-    four stages three for sides of 32, as published for CIFAR-10, and one for sides of eight.
+    The input is images, or received features as maps. Channels double from stage to stage. The
+    last stages halve the maps, as many as bring the shorter side closest to four pixels: three of
+    four stages for sides of 32, as published for CIFAR-10, and one for sides of eight.
 
     Args:
-        shape: Channels, height, width of what it classifies.
-        classes: Answers.
+        shape: Channels, height, width of the input.
+        classes: Number of classes.
         width: Channels of the first stage.
         blocks: Blocks of each stage; (2, 2, 2, 2) is the 18-layer network.
 

@@ -1,8 +1,8 @@
 """Networks that correct a channel estimate and equalised symbols.
 
 Source: OFDM-guided JSCC (Yang, Bian, Kim, arXiv 2109.05194) and its published code: three 5×5
-convolutions, 32 channels between, look at one OFDM symbol as a picture of 8×8 subcarriers and
-say what to add.
+convolutions with 32 channels take one OFDM symbol as a map of 8×8 subcarriers and return a
+correction.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 class _Correction(nn.Module):
-    """Three complex numbers per subcarrier to one: what to add to the last of them."""
+    """Three complex numbers per subcarrier to a correction of the last of them."""
 
     def __init__(self, subcarriers: int, width: int) -> None:
         super().__init__()
@@ -22,7 +22,7 @@ class _Correction(nn.Module):
         if self.side**2 != subcarriers:
             raise ValueError(f"subcarriers must be a square number, not {subcarriers}")
         last = nn.Conv2d(width, 2, 5, padding=2, bias=False)
-        # Our reading: training begins at the closed-form estimate instead of near it.
+        # Our reading: training begins exactly at the closed-form estimate.
         nn.init.zeros_(last.weight)
         self.layers = nn.Sequential(
             nn.Conv2d(6, width, 5, padding=2, bias=False),
@@ -34,16 +34,16 @@ class _Correction(nn.Module):
             last,
         )
 
-    def forward(self, *seen: Tensor) -> Tensor:
-        """Look at three complex ``[M, N]`` and return the correction, complex ``[M, N]``."""
-        pairs = torch.view_as_real(torch.stack(seen, 1)).movedim(3, 2)
+    def forward(self, *inputs: Tensor) -> Tensor:
+        """Return the correction, complex ``[M, N]``, for three complex ``[M, N]``."""
+        pairs = torch.view_as_real(torch.stack(inputs, 1)).movedim(3, 2)
         maps = self.layers(pairs.reshape(len(pairs), 6, self.side, self.side))
         correction = maps.flatten(2).mT.float().contiguous()
         return torch.view_as_complex(correction)
 
 
 class ChannelRefiner(nn.Module):
-    """A channel estimate to a better one, which knows what channels are like.
+    """Refines a channel estimate.
 
     Args:
         subcarriers: Subcarriers ``N``, a square number.
@@ -54,7 +54,7 @@ class ChannelRefiner(nn.Module):
         estimate complex ``[B, N]`` → estimate complex ``[B, N]``.
 
     Raises:
-        ValueError: If the subcarriers make no square.
+        ValueError: If the number of subcarriers is not a square.
 
     Example:
         >>> estimate = torch.ones(2, 64, dtype=torch.complex64)
@@ -69,12 +69,12 @@ class ChannelRefiner(nn.Module):
 
     def forward(self, pilot: Tensor, received: Tensor, estimate: Tensor) -> Tensor:
         """Refine ``[B, N]``."""
-        added: Tensor = self.correction(pilot.expand_as(received), received, estimate)
-        return estimate + added
+        correction: Tensor = self.correction(pilot.expand_as(received), received, estimate)
+        return estimate + correction
 
 
 class EqualiserRefiner(nn.Module):
-    """Equalised symbols to better ones, which knows what encoders send.
+    """Refines equalised symbols.
 
     Args:
         subcarriers: Subcarriers ``N``, a square number.
@@ -85,7 +85,7 @@ class EqualiserRefiner(nn.Module):
         symbols complex ``[B, S, N]`` → symbols complex ``[B, S, N]``.
 
     Raises:
-        ValueError: If the subcarriers make no square.
+        ValueError: If the number of subcarriers is not a square.
 
     Example:
         >>> symbols = torch.ones(2, 6, 64, dtype=torch.complex64)
@@ -99,7 +99,7 @@ class EqualiserRefiner(nn.Module):
 
     def forward(self, estimate: Tensor, received: Tensor, equalised: Tensor) -> Tensor:
         """Refine ``[B, S, N]``."""
-        # Every OFDM symbol is looked at by itself.
-        seen = (estimate.unsqueeze(1).expand_as(received), received, equalised)
-        added = self.correction(*(symbols.flatten(0, 1) for symbols in seen))
-        return equalised + added.unflatten(0, equalised.shape[:2])
+        # Every OFDM symbol is processed separately.
+        inputs = (estimate.unsqueeze(1).expand_as(received), received, equalised)
+        correction = self.correction(*(symbols.flatten(0, 1) for symbols in inputs))
+        return equalised + correction.unflatten(0, equalised.shape[:2])

@@ -1,10 +1,10 @@
 """Semantic encoder and decoder of MobileSC, and of the two systems it is compared with.
 
-All three share the outer layers of OFDM-guided JSCC (Yang, Bian, Kim, arXiv 2109.05194): what
-MobileSC (Nan et al., arXiv 2305.07220) changes is the body between them. At one image channel, 64
-channels at first and 12 at the end, the parameters are those of that paper's Table III: with
-two residual blocks, with four inverted residuals, and with four SemBlocks (whose decoder has
-two fewer than published).
+All three share the outer layers of OFDM-guided JSCC (Yang, Bian, Kim, arXiv 2109.05194); MobileSC
+(Nan et al., arXiv 2305.07220) changes the body between them. With one image channel, 64 channels
+after the first layer and 12 in the features, the numbers of parameters are those of that paper's
+Table III: with two residual blocks, four inverted residuals, or four SemBlocks (whose decoder has
+two parameters fewer than published).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ SYSTEMS: Mapping[str, tuple[Kind, int]] = {
 
 
 def maps_shape(image_shape: ImageShape, channels: int) -> MapsShape:
-    """Return the shape of the features of one image, seen as maps.
+    """Return the shape of the features of one image as maps.
 
     Images are padded to sides that are multiples of eight (MNIST's 28 to 32, as the published
     six OFDM symbols need), and halved twice.
@@ -58,7 +58,7 @@ def maps_shape(image_shape: ImageShape, channels: int) -> MapsShape:
 
 
 def _margins(image_shape: ImageShape) -> tuple[int, int, int, int]:
-    """Pixels that are missing on the left, right, top and bottom."""
+    """Return the padding on the left, right, top and bottom."""
     high, wide = (-side % 8 for side in image_shape[1:])
     return wide // 2, wide - wide // 2, high // 2, high - high // 2
 
@@ -68,7 +68,7 @@ def _normalised(channels: int) -> list[nn.Module]:
 
 
 class SemanticEncoder(nn.Module):
-    """Images to features: halved twice by convolutions, then a body of blocks.
+    """Images to features: two convolutions of stride two, then a body of blocks.
 
     Args:
         image_shape: Channels, height, width of the source.
@@ -78,7 +78,7 @@ class SemanticEncoder(nn.Module):
         kind: Kind of the blocks, see :mod:`semveil.nets.blocks`.
 
     Attributes:
-        maps: The features of one image seen as maps, see :func:`maps_shape`.
+        maps: Shape of the features of one image as maps, see :func:`maps_shape`.
 
     Shape:
         images float ``[B, C, H, W]`` in [0, 1] → features float ``[B, prod(maps)]``, channel by
@@ -86,7 +86,7 @@ class SemanticEncoder(nn.Module):
 
     Raises:
         SemveilError: If a side is below eight pixels.
-        ValueError: If the kind is unknown, or the width does not suit it.
+        ValueError: If the kind is unknown, or the width does not fit it.
 
     Example:
         >>> encoder = SemanticEncoder((1, 28, 28), channels=12, width=4)
@@ -119,26 +119,26 @@ class SemanticEncoder(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Encode ``[B, C, H, W]`` into ``[B, prod(maps)]``."""
-        # What is padded is black.
+        # The padding is black.
         whole = functional.pad(2 * images - 1, self.margins, value=-1.0)
         return self.layers(whole).flatten(1)
 
 
 class SemanticDecoder(nn.Module):
-    """Features to images: a body of blocks, then doubled twice by transposed convolutions.
+    """Features to images: a body of blocks, then two transposed convolutions of stride two.
 
-    The published code ends in ``2·sigmoid − 1`` for images in [−1, 1], which is a sigmoid for
-    images in [0, 1].
+    The published code ends in ``2·sigmoid − 1`` for images in [−1, 1], which equals a sigmoid
+    for images in [0, 1].
 
     Args:
-        image_shape: Channels, height, width to rebuild.
+        image_shape: Channels, height, width of the reconstruction.
         channels: Channels of the features.
         width: Channels before the last convolution; the body has four times as many.
         blocks: Blocks in the body.
         kind: Kind of the blocks, see :mod:`semveil.nets.blocks`.
 
     Attributes:
-        maps: The features of one image seen as maps, see :func:`maps_shape`.
+        maps: Shape of the features of one image as maps, see :func:`maps_shape`.
 
     Shape:
         features float ``[B, prod(maps)]``, as the encoder gives them → images float
@@ -146,7 +146,7 @@ class SemanticDecoder(nn.Module):
 
     Raises:
         SemveilError: If a side is below eight pixels.
-        ValueError: If the kind is unknown, or the width does not suit it.
+        ValueError: If the kind is unknown, or the width does not fit it.
 
     Example:
         >>> SemanticDecoder((1, 28, 28), channels=12, width=4)(torch.zeros(2, 768)).shape
@@ -179,7 +179,7 @@ class SemanticDecoder(nn.Module):
         """Rebuild ``[B, C, H, W]`` from ``[B, prod(maps)]``."""
         whole = self.layers(features.unflatten(1, self.maps))
         cropped = functional.pad(whole, tuple(-margin for margin in self.margins))
-        # In bfloat16 the sigmoid's output near white would have steps of a whole grey level.
+        # bfloat16 would round the sigmoid's output near white to steps of a whole grey level.
         return torch.sigmoid(cropped.float())
 
 

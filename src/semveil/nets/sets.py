@@ -1,4 +1,4 @@
-"""Networks that do not care in which order the components of an observation come."""
+"""Permutation-invariant networks."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from semveil.nets.dense import Mlp
 
 
 class SetMlp(nn.Module):
-    """Deep sets (Zaheer et al., 2017) over the components, beside their sorted values.
+    """Deep sets (Zaheer et al., 2017) over the components, together with their sorted values.
 
-    What a permutation leaves to leak is the multiset of values. It is read twice: as the sorted
-    vector, and through mean, spread and maximum of learned features of the single components. The
-    last input, the reliability, belongs to the whole observation and to every component.
+    A permutation leaves the multiset of values unchanged. The network reads it as the sorted
+    vector, and as mean, standard deviation and maximum of learned features of the components. The
+    last input, the reliability, is a further input for every component.
 
     Args:
-        inputs: Numbers observed: the components and one reliability.
+        inputs: Reals observed: the components and one reliability.
         hidden: Width of the layers after pooling.
-        outputs: Numbers out.
+        outputs: Output size.
         features: Learned features of a component.
 
     Shape:
-        float ``[B, inputs]`` → float ``[B, outputs]``, the same for every order of the first
-        ``inputs − 1``.
+        float ``[B, inputs]`` → float ``[B, outputs]``, invariant to permutations of the
+        first ``inputs − 1``.
 
     Example:
         >>> network, seen = SetMlp(5, 16, 3), torch.tensor([[0.3, -1.0, 0.5, 2.0, 0.9]])

@@ -1,8 +1,8 @@
-"""Networks of the task-oriented links: a residual trunk, and ways down from it to features.
+"""Networks of the task-oriented links: a residual trunk, encoders and classifiers on it.
 
 The trunk is that of VFE and its successors (Shao, Mao, Zhang, arXiv 2102.04170; 64 channels
 there): convolutions whose width doubles as the map is halved, with one residual block. Our
-reading: its width is free, its depth follows the image's size.
+reading: the width is a setting, and the depth depends on the image's size.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions around which the input is added.
+    """Two 3×3 convolutions with a residual connection.
 
     Args:
         channels: Channels in and out.
@@ -47,20 +47,20 @@ class Residual(nn.Module):
         )
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Bend ``[B, channels, H, W]``."""
+        """Transform ``[B, channels, H, W]``."""
         return F.relu(maps + self.layers(maps))
 
 
 class Trunk(nn.Sequential):
     """Images to maps of ``side`` by ``side`` pixels, or nearly.
 
-    Batch normalisation, as in the papers: once trained, an image's features depend on that
+    With batch normalisation, as in the papers; after training an image's features depend on that
     image alone.
 
     Args:
         image_shape: Channels, height, width.
         width: Channels of the first convolution; the last has up to eight times as many.
-        side: Pixels that the maps end at.
+        side: Side of the resulting maps, pixels.
 
     Shape:
         images float ``[B, C, H, W]`` in [0, 1] → maps float ``[B, channels, h, w]``.
@@ -89,14 +89,14 @@ class Trunk(nn.Sequential):
         self.pixels = math.ceil(image_shape[1] / scale) * math.ceil(image_shape[2] / scale)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Look at images ``[B, C, H, W]``."""
-        # Centred inputs train faster; the constant is no statistic of any data set.
+        """Return the maps of images ``[B, C, H, W]``."""
+        # Centred inputs train faster; the constant does not depend on the data set.
         maps: Tensor = super().forward(2 * images - 1)
         return maps
 
 
 class TaskEncoder(nn.Module):
-    """Images to features: the trunk, a thin convolution, one linear layer.
+    """Images to features: the trunk, a convolution with few channels, one linear layer.
 
     Args:
         image_shape: Channels, height, width of the source.
@@ -124,11 +124,11 @@ class TaskEncoder(nn.Module):
 
 
 class GatedEncoder(nn.Module):
-    """Bounded features whose amplitudes are learned apart from their directions (VFE).
+    """Bounded features with amplitudes and directions learned separately (VFE).
 
-    The last layer's weights have unit norm per feature; a gate ``μ_i ≥ 0`` multiplies each before
-    the tanh, so that the bottleneck can switch a feature off by its gate alone. Gates fall in
-    order, ``μ_1 ≥ μ_2 ≥ …``: they are sums of what the later ones add (upper triangular).
+    The last layer's weights have unit norm per feature; a gate ``μ_i ≥ 0`` multiplies each feature
+    before the tanh, so that the bottleneck can switch a feature off by its gate. The gates are
+    ordered, ``μ_1 ≥ μ_2 ≥ …``: each is the next plus a learned positive number.
 
     Args:
         image_shape: Channels, height, width of the source.
@@ -138,8 +138,8 @@ class GatedEncoder(nn.Module):
             network) or are constants.
 
     Shape:
-        images float ``[B, C, H, W]``, sigma float ``[B, 1]`` (noise per real; only looked at if
-        the length is variable) → features float ``[B, d]`` in (−1, 1).
+        images float ``[B, C, H, W]``, sigma float ``[B, 1]`` (noise per real; only used if the
+        length is variable) → features float ``[B, d]`` in (−1, 1).
 
     Example:
         >>> encoder = GatedEncoder((1, 8, 8), latent_dim=4, width=4, variable_length=True)
@@ -173,14 +173,14 @@ class GatedEncoder(nn.Module):
         rows = torch.cat([last.weight, last.bias.unsqueeze(1)], 1)
         rows = rows / rows.norm(dim=1, keepdim=True)
         flat = self.body.maps(images)
-        # Unit mean square, so that a gate means the same for every image.
+        # Unit mean square, so that a gate has the same effect on every image.
         flat = F.normalize(flat.float(), dim=1) * math.sqrt(flat.shape[1])
         linear = F.linear(flat, rows[:, :-1], rows[:, -1])
         return torch.tanh(self.gate(sigma) * linear)
 
 
 class _Monotone(nn.Module):
-    """Noise to positive numbers that grow with it (weights counted by their magnitude)."""
+    """Noise to positive numbers that increase with it (weights enter by their magnitude)."""
 
     def __init__(self, outputs: int) -> None:
         super().__init__()
@@ -201,7 +201,7 @@ class _Monotone(nn.Module):
 
 
 class TokenEncoder(nn.Module):
-    """Images to a grid of vectors, to be quantised one by one.
+    """Images to a grid of vectors, which are quantised one by one.
 
     Args:
         image_shape: Channels, height, width of the source.
@@ -226,7 +226,8 @@ class TokenEncoder(nn.Module):
         self.layers = nn.Sequential(
             trunk, nn.AdaptiveAvgPool2d(grid), nn.Conv2d(trunk.channels, dim, 1)
         )
-        # A token's length would otherwise grow without end: a longer one makes a surer choice.
+        # Otherwise a token's norm would grow without bound, since a larger one makes a surer
+        # choice.
         self.norm = nn.LayerNorm(dim, elementwise_affine=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -235,13 +236,13 @@ class TokenEncoder(nn.Module):
 
 
 class TokenClassifier(nn.Module):
-    """Received codewords to logits: a residual block on the grid, the largest of each channel.
+    """Received codewords to logits: a residual block, global max pooling, a linear layer.
 
     Args:
         grid: Rows and columns of tokens.
         dim: Reals per token.
         width: Hidden channels.
-        classes: Answers.
+        classes: Number of classes.
 
     Shape:
         tokens float ``[B, rows·columns, dim]`` → logits float ``[B, classes]``.
