@@ -1,4 +1,4 @@
-"""Generators: what they are told, and that one waveform does not depend on the others."""
+"""Generators: their inputs, and that one waveform does not depend on the others."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ def test_a_waveform_depends_on_its_own_seeds_budget_and_class_alone():
         assert ((changed - drawn).abs().amax(1) > 1e-3).all()
 
 
-def test_it_is_told_a_class_just_where_it_can_be_aimed():
-    with pytest.raises(ValueError, match="told no classes"):
+def test_targets_are_given_to_conditional_generators_alone():
+    with pytest.raises(ValueError, match="unconditional generator: targets must be None"):
         network()(seeds(), torch.zeros(5), torch.zeros(5, dtype=torch.long))
-    with pytest.raises(ValueError, match="told 3 classes"):
+    with pytest.raises(ValueError, match="conditional generator: targets must be given"):
         network(classes=3)(seeds(), torch.zeros(5))
 
 
