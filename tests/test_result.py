@@ -120,6 +120,7 @@ def test_what_cannot_be_written_is_said(found, tmp_path):
 
 def test_a_distance_is_least_for_the_strongest(found):
     far, near = (
-        dataclasses.replace(eve(value, 10.0), metric="mse_floor_db", target="image") for value in (0.4, 0.2)
+        dataclasses.replace(eve(value, 10.0), metric="mse_floor_db", target="image")
+        for value in (0.4, 0.2)
     )
     assert semveil.Result([far, near]).strongest("mse_floor_db", 10).value == 0.2

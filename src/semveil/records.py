@@ -5,12 +5,153 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
+
+Params = Mapping[str, Any]
+# Marks of the names that records had before variant, control, training and params were fields.
+_MARKS = "(/+"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % confidence interval and the sample size behind it.
+
+    Attributes:
+        value: The value, in its metric's unit.
+        low: Lower end of the interval.
+        high: Upper end of it.
+        n: How many samples it was estimated from.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class SystemName:
+    """Which system was measured.
+
+    Attributes:
+        scheme: Name of a registered scheme, or of a system from elsewhere.
+        variant: Another way to send or receive over the same link, such as ``latent``.
+        control: What stands in for the scheme's own layer, such as ``noise``.
+        training: Method of its adversarial training, such as ``semmixed``.
+        params: What else tells it apart: names with numbers, words, truth values or lists of them.
+            ``protections`` lists what is laid over the scheme.
+
+    Raises:
+        SemveilError: If a name holds one of ``( / +``, which labels use, or a parameter is neither
+            a plain value nor a list of them.
+
+    Example:
+        >>> SystemName("mobilesc", variant="latent", training="semmixed").label
+        'mobilesc (latent, semmixed)'
+        >>> SystemName("ibal", params={"protections": ["rotation"], "epsilon": 0.1}).label
+        'ibal+rotation (epsilon = 0.1)'
+    """
+
+    scheme: str
+    variant: str | None = None
+    control: str | None = None
+    training: str | None = None
+    params: Params = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if any(mark in self.scheme for mark in _MARKS):
+            raise SemveilError(
+                f"scheme {self.scheme!r}: a scheme's name holds none of {' '.join(_MARKS)}; say "
+                "what else tells the system apart in variant, control, training or params"
+            )
+        for key, value in self.params.items():
+            if not all(map(_is_plain, value if isinstance(value, list | tuple) else [value])):
+                raise SemveilError(
+                    f"params.{key}: {value!r} is neither a number, a word, true or false, nor a "
+                    "list of them"
+                )
+
+    @property
+    def protections(self) -> tuple[str, ...]:
+        """What is laid over the scheme, in order."""
+        return tuple(self.params.get("protections", ()))
+
+    @property
+    def label(self) -> str:
+        """Its name in tables and figures, which nothing reads back."""
+        name = "+".join([self.scheme, *self.protections])
+        if self.control:
+            name += f"/{self.control}"
+        others = (_shown(key, each) for key, each in self.params.items() if key != "protections")
+        notes = ", ".join(filter(None, [self.variant, *others, self.training]))
+        return f"{name} ({notes})" if notes else name
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, str | int | float)
+
+
+def _shown(key: str, value: Any) -> str:
+    if value is True:
+        return key
+    if isinstance(value, list | tuple):
+        return f"{key} = {' '.join(map(str, value))}"
+    return f"{key} = {value:g}" if isinstance(value, float) else f"{key} = {value}"
+
+
+Asked = str | SystemName
+"""What a run is asked for: a scheme by its name, or with the protections that are laid over it."""
+
+
+def asked_for(scheme: str, *protections: str) -> SystemName:
+    """Return what a run is asked for: a scheme and what is laid over it.
+
+    Example:
+        >>> asked_for("ibal", "rotation").label
+        'ibal+rotation'
+    """
+    return SystemName(scheme, params={"protections": list(protections)} if protections else {})
+
+
+def named(asked: Asked) -> SystemName:
+    """Return the name of what a run is asked for."""
+    return SystemName(asked) if isinstance(asked, str) else asked
+
+
+def to_plain(asked: Asked) -> str | dict[str, Any]:
+    """Return what a run is asked for as ``run.json`` holds it; :func:`from_plain` reads it.
+
+    Example:
+        >>> to_plain("ibal"), to_plain(asked_for("ibal", "rotation"))
+        ('ibal', {'scheme': 'ibal', 'protections': ['rotation']})
+    """
+    name = named(asked)
+    if not name.protections:
+        return name.scheme
+    return {"scheme": name.scheme, "protections": list(name.protections)}
+
+
+def from_plain(plain: object) -> SystemName:
+    """Return what :func:`to_plain` wrote.
+
+    Raises:
+        SemveilError: If it is nothing of the kind.
+
+    Example:
+        >>> from_plain({"scheme": "ibal", "protections": ["rotation"]}).label
+        'ibal+rotation'
+    """
+    if isinstance(plain, str):
+        return asked_for(plain)
+    if isinstance(plain, dict) and plain.keys() == {"scheme", "protections"}:
+        return asked_for(plain["scheme"], *plain["protections"])
+    raise SemveilError(f"{plain!r} is neither a scheme nor a scheme with protections")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,8 +160,11 @@ class Record:
 
     Attributes:
         study: Study or recipe that the number belongs to.
-        scheme: Scheme that was measured; a control is named after it, as in
-            ``cooperative/noise``.
+        scheme: Name of the scheme that was measured.
+        variant: Another way to send or receive over the same link, such as ``latent``.
+        control: What stands in for the scheme's own layer, such as ``noise``.
+        training: Method of its adversarial training, such as ``semmixed``.
+        params: What else tells the system apart, such as ``{"epsilon": 0.1}``; never empty.
         dataset: Name of the image set.
         channel: Channel law and CSI, such as ``rayleigh/perfect``.
         train_snr_db: Bob's mean E_s/N_0 in training, dB.
@@ -43,6 +187,10 @@ class Record:
 
     study: str | None = None
     scheme: str
+    variant: str | None = None
+    control: str | None = None
+    training: str | None = None
+    params: Params | None = field(default=None, hash=False)
     dataset: str
     channel: str
     train_snr_db: float | None = None
@@ -62,6 +210,59 @@ class Record:
     n: int
     seed: int
 
+    @classmethod
+    def of(
+        cls,
+        system: SystemName,
+        estimate: Estimate,
+        *,
+        role: str,
+        metric: str,
+        interval: bool = True,
+        **fields: Any,
+    ) -> Record:
+        """Return the record of one estimate.
+
+        Args:
+            system: Which system was measured.
+            estimate: The value, its interval, its sample size.
+            role: Whose figure it is.
+            metric: What was measured.
+            interval: Whether the interval is recorded.
+            **fields: Further fields of :class:`Record`, by name.
+
+        Example:
+            >>> Record.of(SystemName("dp", params={"epsilon": 0.1}), Estimate(0.5, 0.4, 0.6, 90),
+            ...     role="bob", metric="accuracy", dataset="digits", channel="awgn/perfect",
+            ...     seed=0).params
+            {'epsilon': 0.1}
+        """
+        return cls(
+            scheme=system.scheme,
+            variant=system.variant,
+            control=system.control,
+            training=system.training,
+            params=dict(system.params) or None,
+            role=role,
+            metric=metric,
+            value=float(estimate.value),
+            ci_low=estimate.low if interval else None,
+            ci_high=estimate.high if interval else None,
+            n=estimate.n,
+            **fields,
+        )
+
+    @property
+    def system(self) -> SystemName:
+        """Which system was measured."""
+        return SystemName(
+            self.scheme, self.variant, self.control, self.training, dict(self.params or {})
+        )
+
+    def with_params(self, params: Params) -> Record:
+        """Return the same record with further parameters behind its own."""
+        return dataclasses.replace(self, params={**(self.params or {}), **params} or None)
+
 
 _KINDS: dict[str, tuple[type, ...]] = {
     "str": (str,),
@@ -70,6 +271,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "int | None": (int, type(None)),
     "float": (float, int),
     "float | None": (float, int, type(None)),
+    "Params | None": (dict, type(None)),
 }
 FIELDS = tuple(field.name for field in dataclasses.fields(Record))
 
@@ -113,22 +315,37 @@ def read_records(path: Path) -> list[Record]:
         Its records, in order; a value that is null in the file is NaN.
 
     Raises:
-        SemveilError: If the file is missing, or a line of it is not a record (with its number).
+        SemveilError: If the file is missing, if it was written before records had the fields
+            variant, control, training and params, or if a line of it is not a record (with its
+            number).
     """
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SemveilError(f"cannot read records {path}: {error}") from error
-    records = []
-    for number, line in enumerate(lines, start=1):
-        try:
-            plain = json.loads(line)
-            value = plain.pop("value")
-            record = Record(value=math.nan if value is None else value, **plain)
-        except (ValueError, TypeError, KeyError, AttributeError):
-            raise SemveilError(f"{path}, line {number}: not a record") from None
-        for field in dataclasses.fields(Record):
-            if not isinstance(getattr(record, field.name), _KINDS[str(field.type)]):
-                raise SemveilError(f"{path}, line {number}: {field.name} is of the wrong type")
-        records.append(record)
-    return records
+    return [_read(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+
+
+def _read(line: str, place: str) -> Record:
+    try:
+        plain = json.loads(line)
+        value, scheme = plain.pop("value"), str(plain["scheme"])
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise SemveilError(f"{place}: not a record") from None
+    if "variant" not in plain or any(mark in scheme for mark in _MARKS):
+        raise SemveilError(
+            f"{place}: a record of an older semveil, with all that tells the system apart in its "
+            f"name {scheme!r}; run the same recipe and seed again, which gives the same numbers"
+        )
+    try:
+        record = Record(value=math.nan if value is None else value, **plain)
+    except TypeError:
+        raise SemveilError(f"{place}: not a record") from None
+    for each in dataclasses.fields(Record):
+        if not isinstance(getattr(record, each.name), _KINDS[str(each.type)]):
+            raise SemveilError(f"{place}: {each.name} is of the wrong type")
+    try:
+        _ = record.system
+    except SemveilError as error:
+        raise SemveilError(f"{place}: {error}") from None
+    return record

@@ -32,13 +32,13 @@ def test_every_file_holds_what_it_should(finished):
     assert about["hardware"]["cores"] > 0
 
     records = read_records(finished / "records.jsonl")
-    assert {record.scheme for record in records} == set(SYSTEMS)
+    assert {record.system.label for record in records} == set(SYSTEMS)
     assert {record.seed for record in records} == {0}
     assert {record.study for record in records} == {"quickstart"}
     assert {record.latent_dim for record in records} == {8}
     for role in ("bob", "eve", "system"):
         for system in SYSTEMS:
-            assert any(r.role == role and r.scheme == system for r in records)
+            assert any(r.role == role and r.system.label == system for r in records)
 
     history = rows(finished / "history.jsonl")
     assert [(row["stage"], row["step"]) for row in history] == [
@@ -194,7 +194,7 @@ def test_other_layers_train_and_audit_too(semveil, tmp_path, name):
     }[name]
     words = ("run", "quickstart", *settings("scheme=cooperative", *change))
     succeed(semveil(*words, "--out", "run", folder=tmp_path, before=NO_PAGE))
-    found = {record.scheme for record in read_records(tmp_path / "run" / "records.jsonl")}
+    found = {record.system.label for record in read_records(tmp_path / "run" / "records.jsonl")}
     assert {"multitask", "cooperative", "cooperative/noise"} <= found
     stages = {row["stage"] for row in rows(tmp_path / "run" / "history.jsonl")}
     if name == "learned":

@@ -32,9 +32,9 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     assert scraps(tmp_path / "run") == []
     records = read_records(tmp_path / "run" / "records.jsonl")
     systems = {scheme} | ({f"{scheme} (latent)"} if scheme != "classical" else set())
-    assert {record.scheme for record in records} == systems
+    assert {record.system.label for record in records} == systems
     assert {record.channel for record in records} == {"multipath/lmmse"}
-    told = {(r.role, r.metric) for r in records if r.scheme == scheme}
+    told = {(r.role, r.metric) for r in records if r.system.label == scheme}
     assert {("bob", "accuracy"), ("bob", "psnr_db"), ("eve", "accuracy")} <= told
     # Pilots and prefixes are counted beside the data: two symbols of 80 samples for one of 64.
     (overhead,) = {r.value for r in records if r.metric == "pilot_overhead"}

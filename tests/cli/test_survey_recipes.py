@@ -27,7 +27,7 @@ SHORT = [
 SYSTEMS = {
     "deepjscc": {"deepjscc": None},
     "dp": {"deepjscc": None, "dp": "task"},
-    "shuffle": {"deepjscc": None, "shuffle": "key", "shuffle (fixed key)": "key"},
+    "shuffle": {"deepjscc": None, "shuffle": "key", "shuffle (fixed-key)": "key"},
     "cipher": {"deepjscc": None, "cipher": "key", "cipher (plain)": None},
     "rotation": {
         "deepjscc": None,
@@ -58,10 +58,10 @@ def measured(semveil, folder, recipe, *settings):
 
 
 def check(records, systems, chance):
-    assert {record.scheme: record.asymmetry for record in records} == systems
+    assert {record.system.label: record.asymmetry for record in records} == systems
     assert all(math.isfinite(record.value) for record in records)
     for scheme in systems:
-        mine = [record for record in records if record.scheme == scheme]
+        mine = [record for record in records if record.system.label == scheme]
         told = {(record.role, record.metric) for record in mine}
         assert {("bob", "accuracy"), ("eve", "accuracy"), ("eve", "psnr_db")} <= told, scheme
         (bob,) = (r.value for r in mine if (r.role, r.metric) == ("bob", "accuracy"))
@@ -74,7 +74,9 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     check(records, SYSTEMS[scheme], chance=0.0)
     # One epoch is enough for the reference to know more than chance: 10 % of 360 digits, 99.9 %.
     (bob,) = (
-        r.value for r in records if (r.scheme, r.role, r.metric) == ("deepjscc", "bob", "accuracy")
+        r.value
+        for r in records
+        if (r.system.label, r.role, r.metric) == ("deepjscc", "bob", "accuracy")
     )
     assert bob > 0.16
 

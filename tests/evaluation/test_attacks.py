@@ -12,6 +12,7 @@ from semveil.evaluation.measure import audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer, multitask_link
 from semveil.recipe import AuditConfig
+from semveil.records import SystemName
 from semveil.rng import generator, seeded
 
 from .test_audit import striped
@@ -47,7 +48,7 @@ def in_the_clear(splits):
             return multitask_link((1, 8, 8), 4, 64, width=8)
 
     return SystemUnderTest(
-        "pixels",
+        SystemName("pixels"),
         numbered(lambda images, source: pixels(images)),
         receive,
         white_box=pixels,
@@ -68,7 +69,12 @@ def permuted(fixed):
         return torch.view_as_complex(reals.unflatten(1, (-1, 2)).contiguous())
 
     return SystemUnderTest(
-        "permuted", transmit, white_box=pixels, keyed=True, permutes=True, fixed_key=fixed
+        SystemName("permuted"),
+        transmit,
+        white_box=pixels,
+        keyed=True,
+        permutes=True,
+        fixed_key=fixed,
     )
 
 
@@ -152,7 +158,9 @@ def test_what_an_image_shares_with_anybodys_is_not_counted_as_leakage(splits):
         return phy.normalise_power(draws)
 
     only = {"attacks": [], "losses": ["mse"], "inversion": ["mlp"], "max_epochs": 4}
-    found = audited(SystemUnderTest("noise", noise), splits, EVERYTHING.model_copy(update=only))
+    found = audited(
+        SystemUnderTest(SystemName("noise"), noise), splits, EVERYTHING.model_copy(update=only)
+    )
     eve = "inversion/mlp"
     excess = found["mi_excess_bits_20", eve, 25.0]
     assert excess.ci_low <= 0 <= excess.ci_high

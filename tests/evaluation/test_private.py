@@ -15,6 +15,7 @@ from semveil.evaluation.measure import audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
 from semveil.recipe import AuditConfig
+from semveil.records import SystemName
 
 QUICK = AuditConfig(
     inference=["mlp"], inversion=["linear"], leakage=True, max_epochs=25, pictures=0
@@ -55,7 +56,7 @@ def upper_left(reception, messages):
 
 @pytest.fixture(scope="module")
 def found():
-    system = SystemUnderTest("pixels", pixels, upper_left)
+    system = SystemUnderTest(SystemName("pixels"), pixels, upper_left)
     records = audit_system(system, two_halves(), SETTING, QUICK, torch.device("cpu")).records
     return {(r.role, r.target, r.metric, r.adversary): r for r in records}
 
@@ -88,7 +89,9 @@ def test_the_judge_looks_for_the_private_attribute(found):
 
 def test_balanced_accuracy_shows_who_names_the_majority_class():
     lazy = SystemUnderTest(
-        "pixels", pixels, lambda r, m: Answer(torch.tensor([[1.0, 0.0]]).expand(len(r.symbols), 2))
+        SystemName("pixels"),
+        pixels,
+        lambda r, m: Answer(torch.tensor([[1.0, 0.0]]).expand(len(r.symbols), 2)),
     )
     settings = QUICK.model_copy(update={"inversion": [], "leakage": False, "max_epochs": 1})
     splits = two_halves()
@@ -99,7 +102,7 @@ def test_balanced_accuracy_shows_who_names_the_majority_class():
 
 
 def test_a_system_with_a_key_rests_on_it_still():
-    keyed = SystemUnderTest("keyed", pixels, asymmetry="key")
+    keyed = SystemUnderTest(SystemName("keyed"), pixels, asymmetry="key")
     settings = QUICK.model_copy(update={"inversion": [], "leakage": False, "max_epochs": 1})
     records = audit_system(keyed, two_halves(), SETTING, settings, torch.device("cpu")).records
     assert {record.asymmetry for record in records} == {"key"}
@@ -107,7 +110,7 @@ def test_a_system_with_a_key_rests_on_it_still():
 
 def test_few_people_make_a_wide_interval():
     settings = QUICK.model_copy(update={"inversion": [], "leakage": False, "max_epochs": 3})
-    system = SystemUnderTest("pixels", pixels)
+    system = SystemUnderTest(SystemName("pixels"), pixels)
     wide, narrow = (
         next(
             r

@@ -58,7 +58,7 @@ def test_every_attack_at_every_budget(semveil, trained):
     records = read_records(folder / "records.jsonl")
     assert len(records) == len(shown["records"])
     for scheme in ("mobilesc", "mobilesc (latent)"):
-        mine = [record for record in records if record.scheme == scheme]
+        mine = [record for record in records if record.system.label == scheme]
         assert {record.adversary for record in mine} == {None, *EVERY}
         for attack in EVERY:
             levels = {record.psr_db for record in mine if record.adversary == attack}
@@ -88,7 +88,7 @@ def test_the_same_seed_gives_the_same_records_whatever_ran_before(semveil, train
 
     def told(folder):
         return {
-            (r.scheme, r.adversary, r.metric): r.value
+            (r.system.label, r.adversary, r.metric): r.value
             for r in read_records(folder / "records.jsonl")
         }
 
@@ -170,7 +170,7 @@ def test_a_hardened_run_is_a_run(semveil, trained, method):
         trained / "model.safetensors"
     ).read_bytes()
     found, _ = attacked(semveil, folder, "--attacks", "jamming,pgd", "--psr=-6")
-    schemes = {record.scheme for record in read_records(found / "records.jsonl")}
+    schemes = {record.system.label for record in read_records(found / "records.jsonl")}
     assert schemes == {f"mobilesc ({method})", f"mobilesc (latent, {method})"}
     line = refusal(semveil("harden", folder, "--with", method, folder=trained.parent))
     assert "is hardened already" in line
@@ -283,7 +283,7 @@ def test_runs_of_every_kind_are_attacked_and_hardened(semveil, tmp_path, recipe)
     found, _ = attacked(semveil, tmp_path / "run", "--attacks", names, "--psr=-6")
     told = {record.adversary for record in read_records(found / "records.jsonl")}
     assert told == {None, "jamming", "pgd", "semadv", "blackbox"}
-    keyed = {r.scheme for r in read_records(found / "records.jsonl") if r.asymmetry == "key"}
+    keyed = {r.system.label for r in read_records(found / "records.jsonl") if r.asymmetry == "key"}
     assert bool(keyed) == (recipe in ("shuffle", "cipher", "rotation"))
     method = "noise" if recipe == "cipher" else "at-pgm"
     if recipe == "cipher":
@@ -291,5 +291,5 @@ def test_runs_of_every_kind_are_attacked_and_hardened(semveil, tmp_path, recipe)
         assert "cipher decrypts in between" in line
     succeed(semveil("harden", ".", "--with", method, "-q", folder=tmp_path / "run"))
     found, _ = attacked(semveil, tmp_path / f"run-{method}", "--attacks", "jamming", "--psr=-6")
-    schemes = {record.scheme for record in read_records(found / "records.jsonl")}
+    schemes = {record.system.label for record in read_records(found / "records.jsonl")}
     assert all(f"{method})" in scheme for scheme in schemes)

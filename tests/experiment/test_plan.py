@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.plan import links, plan, requested, with_reference
 from semveil.recipe import Recipe
+from semveil.records import asked_for, from_plain, named, to_plain
 from semveil.schemes import base as schemes
 
 
@@ -21,8 +24,8 @@ def asked(scheme, *protections, **changes):
 @pytest.mark.parametrize("scheme", schemes.names())
 def test_the_reference_comes_first_and_every_name_is_there_once(scheme):
     recipe, names = asked(scheme)
-    assert names[0] == schemes.get(scheme).reference
-    assert names[-1] == scheme
+    assert names[0].scheme == schemes.get(scheme).reference
+    assert names[-1].scheme == scheme
     systems = [system.name for system in plan(names, recipe)]
     assert len(set(systems)) == len(systems)
     trained = [link.name for link in links(plan(names, recipe))]
@@ -33,18 +36,18 @@ def test_the_reference_comes_first_and_every_name_is_there_once(scheme):
 def test_a_cover_over_another_link_trains_nothing_of_its_own():
     recipe, names = asked("shuffle")
     systems = plan(names, recipe)
-    assert [link.name for link in links(systems)] == ["deepjscc"]
-    assert [(system.name, system.fixed_key) for system in systems] == [
+    assert [link.name.label for link in links(systems)] == ["deepjscc"]
+    assert [(system.name.label, system.fixed_key) for system in systems] == [
         ("deepjscc", False),
         ("shuffle", False),
-        ("shuffle (fixed key)", True),
+        ("shuffle (fixed-key)", True),
     ]
     assert [system.asymmetry for system in systems] == [None, "key", "key"]
 
 
 def test_variants_of_the_rotation_lie_over_the_reference_but_for_the_blocks():
     recipe, names = asked("rotation")
-    used = {system.name: system.link.name for system in plan(names, recipe)}
+    used = {system.name.label: system.link.name.label for system in plan(names, recipe)}
     assert used == {
         "deepjscc": "deepjscc",
         "rotation": "rotation",
@@ -55,22 +58,22 @@ def test_variants_of_the_rotation_lie_over_the_reference_but_for_the_blocks():
 
 def test_protections_are_the_links_own_and_leave_the_reference_alone():
     recipe, names = asked("dp", "shuffle")
-    by_name = {link.name: link.recipe.protections for link in links(plan(names, recipe))}
+    by_name = {link.name.label: link.recipe.protections for link in links(plan(names, recipe))}
     assert by_name == {"deepjscc": [], "dp+shuffle": ["laplace", "shuffle"]}
     laid = plan(names, recipe)[-1]
-    assert (laid.name, laid.asymmetry) == ("dp+shuffle", "key")
+    assert (laid.name.label, laid.asymmetry) == ("dp+shuffle", "key")
     assert laid.cover is not None
 
 
 def test_noise_alone_is_no_key():
     recipe, names = asked("uis", "laplace")
     laid = plan(names, recipe)[-1]
-    assert (laid.name, laid.asymmetry, laid.cover) == ("uis+laplace", "task", None)
+    assert (laid.name.label, laid.asymmetry, laid.cover) == ("uis+laplace", "task", None)
 
 
 def test_the_plain_cipher_is_protected_by_nothing():
     recipe, names = asked("cipher")
-    found = {system.name: system.asymmetry for system in plan(names, recipe)}
+    found = {system.name.label: system.asymmetry for system in plan(names, recipe)}
     assert found == {"deepjscc": None, "cipher": "key", "cipher (plain)": None}
 
 
@@ -89,3 +92,34 @@ def test_what_does_not_go_together_is_refused_before_anything_is_built(scheme, p
     recipe = recipes.update(Recipe(), {"scheme": scheme, "protections": protections})
     with pytest.raises(SemveilError, match=reason):
         plan(with_reference(requested(recipe)), recipe)
+
+
+def test_a_hardened_run_notes_its_training_everywhere():
+    recipe, names = asked("mobilesc", harden={"method": "semmixed"})
+    assert [system.name.label for system in plan(names, recipe)] == [
+        "mobilesc (semmixed)",
+        "mobilesc (latent, semmixed)",
+    ]
+
+
+def test_random_streams_keep_the_names_of_the_first_version():
+    recipe, names = asked("shuffle")
+    assert [system.stream for system in plan(names, recipe)][1:] == [
+        "shuffle",
+        "shuffle (fixed key)",
+    ]
+    recipe, names = asked("mobilesc", harden={"method": "semmixed"})
+    assert plan(names, recipe)[-1].stream == "mobilesc (latent, semmixed)"
+    recipe, names = asked("cooperative", harden={"method": "noise"})
+    assert plan(names, recipe)[-1].stream == "cooperative/noise (noise)"
+
+
+@pytest.mark.parametrize("asked_for_", ["ibal", asked_for("ibal", "rotation", "shuffle")])
+def test_what_is_asked_for_is_kept_as_data(asked_for_):
+    assert from_plain(json.loads(json.dumps(to_plain(asked_for_)))) == named(asked_for_)
+
+
+@pytest.mark.parametrize("plain", ["ibal+rotation", {"scheme": "ibal"}, 3, None])
+def test_what_names_no_system_is_refused(plain):
+    with pytest.raises(SemveilError):
+        from_plain(plain)

@@ -24,7 +24,7 @@ SYSTEMS: dict[str, tuple[str, float, float | None, float, float, float]] = {
     "bottleneck": ("task", 0.934, None, 0.700, 0.925, 12.4),
     "cooperative": ("key", 0.941, None, 0.105, 0.412, 11.2),
     "cooperative/noise": ("key", 0.612, None, 0.380, 0.604, 12.0),
-    "cooperative/fixed-key": ("key", 0.940, None, 0.108, 0.936, 13.9),
+    "cooperative/signal": ("key", 0.940, None, 0.108, 0.936, 13.9),
 }
 
 
@@ -42,15 +42,17 @@ def level(base: Record, metric: str, value: float, half: float = 0.12) -> Record
 
 
 def system_records(
-    scheme: str, dataset: str, latent_dim: int, study: str, seed: int
+    label: str, dataset: str, latent_dim: int, study: str, seed: int
 ) -> Iterator[Record]:
     """Yield all records of one system, as an audit would write them."""
-    asymmetry, accuracy, psnr_db, paper, fresh, fresh_db = SYSTEMS[scheme]
+    asymmetry, accuracy, psnr_db, paper, fresh, fresh_db = SYSTEMS[label]
+    scheme, _, control = label.partition("/")
     harder = 0.12 if dataset == "cifar10" else 0.0
     gain = 0.06 * np.log2(latent_dim / 16)
     base = Record(
         study=study,
         scheme=scheme,
+        control=control or None,
         dataset=dataset,
         channel="rayleigh/perfect",
         train_snr_db=10.0,
@@ -59,7 +61,7 @@ def system_records(
         bandwidth_ratio=latent_dim / 128,
         role="bob",
         asymmetry=asymmetry,
-        psr_db=-10.0 if scheme.startswith("cooperative") else None,
+        psr_db=-10.0 if scheme == "cooperative" else None,
         metric="accuracy",
         target="label",
         value=0.0,

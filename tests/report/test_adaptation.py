@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -68,21 +69,23 @@ def test_starting_anew_counts_at_its_best_end() -> None:
 
 
 def test_curves_are_read_from_records_alone() -> None:
-    def record(scheme: str, metric: str, value: float, dataset: str = "mnist") -> Record:
+    def record(params: dict[str, Any], metric: str, value: float) -> Record:
         return Record(
-            scheme=scheme, dataset=dataset, channel="awgn/perfect", role="bob", metric=metric,
-            value=value, n=100, seed=7,
+            scheme="deepjscc", params=params or None, dataset="mnist", channel="awgn/perfect",
+            role="bob", metric=metric, value=value, n=100, seed=7,
         )  # fmt: skip
+
+    bob, both = ({"shift": "turned", "part": part} for part in ("bob", "all"))
 
     table = frame(
         [
-            record("deepjscc", "accuracy", 0.99),
-            record("deepjscc (turned)", "chance", 0.1, "mnist (turned)"),
-            record("deepjscc (turned, bob)", "trained_parameters", 50),
-            record("deepjscc (turned, bob, 10 steps)", "accuracy", 0.8, "mnist (turned)"),
-            record("deepjscc (turned, bob, 10 steps)", "training_flops", 1e6, "mnist (turned)"),
-            record("deepjscc (turned, all, 0 steps)", "accuracy", 0.2, "mnist (turned)"),
-            record("deepjscc (turned, all, 0 steps)", "training_flops", 0, "mnist (turned)"),
+            record({}, "accuracy", 0.99),
+            record({"shift": "turned"}, "chance", 0.1),
+            record(bob, "trained_parameters", 50),
+            record({**bob, "steps": 10}, "accuracy", 0.8),
+            record({**bob, "steps": 10}, "training_flops", 1e6),
+            record({**both, "steps": 0}, "accuracy", 0.2),
+            record({**both, "steps": 0}, "training_flops", 0),
         ]
     )
     found = curves(table)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ def title(place: Axes) -> str:
 def test_snr_curves_are_the_records(quick: list[Record]) -> None:
     table = frame(quick)
     figure = figures.against_snr(table)
-    assert [title(place).split(",")[0] for place in figure.axes] == list(table["scheme"].unique())
+    assert [title(place).split(",")[0] for place in figure.axes] == list(table["system"].unique())
     place = figure.axes[0]
     bob = where(table, scheme="multitask", role="bob", metric="accuracy")
     eve = where(strongest(table), scheme="multitask", protocol="adaptive", metric="accuracy")
@@ -92,22 +92,28 @@ def test_privacy_utility_draws_paper_hollow_and_fresh_filled(quick: list[Record]
     assert dots == {values["paper"]: "white", values["adaptive"]: "#D55E00"}
 
 
-def test_colours_stay_with_the_scheme() -> None:
-    few, many = figures.palette(["minmax"]), figures.palette(["laplace", "minmax", "multitask"])
+def test_colours_stay_with_the_scheme(quick: list[Record]) -> None:
+    record = quick[0]
+    few, many = (
+        figures.palette(frame([replace(record, scheme=name) for name in names]))
+        for names in (["minmax"], ["laplace", "minmax", "multitask"])
+    )
     assert few["minmax"] == many["minmax"]
     assert len(set(many.values())) == 3
 
 
-def test_variants_share_their_schemes_colour_and_controls_tint_it() -> None:
-    names = ["minmax (weight 0.1)", "minmax (steps 1/4)", "minmax", "minmax/noise"]
-    colours = figures.palette(names)
-    assert len({colours[name] for name in names[:3]}) == 1
-    assert colours["minmax/noise"] != colours["minmax"]
+def test_variants_share_their_schemes_colour_and_controls_tint_it(quick: list[Record]) -> None:
+    changes = [{"params": {"weight": 0.1}}, {"variant": "latent"}, {}, {"control": "noise"}]
+    records = [replace(quick[0], scheme="minmax", **change) for change in changes]
+    colours = figures.palette(frame(records))
+    *same, control = (colours[record.system.label] for record in records)
+    assert len(set(same)) == 1
+    assert control not in same
 
 
 def test_many_variants_are_named_by_their_scheme(quick: list[Record]) -> None:
     many = [
-        dataclasses.replace(record, scheme=f"minmax (weight {weight})")
+        replace(record, params={"weight": weight})
         for weight in range(20)
         for record in quick
         if record.scheme == "minmax"
@@ -118,7 +124,7 @@ def test_many_variants_are_named_by_their_scheme(quick: list[Record]) -> None:
 
 def test_channels_that_differ_stay_in_one_panel(quick: list[Record]) -> None:
     split = [
-        dataclasses.replace(record, channel="awgn/perfect") if record.role == "eve" else record
+        replace(record, channel="awgn/perfect") if record.role == "eve" else record
         for record in quick
     ]
     assert len(figures.against_snr(frame(split)).axes) == 6
@@ -172,7 +178,7 @@ def test_nothing_to_draw_is_no_error() -> None:
 
 
 def test_names_are_text_not_mathematics(quick: list[Record], tmp_path: Path) -> None:
-    odd = [dataclasses.replace(record, scheme="a$b$ <i>&") for record in quick[:40]]
+    odd = [replace(record, scheme="a$b$ <i>&") for record in quick[:40]]
     figures.save(figures.against_snr(frame(odd)), tmp_path / "a.svg")
     assert "a$b$ &lt;i&gt;&amp;" in (tmp_path / "a.svg").read_text()
 

@@ -161,7 +161,13 @@ def test_what_comes_from_outside_is_escaped(
     evil = '<script>alert("1")</script>'
     records = [
         dataclasses.replace(
-            record, scheme=evil, dataset=evil, channel=evil, study=evil, asymmetry=evil
+            record,
+            scheme="<b>",
+            variant=evil,
+            dataset=evil,
+            channel=evil,
+            study=evil,
+            asymmetry=evil,
         )
         for record in quick
         if record.scheme == "multitask"
@@ -170,10 +176,11 @@ def test_what_comes_from_outside_is_escaped(
     (folder / "run.json").write_text(
         json.dumps({"recipe": {evil: evil}, "command": evil, "versions": {evil: evil}})
     )
+    name = records[0].system.label
     samples = {
         "originals": np.zeros((1, 1, 8, 8), np.uint8),
-        f"bob/{evil}": np.zeros((1, 1, 8, 8), np.uint8),
-        f"waveform/{evil}": np.ones(4, np.complex64),
+        f"bob/{name}": np.zeros((1, 1, 8, 8), np.uint8),
+        f"waveform/{name}": np.ones(4, np.complex64),
     }
     np.savez(folder / "samples.npz", **samples)  # type: ignore[arg-type]
     (folder / "history.jsonl").write_text(json.dumps({"step": 0, "stage": evil, evil: 1.0}) + "\n")

@@ -8,7 +8,7 @@ import math
 import pytest
 
 from semveil.records import FIELDS, Record
-from semveil.report.select import floor, frame, over_seeds, strongest, where
+from semveil.report.select import floor, frame, name_of, over_seeds, strongest, where
 
 EVE = Record(
     scheme="minmax",
@@ -30,13 +30,24 @@ EVE = Record(
 
 def test_frame_keeps_every_field_in_order(quick: list[Record]) -> None:
     table = frame(quick)
-    assert tuple(table.columns) == FIELDS
+    assert tuple(table.columns) == (*FIELDS, "system")
     assert table["value"].tolist() == [record.value for record in quick]
 
 
 def test_frame_of_nothing_has_the_columns() -> None:
-    assert tuple(frame([]).columns) == FIELDS
+    assert tuple(frame([]).columns) == (*FIELDS, "system")
     assert strongest(frame([])).empty
+
+
+def test_params_are_columns_and_equal_ones_are_equal() -> None:
+    one = dataclasses.replace(EVE, params={"codec": "AVIF", "protections": ["rotation"]})
+    other = dataclasses.replace(EVE, params={"protections": ["rotation"], "codec": "AVIF"})
+    table = frame([one, other, EVE])
+    assert table["params"].nunique() == 1
+    assert table["params.codec"].tolist()[:2] == ["AVIF", "AVIF"]
+    assert len(where(table, **{"params.protections": '["rotation"]'})) == 2
+    assert where(table, params=None)["system"].tolist() == ["minmax"]
+    assert name_of(table.iloc[0]) == one.system
 
 
 def test_strongest_takes_the_largest_of_each_contest() -> None:
@@ -55,6 +66,10 @@ def test_strongest_takes_the_largest_of_each_contest() -> None:
     [
         {"study": "other"},
         {"scheme": "multitask"},
+        {"variant": "latent"},
+        {"control": "noise"},
+        {"training": "semmixed"},
+        {"params": {"epsilon": 0.1}},
         {"dataset": "mnist"},
         {"channel": "awgn/perfect"},
         {"latent_dim": 32},

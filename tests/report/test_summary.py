@@ -8,7 +8,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from semveil.records import Record
+from semveil.records import Record, SystemName
 from semveil.report.select import frame
 from semveil.report.summary import Measure, Row, Verdict, judge, rows
 from semveil.report.table import percent, summary_table
@@ -20,7 +20,7 @@ def measure(value: float, half: float = 0.01) -> Measure:
 
 
 def row_of(records: list[Record], scheme: str) -> Row:
-    (row,) = [row for row in rows(frame(records)) if row.scheme == scheme]
+    (row,) = [row for row in rows(frame(records)) if row.system == scheme]
     return row
 
 
@@ -70,9 +70,10 @@ def test_touching_intervals_are_no_protection() -> None:
 
 
 def test_rows_carry_the_records_numbers(quick: list[Record]) -> None:
-    for scheme in ("multitask", "cooperative", "cooperative/noise"):
-        row = row_of(quick, scheme)
-        here = {"scheme": scheme, "test_snr_db": 10.0, "metric": "accuracy"}
+    noise = SystemName("cooperative", control="noise")
+    for system in (SystemName("multitask"), SystemName("cooperative"), noise):
+        row = row_of(quick, system.label)
+        here = {"system": system, "test_snr_db": 10.0, "metric": "accuracy"}
         bob = only(quick, role="bob", **here)
         paper = only(quick, role="eve", protocol="paper", **here)
         fresh = [
@@ -80,7 +81,7 @@ def test_rows_carry_the_records_numbers(quick: list[Record]) -> None:
             for record in quick
             if record.role == "eve"
             and record.protocol == "adaptive"
-            and (record.scheme, record.test_snr_db, record.metric) == (scheme, 10.0, "accuracy")
+            and all(getattr(record, key) == value for key, value in here.items())
         ]
         assert row.bob_accuracy is not None
         assert row.eve_paper is not None
@@ -112,9 +113,9 @@ def test_several_powers_are_several_rows(quick: list[Record]) -> None:
     weaker = [
         dataclasses.replace(record, psr_db=-20.0)
         for record in quick
-        if record.scheme == "cooperative" and record.psr_db is not None
+        if record.system.label == "cooperative" and record.psr_db is not None
     ]
-    found = [row for row in rows(frame(quick + weaker)) if row.scheme == "cooperative"]
+    found = [row for row in rows(frame(quick + weaker)) if row.system == "cooperative"]
     assert [row.psr_db for row in found] == [-20.0, -10.0]
 
 

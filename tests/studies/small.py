@@ -28,7 +28,7 @@ def small_study(jobs: int, changes: Iterable[tuple[int, str]] = ()) -> Study:
             recipes.load("quickstart", [*QUICK, *([changed[n]] if n in changed else [])]),
             ("multitask",),
             seed=n,
-            label=f"seed {n}",
+            params={"seed": n},
         )
         for n in range(jobs)
     ]

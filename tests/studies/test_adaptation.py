@@ -87,7 +87,9 @@ def test_records_say_what_they_are_of(folder: Path) -> None:
     assert ((rated["ci_low"] <= rated["value"]) & (rated["value"] <= rated["ci_high"])).all()
     assert (rated["role"] == "bob").all()
     of = {
-        shift: rated[rated["scheme"].str.contains(f"({shift}, all, 10", regex=False)].iloc[0]
+        shift: where(
+            rated, **{"params.shift": shift, "params.part": "all", "params.steps": 10}
+        ).iloc[0]
         for shift in SHIFTS
     }
     assert (of["coarser"]["target"], of["finer"]["target"]) == ("parity", "label")

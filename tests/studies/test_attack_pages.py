@@ -12,7 +12,7 @@ from semveil.studies import attacks_page, case_page, defences_page
 from semveil.studies.attack_claims import claims as attack_claims
 from semveil.studies.attack_records import victims
 from semveil.studies.defence_claims import claims as defence_claims
-from semveil.studies.defence_claims import families, training_of
+from semveil.studies.defence_claims import families
 from semveil.studies.verdicts import Claim, Verdict
 
 PLAIN = {
@@ -181,16 +181,11 @@ def hardened(dataset: str = "cifar10", **changes: float) -> list[Record]:
         "semmixed_pgm": 0.88,
         "semmixed_pgd": 0.1,
     } | changes
-    schemes = {
-        "plain": "mobilesc",
-        "semadv": "mobilesc (at-semadv)",
-        "pgm": "mobilesc (at-pgm)",
-        "semmixed": "mobilesc (semmixed)",
-    }
+    trainings = {"plain": None, "semadv": "at-semadv", "pgm": "at-pgm", "semmixed": "semmixed"}
     records = []
     for name, accuracy in right.items():
         method, attack, *old = name.split("_")
-        fields = {"scheme": schemes[method], "dataset": dataset}
+        fields = {"training": trainings[method], "dataset": dataset}
         if attack == "none":
             records += bob({"accuracy": accuracy}, **fields, half=0.005)
             continue
@@ -246,11 +241,6 @@ def test_a_generator_made_for_the_plain_link(old: float, word: Verdict) -> None:
 def test_what_training_costs(clean: float, word: Verdict) -> None:
     found = on_defences(hardened(semmixed_none=clean))
     assert verdict(found, "Training costs", "semmixed") is word
-
-
-def test_names_of_hardened_links() -> None:
-    assert training_of("mobilesc (latent, at-pgd)") == ("mobilesc (latent)", "at-pgd")
-    assert training_of("mobilesc (latent)") == ("mobilesc (latent)", "plain")
 
 
 def test_the_page_of_defences_compares_trainings() -> None:

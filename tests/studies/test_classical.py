@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from semveil.experiment.training import Hardware
-from semveil.records import Record, read_records
+from semveil.records import Record, SystemName, read_records
 from semveil.report.select import frame, where
 from semveil.studies import base
 from semveil.studies.classical import SYSTEMS, jobs
@@ -19,11 +19,11 @@ from semveil.studies.jobs import JobContext, run_job, work_of
 @pytest.mark.parametrize("budget", base.BUDGETS)
 def test_jobs_are_told_apart_and_name_their_work(budget):
     made = jobs(budget, 3)
-    assert len({job.name for job in made}) == len({job.label for job in made}) == len(made)
+    assert len({job.name for job in made}) == len({str(job.params) for job in made}) == len(made)
     assert {job.seed for job in made} == {3}
     assert all(callable(work_of(job)) for job in made)
     classical = [job for job in made if job.schemes == ("classical",)]
-    assert [f"classical ({job.label})" for job in classical] == [s.scheme for s in SYSTEMS]
+    assert [job.params for job in classical] == [system.params for system in SYSTEMS]
     # Everybody crosses the same channel.
     assert len({job.recipe.bob.model_dump_json() for job in made}) == 1
 
@@ -78,12 +78,13 @@ def made(mobilesc: float):
     """Make records in which MobileSC has a PSNR everywhere and JPEG 2000 has 20 dB."""
     found = []
 
-    def add(scheme, metric, value, role="bob", **fields):
+    def add(system, metric, value, role="bob", **fields):
         around = {"ci_low": value - 0.5, "ci_high": value + 0.5}
         shared = {"dataset": "cifar10", "channel": "multipath/lmmse", "latent_dim": 768}
         found.append(
             Record(
-                scheme=scheme,
+                scheme=system.scheme,
+                params=dict(system.params) or None,
                 metric=metric,
                 value=value,
                 role=role,
@@ -93,24 +94,25 @@ def made(mobilesc: float):
             )
         )
 
-    for system in SYSTEMS:
+    for classical in SYSTEMS:
+        system = SystemName("classical", params=classical.params)
         for metric, value in (("framing_bytes", 139.0), ("payload_bytes_max", 44.0)):
-            add(system.scheme, metric, value, "system")
-        add(system.scheme, "psnr_db", 30.0 if system == AVIF else 25.0, "system")
-        add(system.scheme, "ssim", 0.9, "system")
+            add(system, metric, value, "system")
+        add(system, "psnr_db", 30.0 if classical == AVIF else 25.0, "system")
+        add(system, "ssim", 0.9, "system")
         for snr_db in SNRS_DB:
             heard = {"test_snr_db": snr_db}
-            add(system.scheme, "psnr_db", 20.0, **heard)
-            add(system.scheme, "ssim", 0.7, **heard)
-            add(system.scheme, "lost_rate", 0.25, **heard)
-            if system in ADAPTIVE:
-                add(system.scheme, "modulation_order", 16.0, "system", **heard)
-                add(system.scheme, "code_rate", 2 / 3, "system", **heard)
+            add(system, "psnr_db", 20.0, **heard)
+            add(system, "ssim", 0.7, **heard)
+            add(system, "lost_rate", 0.25, **heard)
+            if classical in ADAPTIVE:
+                add(system, "modulation_order", 16.0, "system", **heard)
+                add(system, "code_rate", 2 / 3, "system", **heard)
     for snr_db in SNRS_DB:
         for adversary, psr_db in ((None, None), ("semadv", -6.0)):
             fields = {"test_snr_db": snr_db, "adversary": adversary, "psr_db": psr_db}
-            add("mobilesc", "psnr_db", mobilesc - (3.0 if adversary else 0.0), **fields)
-            add("mobilesc", "ssim", 0.8, **fields)
+            add(SystemName("mobilesc"), "psnr_db", mobilesc - (3.0 if adversary else 0.0), **fields)
+            add(SystemName("mobilesc"), "ssim", 0.8, **fields)
     return frame(found)
 
 

@@ -29,7 +29,7 @@ from semveil.studies.jobs import JobContext
 CPU = Hardware(torch.device("cpu"))
 RESULTS = Path(__file__).parents[2] / "results"
 RASTER = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".npz", ".safetensors"}
-SYSTEMS = ("deepjscc", "shuffle", "shuffle (fixed key)", "ibal", "lbvq", *DP)
+SYSTEMS = ("deepjscc", "shuffle", "shuffle (fixed-key)", "ibal", "lbvq", *DP)
 
 
 def faces(lead: float, spread: float, eve: float = 0.6, leak: float = 1.0) -> Faces:
@@ -37,10 +37,12 @@ def faces(lead: float, spread: float, eve: float = 0.6, leak: float = 1.0) -> Fa
     found = []
     for attribute in ATTRIBUTES:
         for system in SYSTEMS:
-            name, _, budget = system.partition(", ")
-            scheme = f"{name} ({attribute}{', ' + budget if budget else ''})"
+            scheme, _, epsilon = system.partition(", ε = ")
+            scheme, _, variant = scheme.partition(" ")
+            params = {"task": attribute, **({"epsilon": float(epsilon)} if epsilon else {})}
             for seed in range(4):
-                shared = {"scheme": scheme, "dataset": "celeba", "channel": "awgn/perfect"}
+                shared = {"scheme": scheme, "variant": variant.strip("()") or None}
+                shared |= {"params": params, "dataset": "celeba", "channel": "awgn/perfect"}
                 shared |= {"test_snr_db": 12.0, "latent_dim": 128, "n": 659, "seed": seed}
                 rate = 0.8 + (lead if system == "lbvq" else 0.0)
                 # A deviation that differs between systems, or differences would be exact.
@@ -131,7 +133,7 @@ def test_faces_are_drawn_beside_and_named_nowhere_on_the_page(tmp_path: Path) ->
     job = STUDY.jobs("smoke", 0)[0]
     changes = {"audit.leakage": True, "audit.pictures": 2, "train.batch": 128, "data.limit": 200}
     quick = replace(job, recipe=recipes.update(job.recipe, nested(changes)), schemes=("deepjscc",))
-    jobs.do(tmp_path / quick.name, quick, JobContext("faces", CPU))
+    jobs.run_job(tmp_path / quick.name, quick, JobContext("faces", CPU))
     drawn = pictures(tmp_path, [quick])
     assert list(drawn) == ["faces-digit.png"]
     figure = drawn["faces-digit.png"]
@@ -173,7 +175,7 @@ def test_every_budget_asks_for_all_links_and_recipes_are_whole() -> None:
         assert noise == {0.05, 0.1, 0.9}
         assert {job.recipe.bob.snr_db for job in made} == {12.0}
         assert {job.recipe.bob.fading for job in made} == {"awgn"}
-        inverted = {job.label.split(",")[0] for job in made if job.recipe.audit.leakage}
+        inverted = {job.params["task"] for job in made if job.recipe.audit.leakage}
         assert inverted == ({"Smiling"} if budget == "cpu" else set(ATTRIBUTES))
 
 

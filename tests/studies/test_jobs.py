@@ -43,7 +43,7 @@ def leave_nothing(folder: Path, job: Job, means: JobContext) -> None:
 
 
 def counting(name: str, seed: int, work: str = f"{__name__}:count_test_images") -> Job:
-    return Job(name, recipes.load("quickstart"), ("multitask",), seed, f"seed {seed}", work)
+    return Job(name, recipes.load("quickstart"), ("multitask",), seed, {"seed": seed}, work)
 
 
 def study_of(*jobs: Job) -> Study:
@@ -55,9 +55,9 @@ def test_records_of_other_work_are_gathered(tmp_path: Path) -> None:
     execute.check(study, "smoke", 0, CPU, None)
     execute.start(tmp_path / "study", study, "smoke", 0)
     records = execute.execute(tmp_path / "study", study, CPU)
-    assert [(r.scheme, r.value) for r in records] == [
-        ("multitask (seed 1)", 361.0),
-        ("multitask (seed 2)", 362.0),
+    assert [(r.system.label, r.value) for r in records] == [
+        ("multitask (seed = 1)", 361.0),
+        ("multitask (seed = 2)", 362.0),
     ]
     assert read_records(tmp_path / "study" / "records.jsonl") == records
     about = json.loads((tmp_path / "study" / "run.json").read_text())

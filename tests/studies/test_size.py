@@ -22,6 +22,9 @@ def table(ratio: float, parameters: dict[str, int], series: tuple[str, ...]) -> 
         "study": "size", "dataset": "mnist", "channel": "none", "role": "system", "seed": 0,
     }  # fmt: skip
     for name in series:
+        params: dict[str, Any] = {"part": name.split()[-1]}
+        if "exported" in name:
+            params["exported"] = True
         for system in PUBLISHED:
             times = 1.0 if system == "mobilesc" else ratio
             spread = 0.0 if system == "mobilesc" else 0.1
@@ -34,12 +37,12 @@ def table(ratio: float, parameters: dict[str, int], series: tuple[str, ...]) -> 
             for metric, value in numbers.items():
                 low, high = value * (1 - spread), value * (1 + spread)
                 records.append(
-                    Record(scheme=f"{system} ({name})", metric=metric, value=value, ci_low=low,
+                    Record(scheme=system, params=params, metric=metric, value=value, ci_low=low,
                            ci_high=high, n=15, **common)
                 )  # fmt: skip
             if "exported" not in name:
                 records.append(
-                    Record(scheme=f"{system} ({name})", metric="parameters",
+                    Record(scheme=system, params=params, metric="parameters",
                            value=parameters[f"{system} ({name})"], n=1, **common)
                 )  # fmt: skip
     return frame(records)

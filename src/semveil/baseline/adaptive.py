@@ -33,9 +33,13 @@ class Mode:
     order: int
     rate: float
 
+    @property
+    def modulation(self) -> str:
+        """Name of the constellation."""
+        return {2: "BPSK", 4: "QPSK"}.get(self.order, f"{self.order}-QAM")
+
     def __str__(self) -> str:
-        names = {2: "BPSK", 4: "QPSK"}
-        return f"{names.get(self.order, f'{self.order}-QAM')}, rate {self.rate:.2g}"
+        return f"{self.modulation}, rate {self.rate:.2g}"
 
 
 MODES = tuple(

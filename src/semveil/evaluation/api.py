@@ -15,6 +15,7 @@ from semveil.evaluation.measure import Progress, audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
 from semveil.recipe import AuditConfig
+from semveil.records import SystemName
 from semveil.result import Result
 
 
@@ -90,7 +91,7 @@ def audit(
     )
     findings = audit_system(
         SystemUnderTest(
-            scheme,
+            SystemName(scheme),
             numbered(transmit),
             None if receive is None else lambda reception, _: receive(reception),
             fixed_gain=fixed_gain,

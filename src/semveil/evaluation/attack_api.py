@@ -13,6 +13,7 @@ from semveil.evaluation.attack_records import Progress, attack_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
 from semveil.recipe import AttackConfig
+from semveil.records import SystemName
 from semveil.result import Result
 
 
@@ -86,7 +87,7 @@ def attack(
         settings = settings.model_copy(update={"snr_db": float(snr_db)})
     findings = attack_system(
         SystemUnderTest(
-            scheme,
+            SystemName(scheme),
             numbered(transmit),
             lambda reception, _: receive(reception),
             differentiable=differentiable,

@@ -100,7 +100,7 @@ def attack_system(
         device: Where everything is computed.
         progress: Told ``(what is going on, done, in all)``.
         pictures: Test images kept, under each attack at the highest budget:
-            ``bob/<scheme>/<attack>``, and ``none`` without one.
+            ``bob/<system>/<attack>``, and ``none`` without one.
         prepared: Attacks that have practised on another link, by name; the others of the settings
             are left out. Their records' protocol is ``paper``: nobody trained them anew.
         earlier: Attacks that have practised on another link and practise on this one too, by name.
@@ -183,7 +183,7 @@ class _Report:
             self.findings.records.append(record)
         highest = psr_db is None or psr_db == self.field.psrs_db[-1]
         if outcome.pictures is not None and len(outcome.pictures) and highest:
-            key = f"bob/{self.field.system.scheme}/{attack}"
+            key = f"bob/{self.field.system.name.label}/{attack}"
             self.findings.samples[key] = outcome.pictures.numpy()
 
     def floors(self, rebuilds: bool) -> None:
@@ -247,9 +247,10 @@ class _Report:
 
     def _record(self, metric: str, estimate: Estimate, **fields: Any) -> Record:
         uses, source = self.field.uses, self.field.source_dim
-        return Record(
+        return Record.of(
+            self.field.system.name,
+            estimate,
             study=self.setting.study,
-            scheme=self.field.system.scheme,
             dataset=self.dataset,
             channel=self.setting.bob.name,
             train_snr_db=self.setting.train_snr_db,
@@ -259,10 +260,6 @@ class _Report:
             # What protects against who listens keeps nothing from Mallory, but for a key.
             asymmetry="key" if self.field.system.asymmetry == "key" else None,
             metric=metric,
-            value=estimate.value,
-            ci_low=estimate.low,
-            ci_high=estimate.high,
-            n=estimate.n,
             seed=self.setting.seed,
             **{"role": "bob", **fields},
         )

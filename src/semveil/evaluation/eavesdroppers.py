@@ -59,7 +59,7 @@ def fresh(
     middle = sorted(case.setting.eve_snrs_db)[len(case.setting.eve_snrs_db) // 2]
     for goal, capacity in goals(case, leakage):
         adversary = goal.adversary(capacity)
-        stage = f"{case.system.scheme}: Eve {adversary}"
+        stage = f"{case.system.name.label}: Eve {adversary}"
         network = fit_eavesdropper(
             goal,
             capacity,

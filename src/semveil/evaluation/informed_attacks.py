@@ -71,7 +71,9 @@ class InformedAttacks:
         yield from self.leakage.image(images, **fields)
 
     def _stage(self, adversary: str) -> Callable[[int, int], None]:
-        return partial(self.case.progress, f"{self.case.system.scheme}: Eve inversion/{adversary}")
+        return partial(
+            self.case.progress, f"{self.case.system.name.label}: Eve inversion/{adversary}"
+        )
 
     def likelihood(self) -> Iterator[Record]:
         """Maximum likelihood through the encoder; under a key, of the sorted components."""

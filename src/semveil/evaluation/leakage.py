@@ -61,7 +61,7 @@ class Leakage:
         what.update(repr((self.case.effort, self.case.setting.seed, self.training.device)).encode())
         if what.hexdigest() in _JUDGES:
             return _JUDGES[what.hexdigest()]
-        stage = f"{self.case.system.scheme}: judge of images"
+        stage = f"{self.case.system.name.label}: judge of images"
         judge = fit_judge(
             self.training,
             self.validation,
@@ -130,7 +130,7 @@ class Leakage:
         if not self.wanted:
             return
         case = self.case
-        stage = f"{case.system.scheme}: critic"
+        stage = f"{case.system.name.label}: critic"
         critic = fit_critic(
             self.training,
             self.validation,

@@ -76,7 +76,7 @@ def audit_system(
     ):
         case.findings.records += figures
     kept = test.waveforms[0].flatten()[:2000]
-    case.findings.samples[f"waveform/{system.scheme}"] = kept.cpu().numpy()
+    case.findings.samples[f"waveform/{system.name.label}"] = kept.cpu().numpy()
     return case.findings
 
 

@@ -33,8 +33,8 @@ class Findings:
 
     Attributes:
         records: The numbers.
-        samples: Arrays for pictures: ``bob/<scheme>``, ``eve/<scheme>`` uint8
-            ``[N, C, H, W]`` and ``waveform/<scheme>`` complex64 ``[M]``.
+        samples: Arrays for pictures: ``bob/<system>``, ``eve/<system>`` uint8
+            ``[N, C, H, W]`` and ``waveform/<system>`` complex64 ``[M]``.
     """
 
     records: list[Record] = field(default_factory=list)
@@ -80,9 +80,10 @@ class Recorder:
         # Where Eve is after something else than Bob, that alone tells them apart.
         other = None if self.wanted is self.task else "task"
         asymmetry = fields.pop("asymmetry", self.system.asymmetry or other)
-        return Record(
+        return Record.of(
+            self.system.name,
+            estimate,
             study=self.setting.study,
-            scheme=self.system.scheme,
             dataset=self.splits.name,
             channel=(self.setting.eve if role == "eve" else self.setting.bob).name,
             train_snr_db=self.setting.train_snr_db,
@@ -92,10 +93,6 @@ class Recorder:
             asymmetry=asymmetry,
             psr_db=self.system.psr_db,
             metric=metric,
-            value=estimate.value,
-            ci_low=estimate.low,
-            ci_high=estimate.high,
-            n=estimate.n,
             seed=self.setting.seed,
             **fields,
         )
@@ -125,7 +122,7 @@ class Recorder:
         """Keep the first reconstructions for the pictures."""
         shown = images[: self.settings.pictures].float().clamp(0, 1)
         pixels = (shown * 255).round().to(torch.uint8).cpu().contiguous().numpy()
-        self.findings.samples[f"{role}/{self.system.scheme}"] = pixels
+        self.findings.samples[f"{role}/{self.system.name.label}"] = pixels
 
     def hearing(self, snr_db: float) -> torch.Generator:
         """Return the fading and noise of Eve's test at one SNR: the same for every Eve."""

@@ -69,7 +69,7 @@ class RobustnessTest:
         pictures: int = 0,
     ) -> None:
         if system.receive is None:
-            raise SemveilError(f"{system.scheme}: without a receiver there is nobody to attack")
+            raise SemveilError(f"{system.name.label}: without a receiver there is nobody to attack")
         self.system, self.settings, self.seed = system, settings, setting.seed
         self.device, self.pictures = device, pictures
         snr_db = settings.snr_db if settings.snr_db is not None else setting.train_snr_db

@@ -86,6 +86,6 @@ def check_power(test: Recording, system: SystemUnderTest) -> None:
             "the mean power of all images" if system.fixed_gain else f"test image {worst}'s power"
         )
         raise SemveilError(
-            f"{system.scheme}: {whose} is {float(power[worst]):.3f} per symbol, not "
+            f"{system.name.label}: {whose} is {float(power[worst]):.3f} per symbol, not "
             f"{system.total_power:g}: its SNR would be {float(off[worst]):.1f} dB off"
         )

@@ -11,6 +11,7 @@ from semveil.adversary.eavesdrop.observations import Send
 from semveil.channel import Channel, Reception
 from semveil.link import Answer, LinkNetwork
 from semveil.protect.laplace import Laplace
+from semveil.records import SystemName
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class SystemUnderTest:
     """One system under audit.
 
     Attributes:
-        scheme: Its name in the records.
+        name: Which system it is.
         transmit: Images float ``[B, C, H, W]`` in [0, 1], a generator and message numbers int
             ``[B]`` → waveform complex ``[B, k]``; the only thing that Eve's side is given.
         receive: What Bob receives and the numbers of the messages → his answer; no figures of
@@ -47,7 +48,7 @@ class SystemUnderTest:
             that she can practise on.
     """
 
-    scheme: str
+    name: SystemName
     transmit: Send
     receive: Callable[[Reception, Tensor], Answer] | None = None
     asymmetry: str | None = None

@@ -15,9 +15,9 @@ from semveil.data.splits import Images, ImageSplits
 from semveil.device import channels_last
 from semveil.experiment.training import Hardware, train
 from semveil.link import LinkNetwork
-from semveil.metrics.intervals import Estimate, wilson
+from semveil.metrics.intervals import wilson
 from semveil.recipe import Recipe
-from semveil.records import Record
+from semveil.records import Estimate, Params, Record, SystemName
 from semveil.rng import generator, seeded
 from semveil.schemes.base import get
 from semveil.train.loop import Progress
@@ -74,7 +74,7 @@ class Adaptation:
             links[world] = self._trained(world, seen)
             sent = self._sent(links[world], seen.test)
             scored = self._score(links[world], sent, world, seen.test)
-            yield self._record(world, SCHEME, "accuracy", scored)
+            yield self._record(world, {}, "accuracy", scored)
         for at, (name, shift) in enumerate(SHIFTS.items()):
             seen = shift.after.splits(after)
             yield self._chance(shift.after, name, seen)
@@ -104,9 +104,9 @@ class Adaptation:
         if arm not in ANEW:
             inherit(link, source, new_answers=shift.new_answers)
         part = part_of(link, "all" if arm in ANEW else arm, new_answers=shift.new_answers)
-        label = f"{SCHEME} ({name}, {arm})"
+        params = {"shift": name, "part": arm}
         weights = sum(parameter.numel() for parameter in part.parameters())
-        yield self._record(world, label, "trained_parameters", _exactly(weights))
+        yield self._record(world, params, "trained_parameters", _exactly(weights))
         # All arms share images and draws, so that they differ in nothing else.
         course = Learning(
             settings.batch,
@@ -124,10 +124,10 @@ class Adaptation:
         for step, flops in learn(link, part, *self._tensors(splits.system), course, stops):
             if sent is None or arm not in ("head", "bob"):
                 sent = self._sent(link, splits.test)
-            label = f"{SCHEME} ({name}, {arm}, {step} steps)"
+            stop = {**params, "steps": step}
             scored = self._score(link, sent, world, splits.test)
-            yield self._record(world, label, "accuracy", scored)
-            yield self._record(world, label, "training_flops", _exactly(flops))
+            yield self._record(world, stop, "accuracy", scored)
+            yield self._record(world, stop, "training_flops", _exactly(flops))
 
     def _sent(self, link: LinkNetwork, test: Images) -> Tensor:
         return waveforms(link, self._tensors(_tested(test))[0])
@@ -145,14 +145,15 @@ class Adaptation:
         majority = int(np.bincount(splits.system.y).argmax())
         answers = _tested(splits.test).y
         guessed = wilson(int((answers == majority).sum()), len(answers))
-        return self._record(world, f"{SCHEME} ({name})", "chance", guessed)
+        return self._record(world, {"shift": name}, "chance", guessed)
 
-    def _record(self, world: World, scheme: str, metric: str, found: Estimate) -> Record:
+    def _record(self, world: World, params: Params, metric: str, found: Estimate) -> Record:
         dim = self.recipe.link.latent_dim
         rated = metric == "accuracy"
-        return Record(
+        return Record.of(
+            SystemName(SCHEME, params=params),
+            found,
             study=self.study,
-            scheme=scheme,
             dataset=world.dataset(self.splits.name),
             channel=channel_of(world.recipe(self.recipe).bob).name,
             train_snr_db=world.snr_db,
@@ -162,10 +163,6 @@ class Adaptation:
             role="bob" if rated else "system",
             target=world.target(self.splits.name),
             metric=metric,
-            value=found.value,
-            ci_low=found.low,
-            ci_high=found.high,
-            n=found.n,
             seed=self.seed,
         )
 

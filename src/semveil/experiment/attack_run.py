@@ -33,7 +33,7 @@ class AttackRun:
         folder: Where records, pictures and page lie.
         run: What is attacked.
         settings: Attacks, budgets, effort.
-        systems: Names of the systems that are attacked.
+        systems: Labels of the systems that are attacked.
     """
 
     folder: Path
@@ -52,7 +52,7 @@ class AttackRun:
             folder: Folder to make.
             run: A trained run.
             settings: What is done.
-            systems: Names of systems of the run; all if None.
+            systems: Labels of systems of the run; all if None.
 
         Raises:
             SemveilError: If the run is not trained, a system or a class is not there, no attack
@@ -62,7 +62,7 @@ class AttackRun:
             raise SemveilError(
                 f"{run.folder} is not trained: finish it with `semveil train --resume`"
             )
-        known = [planned.name for planned in plan(run.schemes, run.recipe)]
+        known = [planned.name.label for planned in plan(run.schemes, run.recipe)]
         for name in systems or []:
             if name not in known:
                 raise unknown("system", name, known)
@@ -110,7 +110,7 @@ class AttackRun:
         trained = run.train(progress).requires_grad_(False).eval()
         findings, parts = Findings(samples=run.originals()), PartialResults(self.folder)
         for planned in self._planned():
-            part = parts.get(planned.name)
+            part = parts.get(planned.stream)
             if part is None:
                 part = attack_system(
                     system_of(planned, trained, run.seed, run.splits),
@@ -121,7 +121,7 @@ class AttackRun:
                     progress,
                     run.recipe.audit.pictures,
                 )
-                parts.keep(planned.name, part)
+                parts.keep(planned.stream, part)
             findings.records += part.records
             findings.samples |= part.samples
         write_samples(self.folder / SAMPLES, findings.samples)
@@ -137,7 +137,7 @@ class AttackRun:
 
     def _planned(self) -> list[SystemPlan]:
         found = plan(self.run.schemes, self.run.recipe)
-        return [planned for planned in found if planned.name in self.systems]
+        return [planned for planned in found if planned.name.label in self.systems]
 
     def report(self) -> Path:
         """Write the page and return its path."""

@@ -6,9 +6,11 @@ import hashlib
 from pathlib import Path
 
 from semveil.errors import SemveilError
+from semveil.experiment.plan import stream_of
 from semveil.experiment.run import MODEL, Run
 from semveil.experiment.training import TrainedNetworks, identity
 from semveil.files import write_atomic
+from semveil.records import named
 from semveil.train.loop import Progress
 
 
@@ -31,7 +33,8 @@ def train_or_load(
     """
     if shelf is None:
         return run.train(progress)
-    name = hashlib.sha256(repr((identity(run.recipe, run.seed), run.schemes)).encode()).hexdigest()
+    asked = [stream_of(named(each)) for each in run.schemes]
+    name = hashlib.sha256(repr((identity(run.recipe, run.seed), asked)).encode()).hexdigest()
     kept, model = shelf / f"{name[:24]}.safetensors", run.folder / MODEL
     try:
         if kept.exists() and not model.exists():

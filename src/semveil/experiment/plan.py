@@ -9,6 +9,7 @@ from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.metrics import image_metrics
 from semveil.recipe import Recipe
+from semveil.records import Asked, SystemName, asked_for, named
 from semveil.schemes.base import BuildLayer, BuildTransform, ReadReception, Scheme, get
 from semveil.schemes.parts import check_order, keyed_protections
 
@@ -20,14 +21,19 @@ class LinkPlan:
     """One link that a run trains.
 
     Attributes:
-        name: Its scheme's name, and what is laid over it: ``ibal+rotation``.
+        name: Its scheme and what is laid over it.
         scheme: What it is trained for.
         recipe: The run's settings, with all its protections.
     """
 
-    name: str
+    name: SystemName
     scheme: Scheme
     recipe: Recipe
+
+    @property
+    def stream(self) -> str:
+        """Its name among the run's networks and checkpoints, and in random streams."""
+        return stream_of(self.name)
 
 
 @dataclass(frozen=True)
@@ -35,7 +41,7 @@ class SystemPlan:
     """One system of a run.
 
     Attributes:
-        name: Its name in the records: its link's, ``scheme/control``, or ``scheme (variant)``.
+        name: Its name in the records.
         scheme: The scheme it belongs to.
         link: The trained link it uses.
         layer: Builds the layer on the waveform; None if there is none.
@@ -44,7 +50,7 @@ class SystemPlan:
         receive: How Bob answers a reception; as the link does if None.
     """
 
-    name: str
+    name: SystemName
     scheme: Scheme
     link: LinkPlan
     layer: BuildLayer | None = None
@@ -53,109 +59,120 @@ class SystemPlan:
     receive: ReadReception | None = None
 
     @property
+    def stream(self) -> str:
+        """Its name among the run's networks and checkpoints, and in random streams."""
+        return stream_of(self.name)
+
+    @property
     def is_control(self) -> bool:
         """Whether it is there to be compared with, and protects nothing."""
-        return "/" in self.name
+        return self.name.control is not None
 
     @property
     def asymmetry(self) -> str | None:
         """What protects it; None if nothing does."""
         if self.cover is not None:
             return "key"
-        unprotected = self.is_control or "(plain" in self.name
+        # Without the cover that its scheme rests on, it is sent in the clear.
+        unprotected = self.is_control or self.scheme.cover is not None
         return None if unprotected else self.scheme.asymmetry
 
 
-def requested(recipe: Recipe) -> str:
-    """Return the name of what a recipe asks for: its scheme and the protections over it.
+def stream_of(name: SystemName) -> str:
+    """Return what seeds a system's random streams.
+
+    Example:
+        >>> stream_of(SystemName("shuffle", variant="fixed-key"))
+        'shuffle (fixed key)'
+    """
+    # The form that names had in version 0.1: another would draw other keys and weights.
+    text = "+".join([name.scheme, *name.protections])
+    if name.control:
+        text += f"/{name.control}"
+    variant = name.variant and name.variant.replace("-", " ")
+    notes = ", ".join(filter(None, [variant, name.training]))
+    return f"{text} ({notes})" if notes else text
+
+
+def requested(recipe: Recipe) -> SystemName:
+    """Return what a recipe asks for: its scheme and the protections over it.
 
     Example:
         >>> requested(recipes.update(Recipe(), {"scheme": "ibal", "protections": ["rotation"]}))
-        'ibal+rotation'
+        SystemName(scheme='ibal', variant=None, control=None, training=None, \
+params={'protections': ['rotation']})
     """
-    return "+".join([recipe.scheme, *recipe.protections])
+    return asked_for(recipe.scheme, *recipe.protections)
 
 
-def _split(name: str) -> tuple[Scheme, list[str]]:
-    first, *extra = name.split("+")
-    scheme = get(first)
-    if extra and not scheme.composes:
+def _scheme(name: SystemName) -> Scheme:
+    scheme = get(name.scheme)
+    if name.protections and not scheme.composes:
         raise SemveilError(
-            f"protections: none can be laid over {first}; those that compose are "
+            f"protections: none can be laid over {scheme.name}; those that compose are "
             "deepjscc, dp, rotation, vfe, ibal, lbvq and uis"
         )
-    return scheme, extra
+    return scheme
 
 
-def with_reference(name: str) -> list[str]:
+def with_reference(asked: Asked) -> list[SystemName]:
     """Return the schemes that a run of one scheme measures: the reference and its base first.
 
     An adversary that fails is believed only beside a link on which she succeeds.
 
     Args:
-        name: A scheme's name, with protections laid over it behind plus signs.
+        asked: A scheme, with the protections laid over it.
 
     Example:
-        >>> with_reference("minmax-cooperative")
+        >>> [name.label for name in with_reference("minmax-cooperative")]
         ['multitask', 'minmax', 'minmax-cooperative']
-        >>> with_reference("ibal+rotation")
+        >>> [name.label for name in with_reference(asked_for("ibal", "rotation"))]
         ['deepjscc', 'ibal+rotation']
     """
-    scheme, _ = _split(name)
-    base = [scheme.base] if scheme.base else []
-    return list(dict.fromkeys([scheme.reference, *base, name]))
+    name = named(asked)
+    scheme = _scheme(name)
+    before = [scheme.reference, *([scheme.base] if scheme.base else [])]
+    return list(dict.fromkeys([*map(asked_for, before), name]))
 
 
-def _link(name: str, recipe: Recipe) -> LinkPlan:
-    scheme, extra = _split(name)
-    protections = [*scheme.protections, *extra]
+def _link(name: SystemName, recipe: Recipe) -> LinkPlan:
+    scheme = _scheme(name)
+    protections = [*scheme.protections, *name.protections]
     if protections:
         check_order(protections, recipe)
     return LinkPlan(name, scheme, recipes.update(recipe, {"protections": protections}))
 
 
-def plan(names: Iterable[str], recipe: Recipe) -> list[SystemPlan]:
+def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
     """Return the systems to audit, each scheme followed by its controls and variants.
 
     The control that spends the power on the signal is left out where the total power is one:
     there it is the base's own waveform, which is measured as the base.
 
     Args:
-        names: Schemes, each with the protections laid over it behind plus signs.
+        asked: Schemes, each with the protections laid over it.
         recipe: The run's settings; its own list of protections is not looked at.
 
     Raises:
         SemveilError: If a scheme or metric is unknown, or protections do not go together.
 
     Example:
-        >>> [system.name for system in plan(["multitask", "cooperative"], Recipe())]
+        >>> [system.name.label for system in plan(["multitask", "cooperative"], Recipe())]
         ['multitask', 'cooperative', 'cooperative/noise']
-        >>> [system.name for system in plan(["deepjscc", "shuffle"], Recipe())]
-        ['deepjscc', 'shuffle', 'shuffle (fixed key)']
+        >>> [system.name.label for system in plan(["deepjscc", "shuffle"], Recipe())]
+        ['deepjscc', 'shuffle', 'shuffle (fixed-key)']
     """
     image_metrics([*recipe.audit.metrics, *recipe.attack.metrics])
-    systems: list[SystemPlan] = []
-    for name in names:
-        systems += _systems(name, recipe)
+    systems = [system for each in asked for system in _systems(named(each), recipe)]
     method = recipe.harden.method
     if method == "none":
         return systems
-    return [replace(system, name=noted(system.name, method)) for system in systems]
+    return [replace(each, name=replace(each.name, training=method)) for each in systems]
 
 
-def noted(name: str, note: str) -> str:
-    """Put a note behind a system's name, in the parentheses that it may already have.
-
-    Example:
-        >>> noted("mobilesc", "semmixed"), noted("mobilesc (latent)", "semmixed")
-        ('mobilesc (semmixed)', 'mobilesc (latent, semmixed)')
-    """
-    return f"{name[:-1]}, {note})" if name.endswith(")") else f"{name} ({note})"
-
-
-def _systems(name: str, recipe: Recipe) -> Iterator[SystemPlan]:
-    scheme, _ = _split(name)
-    link = _link(scheme.base or name, recipe)
+def _systems(name: SystemName, recipe: Recipe) -> Iterator[SystemPlan]:
+    scheme = _scheme(name)
+    link = _link(asked_for(scheme.base) if scheme.base else name, recipe)
     cover: BuildTransform | None = scheme.cover
     if cover is None and any(laid in KEYED for laid in link.recipe.protections):
         cover = keyed_protections
@@ -163,13 +180,13 @@ def _systems(name: str, recipe: Recipe) -> Iterator[SystemPlan]:
     for control, layer in scheme.controls.items():
         if control == "signal" and recipe.perturbation.total_power == 1.0:
             continue
-        yield SystemPlan(f"{name}/{control}", scheme, link, layer)
-    if name != scheme.name or not recipe.audit.variants:
+        yield SystemPlan(replace(name, control=control), scheme, link, layer)
+    if name.protections or not recipe.audit.variants:
         return
     for variant, other in scheme.variants.items():
-        used = _link(other.base, recipe) if other.base else link
+        used = _link(asked_for(other.base), recipe) if other.base else link
         yield SystemPlan(
-            f"{name} ({variant})",
+            replace(name, variant=variant),
             scheme,
             used,
             None,
@@ -183,10 +200,11 @@ def links(systems: Iterable[SystemPlan]) -> list[LinkPlan]:
     """Return the links to train, each once.
 
     Example:
-        >>> [link.name for link in links(plan(["multitask", "cooperative", "minmax"], Recipe()))]
+        >>> planned = links(plan(["multitask", "cooperative", "minmax"], Recipe()))
+        >>> [link.name.scheme for link in planned]
         ['multitask', 'minmax']
     """
-    found: dict[str, LinkPlan] = {}
+    found: dict[SystemName, LinkPlan] = {}
     for system in systems:
         found.setdefault(system.link.name, system.link)
     return list(found.values())

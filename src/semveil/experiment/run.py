@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -45,7 +45,7 @@ from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
 from semveil.protect.keys import research_key
 from semveil.protect.shuffle import Shuffle
 from semveil.recipe import AuditConfig, Recipe
-from semveil.records import write_records
+from semveil.records import Asked, from_plain, to_plain, write_records
 from semveil.result import Samples, write_samples
 from semveil.rng import seeded
 from semveil.train.loop import Progress, checkpoint_path, write_history
@@ -71,7 +71,7 @@ class Run:
     folder: Path
     study: str
     recipe: Recipe
-    schemes: list[str]
+    schemes: Sequence[Asked]
     seed: int
     hardware: Hardware
     root: Path | None = None
@@ -83,7 +83,7 @@ class Run:
         folder: Path,
         study: str,
         recipe: Recipe,
-        schemes: list[str],
+        schemes: Sequence[Asked],
         seed: int,
         hardware: Hardware,
         root: Path | None = None,
@@ -99,7 +99,7 @@ class Run:
         new_folder(folder)
         run.facts = {
             "study": study,
-            "schemes": schemes,
+            "schemes": [to_plain(asked) for asked in schemes],
             "seed": seed,
             "recipe": recipe.model_dump(),
             "wall_s": 0.0,
@@ -155,7 +155,13 @@ class Run:
             raise SemveilError(f"{folder} holds no run: there is no {FACTS} in it") from None
         except (ValueError, KeyError, TypeError):
             raise SemveilError(f"{folder / FACTS} is damaged: not the facts of a run") from None
-        run = cls(folder, study, recipes.check(plain), schemes, seed, hardware, root)
+        try:
+            asked = [from_plain(each) for each in schemes]
+        except SemveilError as error:
+            raise SemveilError(
+                f"{folder / FACTS} was written by an older semveil ({error}): start the run again"
+            ) from None
+        run = cls(folder, study, recipes.check(plain), asked, seed, hardware, root)
         run.facts = facts
         remove_scraps(folder)
         return run
@@ -224,7 +230,7 @@ class Run:
         setting = self.setting()
         findings, parts = Findings(samples=self.originals()), PartialResults(self.folder)
         for planned in plan(self.schemes, self.recipe):
-            part = parts.get(planned.name)
+            part = parts.get(planned.stream)
             if part is None:
                 part = audit_system(
                     system_of(planned, trained, self.seed, self.splits),
@@ -235,7 +241,7 @@ class Run:
                     progress,
                     self._perceptual,
                 )
-                parts.keep(planned.name, part)
+                parts.keep(planned.stream, part)
             findings.records += part.records
             findings.samples |= part.samples
         write_samples(self.folder / SAMPLES, findings.samples)
@@ -296,21 +302,21 @@ def system_of(
     planned: SystemPlan, trained: TrainedNetworks, seed: int, splits: ImageSplits
 ) -> SystemUnderTest:
     """Return a planned system as the audit sees it."""
-    name, recipe = planned.link.name, planned.link.recipe
+    name, recipe = planned.link.stream, planned.link.recipe
     link, eve = trained.link(name), trained.simulated(name)
     # She is scored on what she was trained on: in the clear, but for a learned cover.
     met = (planned.cover is not None) == isinstance(link, CipherLink)
     simulated = planned.scheme.simulates if met else ()
     layer, cover, rehearsal = None, None, None
     if planned.layer is not None:
-        layer = trained.layers[planned.name]
+        layer = trained.layers[planned.stream]
     if planned.cover is not None:
-        cover = planned.cover(recipe, link, research_key(seed, planned.name))
-        practice = planned.cover(recipe, link, research_key(seed, f"{planned.name}, Mallory's"))
+        cover = planned.cover(recipe, link, research_key(seed, planned.stream))
+        practice = planned.cover(recipe, link, research_key(seed, f"{planned.stream}, Mallory's"))
         rehearsal = _transmitter(link, layer, practice), _receiver(planned, link, practice)
-    spends = layer is not None and not planned.name.split(" (")[0].endswith("/signal")
+    spends = layer is not None and planned.name.control != "signal"
     return SystemUnderTest(
-        scheme=planned.name,
+        name=planned.name,
         transmit=_transmitter(link, layer, cover),
         receive=_receiver(planned, link, cover),
         asymmetry=planned.asymmetry,

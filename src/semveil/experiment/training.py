@@ -8,7 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from semveil.link import LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe, changes, check
+from semveil.records import Asked
 from semveil.rng import seeded
 from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.train.cooperative import LearnPerturbation
@@ -87,7 +88,7 @@ class TrainedNetworks(nn.Module):
     ) -> None:
         super().__init__()
         self.recipe, self.image_shape, self.classes = recipe, image_shape, classes
-        self.planned = {link.name: link for link in links(systems)}
+        self.planned = {link.stream: link for link in links(systems)}
         self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
         for name, link in self.planned.items():
             # All schemes start from the same weights: what differs is what they were trained for.
@@ -103,9 +104,9 @@ class TrainedNetworks(nn.Module):
         self.layers = nn.ModuleDict()
         for system in systems:
             if system.layer is not None:
-                with seeded(seed, system.name, "weights"):
-                    self.layers[system.name] = system.layer(
-                        recipe, self.link(system.link.name), self.eve(system.link.name), seed
+                with seeded(seed, system.stream, "weights"):
+                    self.layers[system.stream] = system.layer(
+                        recipe, self.link(system.link.stream), self.eve(system.link.stream), seed
                     )
 
     def link(self, name: str) -> LinkNetwork:
@@ -158,10 +159,10 @@ def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: 
         name = stage.rpartition("/")[0]
         recipe = trained.planned[name].recipe
         return Robust(recipe, trained.link(name), trained.image_shape, trained.classes, stage)
-    system = next(system for system in systems if system.name == stage)
+    system = next(system for system in systems if system.stream == stage)
     layer = trained.layers[stage]
     assert isinstance(layer, LearnedLayer)
-    link = system.link.name
+    link = system.link.stream
     aim = CooperativeAim(trained.recipe, trained.link(link), trained.eve(link))
     return LearnPerturbation(stage, trained.recipe, layer, aim)
 
@@ -245,7 +246,7 @@ def _in_process(
     fabric: Fabric,
     complaints: multiprocessing.SimpleQueue[str],
     threads: int,
-    schemes: list[str],
+    schemes: Sequence[Asked],
     recipe: Recipe,
     classes: int,
     images: Tensor,
@@ -295,7 +296,7 @@ def _launch(fabric: Fabric, *work: object) -> None:
 
 
 def train(
-    schemes: list[str],
+    schemes: Sequence[Asked],
     recipe: Recipe,
     splits: ImageSplits,
     seed: int,

@@ -17,6 +17,7 @@ from semveil.nets.convolutional import ImageShape
 from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
 from semveil.protect.keys import research_key
 from semveil.recipe import Recipe
+from semveil.records import Asked
 from semveil.rng import Randomness, generator
 from semveil.train.objective import Objective
 
@@ -77,7 +78,7 @@ class Transceiver:
 
     def objective(self) -> Objective:
         """Return what trains the link."""
-        return build_objective(self.trained, [self.planned], self.planned.link.name)
+        return build_objective(self.trained, [self.planned], self.planned.link.stream)
 
     def parameters(self) -> dict[str, int]:
         """Count the trained numbers that each end's output depends on.
@@ -117,12 +118,12 @@ def _count(parameters: Iterable[Tensor]) -> int:
 
 
 def build(
-    scheme: str, recipe: Recipe, image_shape: ImageShape, classes: int, seed: int
+    scheme: Asked, recipe: Recipe, image_shape: ImageShape, classes: int, seed: int
 ) -> Transceiver:
     """Build the two ends of a scheme, untrained.
 
     Args:
-        scheme: Its name, with protections laid over it behind plus signs.
+        scheme: The scheme, with the protections laid over it.
         recipe: The settings.
         image_shape: Channels, height, width.
         classes: Answers of the task.
@@ -138,8 +139,8 @@ def build(
     planned = plan([scheme], recipe)[0]
     trained = TrainedNetworks([planned], recipe, image_shape, classes, seed)
     channels_last(trained).eval()
-    link, cover = trained.link(planned.link.name), None
+    link, cover = trained.link(planned.link.stream), None
     if planned.cover is not None:
-        key = research_key(seed, planned.name)
+        key = research_key(seed, planned.stream)
         cover = planned.cover(planned.link.recipe, link, key)
     return Transceiver(planned, trained, link, cover, image_shape, classes)

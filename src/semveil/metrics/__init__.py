@@ -2,15 +2,10 @@
 
 from semveil.metrics.accuracy import balanced_accuracy, rates
 from semveil.metrics.base import METRICS, ImageMetric, Metric, Rate, image_metrics, metric_of
-from semveil.metrics.intervals import (
-    Estimate,
-    bootstrap_mean,
-    bootstrap_quantile,
-    median_of,
-    wilson,
-)
+from semveil.metrics.intervals import bootstrap_mean, bootstrap_quantile, median_of, wilson
 from semveil.metrics.psnr import psnr_db
 from semveil.metrics.structural_similarity import ssim
+from semveil.records import Estimate
 
 __all__ = [
     "METRICS",

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
+
+from semveil.records import Estimate
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
 _CONFIDENCE = 0.95
 _RESAMPLES = 1000
 _ENDS = (0.025, 0.975)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number with its 95 % confidence interval and the sample size behind it."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 def wilson(hits: int, n: int) -> Estimate:

@@ -15,8 +15,8 @@ The file holds ``title`` (one line), ``citation``, ``shows`` (the table or figur
 A variable's values are a list, or a choice by the budget: ``{by: budget, smoke: [digits], else:
 [mnist, cifar10]}``. ``"form, weight"`` takes pairs. The variable ``seed`` is added to the study's
 seed. Texts name variables in braces, with a format where wanted: ``"{dataset}-{weight:g}"``; a text
-that is one variable alone has its type. Protections are laid over a scheme as in
-``ibal+rotation``.
+that is one variable alone has its type. Of ``schemes``, one with protections laid over it is
+``{scheme: ibal, protections: [rotation]}``.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from semveil import recipe as recipes
 from semveil.papers.files import read
 from semveil.papers.values import choose
+from semveil.records import from_plain
 from semveil.studies.base import BUDGETS, Job, nested
 
 TRAIN_AND_AUDIT = "semveil.studies.jobs:train_and_audit"
@@ -53,7 +54,7 @@ class Entry(_Spec):
 
     name: str | None = None
     recipe: str | None = None
-    schemes: list[str] | None = None
+    schemes: list[str | dict[str, Any]] | None = None
     work: Any = None
     params: dict[str, Any] = Field(default_factory=dict)
     set: dict[str, Any] = Field(default_factory=dict)
@@ -155,9 +156,9 @@ def _job(entry: Entry, layers: Sequence[Layer], variables: Mapping[str, Any]) ->
     return Job(
         name=str(filled(entry.name, variables)),
         recipe=recipes.update(base, nested(settings)),
-        schemes=tuple(filled(name, variables) for name in entry.schemes or ()),
+        schemes=tuple(from_plain(filled(asked, variables)) for asked in entry.schemes or ()),
         seed=variables["seed"],
-        label=", ".join(str(filled(value, variables)) for value in entry.params.values()),
+        params={key: filled(value, variables) for key, value in entry.params.items()},
         work=filled(choose(entry.work, variables), variables) or TRAIN_AND_AUDIT,
     )
 

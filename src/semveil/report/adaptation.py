@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from scipy.stats import t as student
 
-# Records have no field for these three, so the scheme's name carries them.
-_NAME = re.compile(r"^[^(]+ \((?P<shift>[^,]+), (?P<arm>[^,]+), (?P<steps>\d+) steps\)$")
-
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:
     """Return the points of all learning curves.
 
     Args:
-        table: Frame of records; those of an adaptation are called like
-            ``deepjscc (fading, bob, 100 steps)``.
+        table: Frame of records, whose params are ``shift``, ``part`` and ``steps``.
 
     Returns:
         One row per change, arm, steps and seed, in the records' order: ``dataset`` (without what
@@ -29,16 +24,18 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
     Example:
         >>> from semveil.records import Record
         >>> from semveil.report.select import frame
-        >>> point = dict(scheme="deepjscc (noise, all, 20 steps)", dataset="mnist",
-        ...     channel="awgn/perfect", n=100, seed=0)
+        >>> point = dict(scheme="deepjscc", dataset="mnist", channel="awgn/perfect", n=100, seed=0,
+        ...     params={"shift": "noise", "part": "all", "steps": 20})
         >>> both = [Record(role="bob", metric="accuracy", value=0.9, **point),
         ...     Record(role="system", metric="training_flops", value=1e9, **point)]
         >>> curves(frame(both))[["shift", "arm", "steps", "accuracy", "flops"]].values.tolist()
         [['noise', 'all', 20, 0.9, 1000000000.0]]
     """
-    parts = table["scheme"].str.extract(_NAME)
-    points = table.assign(**parts, dataset=table["dataset"].str.split(" (", regex=False).str[0])
-    points = points[parts["shift"].notna()].astype({"steps": int})
+    points = table.rename(
+        columns={"params.shift": "shift", "params.part": "arm", "params.steps": "steps"}
+    )
+    points = points[points["steps"].notna()].astype({"steps": int})
+    points["dataset"] = points["dataset"].str.split(" (", regex=False).str[0]
     keys = ["dataset", "shift", "arm", "steps", "seed"]
     rated = points[points["metric"] == "accuracy"].rename(columns={"value": "accuracy"})
     spent = points[points["metric"] == "training_flops"].rename(columns={"value": "flops"})

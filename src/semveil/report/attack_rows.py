@@ -26,7 +26,7 @@ class AttackRow:
     Attributes:
         condition: What rows are grouped by: run, study, dataset, channel, latent dimension, SNRs,
             seed and what Mallory is after.
-        scheme: The system.
+        system: Label of the system.
         aim: What Mallory is after: ``class 2``, ``to class 5``; None if any mistake will do.
         attack: The attack; ``none`` without one.
         protocol: ``adaptive`` or ``paper``; ``none`` without an attack.
@@ -35,7 +35,7 @@ class AttackRow:
     """
 
     condition: tuple[tuple[str, Any], ...]
-    scheme: str
+    system: str
     aim: str | None
     attack: str
     protocol: str
@@ -120,11 +120,11 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
         setting = dict(zip(keys, values, strict=True))
         # Aimed at each class, an attack does what others do that are aimed at none.
         aims = ["" if pd.isna(t) or t == EACH else str(t) for t in group["target"]]
-        for (scheme, name), rows in group.groupby(["scheme", aims], sort=False):
+        for (system, name), rows in group.groupby(["system", aims], sort=False):
             aim = str(name) or None
-            plain = where(bob[bob["adversary"].isna()], scheme=scheme, **setting)
-            guess = chance(table, dataset=setting["dataset"], scheme=scheme)
-            common = ((*setting.items(), ("aim", aim)), str(scheme), aim)
+            plain = where(bob[bob["adversary"].isna()], system=system, **setting)
+            guess = chance(table, dataset=setting["dataset"], system=system)
+            common = ((*setting.items(), ("aim", aim)), str(system), aim)
             found.append(AttackRow(*common, NONE, "none", plain, guess))
             for attack in known:
                 of = where(rows, adversary=attack)
@@ -140,7 +140,7 @@ def by_system(found: Iterable[AttackRow]) -> list[list[AttackRow]]:
     groups: dict[str, list[AttackRow]] = {}
     for row in found:
         # By its words, since a missing value (NaN) would not equal itself.
-        groups.setdefault(f"{row.condition}{row.scheme}", []).append(row)
+        groups.setdefault(f"{row.condition}{row.system}", []).append(row)
     return list(groups.values())
 
 
@@ -179,6 +179,6 @@ def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
     panels: dict[str, dict[str, AttackRow]] = {}
     for group, condition in zip(groups, conditions, strict=True):
         above = heading((key, condition[key]) for key in keys)
-        title = " · ".join(filter(None, [above, group[0].scheme]))
+        title = " · ".join(filter(None, [above, group[0].system]))
         panels[title] = {row.name: row for row in group if not row.table.empty}
     return panels

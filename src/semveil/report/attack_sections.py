@@ -44,7 +44,7 @@ def summary(found: Sequence[AttackRow]) -> str:
     said = []
     for group in by_system(found):
         aim = f", Mallory after {group[0].aim}" if group[0].aim else ""
-        said += [tag("dt", text(group[0].scheme + aim)), tag("dd", text(_words(group)))]
+        said += [tag("dt", text(group[0].system + aim)), tag("dd", text(_words(group)))]
     odd = [tag("p", tag("strong", "Warning: "), text(words)) for words in violations(found)]
     rules = "; ".join(RULES)
     sound = tag(
@@ -131,7 +131,7 @@ def pictures(named: Mapping[str, RunFolder], found: Sequence[AttackRow]) -> str:
         for system in attacked(run.samples) if "originals" in run.samples else ():
             scores = {}
             for row in found:
-                mine = dict(row.condition).get("run", name) == name and row.scheme == system
+                mine = dict(row.condition).get("run", name) == name and row.system == system
                 psnr = row.at("psnr_db", max(row.budgets, default=None)) if mine else None
                 if psnr:
                     scores[row.attack] = f"{psnr.value:.1f} dB"

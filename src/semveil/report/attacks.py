@@ -104,7 +104,7 @@ def title(group: Sequence[AttackRow]) -> str:
     at = "" if pd.isna(facts["test_snr_db"]) else f", Bob at {signed(facts['test_snr_db'])} dB"
     aim = "" if group[0].aim is None else f", Mallory after {group[0].aim}"
     guess = "" if group[0].chance is None else f", guessing {percent(group[0].chance)} %"
-    return f"{group[0].scheme}: {heading(known)}{at}{aim}{guess}"
+    return f"{group[0].system}: {heading(known)}{at}{aim}{guess}"
 
 
 def html_attacks(found: Iterable[AttackRow]) -> str:
@@ -143,5 +143,5 @@ def _html(group: Sequence[AttackRow]) -> str:
     table = tag("table", heads, tag("tbody", *rows), class_="summary attacks")
     above = tag("h3", text(title(group)))
     return above + tag(
-        "div", table, class_="box", role="region", tabindex="0", aria_label=group[0].scheme
+        "div", table, class_="box", role="region", tabindex="0", aria_label=group[0].system
     )

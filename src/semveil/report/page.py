@@ -46,7 +46,7 @@ def write_page(path: Path, runs: list[RunFolder]) -> None:
             part.insert(0, "run", name)
         parts.append(part)
     table = paired(pd.concat(parts, ignore_index=True))
-    colours = figures.palette(table["scheme"])
+    colours = figures.palette(table)
     named = dict(zip(names, runs, strict=True))
     struck = attack_rows(table, attack_sections.asked(runs))
     # A folder of attacks says nothing of Eve, not even that she was not tried.

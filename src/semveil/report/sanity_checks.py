@@ -59,7 +59,7 @@ def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:
     if found:
         psr_db, mine, theirs = max(found, key=lambda item: item[2].low - item[1].high)
         yield (
-            f"{one.scheme}: the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
+            f"{one.system}: the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
             f"is weaker than {other.name}: {_told(one, mine)} against {_told(other, theirs)}."
         )
 
@@ -72,7 +72,7 @@ def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
     for (less, before), (more, after) in combinations(steps, 2):
         if before and after and after.high < before.low:
             yield (
-                f"{row.scheme}: the attack {row.name} should be suspected. It is weaker {more} "
+                f"{row.system}: the attack {row.name} should be suspected. It is weaker {more} "
                 f"than {less}: {_told(row, after)} against {_told(row, before)}."
             )
             return

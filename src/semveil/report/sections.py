@@ -159,13 +159,13 @@ def pictures(named: Mapping[str, RunFolder], found: list[Row]) -> str:
         if not len(run.samples.get("originals", ())) or attacked(run.samples):
             continue
         mine = [row for row in found if dict(row.condition).get("run", name) == name]
-        often = Counter(row.scheme for row in mine)
+        often = Counter(row.system for row in mine)
         scores = {}
         for row in mine:
             for party, psnr in (("bob", row.bob_psnr), ("eve", row.eve_psnr)):
-                # Nothing says which of a scheme's several settings the images are from.
-                if psnr and often[row.scheme] == 1:
-                    scores[f"{party}/{row.scheme}"] = f"{psnr.value:.1f} dB"
+                # Nothing says which of a system's several settings the images are from.
+                if psnr and often[row.system] == 1:
+                    scores[f"{party}/{row.system}"] = f"{psnr.value:.1f} dB"
         floors = {row.floor_db for row in mine if row.floor_db is not None}
         floor = f"the mean image: {floors.pop():.1f} dB" if len(floors) == 1 else None
         drawing = figures.reconstruction_grid(run.samples, scores=scores, floor=floor)
@@ -183,8 +183,7 @@ def symbols(named: Mapping[str, RunFolder], colours: Mapping[str, str]) -> str:
     for number, (name, run) in enumerate(named.items()):
         waves = {key: wave for key, wave in run.samples.items() if key.startswith("waveform/")}
         if waves:
-            palette = {**figures.palette(k.removeprefix("waveform/") for k in waves), **colours}
-            drawing = figures.constellation(waves, colours=palette)
+            drawing = figures.constellation(waves, colours=colours)
             caption = (
                 "The complex symbols that Alice sends. The circle has the radius of unit power."
             )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
 
 from semveil.metrics import metric_of
-from semveil.records import FIELDS, Record
+from semveil.records import FIELDS, Record, SystemName
 
 NUMERIC = (
     "train_snr_db",
@@ -22,12 +22,15 @@ NUMERIC = (
     "ci_high",
 )
 
+# Which system was measured: its label, and the fields behind it.
+IDENTITY = ("system", "scheme", "variant", "control", "training", "params")
+
 # Two Eves compete with each other only if all of these agree. "run" is there when several run
 # folders are compared in one frame.
 CONTEST = (
     "run",
     "study",
-    "scheme",
+    *IDENTITY,
     "dataset",
     "channel",
     "train_snr_db",
@@ -45,13 +48,15 @@ SETTING = ("run", "study", "dataset", "channel")
 
 
 def frame(records: Iterable[Record]) -> pd.DataFrame:
-    """Return records as a data frame, one row each, with the columns of `Record` in order.
+    """Return records as a data frame, one row each.
 
     Args:
         records: Any number of records, also none.
 
     Returns:
-        The frame; numbers are floats and a missing one is NaN.
+        The columns of `Record` in order, of which ``params`` is canonical JSON; ``system``, the
+        label that tables group by and figures name; and ``params.<key>`` for every key that
+        occurs, a list in it as JSON. Numbers are floats; what is missing is NaN or None.
 
     Example:
         >>> bob = Record(scheme="multitask", dataset="digits", channel="awgn/perfect", role="bob",
@@ -59,8 +64,35 @@ def frame(records: Iterable[Record]) -> pd.DataFrame:
         >>> frame([bob])["value"].tolist()
         [0.9]
     """
-    table = pd.DataFrame([dataclasses.asdict(record) for record in records], columns=list(FIELDS))
+    rows = [_row(record) for record in records]
+    keys = dict.fromkeys(key for row in rows for key in row if key not in FIELDS)
+    table = pd.DataFrame(rows, columns=list(dict.fromkeys([*FIELDS, "system", *keys])))
     return table.astype(dict.fromkeys(NUMERIC, float))
+
+
+def _row(record: Record) -> dict[str, Any]:
+    params = record.params or {}
+    row = {name: getattr(record, name) for name in FIELDS}
+    row |= {"params": canonical(params) if params else None, "system": record.system.label}
+    for key, value in params.items():
+        row[f"params.{key}"] = canonical(value) if isinstance(value, list | tuple) else value
+    return row
+
+
+def name_of(row: pd.Series) -> SystemName:
+    """Return which system a row of :func:`frame` is of."""
+    plain = {key: None if pd.isna(row[key]) else row[key] for key in IDENTITY[1:]}
+    return SystemName(**{**plain, "params": json.loads(plain["params"] or "{}")})
+
+
+def canonical(value: Any) -> str:
+    """Return params, or one of them, as JSON that is the same for equal ones.
+
+    Example:
+        >>> canonical({"tokens": 16, "codec": "AVIF"})
+        '{"codec": "AVIF", "tokens": 16}'
+    """
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def where(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
@@ -92,7 +124,7 @@ def present(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
     """Keep, of the Eves that listened under the same circumstances, the one that got the most.
 
-    Eves compete when they agree in everything but their architecture: study, scheme, dataset,
+    Eves compete when they agree in everything but their architecture: study, system, dataset,
     channel, both SNRs, latent dimension, protocol, PSR, target, metric and seed. The metric says
     whether the most is the largest value or the least. An Eve without a number, say one whose
     training diverged, never wins.
@@ -187,7 +219,7 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
         >>> paired(frame(both))["channel"].unique().tolist()
         ['awgn/perfect, Eve rayleigh/perfect']
     """
-    keys = [*present(table, SETTING), "scheme", "latent_dim", "train_snr_db", "seed"]
+    keys = [*present(table, SETTING), "system", "latent_dim", "train_snr_db", "seed"]
     keys.remove("channel")
     channels = table["channel"].copy()
     parties = table[table["role"].isin(["bob", "eve"])]
@@ -198,16 +230,6 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
         if len(bob) == 1 and len(eve) and set(eve) != set(bob):
             channels[system.index] = f"{bob[0]}, Eve {' and '.join(eve)}"
     return table.assign(channel=channels)
-
-
-def is_control(scheme: str) -> bool:
-    """Say whether a scheme's name is that of a control; a bracketed variant is none.
-
-    Example:
-        >>> is_control("cooperative/noise"), is_control("minmax (steps 1/4)")
-        (True, False)
-    """
-    return "/" in scheme.split(" (")[0]
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:

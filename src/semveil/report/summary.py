@@ -12,7 +12,6 @@ from semveil.report.select import (
     SETTING,
     floor,
     home_snr,
-    is_control,
     paired,
     present,
     strongest,
@@ -75,7 +74,9 @@ class Row:
     Attributes:
         condition: What rows are grouped by: run, study, dataset, channel, latent dimension,
             training SNR and seed.
-        scheme: Scheme or control.
+        system: Label of the system.
+        scheme: Its scheme.
+        control: Whether it is a control.
         psr_db: Perturbation-to-signal ratio, dB.
         asymmetry: What protects.
         snr_db: Bob's SNR, dB, at which both are compared.
@@ -95,7 +96,9 @@ class Row:
     """
 
     condition: tuple[tuple[str, Any], ...]
+    system: str
     scheme: str
+    control: bool
     psr_db: float | None
     asymmetry: str | None
     snr_db: float | None
@@ -114,16 +117,11 @@ class Row:
     notes: tuple[str, ...]
 
     @property
-    def control(self) -> bool:
-        """Whether this is a control of another scheme."""
-        return is_control(self.scheme)
-
-    @property
     def name(self) -> str:
-        """The scheme with its PSR, and Eve's target where it is not Bob's."""
+        """The system with its PSR, and Eve's target where it is not Bob's."""
         gap = "\N{NO-BREAK SPACE}"
         psr = f", PSR{gap}{signed(self.psr_db)}{gap}dB" if self.psr_db is not None else ""
-        return self.scheme + psr + ("" if self.target == "label" else f": {self.target}")
+        return self.system + psr + ("" if self.target == "label" else f": {self.target}")
 
     @property
     def place(self) -> str:
@@ -187,10 +185,9 @@ def rows(table: pd.DataFrame) -> list[Row]:
     found: list[Row] = []
     for values, group in parties.groupby(keys, dropna=False, sort=False):
         condition = dict(zip(keys, values, strict=True))
-        for scheme in group["scheme"].unique():
-            system = where(group, scheme=scheme)
+        for label, system in group.groupby("system", sort=False):
             for psr_db in _powers(system):
-                found.extend(_system(floors, condition, system, str(scheme), psr_db))
+                found.extend(_system(floors, condition, system, str(label), psr_db))
     return found
 
 
@@ -205,7 +202,7 @@ def _system(
     floors: pd.DataFrame,
     condition: dict[str, Any],
     system: pd.DataFrame,
-    scheme: str,
+    label: str,
     psr_db: float | None,
 ) -> list[Row]:
     if psr_db is not None:
@@ -217,7 +214,7 @@ def _system(
     bob = where(bob, test_snr_db=snr_db)
     here = where(eve, test_snr_db=snr_db)
     asymmetries = system["asymmetry"].dropna().unique()
-    context = {**condition, "scheme": scheme}
+    context = {**condition, "system": label}
     floor_db = floor(floors, "psnr_db", **context)
 
     bob_accuracy = measure(
@@ -241,7 +238,9 @@ def _system(
         found.append(
             Row(
                 condition=tuple(condition.items()),
-                scheme=scheme,
+                system=label,
+                scheme=str(system["scheme"].iloc[0]),
+                control=bool(system["control"].notna().any()),
                 psr_db=psr_db,
                 asymmetry=str(asymmetries[0]) if len(asymmetries) else None,
                 snr_db=snr_db,

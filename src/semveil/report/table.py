@@ -117,7 +117,7 @@ def summary_table(records: Iterable[Record]) -> Table:
             place = f"\n{row.place}" if row.place else ""
             floor_db = ABSENT if row.floor_db is None else decibels(row.floor_db)
             part.add_row(
-                Text(row.scheme + psr + place, overflow="fold"),
+                Text(row.system + psr + place, overflow="fold"),
                 Text(row.asymmetry or ABSENT),
                 lines_of(row.bob_accuracy, share=True),
                 lines_of(row.bob_psnr),

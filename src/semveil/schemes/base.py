@@ -80,13 +80,13 @@ class Scheme:
         build: Builds its link.
         base: Scheme whose trained link it uses.
         layer: Builds the layer on the waveform.
-        controls: Layers of equal cost to compare with, by the name after the slash.
+        controls: Layers of equal cost to compare with, by name.
         guarantee: What is proved of it, and on what conditions; ``none`` where nothing is.
         reference: The unprotected scheme that it is compared with.
         protections: What it lays over the features or the waveform, in this order.
         composes: Whether a recipe may lay further protections over it.
         cover: Keyed transform of its waveform; that of its protections if None.
-        variants: The same with other covers, by the words in parentheses after its name.
+        variants: The same with other covers, by name.
         simulates: What its simulated Eve is trained for: ``label``, ``image``.
     """
 

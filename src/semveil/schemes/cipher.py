@@ -30,7 +30,7 @@ SCHEME = Scheme(
         "The paper encrypts text; here it is the waveform of an image.",
         "Eve's error counts no further than the mean image's: unbounded, it is won by driving one "
         "network astray.",
-        "The same link works without encryption, and is measured so as ``cipher (plain)``.",
+        "The same link works without encryption, and is measured so as variant ``plain``.",
     ),
     objective=lambda recipe, link, eve: TaskOriented(
         recipe, link, eve, "cipher", inverter=recipe.cipher.weight

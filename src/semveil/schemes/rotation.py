@@ -17,8 +17,8 @@ SCHEME = Scheme(
     deviations=(
         *DEVIATIONS,
         "Blocks have constant norm, which costs one degree of freedom in four.",
-        "``rotation (haar)`` turns the whole latent of ``deepjscc`` by a Haar unitary; "
-        "``rotation (structured)`` by signs, permutations and Hadamard transforms, without proof.",
+        "Variant ``haar`` turns the whole latent of ``deepjscc`` by a Haar unitary; "
+        "``structured`` by signs, permutations and Hadamard transforms, without proof.",
     ),
     objective=lambda recipe, link, eve: TaskOriented(recipe, link, eve, "rotation"),
     build=task_link,

@@ -20,7 +20,7 @@ SCHEME = Scheme(
     base="deepjscc",
     cover=lambda recipe, link, key: Shuffle(key, fresh=True),
     variants={
-        "fixed key": Variant(lambda recipe, link, key: Shuffle(key, fresh=False), fixed_key=True)
+        "fixed-key": Variant(lambda recipe, link, key: Shuffle(key, fresh=False), fixed_key=True)
     },
     reference="deepjscc",
     simulates=("image",),

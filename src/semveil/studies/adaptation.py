@@ -107,8 +107,7 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
 def _chance(table: pd.DataFrame, dataset: str, shifts: list[str]) -> dict[str, float]:
     mine = table[(table["metric"] == "chance") & table["dataset"].str.startswith(dataset)]
     return {
-        shift: float(mine.loc[mine["scheme"].str.endswith(f"({shift})"), "value"].mean())
-        for shift in shifts
+        shift: float(where(mine, **{"params.shift": shift})["value"].mean()) for shift in shifts
     }
 
 
@@ -165,8 +164,8 @@ below the reference: the lower end of the 95 % interval of the difference (Stude
 seeds, paired) lies above −{margin} point. *Equal cost* compares with the first stop of *scratch*
 that cost no less.
 
-In the records `scheme` carries what they have no field for, as `deepjscc (fading, bob, 100 steps)`;
-`target` is the task after the change. Each point has its Wilson interval there. Bob is scored on
+In the records `params` holds the change, the part that learns and its steps; `target` is the task
+after the change. Each point has its Wilson interval there. Bob is scored on
 at most 1,250 test images, evenly chosen from the official ones.
 """
 
@@ -193,9 +192,7 @@ def _dataset(
     table: pd.DataFrame, dataset: str, points: pd.DataFrame, judged: Mapping[str, list[Verdict]]
 ) -> str:
     before = table[
-        (table["scheme"] == "deepjscc")
-        & (table["metric"] == "accuracy")
-        & (table["dataset"] == dataset)
+        table["params"].isna() & (table["metric"] == "accuracy") & (table["dataset"] == dataset)
     ]
     sources = "; ".join(
         f"{target}: {_spread(list(rows['value']))}"
@@ -245,9 +242,8 @@ _HEADINGS = (
 
 
 def _row(row: Verdict, table: pd.DataFrame, shift: str) -> list[str]:
-    weights = where(table, scheme=f"deepjscc ({shift}, {row.arm})", metric="trained_parameters")[
-        "value"
-    ]
+    of = {"params.shift": shift, "params.part": row.arm}
+    weights = where(table, metric="trained_parameters", **of)["value"]
     return [
         row.arm,
         f"{int(weights.iloc[0]):,}",

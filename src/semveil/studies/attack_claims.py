@@ -126,7 +126,7 @@ def on_links(
 ) -> Iterator[tuple[tuple[str, ...], Judge]]:
     """Yield one case per link, with the words of `LINK`."""
     for victim in found:
-        yield (victim.dataset, f"`{victim.scheme}`"), partial(judge, victim)
+        yield (victim.dataset, f"`{victim.name}`"), partial(judge, victim)
 
 
 def on_attacks(
@@ -137,7 +137,7 @@ def on_attacks(
     """Yield one case per link and attack, with the words of `ATTACKS`."""
     for victim in found:
         for name in attacks or victim.attacks:
-            case = (victim.dataset, f"`{victim.scheme}`", name)
+            case = (victim.dataset, f"`{victim.name}`", name)
             yield case, partial(judge, victim, name)
 
 

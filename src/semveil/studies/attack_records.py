@@ -17,13 +17,13 @@ class AttackedLink:
 
     Attributes:
         dataset: The set.
-        scheme: The link.
+        name: Label of the link.
         aim: What Mallory is after; None if any mistake will do.
         rows: By attack and protocol; ``("none", "none")`` without one.
     """
 
     dataset: str
-    scheme: str
+    name: str
     aim: str | None
     rows: dict[tuple[str, str], AttackRow]
 
@@ -74,8 +74,8 @@ def victims(table: pd.DataFrame) -> list[AttackedLink]:
         if row.table.empty:
             continue
         dataset = str(dict(row.condition)["dataset"])
-        key = f"{row.condition}{row.scheme}"
-        victim = found.setdefault(key, AttackedLink(dataset, row.scheme, row.aim, {}))
+        key = f"{row.condition}{row.system}"
+        victim = found.setdefault(key, AttackedLink(dataset, row.system, row.aim, {}))
         victim.rows[row.attack, row.protocol] = row
     return list(found.values())
 

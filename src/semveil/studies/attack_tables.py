@@ -87,7 +87,7 @@ def accuracies(found: Sequence[AttackedLink]) -> str:
             cells = [_cell(row, row.hit, psr_db, None) for psr_db in budgets]
             top = budgets[-1] if budgets else None
             cells += [_cell(row, metric, top, digits) for metric, digits in columns.values()]
-            lines.append([f"`{victim.scheme}`", row.name, *cells])
+            lines.append([f"`{victim.name}`", row.name, *cells])
     heads = ["link", "attack", *(f"{signed(b)} dB, %" for b in budgets), *columns]
     return markdown_table(heads, lines)
 
@@ -110,7 +110,7 @@ def drawn(
         attacks: Attacks to draw, besides nobody; all if None.
     """
     return {
-        f"{victim.dataset}: {victim.scheme}": {
+        f"{victim.dataset}: {victim.name}": {
             row.name: row
             for (name, _), row in victim.rows.items()
             if attacks is None or name in (NONE, *attacks)

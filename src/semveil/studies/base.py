@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import semveil.studies
 from semveil.errors import unknown
 from semveil.recipe import Recipe
+from semveil.records import Asked, Params
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +29,8 @@ class Job:
         recipe: Every setting.
         schemes: What it measures.
         seed: Seed of every stream.
-        label: Put behind the schemes' names in the records, where jobs differ in a setting that
-            records have no field for.
+        params: Put into the params of its records, where jobs differ in a setting that records
+            have no field for.
         work: What it does, ``"module:function"``: trains and audits unless stated otherwise. It
             is called with the job's folder, the job and :class:`semveil.studies.jobs.Means`, and
             leaves ``run.json`` and ``records.jsonl`` there, the records last; see
@@ -38,9 +39,9 @@ class Job:
 
     name: str
     recipe: Recipe
-    schemes: tuple[str, ...]
+    schemes: tuple[Asked, ...]
     seed: int = 0
-    label: str = ""
+    params: Params = field(default_factory=dict)
     work: str = "semveil.studies.jobs:train_and_audit"
 
 

@@ -66,7 +66,7 @@ def page(table: pd.DataFrame) -> str:
     for victim in found:
         parts += [
             f"![Images of {victim.dataset} under each attack](case-{victim.dataset}.png)",
-            f"{victim.dataset}, `{victim.scheme}`; above each column the true class. "
+            f"{victim.dataset}, `{victim.name}`; above each column the true class. "
             f"Attacks at {signed(victim.budgets[-1])} dB"
             + (f", Mallory after {victim.aim}." if victim.aim else "."),
             _quality(victim),

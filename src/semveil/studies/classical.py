@@ -67,7 +67,7 @@ def _classical(system: Classical, settings: _Budget, seed: int) -> Job:
         chosen,
         ("classical",),
         seed,
-        system.label,
+        system.params,
         f"semveil.studies.classical_measure:{work}",
     )
 

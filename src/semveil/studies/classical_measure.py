@@ -24,7 +24,7 @@ from semveil.metrics import (
     ssim,
     wilson,
 )
-from semveil.records import Record
+from semveil.records import Record, SystemName
 from semveil.rng import generator
 from semveil.schemes.classical import classical_system
 from semveil.studies.base import Job
@@ -150,9 +150,10 @@ class _Bench:
     ) -> Record:
         """Return one number as a record."""
         uses = self.job.recipe.link.latent_dim // 2
-        return Record(
+        return Record.of(
+            SystemName("classical"),
+            found,
             study=self.study,
-            scheme="classical",
             dataset=self.splits.name,
             channel=self.channel.name,
             test_snr_db=test_snr_db,
@@ -161,9 +162,5 @@ class _Bench:
             role=role,
             target=target,
             metric=metric,
-            value=found.value,
-            ci_low=found.low,
-            ci_high=found.high,
-            n=found.n,
             seed=self.job.seed,
         )

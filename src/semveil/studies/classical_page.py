@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
 _FIXED = (*STREAM, WHOLE, AVIF, *SHORT)
 _LINKS = {
-    "MobileSC": ("mobilesc", None),
-    "MobileSC under SemAdv": ("mobilesc", "semadv"),
-    "MobileSC with SemMixed": ("mobilesc (semmixed)", None),
-    "MobileSC with SemMixed, under SemAdv": ("mobilesc (semmixed)", "semadv"),
+    "MobileSC": (None, None),
+    "MobileSC under SemAdv": (None, "semadv"),
+    "MobileSC with SemMixed": ("semmixed", None),
+    "MobileSC with SemMixed, under SemAdv": ("semmixed", "semadv"),
 }
 
 
@@ -41,12 +41,12 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
     """Return quality against SNR: one stream by each modulation, and everything of Fig. 9."""
     classical = {"QPSK": STREAM[1], "best mode": ADAPTIVE[0], "AVIF, best mode": ADAPTIVE[1]}
     compared = {
-        f"{name}, {system.symbols} symbols": where(table, scheme=system.scheme)
+        f"{name}, {system.symbols} symbols": where(table, system=system.system)
         for name, system in classical.items()
     }
     return {
         "modulations.svg": together(
-            {str(system.mode): where(table, scheme=system.scheme) for system in STREAM}
+            {str(system.mode): where(table, system=system.system) for system in STREAM}
         ),
         "mobilesc.svg": together(compared | _links(table)),
     }
@@ -54,8 +54,8 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
 
 def _links(table: pd.DataFrame) -> dict[str, pd.DataFrame]:
     found = {
-        name: where(table, scheme=scheme, adversary=adversary)
-        for name, (scheme, adversary) in _LINKS.items()
+        name: where(table, scheme="mobilesc", training=training, adversary=adversary)
+        for name, (training, adversary) in _LINKS.items()
     }
     return {name: rows for name, rows in found.items() if len(rows)}
 
@@ -64,13 +64,13 @@ def page(table: pd.DataFrame) -> str:
     """Return the page: Table IV, equal bandwidth, what the claims come to."""
     bob = where(table, role="bob", metric="psnr_db")
     snrs_db = sorted(bob["test_snr_db"].unique())
-    images = where(table, scheme=STREAM[0].scheme, metric="psnr_db", role="bob")["n"].max()
+    images = where(table, system=STREAM[0].system, metric="psnr_db", role="bob")["n"].max()
     links = _links(table)
     return "\n".join(
         [
             _ABOUT.format(
                 dataset=table["dataset"].iloc[0],
-                channel=where(table, scheme=STREAM[0].scheme)["channel"].iloc[0],
+                channel=where(table, system=STREAM[0].system)["channel"].iloc[0],
                 images=f"{images:,}",
                 framing=_exactly(table, STREAM[0], "framing_bytes"),
                 avif=_exactly(table, AVIF, "framing_bytes"),
@@ -115,8 +115,8 @@ def _table_iv(table: pd.DataFrame, snrs_db: Sequence[float]) -> str:
                 system.label,
                 str(published[0]) if published else "",
                 f"{published[1]:.2f} / {published[2]:.2f}" if published else "",
-                _both(table, system.scheme, None),
-                *(_both(table, system.scheme, snr_db) for snr_db in shown),
+                _both(table, system.system, None),
+                *(_both(table, system.system, snr_db) for snr_db in shown),
             ]
         )
     rows.append(
@@ -147,10 +147,10 @@ def _three(snrs_db: Sequence[float]) -> list[float]:
     return list(dict.fromkeys(snrs_db[at] for at in (len(snrs_db) // 8, len(snrs_db) // 2, -1)))
 
 
-def _both(table: pd.DataFrame, scheme: str, snr_db: float | None) -> str:
+def _both(table: pd.DataFrame, system: str, snr_db: float | None) -> str:
     role = "system" if snr_db is None else "bob"
     found = [
-        pick(table, scheme=scheme, role=role, metric=metric, test_snr_db=snr_db, adversary=None)
+        pick(table, system=system, role=role, metric=metric, test_snr_db=snr_db, adversary=None)
         for metric in ("psnr_db", "ssim")
     ]
     psnr, ssim = found
@@ -158,14 +158,14 @@ def _both(table: pd.DataFrame, scheme: str, snr_db: float | None) -> str:
 
 
 def _exactly(table: pd.DataFrame, system: Classical, metric: str) -> int:
-    found = pick(table, scheme=system.scheme, metric=metric)
+    found = pick(table, system=system.system, metric=metric)
     assert found is not None
     return round(found.value)
 
 
 def _lost(table: pd.DataFrame, snrs_db: Sequence[float]) -> str:
     rows = [
-        [system.label, *(_rate(table, system.scheme, snr_db) for snr_db in snrs_db)]
+        [system.label, *(_rate(table, system.system, snr_db) for snr_db in snrs_db)]
         for system in (*STREAM, *SHORT, *ADAPTIVE)
     ]
     return (
@@ -175,8 +175,8 @@ def _lost(table: pd.DataFrame, snrs_db: Sequence[float]) -> str:
     )
 
 
-def _rate(table: pd.DataFrame, scheme: str, snr_db: float) -> str:
-    found = pick(table, scheme=scheme, role="bob", metric="lost_rate", test_snr_db=snr_db)
+def _rate(table: pd.DataFrame, system: str, snr_db: float) -> str:
+    found = pick(table, system=system, role="bob", metric="lost_rate", test_snr_db=snr_db)
     return "–" if found is None else f"{100 * found.value:.1f}"
 
 
@@ -190,7 +190,7 @@ def _cell(rows: pd.DataFrame, snr_db: float) -> str:
 
 
 def _equal(table: pd.DataFrame, snrs_db: Sequence[float], links: Mapping[str, pd.DataFrame]) -> str:
-    classical = {system.label: where(table, scheme=system.scheme) for system in (*SHORT, *ADAPTIVE)}
+    classical = {system.label: where(table, system=system.system) for system in (*SHORT, *ADAPTIVE)}
     rows = [
         [name, *(_cell(found, snr_db) for snr_db in snrs_db)]
         for name, found in (classical | dict(links)).items()
@@ -213,7 +213,7 @@ def _modes(table: pd.DataFrame, snrs_db: Sequence[float]) -> str:
         chosen = []
         for snr_db in snrs_db:
             order, rate = (
-                pick(table, scheme=system.scheme, metric=metric, test_snr_db=snr_db)
+                pick(table, system=system.system, metric=metric, test_snr_db=snr_db)
                 for metric in ("modulation_order", "code_rate")
             )
             assert order is not None
@@ -237,14 +237,14 @@ def _claims(
         f"- *76, 38, 19 and 9 OFDM symbols*: one stream takes {counts}. The paper's 9 for 64-QAM "
         "is not the same stream, or not the same code rate.",
         "- *Quality falls with the order of the modulation*: without errors the same stream shows "
-        f"the same image, {_both(table, STREAM[0].scheme, None)}; what falls is the share of the "
+        f"the same image, {_both(table, STREAM[0].system, None)}; what falls is the share of the "
         "images that arrive.",
         _codecs(table),
     ]
     if "MobileSC" in links:
         rivals = {"QPSK in 38 symbols": STREAM[1], "the best mode in 6 symbols": ADAPTIVE[0]}
         for name, rival in rivals.items():
-            ahead, behind = _ahead(links["MobileSC"], where(table, scheme=rival.scheme), snrs_db)
+            ahead, behind = _ahead(links["MobileSC"], where(table, system=rival.system), snrs_db)
             lines.append(
                 f"- *MobileSC against {name}*: ahead at {_listed(ahead)}, behind at "
                 f"{_listed(behind)}; elsewhere the intervals overlap."
@@ -255,7 +255,7 @@ def _claims(
 def _codecs(table: pd.DataFrame) -> str:
     """Compare the codecs where both have the same bytes and nothing is lost."""
     ours, theirs = (
-        pick(table, scheme=system.scheme, role="system", metric="psnr_db")
+        pick(table, system=system.system, role="system", metric="psnr_db")
         for system in (AVIF, STREAM[1])
     )
     assert ours is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from semveil.baseline.adaptive import Mode
 from semveil.baseline.codec import CodecName
 from semveil.baseline.transceiver import symbols_needed
+from semveil.records import SystemName
 
 SNRS_DB = (3.0, 5.0, 7.0, 9.0, 10.0, 11.0, 13.0, 15.0)
 HALF = tuple(Mode(order, 0.5) for order in (2, 4, 16, 64))
@@ -40,8 +42,25 @@ class Classical:
     whole: bool = False
 
     @property
+    def params(self) -> dict[str, Any]:
+        """What tells it apart in the records.
+
+        Example:
+            >>> Classical("jpeg2000", 38, Mode(4, 0.5)).params
+            {'codec': 'JPEG 2000', 'modulation': 'QPSK', 'rate': 0.5, 'ofdm_symbols': 38}
+        """
+        found: dict[str, Any] = {"codec": TITLES[self.codec]}
+        if self.whole:
+            found["headers"] = True
+        if self.mode is None:
+            found["mode"] = "best"
+        else:
+            found |= {"modulation": self.mode.modulation, "rate": self.mode.rate}
+        return found | {"ofdm_symbols": self.symbols}
+
+    @property
     def label(self) -> str:
-        """What its scheme carries in parentheses in the records.
+        """Its name in tables.
 
         Example:
             >>> Classical("jpeg2000", 38, Mode(4, 0.5)).label
@@ -52,9 +71,9 @@ class Classical:
         return f"{codec}, {mode}, {self.symbols} symbols"
 
     @property
-    def scheme(self) -> str:
-        """Its scheme in the study's records."""
-        return f"classical ({self.label})"
+    def system(self) -> str:
+        """Its label in the frame of the study's records."""
+        return SystemName("classical", params=self.params).label
 
     @property
     def job(self) -> str:

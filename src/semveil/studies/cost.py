@@ -12,11 +12,11 @@ import pandas as pd
 
 from semveil import recipe as recipes
 from semveil.experiment.transceiver import Transceiver
-from semveil.metrics.intervals import Estimate
 from semveil.profiling.systems import costs
 from semveil.recipe import Recipe
-from semveil.records import Record
+from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.ratios import ratios
+from semveil.report.select import where
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.jobs import JobContext, read_images, write_results
 from semveil.studies.words import Value as Number
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 REFERENCE = "deepjscc"
 SCHEMES = (REFERENCE, "dp", "shuffle", "cipher", "rotation", "vfe", "ibal", "lbvq", "uis")
 # The papers send 16 tokens on 16-QAM: a quarter of the analog schemes' bandwidth.
-PAPERS_TOKENS = "lbvq, 16 tokens"
+PAPERS_TOKENS, TOKENS = "lbvq, 16 tokens", {"tokens": 16}
 BATCH, SMALL_BATCH = 256, 32
 
 # Codewords of the papers have eight times as many reals as their trunk has channels at first.
 _WIDE: dict[str, Any] = {"link.width": 64, "codebook.dim": 512}
-# Name of a job, what does it, and its settings.
-_BUDGETS: dict[str, tuple[str, tuple[tuple[str, str, dict[str, Any]], ...]]] = {
-    "smoke": ("digits", (("width 4", "measure_quickly", {"link.width": 4, "train.batch": 4}),)),
+# Width of a job's links, what does it, and its settings.
+_BUDGETS: dict[str, tuple[str, tuple[tuple[int, str, dict[str, Any]], ...]]] = {
+    "smoke": ("digits", ((4, "measure_quickly", {"link.width": 4, "train.batch": 4}),)),
     "cpu": (
         "cifar10",
         (
-            ("width 16", "measure", {"train.batch": 32}),
-            ("width 64", "measure_small_batches", _WIDE | {"train.batch": 4}),
+            (16, "measure", {"train.batch": 32}),
+            (64, "measure_small_batches", _WIDE | {"train.batch": 4}),
         ),
     ),
-    "full": ("cifar10", (("width 16", "measure", {}), ("width 64", "measure", _WIDE))),
+    "full": ("cifar10", ((16, "measure", {}), (64, "measure", _WIDE))),
 }
 
 
@@ -57,25 +57,25 @@ def jobs(budget: str, seed: int) -> list[Job]:
     dataset, widths = _BUDGETS[budget]
     return [
         Job(
-            name.replace(" ", "-"),
+            f"width-{width}",
             recipes.update(recipes.load(f"{REFERENCE}-{dataset}"), nested(changes)),
             SCHEMES,
             seed,
-            name,
+            {"width": width},
             f"{__name__}:{work}",
         )
-        for name, work, changes in widths
+        for width, work, changes in widths
     ]
 
 
 def measure(folder: Path, job: Job, means: JobContext) -> None:
     """Measure every scheme of a job in six rounds, and memory in processes apart."""
-    _measure(folder, job, means, BATCH, 6, (*job.schemes, PAPERS_TOKENS))
+    _measure(folder, job, means, BATCH, 6, (*SCHEMES, PAPERS_TOKENS))
 
 
 def measure_small_batches(folder: Path, job: Job, means: JobContext) -> None:
     """Measure as :func:`measure`, with an eighth of the images in a batch."""
-    _measure(folder, job, means, SMALL_BATCH, 6, (*job.schemes, PAPERS_TOKENS))
+    _measure(folder, job, means, SMALL_BATCH, 6, (*SCHEMES, PAPERS_TOKENS))
 
 
 def measure_quickly(folder: Path, job: Job, means: JobContext) -> None:
@@ -110,7 +110,7 @@ def _measure(
 
 def _settings(job: Job) -> dict[str, Recipe]:
     """Return the settings of every system, by its name in the records."""
-    found = {name: recipes.update(job.recipe, {"scheme": name}) for name in job.schemes}
+    found = {name: recipes.update(job.recipe, {"scheme": name}) for name in SCHEMES}
     tokens = {"scheme": "lbvq", "link": {"latent_dim": 32}}
     return found | {PAPERS_TOKENS: recipes.update(job.recipe, tokens)}
 
@@ -119,10 +119,10 @@ def _record(
     job: Job, study: str, name: str, ends: Transceiver, metric: str, found: Estimate
 ) -> Record:
     recipe = ends.planned.link.recipe
-    once = found.n == 1
-    return Record(
+    return Record.of(
+        SystemName(ends.planned.scheme.name, params=TOKENS if name == PAPERS_TOKENS else {}),
+        found,
         study=study,
-        scheme=name,
         dataset=recipe.data.name,
         channel=ends.link.channel.name,
         train_snr_db=recipe.bob.snr_db,
@@ -131,10 +131,7 @@ def _record(
         role="system",
         asymmetry=ends.planned.asymmetry,
         metric=metric,
-        value=float(found.value),
-        ci_low=None if once else found.low,
-        ci_high=None if once else found.high,
-        n=found.n,
+        interval=found.n > 1,
         seed=job.seed,
     )
 
@@ -146,7 +143,8 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
         "latency_ratio": "one image, in use",
         "batch_ratio": "a batch, in use",
     }
-    return {"ratios.svg": ratios(table, asked, over=REFERENCE)}
+    drawn = pd.concat(costs.table.assign(series=costs.width) for costs in _every(table))
+    return {"ratios.svg": ratios(drawn, asked, over=REFERENCE)}
 
 
 # Table I of the survey: G operations, M weights, seconds per epoch, seconds per image.
@@ -165,14 +163,14 @@ NEGLIGIBLE, SUBSTANTIAL = 1.1, 2.0
 class _Costs:
     """The numbers of one width."""
 
-    def __init__(self, table: pd.DataFrame, width: str) -> None:
-        self.table, self.width = table, width
-        suffix = f" ({width})"
-        names = [name for name in table["scheme"].unique() if name.endswith(suffix)]
-        self.names = [name.removesuffix(suffix) for name in names]
+    def __init__(self, table: pd.DataFrame, width: int) -> None:
+        rows = where(table, **{"params.width": width})
+        few = rows["params.tokens"].notna()
+        self.table = rows.assign(scheme=rows["scheme"].mask(few, PAPERS_TOKENS))
+        self.width, self.names = f"width {width}", list(self.table["scheme"].unique())
 
     def get(self, name: str, metric: str) -> Number | None:
-        return pick(self.table, scheme=f"{name} ({self.width})", metric=metric)
+        return pick(self.table, scheme=name, metric=metric)
 
     def value(self, name: str, metric: str) -> float:
         found = self.get(name, metric)
@@ -187,10 +185,13 @@ class _Costs:
         return Number(exact, exact, exact)
 
 
+def _every(table: pd.DataFrame) -> list[_Costs]:
+    return [_Costs(table, int(width)) for width in table["params.width"].unique()]
+
+
 def page(table: pd.DataFrame) -> str:
     """Return the page: method, tables beside the published one, claim by claim."""
-    widths = dict.fromkeys(name[name.rindex("(") + 1 : -1] for name in table["scheme"].unique())
-    every = [_Costs(table, width) for width in widths]
+    every = _every(table)
     image = f"{table['dataset'].iloc[0]}, images as that set has them"
     return (
         "# What each scheme costs\n\n"
@@ -279,8 +280,7 @@ def _tables(costs: _Costs) -> str:
 
 
 def _bandwidth(costs: _Costs, name: str) -> float:
-    rows = costs.table[costs.table["scheme"] == f"{name} ({costs.width})"]
-    return float(rows["bandwidth_ratio"].iloc[0])
+    return float(where(costs.table, scheme=name)["bandwidth_ratio"].iloc[0])
 
 
 def _times(number: Number) -> str:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
 from semveil.recipe import HARDENINGS
 from semveil.report.attack_rows import NONE
 from semveil.report.figures.attacks import per_class
+from semveil.report.select import name_of
 from semveil.studies.attack_claims import PGD, PGM, SEMADV
 from semveil.studies.attack_records import AttackedLink, gap, level, points
 from semveil.studies.verdicts import STRONG, Claim, Finding, Judge, at_least, at_most
@@ -26,7 +26,6 @@ ALIKE = 0.02  # "comparable to the best one"
 APART = 0.05  # "cannot effectively defend"
 CLEAN = 0.01  # points of clean accuracy that training may cost
 PAPER, ADAPTIVE = "paper", "adaptive"
-_BRACKETS = re.compile(r"(.*) \((.*)\)")
 
 
 @dataclass(frozen=True)
@@ -65,28 +64,13 @@ class Family:
         return self.right(training, NONE, 0.0)
 
 
-def training_of(scheme: str) -> tuple[str, str]:
-    """Return a link's name without its training, and the training.
-
-    Example:
-        >>> training_of("mobilesc (latent, semmixed)"), training_of("mobilesc")
-        (('mobilesc (latent)', 'semmixed'), ('mobilesc', 'plain'))
-    """
-    match = _BRACKETS.fullmatch(scheme)
-    if not match:
-        return scheme, PLAIN
-    words = match[2].split(", ")
-    rest = [word for word in words if word not in HARDENED]
-    name = f"{match[1]} ({', '.join(rest)})" if rest else match[1]
-    return name, next((word for word in words if word in HARDENED), PLAIN)
-
-
 def families(found: Sequence[AttackedLink]) -> list[Family]:
     """Return the links, each with its hardened forms, in the order of the trainings."""
     known: dict[tuple[str, str], dict[str, AttackedLink]] = {}
     for victim in found:
-        link, training = training_of(victim.scheme)
-        known.setdefault((victim.dataset, link), {})[training] = victim
+        name = name_of(next(iter(victim.rows.values())).table.iloc[0])
+        link = replace(name, training=None).label
+        known.setdefault((victim.dataset, link), {})[name.training or PLAIN] = victim
     order = (PLAIN, *HARDENED)
     return [
         Family(dataset, link, {name: members[name] for name in order if name in members})

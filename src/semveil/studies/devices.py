@@ -15,7 +15,7 @@ from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
 from semveil.experiment.transceiver import Transceiver, build
 from semveil.link import as_float
-from semveil.metrics.intervals import Estimate, bootstrap_mean, exact
+from semveil.metrics.intervals import bootstrap_mean, exact
 from semveil.metrics.powerlaw import PowerLaw, fit_power_law
 from semveil.profiling.devices import (
     epoch_seconds,
@@ -26,7 +26,7 @@ from semveil.profiling.devices import (
 )
 from semveil.protect.laplace import Laplace
 from semveil.recipe import DpConfig
-from semveil.records import Record
+from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.growth import Curve, growth
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.jobs import JobContext, read_images, write_results
@@ -38,10 +38,11 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 BATCH = 256
-AGREEMENT, OWN = "key agreement", "lbvq, own codebooks"
+AGREEMENT, OWN = "key-agreement", "lbvq, own codebooks"
 MIXED = ("deepjscc", "shuffle", "cipher", "rotation", "lbvq")
 TRAINED = ("deepjscc", "ibal", "uis")
 EPSILON, CLIP = 1.0, 1.0
+_OWN = SystemName("lbvq", params={"codebooks": "own"})
 # Images that each device contributes to training.
 EACH = 32
 _MOST_IMAGES = 1000
@@ -73,7 +74,12 @@ _BUDGETS: dict[str, tuple[str, dict[str, Any], dict[str, tuple[int, ...]]]] = {
         },
     ),
 }
-_SCHEMES = {"keys": (AGREEMENT,), "mixed": (*MIXED, OWN), "mean": ("dp",), "training": TRAINED}
+_SCHEMES: dict[str, tuple[str, ...]] = {
+    "keys": (AGREEMENT,),
+    "mixed": MIXED,
+    "mean": ("dp",),
+    "training": TRAINED,
+}
 
 
 def jobs(budget: str, seed: int) -> list[Job]:
@@ -86,14 +92,21 @@ def jobs(budget: str, seed: int) -> list[Job]:
     dataset, changes, counts = _BUDGETS[budget]
     recipe = recipes.update(recipes.load(f"deepjscc-{dataset}"), nested(changes))
     return [
-        Job(f"{what}-{n}", recipe, _SCHEMES[what], seed, f"N = {n}", f"{__name__}:measure_{what}")
+        Job(
+            f"{what}-{n}",
+            recipe,
+            _SCHEMES[what],
+            seed,
+            {"devices": n},
+            f"{__name__}:measure_{what}",
+        )
         for what, numbers in counts.items()
         for n in numbers
     ]
 
 
 def _devices(job: Job) -> int:
-    return int(job.name.rpartition("-")[2])
+    return int(job.params["devices"])
 
 
 def _ends(job: Job, splits: ImageSplits, scheme: str) -> Transceiver:
@@ -111,22 +124,20 @@ def _leave(
     """Write what was found, by scheme and metric."""
     recipe = job.recipe
     records = [
-        Record(
+        Record.of(
+            _OWN if system == OWN else SystemName(system),
+            each,
             study=means.study,
-            scheme=scheme,
             dataset=recipe.data.name,
             channel=f"{recipe.bob.fading}/{recipe.bob.csi}",
             train_snr_db=recipe.bob.snr_db,
             latent_dim=recipe.link.latent_dim,
             role="system",
             metric=metric,
-            value=float(each.value),
-            ci_low=None if each.n == 1 else each.low,
-            ci_high=None if each.n == 1 else each.high,
-            n=each.n,
+            interval=each.n > 1,
             seed=job.seed,
         )
-        for (scheme, metric), each in found.items()
+        for (system, metric), each in found.items()
     ]
     write_results(folder, job, means, records, started)
 
@@ -187,9 +198,10 @@ class _Fleet:
     """Every record by scheme, metric and number of devices."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table.copy()
-        parts = self.table["scheme"].str.extract(r"^(.*) \(N = (\d+)\)$")
-        self.table["scheme"], self.table["devices"] = parts[0], parts[1].astype(int)
+        own = table["params.codebooks"].notna()
+        self.table = table.assign(
+            scheme=table["scheme"].mask(own, OWN), devices=table["params.devices"].astype(int)
+        )
 
     def over(self, scheme: str, metric: str) -> dict[int, Number]:
         """Return a number by how many devices there were."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +135,7 @@ def execute(
         # A job keeps the version that it ran on, also where the study was resumed with another.
         ran[job.name] = {key: did[key] for key in _KEPT}
         records += [
-            replace(record, scheme=f"{record.scheme} ({job.label})" if job.label else record.scheme)
-            for record in read_records(place / job.name / RECORDS)
+            record.with_params(job.params) for record in read_records(place / job.name / RECORDS)
         ]
     write_records(folder / RECORDS, records)
     facts |= {

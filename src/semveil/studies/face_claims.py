@@ -158,7 +158,7 @@ def _noise(known: dict[str, Value]) -> str:
 def _order(faces: Faces, attribute: str, known: dict[str, Value]) -> str:
     rows = where(faces.table, attribute=attribute)
     floor = pick(rows, role="system", metric=f"{MI}_floor")
-    fresh, fixed = known["shuffle"], known["shuffle (fixed key)"]
+    fresh, fixed = known["shuffle"], known["shuffle (fixed-key)"]
     plain = known["deepjscc"]
     assert floor is not None
     return (

@@ -55,7 +55,7 @@ of it, or across it.
 **The parties.** Bob answers the attribute. Eve hears the same waveform at the same SNR, is trained
 afresh on images of people that the link was not trained on, and is after `{private}`; one inverter
 rebuilds faces. `shuffle` is the survey's Encryption (a fresh order of the features for every
-message), `shuffle (fixed key)` one order for all, `deepjscc` the unprotected link,
+message), `shuffle (fixed-key)` one order for all, `deepjscc` the unprotected link,
 `deepjscc+rotation` this project's keyed rotation, `lbvq` 16 codewords on 16-QAM at the same number
 of symbols as the others, trained for twice as many epochs (at the budgets cpu and full), since its
 random codewords learn slowly at first. Noise of `dp` is the paper's reading and no guarantee.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 from scipy.stats import t
@@ -31,22 +31,29 @@ PUBLISHED = {
     for attribute, rate in zip(ATTRIBUTES, rates, strict=True)
 }
 KINDS = {"accuracy": "top-1", "balanced_accuracy": "balanced"}
-_LABELLED = re.compile(r"(?P<name>.*) \((?P<attribute>[^(),]+)(?P<budget>, [^()]*)?\)")
 
 
 def by_system(table: pd.DataFrame) -> pd.DataFrame:
-    """Return records with the attribute that their scheme's name ends in as a column of its own.
+    """Return records with their attribute, and their system as the page's tables name it.
 
     Example:
-        >>> named = pd.DataFrame({"scheme": ["dp (Smiling, ε = 0.1)", "shuffle (fixed key) (Hat)"]})
-        >>> by_system(named)[["system", "attribute"]].values.tolist()
-        [['dp, ε = 0.1', 'Smiling'], ['shuffle (fixed key)', 'Hat']]
+        >>> row = {"scheme": "dp", "variant": None, "params.task": "Smiling", "params.epsilon": 0.1}
+        >>> by_system(pd.DataFrame([row]))[["system", "attribute"]].values.tolist()
+        [['dp, ε = 0.1', 'Smiling']]
     """
-    parts = [_LABELLED.fullmatch(name) for name in table["scheme"]]
     return table.assign(
-        system=[part["name"] + (part["budget"] or "") if part else "" for part in parts],
-        attribute=[part["attribute"] if part else "" for part in parts],
+        system=[_system(row) for row in table.to_dict("records")], attribute=table["params.task"]
     )
+
+
+def _system(row: Mapping[Hashable, Any]) -> str:
+    name = str(row["scheme"])
+    if pd.notna(row.get("params.protections")):
+        name += "+rotation"
+    if pd.notna(row["variant"]):
+        name += f" ({row['variant']})"
+    epsilon = row.get("params.epsilon")
+    return name if pd.isna(epsilon) else f"{name}, ε = {epsilon:g}"
 
 
 @dataclass(frozen=True)

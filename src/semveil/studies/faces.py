@@ -15,7 +15,7 @@ import pandas as pd
 
 from semveil import recipe as recipes
 from semveil.experiment.run import RECORDS, SAMPLES
-from semveil.records import read_records
+from semveil.records import asked_for, read_records
 from semveil.report.select import frame, strongest, where
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.face_page import page
@@ -24,7 +24,7 @@ from semveil.studies.face_records import ATTRIBUTES, HOME_DB, MI, PUBLISHED, by_
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_OPEN = ("deepjscc", "shuffle", "deepjscc+rotation", "ibal")
+_OPEN = ("deepjscc", "shuffle", asked_for("deepjscc", "rotation"), "ibal")
 _EPSILONS = (0.05, 0.1, 0.9)
 _HEARD: dict[str, Any] = {"audit.bob_snr_db": [HOME_DB], "audit.eve_snr_db": [HOME_DB]}
 _NO_FACES: dict[str, Any] = {"audit.inversion": [], "audit.leakage": False, "audit.pictures": 0}
@@ -98,13 +98,14 @@ def jobs(budget: str, seed: int) -> list[Job]:
             changes = {**_HEARD, **settings["settings"], **asked, **leaks}
             base = recipes.update(recipes.load(f"ibal-{dataset}"), nested(changes))
             name = f"{attribute}-{seed + turn}"
-            found.append(Job(name, base, _OPEN, seed + turn, attribute))
+            task = {"task": attribute}
+            found.append(Job(name, base, _OPEN, seed + turn, task))
             quantised = recipes.update(base, nested({"scheme": "lbvq", **settings["codebook"]}))
-            found.append(Job(f"{name}-lbvq", quantised, ("lbvq",), seed + turn, attribute))
+            found.append(Job(f"{name}-lbvq", quantised, ("lbvq",), seed + turn, task))
             for epsilon in _EPSILONS:
                 noisy = recipes.update(base, nested({"scheme": "dp", "dp.epsilon": epsilon}))
-                label = f"{attribute}, ε = {epsilon:g}"
-                found.append(Job(f"{name}-dp-{epsilon:g}", noisy, ("dp",), seed + turn, label))
+                params = {**task, "epsilon": epsilon}
+                found.append(Job(f"{name}-dp-{epsilon:g}", noisy, ("dp",), seed + turn, params))
     return found
 
 
@@ -128,21 +129,21 @@ def pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
 
     drawn = {}
     seen = [job for job in done if job.recipe.audit.inversion]
-    for attribute in dict.fromkeys(job.label.split(",")[0] for job in seen):
+    for attribute in dict.fromkeys(job.params["task"] for job in seen):
         samples: dict[str, np.ndarray[Any, Any]] = {}
         scores: dict[str, str] = {}
         for job in seen:
-            if job.label.split(",")[0] != attribute:
+            if job.params["task"] != attribute:
                 continue
             table = frame(read_records(place / job.name / RECORDS))
             with np.load(place / job.name / SAMPLES, allow_pickle=False) as kept:
                 samples.setdefault("originals", kept["originals"])
                 rebuilt = {key: kept[key] for key in kept.files if key.startswith("eve/")}
             for key, images in rebuilt.items():
-                scheme = key.removeprefix("eve/")
-                of = where(table, scheme=scheme, metric=MI)
+                of = where(table, system=key.removeprefix("eve/"), metric=MI)
                 leak = strongest(where(of, protocol="adaptive"))["value"].max()
-                named = f"{key}{job.label.removeprefix(attribute)}"
+                epsilon = job.params.get("epsilon")
+                named = key if epsilon is None else f"{key}, ε = {epsilon:g}"
                 samples[named], scores[named] = images, f"MI {leak:.2f} bits"
         drawn[f"faces-{attribute}.png"] = reconstruction_grid(samples, scores=scores)
     return drawn

@@ -19,7 +19,7 @@ from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
 from semveil.files import write_atomic
-from semveil.records import Record, write_records
+from semveil.records import Record, to_plain, write_records
 from semveil.studies.base import Job
 from semveil.train.loop import Progress
 
@@ -152,7 +152,7 @@ def write_results(
     """
     facts: dict[str, Any] = {
         "study": means.study,
-        "schemes": list(job.schemes),
+        "schemes": [to_plain(asked) for asked in job.schemes],
         "seed": job.seed,
         "recipe": job.recipe.model_dump(),
         "wall_s": round(time.monotonic() - started, 1),

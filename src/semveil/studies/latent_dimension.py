@@ -102,10 +102,10 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
 
 
 class _Cell:
-    """The numbers of one scheme at one dimension, all at 10 dB."""
+    """The numbers of one system at one dimension, all at 10 dB."""
 
-    def __init__(self, table: pd.DataFrame, scheme: str) -> None:
-        at = {"scheme": scheme, "test_snr_db": SNR_DB}
+    def __init__(self, table: pd.DataFrame, label: str) -> None:
+        at = {"system": label, "test_snr_db": SNR_DB}
         eve = at | {"role": "eve", "metric": "accuracy"}
         self.bob = pick(table, **at, role="bob", metric="accuracy")
         self.bob_psnr = pick(table, **at, role="bob", metric="psnr_db")

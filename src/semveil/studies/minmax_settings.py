@@ -45,15 +45,11 @@ def jobs(budget: str, seed: int) -> list[Job]:
     settings = [
         (
             f"{form}-{weight:g}-{eve}-{pair}",
-            f"{form}, λ = {weight:g}, steps {eve}:{pair}",
-            {
-                "privacy.form": form,
-                "privacy.weight": weight,
-                "privacy.eve_steps": eve,
-                "privacy.link_steps": pair,
-            },
+            params,
+            {f"privacy.{key}": value for key, value in params.items()},
         )
         for form, weight, eve, pair in _GRIDS[budget]
+        for params in [{"form": form, "weight": weight, "eve_steps": eve, "link_steps": pair}]
     ]
     return sweep("minmax", settings, budget, seed)
 

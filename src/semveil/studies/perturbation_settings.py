@@ -48,7 +48,7 @@ def jobs(budget: str, seed: int) -> list[Job]:
     settings = [
         (
             f"{form}{psr_db:+g}dB-{spare:g}",
-            f"{form}, μ = {spare:g}, PSR {psr_db:g} dB",
+            {"form": form, "spare_weight": spare},
             {
                 "perturbation.form": form,
                 "perturbation.psr_db": psr_db,

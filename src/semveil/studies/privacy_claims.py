@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from statistics import NormalDist
+from typing import Any
 
 import pandas as pd
 
@@ -26,19 +27,24 @@ class System:
     """The records of one system at one latent dimension.
 
     Attributes:
-        scheme: Its name in the records.
+        label: Its name in tables.
         dimension: Reals per image.
         table: Its rows.
     """
 
-    scheme: str
+    label: str
     dimension: int
     table: pd.DataFrame
 
     @property
     def title(self) -> str:
-        """Its name in tables."""
-        return f"`{self.scheme}`"
+        """Its name in tables, as code."""
+        return f"`{self.label}`"
+
+    def field(self, name: str) -> Any:
+        """Return what its records have in a column; None if nothing."""
+        value = self.table[name].iloc[0] if name in self.table else None
+        return None if pd.isna(value) else value
 
     @property
     def asymmetry(self) -> str | None:
@@ -85,15 +91,16 @@ class System:
 def systems(table: pd.DataFrame) -> dict[str, System]:
     """Return the systems of a frame of records by name and dimension, in its order."""
     found: dict[str, System] = {}
-    for scheme, d in table[["scheme", "latent_dim"]].drop_duplicates().itertuples(index=False):
-        rows = table[(table["scheme"] == scheme) & (table["latent_dim"] == d)]
-        found[f"{scheme}@{int(d)}"] = System(str(scheme), int(d), rows)
+    for (label, d), rows in table.astype({"latent_dim": int}).groupby(
+        ["system", "latent_dim"], sort=False
+    ):
+        found[f"{label}@{d}"] = System(str(label), int(str(d)), rows)
     return found
 
 
 def unprotected(found: Mapping[str, System]) -> System | None:
     """Return the unprotected link at the largest dimension; None if it was not measured."""
-    open_links = [system for system in found.values() if system.scheme == OPEN]
+    open_links = [system for system in found.values() if system.label == OPEN]
     return max(open_links, key=lambda system: system.dimension, default=None)
 
 
@@ -116,13 +123,14 @@ def claims(found: Mapping[str, System]) -> Iterator[str]:
 AGAINST = {"survey": "against the survey's attacker", "strongest": "against the strongest attacker"}
 
 
-def _some(found: Mapping[str, System], *starts: str) -> list[System]:
+def _some(found: Mapping[str, System], *schemes: str) -> list[System]:
     return [
         system
         for system in found.values()
-        if any(system.scheme == start or system.scheme.startswith(f"{start} (") for start in starts)
-        and "genuine" not in system.scheme
-        and "(plain)" not in system.scheme
+        if system.field("scheme") in schemes
+        and system.field("variant") != "plain"
+        and system.field("params.protections") is None
+        and system.field("params.reading") != "genuine"
     ]
 
 
@@ -248,7 +256,7 @@ def _low_snr(found: Mapping[str, System]) -> str:
 
 def _dp_and_codebook(found: Mapping[str, System]) -> str:
     claim = "**DP at ε = 0.05 leaks like LBVQ and is 3–4 points less accurate.**"
-    dp = next((s for s in _some(found, "dp") if "0.05" in s.scheme), None)
+    dp = next((s for s in _some(found, "dp") if s.field("params.epsilon") == 0.05), None)
     parts = []
     for system in _some(found, "lbvq") if dp else []:
         assert dp is not None
@@ -270,7 +278,7 @@ def _dp_and_codebook(found: Mapping[str, System]) -> str:
 
 
 def _encryption(found: Mapping[str, System], who: str) -> str:
-    left = [s for s in _some(found, "shuffle", "cipher") if "fixed" not in s.scheme]
+    left = [s for s in _some(found, "shuffle", "cipher") if s.field("variant") != "fixed-key"]
     right = _some(found, "dp", "vfe", "ibal", "lbvq", "uis")
     return _told(
         "Encryption protects best.",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.records import Asked, Params, asked_for, named
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.privacy_claims import HOME_DB, LEAK, System, claims, systems, unprotected
 from semveil.studies.words import Value as Number
@@ -38,37 +39,47 @@ _QUERY_FREE: dict[str, Any] = {"audit.attacks": ["rmle", "shadow"]}
 _NARROW: dict[str, Any] = {"link.latent_dim": 32}
 _GENUINE: dict[str, Any] = {"dp.reading": "genuine", "dp.clip": 1.0}
 
-# Folder, schemes, label, changes. The schemes of one job share its trained links.
-_Entry = tuple[str, tuple[str, ...], str, dict[str, Any]]
-_OPEN: _Entry = ("open", ("deepjscc", "shuffle"), "", _UNORDERED)
+# Folder, schemes, params of the records, changes. The schemes of one job share its trained links.
+_Entry = tuple[str, tuple[Asked, ...], Params, dict[str, Any]]
+_OPEN: _Entry = ("open", ("deepjscc", "shuffle"), {}, _UNORDERED)
 _CORE: tuple[_Entry, ...] = (
     _OPEN,
-    ("dp-0.1", ("dp",), "ε = 0.1", {"dp.epsilon": 0.1}),
-    ("rotation", ("rotation",), "", {**_UNORDERED, "audit.variants": False}),
-    ("cipher", ("cipher",), "", {}),
-    ("vfe", ("vfe",), "", _QUERY_FREE),
-    ("ibal", ("ibal",), "", {}),
-    ("lbvq-32", ("lbvq",), "", _NARROW),
-    ("uis-32", ("uis",), "", _NARROW),
+    ("dp-0.1", ("dp",), {"epsilon": 0.1}, {"dp.epsilon": 0.1}),
+    ("rotation", ("rotation",), {}, {**_UNORDERED, "audit.variants": False}),
+    ("cipher", ("cipher",), {}, {}),
+    ("vfe", ("vfe",), {}, _QUERY_FREE),
+    ("ibal", ("ibal",), {}, {}),
+    ("lbvq-32", ("lbvq",), {}, _NARROW),
+    ("uis-32", ("uis",), {}, _NARROW),
 )
 _REST: tuple[_Entry, ...] = (
-    ("lbvq-128", ("lbvq",), "", {}),
-    ("dp-0.05", ("dp",), "ε = 0.05", {"dp.epsilon": 0.05}),
+    ("lbvq-128", ("lbvq",), {}, {}),
+    ("dp-0.05", ("dp",), {"epsilon": 0.05}, {"dp.epsilon": 0.05}),
 )
 _MORE: tuple[_Entry, ...] = (
-    ("dp-genuine-0.9", ("dp",), "genuine, ε = 0.9", {**_GENUINE, "dp.epsilon": 0.9}),
-    ("dp-0.9", ("dp",), "ε = 0.9", {"dp.epsilon": 0.9}),
-    ("deepjscc-32", ("deepjscc",), "", _NARROW),
-    ("dp-genuine-100", ("dp",), "genuine, ε = 100", {**_GENUINE, "dp.epsilon": 100.0}),
+    (
+        "dp-genuine-0.9",
+        ("dp",),
+        {"reading": "genuine", "epsilon": 0.9},
+        {**_GENUINE, "dp.epsilon": 0.9},
+    ),
+    ("dp-0.9", ("dp",), {"epsilon": 0.9}, {"dp.epsilon": 0.9}),
+    ("deepjscc-32", ("deepjscc",), {}, _NARROW),
+    (
+        "dp-genuine-100",
+        ("dp",),
+        {"reading": "genuine", "epsilon": 100.0},
+        {**_GENUINE, "dp.epsilon": 100.0},
+    ),
     (
         "ibal-noise",
         ("ibal",),
-        "noise-dependent",
+        {"inverter": "noise"},
         {"inverter.form": "noise", "train.snr_span_db": 8.0},
     ),
-    ("uis-128", ("uis",), "", {}),
-    ("ibal-rotation", ("ibal+rotation",), "", _UNORDERED),
-    ("lbvq-laplace", ("lbvq+laplace",), "", {**_NARROW, "dp.epsilon": 0.1}),
+    ("uis-128", ("uis",), {}, {}),
+    ("ibal-rotation", (asked_for("ibal", "rotation"),), {}, _UNORDERED),
+    ("lbvq-laplace", (asked_for("lbvq", "laplace"),), {}, {**_NARROW, "dp.epsilon": 0.1}),
 )
 _BUDGETS: dict[str, tuple[str, tuple[_Entry, ...], dict[str, Any]]] = {
     "smoke": (
@@ -121,10 +132,10 @@ def jobs(budget: str, seed: int) -> list[Job]:
     """
     dataset, entries, settings = _BUDGETS[budget]
     found = []
-    for name, schemes, label, changes in entries:
-        base = recipes.load(f"{schemes[-1].split('+')[0]}-{dataset}")
+    for name, schemes, params, changes in entries:
+        base = recipes.load(f"{named(schemes[-1]).scheme}-{dataset}")
         recipe = recipes.update(base, nested({**_ATTACKS, **changes, **settings, **changes}))
-        found.append(Job(name, recipe, schemes, seed, label))
+        found.append(Job(name, recipe, schemes, seed, params))
     return found
 
 
@@ -258,8 +269,7 @@ def _validation(found: Mapping[str, System]) -> str:
 def _budgets(table: pd.DataFrame) -> str:
     """Return the table of what the noise of the DP systems guarantees."""
     rows = []
-    for scheme in dict.fromkeys(table["scheme"]):
-        part = table[table["scheme"] == scheme]
+    for label, part in table.groupby("system", sort=False):
         whole = pick(part, role="system", metric="epsilon_vector")
         if whole is None:
             continue
@@ -268,7 +278,7 @@ def _budgets(table: pd.DataFrame) -> str:
         noise = pick(part, role="system", metric="feature_snr_db")
         rows.append(
             [
-                scheme,
+                str(label),
                 *(
                     f"{number.value:.3g}" if number else "–"
                     for number in (noise, whole, lower, channel)

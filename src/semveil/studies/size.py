@@ -11,26 +11,25 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
-from semveil.metrics.intervals import Estimate
 from semveil.nets.semantic import SYSTEMS
 from semveil.profiling.networks import costs, semantic_network
-from semveil.records import Record
+from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.ratios import ratios
 from semveil.studies.base import Job, Study, nested
 from semveil.studies.jobs import JobContext, read_images, write_results
-from semveil.studies.size_page import OURS, page
+from semveil.studies.size_page import OURS, page, series_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_ENDS = ("encoder", "decoder")
-_EXPORTED = "exported "
-# Data set, series, what measures them, and settings; always twelve maps and the paper's widths.
-_BUDGETS: dict[str, tuple[str, tuple[str, ...], str, dict[str, Any]]] = {
-    "smoke": ("digits", _ENDS, "measure_quickly", {"link.width": 64, "link.latent_dim": 48}),
+_ENDS = (("encoder", False), ("decoder", False), ("encoder", True), ("decoder", True))
+# Data set, ends (exported or not), what measures them, and settings: always twelve maps, and the
+# paper's widths.
+_BUDGETS: dict[str, tuple[str, tuple[tuple[str, bool], ...], str, dict[str, Any]]] = {
+    "smoke": ("digits", _ENDS[:2], "measure_quickly", {"link.width": 64, "link.latent_dim": 48}),
     "cpu": (
         "mnist",
-        (*_ENDS, *(_EXPORTED + end for end in _ENDS)),
+        _ENDS,
         "measure",
         {"link.width": 64, "link.latent_dim": 768},
     ),
@@ -48,8 +47,15 @@ def jobs(budget: str, seed: int) -> list[Job]:
     dataset, series, work, changes = _BUDGETS[budget]
     recipe = recipes.update(recipes.load(f"{OURS}-{dataset}"), nested(changes))
     return [
-        Job(name.replace(" ", "-"), recipe, tuple(SYSTEMS), seed, name, f"{__name__}:{work}")
-        for name in series
+        Job(
+            f"exported-{end}" if exported else end,
+            recipe,
+            tuple(SYSTEMS),
+            seed,
+            {"part": end, **({"exported": True} if exported else {})},
+            f"{__name__}:{work}",
+        )
+        for end, exported in series
     ]
 
 
@@ -71,11 +77,10 @@ def measure_quickly(folder: Path, job: Job, means: JobContext) -> None:
 def _measure(folder: Path, job: Job, means: JobContext, batch: int, rounds: int) -> None:
     started = time.monotonic()
     shape = (means.splits or read_images(job, means)).image_shape
-    link, exported = job.recipe.link, job.label.startswith(_EXPORTED)
-    end = job.label.removeprefix(_EXPORTED)
+    link, end, exported = job.recipe.link, job.params["part"], "exported" in job.params
     builds = {
         system: partial(semantic_network, end, system, shape, link.latent_dim, link.width, job.seed)
-        for system in job.schemes
+        for system in SYSTEMS
     }
     found = costs(
         builds, OURS, exported=exported, batch=batch, rounds=rounds, progress=means.progress
@@ -89,19 +94,16 @@ def _measure(folder: Path, job: Job, means: JobContext, batch: int, rounds: int)
 
 
 def _record(job: Job, study: str, system: str, metric: str, found: Estimate) -> Record:
-    once = found.n == 1
-    return Record(
+    return Record.of(
+        SystemName(system),
+        found,
         study=study,
-        scheme=system,
         dataset=job.recipe.data.name,
         channel="none",
         latent_dim=job.recipe.link.latent_dim,
         role="system",
         metric=metric,
-        value=float(found.value),
-        ci_low=None if once else found.low,
-        ci_high=None if once else found.high,
-        n=found.n,
+        interval=found.n > 1,
         seed=job.seed,
     )
 
@@ -109,7 +111,7 @@ def _record(job: Job, study: str, system: str, metric: str, found: Estimate) -> 
 def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
     """Return the references' seconds over MobileSC's."""
     asked = {"latency_ratio": "one image at a time", "batch_ratio": "in batches"}
-    return {"ratios.svg": ratios(table, asked, over=OURS)}
+    return {"ratios.svg": ratios(table.assign(series=series_of(table)), asked, over=OURS)}
 
 
 STUDY = Study(

@@ -52,13 +52,18 @@ def page(table: pd.DataFrame) -> str:
 
 
 def _series(table: pd.DataFrame) -> list[str]:
-    """Return what was measured, such as ``exported encoder``, from the schemes' brackets."""
-    names = table["scheme"].str.extract(r"\(([^()]*)\)$")[0]
-    return list(names.unique())
+    """Return what was measured, such as ``exported encoder``."""
+    return list(series_of(table).unique())
+
+
+def series_of(table: pd.DataFrame) -> pd.Series:
+    """Return what each record is of, such as ``exported encoder``."""
+    part, exported = table["params.part"], table.get("params.exported")
+    return part if exported is None else part.mask(exported.notna(), "exported " + part)
 
 
 def _get(table: pd.DataFrame, system: str, series: str, metric: str) -> Number | None:
-    return pick(table, scheme=f"{system} ({series})", metric=metric)
+    return pick(table[series_of(table) == series], scheme=system, metric=metric)
 
 
 def _table(table: pd.DataFrame, series: str) -> str:

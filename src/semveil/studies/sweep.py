@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.records import Params
 from semveil.studies.base import Job, nested
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick, points
@@ -35,43 +36,46 @@ _BUDGETS: dict[str, dict[str, Any]] = {
 
 
 def sweep(
-    scheme: str, settings: Iterable[tuple[str, str, Mapping[str, Any]]], budget: str, seed: int
+    scheme: str, settings: Iterable[tuple[str, Params, Mapping[str, Any]]], budget: str, seed: int
 ) -> list[Job]:
     """Return the unprotected link's job, then one per setting of a scheme.
 
     Args:
         scheme: Scheme whose settings are swept.
-        settings: Folder, label in the records, and dotted keys with their values.
+        settings: Folder, params of the records, and dotted keys with their values.
         budget: ``smoke``, ``cpu`` or ``full``.
         seed: Seed of every job.
     """
     base = recipes.update(recipes.load(RECIPE), nested(_LIGHT | _BUDGETS[budget]))
     found = [Job("multitask", base, ("multitask",), seed)]
-    for folder, label, changes in settings:
+    for folder, params, changes in settings:
         recipe = recipes.update(base, nested({**changes, "scheme": scheme}))
-        found.append(Job(folder, recipe, (scheme,), seed, label))
+        found.append(Job(folder, recipe, (scheme,), seed, params))
     return found
 
 
 def settings_table(table: pd.DataFrame) -> str:
     """Return a Markdown table: Bob, the paper's Eve and the fresh one, against the reference."""
     at = {"test_snr_db": SNR_DB, "metric": "accuracy"}
+    psr = table["psr_db"].map(lambda psr_db: f", PSR {psr_db:g} dB", na_action="ignore").fillna("")
+    named = table.assign(setting=table["system"] + psr)
 
-    def numbers(scheme: str) -> tuple[Number, Number, Number]:
-        bob = pick(table, scheme=scheme, role="bob", **at)
-        paper = pick(table, scheme=scheme, role="eve", protocol="paper", **at)
-        fresh = pick(table, scheme=scheme, role="eve", protocol="adaptive", **at)
+    def numbers(name: str) -> tuple[Number, Number, Number]:
+        rows = named[named["setting"] == name]
+        bob = pick(rows, role="bob", **at)
+        paper = pick(rows, role="eve", protocol="paper", **at)
+        fresh = pick(rows, role="eve", protocol="adaptive", **at)
         if bob is None or paper is None or fresh is None:
-            raise ValueError(f"no complete figures of {scheme}")
+            raise ValueError(f"no complete figures of {name}")
         return bob, paper, fresh
 
     bob_plain, eve_plain, _ = numbers("multitask")
     rows = []
-    for scheme in table["scheme"].unique():
-        bob, paper, fresh = numbers(scheme)
+    for name in named["setting"].unique():
+        bob, paper, fresh = numbers(name)
         rows.append(
             [
-                scheme,
+                name,
                 bob.percent(),
                 points(bob, bob_plain),
                 paper.percent(),

@@ -47,30 +47,30 @@ def against_snr(
         frame: Frame of records.
         metric: ``accuracy``, ``psnr_db`` or ``ssim``.
         target: What is guessed; by default the label, or the image for image metrics.
-        colours: Colour of each scheme (see `palette`).
+        colours: Colour of each system (see `palette`).
 
     Returns:
         The figure; an interval over several seeds spans those of all of them.
     """
     table = parties(frame, metric, target)
     table = table[table["test_snr_db"].notna()]
-    colours = colours or palette(frame["scheme"])
+    colours = colours or palette(frame)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
-    systems = list(table.groupby([*keys, "scheme", "psr_db"], dropna=False, sort=False))
+    systems = list(table.groupby([*keys, "system", "psr_db"], dropna=False, sort=False))
     figure, axes = panels(len(systems), columns=3)
     guessing = where(frame, role="system")
     floors = []
     for place, (values, system) in zip(axes, systems, strict=True):
-        where_from: dict[str, Any] = dict(zip([*keys, "scheme", "psr_db"], values, strict=True))
-        scheme, psr_db = str(where_from["scheme"]), float(where_from["psr_db"])
-        several = where(table, scheme=scheme)["psr_db"].nunique() > 1
-        title = f"{scheme}, PSR {signed(psr_db)} dB" if several else scheme
+        where_from: dict[str, Any] = dict(zip([*keys, "system", "psr_db"], values, strict=True))
+        label, psr_db = str(where_from["system"]), float(where_from["psr_db"])
+        several = where(table, system=label)["psr_db"].nunique() > 1
+        title = f"{label}, PSR {signed(psr_db)} dB" if several else label
         above = heading((key, where_from[key]) for key in varying)
         words = [line for part in (above, title) for line in wrap(part, WIDEST)]
         place.set_title("\n".join(words))
         for party in ("bob", "paper", "adaptive"):
-            _line(place, where(system, party=party), "test_snr_db", party, colours[scheme])
+            _line(place, where(system, party=party), "test_snr_db", party, colours[label])
         floors.append(_floor(place, guessing, metric, target, where_from))
     _limits(axes, metric)
     arrange(
@@ -99,14 +99,14 @@ def against_dimension(
         frame: Frame of records.
         metric: ``accuracy``, ``psnr_db`` or ``ssim``.
         target: What is guessed; by default the label, or the image for image metrics.
-        colours: Colour of each scheme (see `palette`).
+        colours: Colour of each system (see `palette`).
 
     Returns:
         The figure, with a row of panels for each dataset or other setting.
     """
     table = at_home(parties(frame, metric, target))
     table = table[table["latent_dim"].notna()]
-    colours = colours or palette(frame["scheme"])
+    colours = colours or palette(frame)
     keys = present(table, SETTING)
     varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
     settings = list(table.groupby(keys, dropna=False, sort=False))
@@ -119,7 +119,7 @@ def against_dimension(
         context = dict(zip(keys, values, strict=True))
         above = heading((key, context[key]) for key in varying)
         place.set_title(" · ".join(filter(None, [above, PARTIES[protocol]])))
-        for (name, _), system in part.groupby(["scheme", "psr_db"], dropna=False, sort=False):
+        for (name, _), system in part.groupby(["system", "psr_db"], dropna=False, sort=False):
             for party in dict.fromkeys(("bob", protocol)):
                 _line(place, where(system, party=party), "latent_dim", party, colours[str(name)])
         floors.append(_floor(place, guessing, metric, target, context))
@@ -137,7 +137,7 @@ def against_dimension(
         y=UNITS.get(metric, metric),
         entries=_entries(
             table["party"].unique(),
-            {name: colours[name] for name in table["scheme"].unique()},
+            {name: colours[name] for name in table["system"].unique()},
             any(floors),
         ),
     )
@@ -173,7 +173,7 @@ def at_home(table: pd.DataFrame) -> pd.DataFrame:
     Returns:
         Its rows at that SNR, and those without one.
     """
-    keys = [*present(table, SETTING), "scheme", "psr_db", "latent_dim", "train_snr_db"]
+    keys = [*present(table, SETTING), "system", "psr_db", "latent_dim", "train_snr_db"]
     kept = [table.iloc[:0]]
     for _, system in table.groupby(keys, dropna=False, sort=False):
         home = home_snr(where(system, role="bob"), where(system, role="eve"))
@@ -219,11 +219,11 @@ def _limits(axes: list[Axes], metric: str) -> None:
             place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
 
 
-def _entries(drawn: np.ndarray, schemes: Mapping[str, str], floor: bool) -> list[Line2D]:
+def _entries(drawn: np.ndarray, systems: Mapping[str, str], floor: bool) -> list[Line2D]:
     from matplotlib.lines import Line2D
 
     entries = [
-        Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in schemes.items()
+        Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in systems.items()
     ]
     entries += [
         Line2D([], [], color=GREY, label=label, **ROLES[party])

@@ -36,15 +36,15 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
     # Chance alone would make somebody the best who was scored on few images.
     leaks = strongest(leaks[leaks["n"] >= leaks["n"].max() / 2])
     bobs = where(at, role="bob", metric="accuracy")
-    colours = palette(frame["scheme"])
+    colours = palette(frame)
     figure, axes = panels(1, columns=1)
     entries, taken = [], dict[str, int]()
     for _, bob in bobs.iterrows():
-        eve = where(leaks, scheme=bob["scheme"], latent_dim=bob["latent_dim"])
+        eve = where(leaks, system=bob["system"], latent_dim=bob["latent_dim"])
         if eve.empty:
             continue
         row = eve.iloc[0]
-        colour = colours[str(bob["scheme"])]
+        colour = colours[str(bob["system"])]
         marker = MARKERS[taken.get(colour, 0) % len(MARKERS)]
         taken[colour] = taken.get(colour, 0) + 1
         axes[0].errorbar(
@@ -56,7 +56,7 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
             marker=marker,
             elinewidth=1,
         )
-        label = f"{bob['scheme']}, d = {bob['latent_dim']:g}"
+        label = f"{bob['system']}, d = {bob['latent_dim']:g}"
         entries.append(Line2D([], [], color=colour, marker=marker, linestyle="", label=label))
     axes[0].axvline(0, **GUESSING)
     entries.append(Line2D([], [], label="says nothing", **GUESSING))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semveil.report.figures.layout import LETTER, arrange, panels
-from semveil.report.figures.style import FAINT, palette, styled
+from semveil.report.figures.style import BLUE, FAINT, styled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ def constellation(
 
     Args:
         samples: Arrays of a run's ``samples.npz``: any ``waveform/<system>``, complex ``[M]``.
-        colours: Colour of each scheme (see `palette`).
+        colours: Colour of each system (see `palette`); blue where it has none.
 
     Returns:
         The figure; the circle is the unit of mean power.
@@ -92,7 +92,6 @@ def constellation(
         for key in samples
         if key.startswith("waveform/")
     }
-    colours = colours or palette(waves)
     figure, axes = panels(len(waves), columns=3)
     reach = max((float(np.quantile(np.abs(wave), 0.999)) for wave in waves.values()), default=1.0)
     reach = 1.1 * max(reach, 1.0)
@@ -103,7 +102,7 @@ def constellation(
             shown.real,
             shown.imag,
             ".",
-            color=colours[name],
+            color=(colours or {}).get(name, BLUE),
             markersize=2,
             alpha=0.7,
             markeredgewidth=0,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _MARKERS = "os^D"
-_LAST_BRACKET = re.compile(r"(.*) \(([^()]*)\)")
 
 
 @styled
@@ -25,29 +23,25 @@ def ratios(frame: pd.DataFrame, metrics: Mapping[str, str], *, over: str) -> Fig
     """Draw ratios with their intervals, on a logarithmic scale.
 
     Args:
-        frame: Frame of records; what stands in the last brackets of a scheme's name, such as
-            ``lbvq (width 16)``, tells the series.
+        frame: Frame of records, with a column ``series``: each has a colour of its own.
         metrics: Metrics that are ratios, and the title of each one's panel.
-        over: Name of the reference, which is at 1 and gets no row.
+        over: Scheme of the reference, which is at 1 and gets no row.
 
     Returns:
         The figure.
     """
     from matplotlib.lines import Line2D
 
-    table = where(frame, role="system").copy()
-    parts = table["scheme"].str.extract(_LAST_BRACKET)
-    table["name"] = parts[0].fillna(table["scheme"])
-    table["series"] = parts[1].fillna("")
-    table = table[table["name"] != over]
-    names = list(table["name"].unique())
+    table = where(frame, role="system")
+    table = table[table["scheme"] != over]
+    names = list(table["scheme"].unique())
     series = list(table["series"].unique())
     figure, axes = panels(len(metrics), columns=len(metrics))
     for place, (metric, title) in zip(axes, metrics.items(), strict=True):
         place.set_title(title)
         place.axvline(1.0, **GUESSING)
         for number, one in enumerate(series):
-            rows = where(table, metric=metric, series=one).set_index("name").reindex(names)
+            rows = where(table, metric=metric, series=one).set_index("scheme").reindex(names)
             value = rows["value"].to_numpy()
             ends = np.abs(rows[["ci_low", "ci_high"]].to_numpy() - value[:, None]).T
             height = np.arange(len(names)) + 0.24 * (number - (len(series) - 1) / 2)

@@ -6,13 +6,14 @@ import functools
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+import pandas as pd
+
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.report.select import is_control
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,23 +123,24 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     return inner
 
 
-def palette(schemes: Iterable[str]) -> dict[str, str]:
-    """Give each scheme a colour that is the same in every report.
+def palette(frame: pd.DataFrame) -> dict[str, str]:
+    """Give each system a colour that is the same in every report.
 
-    A variant, named like ``minmax (weight 0.1)``, has its scheme's; a control has a tint of it.
+    Systems of one scheme share its colour; a control has a tint of it.
 
     Args:
-        schemes: Names of schemes and controls.
+        frame: Frame of records.
 
     Returns:
-        A colour for each name.
+        A colour for each label.
 
     Example:
-        >>> palette(["minmax", "cooperative/noise"])
+        >>> palette(pd.DataFrame({"system": ["minmax", "cooperative/noise"],
+        ...     "scheme": ["minmax", "cooperative"], "control": [None, "noise"]}))
         {'cooperative/noise': '#59c0a4', 'minmax': '#D55E00'}
     """
-    names = sorted(set(schemes))
-    families = sorted({family(name) for name in names})
+    systems = frame[["system", "scheme", "control"]].drop_duplicates().sort_values("system")
+    families = sorted(systems["scheme"].unique())
     colours = {name: KNOWN[name] for name in families if name in KNOWN}
     for name in families:
         if name not in colours:
@@ -147,23 +149,14 @@ def palette(schemes: Iterable[str]) -> dict[str, str]:
             turn = CYCLE[start:] + CYCLE[:start]
             colours[name] = next((c for c in turn if c not in colours.values()), turn[0])
     tints: dict[str, float] = {}
-    for name in names:
-        colour = colours[family(name)]
-        if is_control(name):
+    found: dict[str, str] = {}
+    for label, scheme, control in systems.itertuples(index=False):
+        colour = colours[scheme]
+        if pd.notna(control):
             tints[colour] = min(tints.get(colour, 0.2) + 0.15, 0.65)
             colour = _tint(colour, tints[colour])
-        colours[name] = colour
-    return {name: colours[name] for name in names}
-
-
-def family(scheme: str) -> str:
-    """Return the scheme that a control or a bracketed variant belongs to.
-
-    Example:
-        >>> family("cooperative/noise"), family("minmax (weight 0.1)")
-        ('cooperative', 'minmax')
-    """
-    return re.split(r"/| \(", scheme, maxsplit=1)[0]
+        found[label] = colour
+    return found
 
 
 def _tint(colour: str, white: float) -> str:

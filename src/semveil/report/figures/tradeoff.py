@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import FAINT, GREY, GUESSING, family, palette, styled
+from semveil.report.figures.style import FAINT, GREY, GUESSING, palette, styled
 from semveil.report.summary import Measure, Row, rows
 from semveil.report.table import heading
 
@@ -32,17 +32,17 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
 
     Args:
         frame: Frame of records.
-        colours: Colour of each scheme (see `palette`).
+        colours: Colour of each system (see `palette`).
 
     Returns:
         The figure, with a panel for each dataset or other setting.
     """
     found = [row for row in rows(frame) if row.bob_accuracy and (row.eve_fresh or row.eve_paper)]
-    powers = {(row.scheme, row.psr_db) for row in found}
-    single = {scheme for scheme, _ in powers if sum(scheme == other for other, _ in powers) == 1}
-    # A PSR is worth naming only where a scheme has several.
-    found = [replace(row, psr_db=None) if row.scheme in single else row for row in found]
-    colours = colours or palette(frame["scheme"])
+    powers = {(row.system, row.psr_db) for row in found}
+    single = {system for system, _ in powers if sum(system == other for other, _ in powers) == 1}
+    # A PSR is worth naming only where a system has several.
+    found = [replace(row, psr_db=None) if row.system in single else row for row in found]
+    colours = colours or palette(frame)
     settings: dict[str, list[Row]] = {}
     for row in found:
         settings.setdefault(_title(row, found), []).append(row)
@@ -52,7 +52,7 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
         place.set_title(title)
         _background(place, group)
         for row in group:
-            _system(place, row, colours[row.scheme], markers[row.name], sizes[_dimension(row)])
+            _system(place, row, colours[row.system], markers[row.name], sizes[_dimension(row)])
         place.set(xlim=(0, 1.03), ylim=(0, 1.03), aspect="equal")
         for axis in (place.xaxis, place.yaxis):
             axis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
@@ -102,9 +102,8 @@ def _markers(found: list[Row]) -> dict[str, str]:
     markers: dict[str, str] = {}
     for row in found:
         if row.name not in markers:
-            colour = family(row.scheme)
-            markers[row.name] = MARKERS[taken.get(colour, 0) % len(MARKERS)]
-            taken[colour] = taken.get(colour, 0) + 1
+            markers[row.name] = MARKERS[taken.get(row.scheme, 0) % len(MARKERS)]
+            taken[row.scheme] = taken.get(row.scheme, 0) + 1
     return markers
 
 
@@ -161,11 +160,9 @@ def _entries(
     def entry(label: str, **look: Any) -> Line2D:
         return Line2D([], [], linestyle="", markersize=7, label=label, **look)
 
-    schemes = {row.name: (colours[row.scheme], markers[row.name]) for row in found}
+    schemes = {row.name: (colours[row.system], markers[row.name]) for row in found}
     if len(schemes) > MOST_NAMED:
-        schemes = {
-            family(row.scheme): (colours[row.scheme], "o") for row in found if not row.control
-        }
+        schemes = {row.scheme: (colours[row.system], "o") for row in found if not row.control}
     return [
         *(entry(name, color=colour, marker=mark) for name, (colour, mark) in schemes.items()),
         entry("fresh Eve, strongest", color=GREY, marker="o"),
