@@ -1,4 +1,4 @@
-"""Which device to use and what its hardware computes."""
+"""Choice of the device, and properties of its hardware."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Tell whether the hardware itself computes in bfloat16 (elsewhere it is slower than float32).
+    """Return whether the hardware computes in bfloat16 (elsewhere it is slower than float32).
 
     Example:
         >>> isinstance(native_bfloat16(torch.device("cpu")), bool)
@@ -43,7 +43,7 @@ def native_bfloat16(device: torch.device) -> bool:
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """Lay a network's convolutions out with the channels last, in place; faster on CPU and CUDA.
+    """Convert a network to channels_last memory format, in place; faster on CPU and CUDA.
 
     Example:
         >>> network = channels_last(nn.Conv2d(4, 4, 3))
@@ -55,10 +55,10 @@ def channels_last(network: nn.Module) -> nn.Module:
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Let torch compute on one thread within the block.
+    """Restrict torch to one thread within the block.
 
-    What consists of many small operations is timed so: on several threads that share their cores
-    with anything else, one would time how they wait for each other.
+    For timing many small operations: several threads that share their cores with other processes
+    mostly wait for each other.
 
     Example:
         >>> with one_thread():

@@ -1,4 +1,4 @@
-"""Writing files so that a reader finds the old content or the new one, never half of either."""
+"""Atomic writing of files: a reader finds the old content or the new one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SCRAP = ".part"
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Replace a file by new content in one step that survives a crash or a full disk.
+    """Replace a file atomically, safely against a crash or a full disk.
 
-    The content goes to a temporary file beside the target, is flushed to the disk and only then
-    renamed over it; if anything fails, the old file stays and the temporary one is removed.
+    The content is written to a temporary file beside the target, flushed to the disk and renamed
+    over it; on failure the old file stays and the temporary one is removed.
 
     Args:
         path: File to write; its folder must exist.
@@ -54,13 +54,13 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def remove_scraps(folder: Path) -> None:
-    """Remove what a process that was killed while it wrote left in a folder.
+    """Remove temporary files that a killed process left in a folder.
 
     Args:
-        folder: A folder into which nobody else writes now.
+        folder: A folder that no other process is writing to.
 
     Raises:
-        SemveilError: If something cannot be removed.
+        SemveilError: If a file cannot be removed.
 
     Example:
         >>> import tempfile
@@ -77,13 +77,7 @@ def remove_scraps(folder: Path) -> None:
 
 
 def new_folder(path: Path) -> Path:
-    """Create a folder that must not exist yet.
-
-    Args:
-        path: The folder; missing parents are made too.
-
-    Returns:
-        ``path``.
+    """Create a folder, with its parents, and return it.
 
     Raises:
         SemveilError: If it exists or cannot be made.

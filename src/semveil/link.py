@@ -1,4 +1,4 @@
-"""A semantic link: Alice's encoder, the waveform, Bob's channel and Bob's two heads."""
+"""The networks of a link: Alice's encoder, Bob's channel, Bob's classifier and decoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Modulate = Callable[[Tensor], Tensor]
 
 
 Disturb = Callable[[Arrival], Tensor]
-"""What arrives at Bob's antenna → what Mallory adds to it, complex, the shape of its signal."""
+"""Signal at Bob's antenna → Mallory's perturbation, complex, the shape of its signal."""
 
 
 def to_waveform(latent: Tensor) -> Tensor:
@@ -41,11 +41,11 @@ def to_waveform(latent: Tensor) -> Tensor:
 
 @dataclass
 class Answer:
-    """What Bob makes of one batch.
+    """Bob's output for one batch.
 
     Attributes:
         logits: Task scores, float ``[B, classes]``.
-        images: Reconstruction, float ``[B, C, H, W]`` in [0, 1]; None if Bob rebuilds nothing.
+        images: Reconstruction, float ``[B, C, H, W]`` in [0, 1]; None if Bob reconstructs nothing.
     """
 
     logits: Tensor
@@ -54,19 +54,18 @@ class Answer:
 
 @dataclass
 class Exchange:
-    """One batch on its way from Alice to Bob, as training sees it.
+    """One batch sent from Alice to Bob in training.
 
     Attributes:
-        waveform: What leaves Alice's antenna, complex ``[B, k]``.
-        answer: What Bob makes of it.
-        information: What the waveform tells of the image by its own encoder's probabilities, nats
-            per image, scalar; None where the encoder has none (an analog link).
-        losses: Further losses that the link itself wants small, scalars, weighted.
-        unprotected: What Bob makes of the same images sent without protection, where the link
-            is to work so too.
-        unkeyed: What he would make of them with a key that is not theirs, which is to be nothing.
-        direct: What he reads in the received latent beside what he sees on the rebuilt image,
-            where he does both.
+        waveform: Transmitted waveform, complex ``[B, k]``.
+        answer: Bob's answer.
+        information: Information of the waveform about the image under the encoder's
+            probabilities, nats per image, scalar; None where there are none (an analog link).
+        losses: Further weighted losses of the link itself, scalars, to be minimised.
+        unprotected: Bob's answer to the same images sent without protection, where the link
+            is trained for that too.
+        unkeyed: Bob's answer with a wrong key, which is trained to be useless.
+        direct: Bob's answer from the received latent, where he has a classifier for it.
     """
 
     waveform: Tensor
@@ -79,17 +78,16 @@ class Exchange:
 
 
 class LinkNetwork(nn.Module):
-    """Alice → waveform → channel → Bob, as one differentiable module with taps.
+    """Alice → waveform → channel → Bob, as one differentiable module.
 
-    Eve's tap is :meth:`transmit` (the waveform that leaves Alice's antenna, to be carried over
-    a channel of her own); Mallory's is ``injected`` in :meth:`forward` (what she adds at Bob's
-    antenna).
+    Eve receives the output of :meth:`transmit` over her own channel; Mallory adds ``injected`` in
+    :meth:`forward` at Bob's antenna.
 
     Args:
         encoder: Images ``[B, C, H, W]`` → features ``[B, d]``.
         classifier: Features of a reception ``[B, d + 1]`` → logits ``[B, classes]``.
-        reconstructor: Features ``[B, d + 1]`` → images ``[B, C, H, W]``; None if Bob has a task
-            and wants no image.
+        reconstructor: Features ``[B, d + 1]`` → images ``[B, C, H, W]``; None if Bob
+            reconstructs nothing.
         channel: Bob's channel.
         mechanism: Noise on the features before they are sent; none if None.
         modulate: Features → waveform; per-image unit power if omitted.
@@ -101,11 +99,11 @@ class LinkNetwork(nn.Module):
     """
 
     digital = False
-    """Whether symbols are points of a constellation."""
+    """Whether the symbols are points of a constellation."""
     fixed_gain = False
-    """Whether the power is one on average only, and not for every image."""
+    """Whether the power is one on average only, not for every image."""
     differentiable = True
-    """Whether Bob's answer has a gradient at what he receives."""
+    """Whether Bob's answer has a gradient at the received signal."""
 
     def __init__(
         self,
@@ -125,7 +123,7 @@ class LinkNetwork(nn.Module):
         self.modulate = modulate
 
     def features(self, images: Tensor, source: Randomness = None) -> Tensor:
-        """Return what Alice is about to send, float ``[B, d]``, for images ``[B, C, H, W]``."""
+        """Return Alice's features, float ``[B, d]``, for images ``[B, C, H, W]``."""
         features: Tensor = self.encoder(images)
         return features if self.mechanism is None else self.mechanism(features, source)
 
@@ -134,14 +132,14 @@ class LinkNetwork(nn.Module):
 
         Args:
             images: float in [0, 1].
-            source: Source of her own randomness, where she has any.
+            source: Source of Alice's own randomness, if any.
         """
         return self.modulate(self.features(images, source))
 
     def expected(self, images: Tensor) -> Tensor:
         """Return the waveform without Alice's own randomness, complex ``[B, d/2]``.
 
-        What a white-box Eve computes: differentiable, and a function of the image alone.
+        Differentiable and a function of the image alone, for a white-box Eve.
         """
         return self._in_mean(self.encoder(images))
 
@@ -149,22 +147,22 @@ class LinkNetwork(nn.Module):
         if self.mechanism is None:
             return self.modulate(features)
         waveform = self.modulate(self.mechanism.bound(features).float())
-        # Noise takes its share of the power where the gain is each image's own.
+        # With a gain per image, noise takes its share of the power.
         share = 0.0 if self.mechanism.fixed_gain else self.mechanism.noise_share
         return waveform * (1 - share) ** 0.5
 
     def radiate(self, images: Tensor, source: Randomness) -> Tensor:
-        """Return what Eve hears in training, complex ``[B, k]``: the waveform as it is sent."""
+        """Return the transmitted waveform in training, which Eve receives, complex ``[B, k]``."""
         return self.transmit(images, source)
 
     def rebuild(self, features: Tensor) -> Tensor:
         """Return Bob's images, ``[B, C, H, W]``.
 
         Raises:
-            ValueError: If he rebuilds none.
+            ValueError: If Bob reconstructs nothing.
         """
         if self.reconstructor is None:
-            raise ValueError("Bob rebuilds no image on this link")
+            raise ValueError("Bob reconstructs no image on this link")
         images: Tensor = self.reconstructor(features)
         return images
 
@@ -174,7 +172,7 @@ class LinkNetwork(nn.Module):
         return Answer(self.classifier(features), rebuilt)
 
     def receive(self, reception: Reception) -> Answer:
-        """Return Bob's answer to what his antenna heard."""
+        """Return Bob's answer to a reception."""
         return self.decode(reception.features())
 
     def carry(
@@ -184,13 +182,13 @@ class LinkNetwork(nn.Module):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Reception:
-        """Return what Bob hears of a waveform, complex ``[B, k]``, in training.
+        """Return Bob's reception of a waveform, complex ``[B, k]``, in training.
 
         Args:
-            waveform: What Alice sends.
-            snr_db: His SNR, dB, one number or one per image.
+            waveform: Transmitted waveform.
+            snr_db: Bob's SNR, dB, one number or one per image.
             source: Source of fading and noise.
-            disturb: Who perturbs it at his antenna; nobody if None.
+            disturb: Perturbation at his antenna; none if None.
         """
         arrival = self.channel.arrive(waveform, source)
         injected = None if disturb is None else disturb(arrival)
@@ -203,13 +201,13 @@ class LinkNetwork(nn.Module):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images and keep what training looks at; see :meth:`carry`."""
+        """Send images and return what training needs; arguments as for :meth:`carry`."""
         waveform = self.transmit(images, source)
         return Exchange(waveform, self.receive(self.carry(waveform, snr_db, source, disturb)))
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Fix what depends on the training images and must not depend on the image sent.
+        """Set what depends on the training images but not on the image sent.
 
         Args:
             images: The training images, uint8 ``[N, C, H, W]``.
@@ -223,7 +221,7 @@ class LinkNetwork(nn.Module):
         generator: Randomness = None,
         injected: Tensor | None = None,
     ) -> Answer:
-        """Send images and return what Bob makes of them.
+        """Send images and return Bob's answer.
 
         Args:
             images: float ``[B, C, H, W]`` in [0, 1].
@@ -232,7 +230,7 @@ class LinkNetwork(nn.Module):
             injected: Mallory's perturbation at Bob's antenna, complex ``[B, overhead + k]``.
 
         Returns:
-            Task scores and reconstruction.
+            Logits and reconstruction.
         """
         waveform = self.transmit(images, generator)
         reception = self.channel(waveform, snr_db, generator=generator, injected=injected)
@@ -242,7 +240,7 @@ class LinkNetwork(nn.Module):
 def own_noise(link: LinkNetwork) -> float:
     """Return the variance per symbol of Alice's own noise in the waveform, of unit power.
 
-    None of it is seen in symbols that are points of a constellation: there it moves decisions.
+    Zero for digital links, where the noise changes indices instead of adding to symbols.
 
     Example:
         >>> own_noise(multitask_link((1, 8, 8), 10, 8))
@@ -265,10 +263,10 @@ def multitask_link(
 
     Args:
         image_shape: Channels, height, width of the source.
-        classes: Answers of the task.
+        classes: Number of classes.
         latent_dim: Reals per image, ``d``; even.
         width: Channels of the first convolution.
-        head_width: Hidden width of the semantic head.
+        head_width: Hidden width of the classifier.
         channel: Bob's channel; Rayleigh with perfect CSI if omitted.
 
     Returns:
@@ -293,7 +291,7 @@ def multitask_link(
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Turn stored uint8 images into floats in [0, 1], on the device where they lie.
+    """Convert uint8 images to floats in [0, 1], on the same device.
 
     Example:
         >>> as_float(torch.tensor([255], dtype=torch.uint8))

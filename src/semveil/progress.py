@@ -38,7 +38,7 @@ class Bars:
         self.tasks: dict[str, TaskID] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """Take note that a stage has come so far."""
+        """Show how far a stage is."""
         if self.progress is None:
             return
         if stage not in self.tasks:
@@ -52,13 +52,13 @@ class Bars:
 
 @contextmanager
 def bars(quiet: bool) -> Iterator[Bars]:
-    """Show progress while a piece of work runs.
+    """Show progress bars within the block.
 
     Args:
         quiet: Show nothing.
 
     Yields:
-        What the work tells ``(stage, done, in all)``.
+        The callback that takes ``(stage, done, in all)``.
     """
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if quiet:

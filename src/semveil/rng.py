@@ -1,8 +1,8 @@
 """Randomness: named, seeded streams that do not depend on what was drawn before.
 
 Every random number of the toolkit comes from a generator made here. A stream is a pure
-function of the seed and of what it is for (``generator(seed, "train", step)``), so that a run
-which is resumed, reordered or spread over processes draws the same numbers as one that is not.
+function of the seed and of its purpose (``generator(seed, "train", step)``), so that a run
+which is resumed, reordered or spread over processes draws the same numbers.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def stream(seed: int, *scope: str | int) -> int:
 
     Args:
         seed: The user's seed.
-        scope: What the stream is for; different scopes give independent streams.
+        scope: Purpose of the stream; different scopes give independent streams.
 
     Returns:
         A seed in ``[0, 2**63)``.
@@ -39,8 +39,8 @@ def generator(seed: int, *scope: str | int, device: torch.device | str = "cpu") 
 
     Args:
         seed: The user's seed.
-        scope: What the stream is for, such as ``"train", step``.
-        device: Where the numbers are wanted.
+        scope: Purpose of the stream, such as ``"train", step``.
+        device: Device of the generator.
 
     Returns:
         A generator on ``device``, seeded with :func:`stream`.
@@ -56,15 +56,15 @@ def generator(seed: int, *scope: str | int, device: torch.device | str = "cpu") 
 
 @dataclass(frozen=True)
 class Shard:
-    """One process's share of the draws of a batch that several processes hold together.
+    """One process's share of the draws of a batch that is spread over several processes.
 
     Every process draws for the whole batch and keeps its own rows, so that data-parallel
-    training sees exactly the fading and noise that one process would have seen.
+    training has exactly the fading and noise of training in one process.
 
     Attributes:
         generator: The stream, in the same state in every process.
-        rank: Which share is ours.
-        of: How many shares there are, all of one size.
+        rank: Number of this process's share.
+        of: Number of shares, all of one size.
     """
 
     generator: torch.Generator
@@ -98,7 +98,7 @@ def normal(
     Args:
         shape: Shape of the result; its first dimension counts images.
         dtype: Real or complex floating dtype.
-        device: Where the result lies; a generator must be on the same device.
+        device: Device of the result; a generator must be on the same device.
         generator: A generator, or a :class:`Shard` of one.
 
     Returns:
@@ -131,14 +131,14 @@ def uniform(
 
 @contextmanager
 def seeded(seed: int, *scope: str | int) -> Iterator[None]:
-    """Give library code that knows only the global generator a stream of its own.
+    """Seed the global generator within the block, for library code that uses it.
 
-    Initial weights are drawn by torch's layers from the global generator; inside this context
-    they depend on the seed and the scope alone, and the global state is put back afterwards.
+    torch's layers draw their initial weights from the global generator; within the block these
+    depend on the seed and the scope alone, and the global state is restored afterwards.
 
     Args:
         seed: The user's seed.
-        scope: What the stream is for.
+        scope: Purpose of the stream.
 
     Example:
         >>> with seeded(0, "weights"):

@@ -82,7 +82,7 @@ def test_an_image_that_does_not_fit_ends_in_one_line(name, budget, number):
         codec.fit(images, budget)
     message = str(caught.value)
     assert f"an image needs {least} bytes" in message
-    assert f"there are {budget};" in message
+    assert f"{budget} fit;" in message
     assert "\n" not in message
 
 
@@ -111,7 +111,7 @@ def test_garbage_is_an_image_or_none_and_no_accident(name, whole):
     assert read[-1] is None
     if whole:
         assert read == [None] * 51
-        with pytest.raises(ValueError, match="1 payloads are no images"):
+        with pytest.raises(ValueError, match="1 payloads are not images"):
             codec.decode([b"garbage"])
 
 

@@ -45,16 +45,20 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
 @pytest.mark.parametrize(
     ("recipe", "setting", "message"),
     [
-        ("mobilesc-digits", "bob.ofdm.pilot_symbols=0", "leave nothing to estimate the channel"),
+        ("mobilesc-digits", "bob.ofdm.pilot_symbols=0", "estimated CSI needs at least 1"),
         ("mobilesc-digits", "bob.ofdm.prefix=65", "bob.ofdm: a prefix of 65 samples does not fit"),
         ("mobilesc-digits", "link.width=2", "link.width: 2 does not suit mobilesc"),
-        ("mobilesc-digits", "link.latent_dim=132", "66 channel uses are no whole OFDM symbols"),
+        (
+            "mobilesc-digits",
+            "link.latent_dim=132",
+            "66 channel uses do not fill whole OFDM symbols",
+        ),
         ("mobilesc-digits", "link.latent_dim=130", "130 reals are no whole maps of 2×2"),
         ("classical-digits", "classical.order=12", "classical.order: must be a power of two"),
         ("classical-digits", "classical.order=1", "classical.order: "),
         ("classical-digits", "classical.rate=0.99", "classical.rate: "),
         ("classical-digits", "classical.codec=bpg", "'jpeg2000' or 'avif'"),
-        ("classical-digits", "link.latent_dim=700", "no whole OFDM symbols of 64"),
+        ("classical-digits", "link.latent_dim=700", "do not fill whole OFDM symbols of 64"),
         ("classical-digits", "protections=[shuffle]", "none can be laid over classical"),
     ],
 )

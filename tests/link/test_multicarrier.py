@@ -101,8 +101,8 @@ def test_peaks_are_limited_and_the_power_is_kept():
 @pytest.mark.parametrize(
     ("uses", "settings", "message"),
     [
-        (100, {}, "100 channel uses are no whole OFDM symbols of 64 subcarriers"),
-        (0, {}, "0 channel uses are no whole OFDM symbols"),
+        (100, {}, "100 channel uses do not fill whole OFDM symbols of 64 subcarriers"),
+        (0, {}, "0 channel uses do not fill whole OFDM symbols"),
     ],
 )
 def test_a_frame_that_does_not_fit_is_refused(uses, settings, message):
@@ -111,9 +111,9 @@ def test_a_frame_that_does_not_fit_is_refused(uses, settings, message):
 
 
 def test_no_pilots_leave_nothing_to_estimate_from():
-    with pytest.raises(SemveilError, match="leave nothing to estimate"):
+    with pytest.raises(SemveilError, match="estimated CSI needs at least 1"):
         OfdmChannel(csi="estimated", pilot_symbols=0)
-    with pytest.raises(SemveilError, match="paths do not fit"):
+    with pytest.raises(SemveilError, match="taps do not fit"):
         OfdmChannel(taps=65)
 
 

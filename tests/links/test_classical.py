@@ -96,7 +96,7 @@ def test_features_are_no_reception():
 @pytest.mark.parametrize(
     ("changes", "complaint"),
     [
-        ({"link": {"latent_dim": 770}}, "385 channel uses are no whole OFDM symbols"),
+        ({"link": {"latent_dim": 770}}, "385 channel uses do not fill whole OFDM symbols"),
         ({"link": {"latent_dim": 8}, "bob": {"fading": "awgn"}}, "4 channel uses of 4 points"),
         ({"protections": ["shuffle"]}, "nothing is laid over classical"),
     ],

@@ -61,10 +61,10 @@ def test_untrained_refinement_changes_nothing_and_learns():
     ("settings", "message"),
     [
         (["link.latent_dim=130"], "130 reals are no whole maps of 2×2"),
-        (["link.latent_dim=136"], "68 channel uses are no whole OFDM symbols of 64"),
-        (["bob.csi=perfect", "bob.fading=awgn", "bob.ofdm.refine=true"], "no pilots"),
+        (["link.latent_dim=136"], "68 channel uses do not fill whole OFDM symbols of 64"),
+        (["bob.csi=perfect", "bob.fading=awgn", "bob.ofdm.refine=true"], "needs fading=multipath"),
         (["bob.ofdm.subcarriers=32", "bob.ofdm.refine=true"], "square number"),
-        (["bob.ofdm.pilot_symbols=0"], "leave nothing to estimate"),
+        (["bob.ofdm.pilot_symbols=0"], "estimated CSI needs at least 1"),
         (["protections=[shuffle]"], "nothing is laid over mobilesc"),
     ],
 )

@@ -1,1 +1,1 @@
-"""The classical chain: image codec, channel code, digital modulation; nothing of it is learned."""
+"""The classical chain without learning: image codec, channel code, digital modulation."""

@@ -1,4 +1,4 @@
-"""Adaptive modulation and coding: the mode that shows the best pictures at an SNR."""
+"""Adaptive modulation and coding: the mode with the best image quality at an SNR."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def fitting(
         codec: Source code.
         images: uint8 ``[N, C, H, W]``.
         channel_uses: Data symbols per image.
-        modes: What may be chosen.
+        modes: Modes to choose from.
 
     Example:
         >>> import numpy as np
@@ -84,14 +84,14 @@ def quality(
     fallback: Pixels,
     source: Randomness,
 ) -> Tensor:
-    """Return the PSNR of every image, failed ones counted as what is shown instead.
+    """Return the PSNR of every image, with the fallback where the checksum fails.
 
     Args:
         system: Codec and physical layer.
         images: uint8 ``[N, C, H, W]``.
         channel: From Alice to Bob.
         snr_db: Mean E_s/N_0, dB.
-        fallback: What is shown where the checksum fails, uint8 ``[C, H, W]``.
+        fallback: Image where the checksum fails, uint8 ``[C, H, W]``.
         source: Source of fading and noise.
 
     Returns:
@@ -103,7 +103,7 @@ def quality(
 
 
 def best(qualities: Mapping[Mode, Tensor]) -> Mode:
-    """Return the mode of the highest mean PSNR, the more robust of two equals.
+    """Return the mode with the highest mean PSNR, of equal ones the more robust.
 
     Args:
         qualities: PSNR per validation image of each mode at one SNR, ``[N]``.

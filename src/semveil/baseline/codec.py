@@ -1,4 +1,4 @@
-"""Image codecs at a given number of bytes: JPEG 2000 and AVIF, as Pillow has them."""
+"""Image codecs at a given number of bytes: JPEG 2000 and AVIF of Pillow."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ CodecName = Literal["jpeg2000", "avif"]
 Pixels = NDArray[np.uint8]
 
 _FEATURES = {"jpeg2000": "jpg_2000", "avif": "avif"}
-# The smallest subband has about this side: more resolutions cost a packet header each (measured
-# on CIFAR-10: 3 are best of 1 to 5 at 40, 147 and 300 bytes).
+# The smallest subband has about this side: every further resolution costs a packet header
+# (measured on CIFAR-10: 3 are best of 1 to 5 at 40, 147 and 300 bytes).
 _SMALLEST_BAND = 8
 
 
@@ -33,14 +33,14 @@ class Codec:
     """One codec for images of one shape.
 
     JPEG 2000 is one tile, one layer, the irreversible wavelet, and as many resolutions as leave
-    the smallest subband a side of about 8 pixels. AVIF is 4:4:4 at Pillow's speed. What a file
-    states about itself alone is the same for all images of a shape, and the receiver knows it: it
-    is not sent unless ``whole``.
+    the smallest subband a side of about 8 pixels. AVIF is 4:4:4 at Pillow's default speed. The
+    headers are the same for all images of a shape, and the receiver knows them: they are not sent
+    unless ``whole``.
 
     Attributes:
         name: ``jpeg2000`` or ``avif``.
         shape: Channels (1 or 3), height, width.
-        whole: Whether files are sent as a reader of files expects them, headers included.
+        whole: Whether whole files are sent, headers included.
 
     Raises:
         SemveilError: If this Pillow lacks the codec, or the channels are neither 1 nor 3.
@@ -70,22 +70,21 @@ class Codec:
 
     @cached_property
     def framing(self) -> Framing:
-        """What all its files have in common."""
-        # Middling settings: any will do.
+        """The bytes that all its files have in common."""
+        # Any settings give the same framing.
         return FRAMINGS[self.name](self._file(np.zeros(self.shape, np.uint8), 50))
 
     def fit(self, images: Pixels, max_bytes: int) -> list[bytes]:
-        """Code every image at the best quality that fits its bytes.
+        """Code every image at the best quality that fits.
 
-        Each image is searched on its own, by halving. Images are coded in threads, and one that
-        was coded before is not coded again.
+        A binary search per image. Images are coded in threads, and results are cached.
 
         Args:
             images: uint8 ``[N, C, H, W]``.
-            max_bytes: Bytes for each of them.
+            max_bytes: Bytes per image.
 
         Returns:
-            What is sent of each, at most so many bytes.
+            Payload of each, at most ``max_bytes`` long.
 
         Raises:
             SemveilError: If an image does not fit even at the lowest quality.
@@ -96,12 +95,12 @@ class Codec:
         if longest > max_bytes:
             raise SemveilError(
                 f"classical: an image needs {longest} bytes at {self.name}'s lowest quality, and "
-                f"there are {max_bytes}; take more channel uses, a higher order or a higher rate"
+                f"{max_bytes} fit; raise link.latent_dim, classical.order or classical.rate"
             )
         return found
 
     def decode(self, payloads: Sequence[bytes]) -> Pixels:
-        """Return the images that payloads carry.
+        """Return the images of payloads.
 
         Args:
             payloads: As :meth:`fit` returns them.
@@ -110,20 +109,18 @@ class Codec:
             uint8 ``[N, C, H, W]``.
 
         Raises:
-            ValueError: If one of them is no image.
+            ValueError: If one of them is not an image.
         """
         images = [image for image in self.read(payloads) if image is not None]
         if len(images) < len(payloads):
-            raise ValueError(f"{len(payloads) - len(images)} payloads are no images")
+            raise ValueError(f"{len(payloads) - len(images)} payloads are not images")
         return np.stack(images) if images else np.empty((0, *self.shape), np.uint8)
 
     def read(self, payloads: Sequence[bytes | None]) -> list[Pixels | None]:
         """Return the image of each payload, uint8 ``[C, H, W]``; None where there is none.
 
-        A checksum lets one wrong message in ``2^bits`` pass, whose payload need be no image.
-
-        Args:
-            payloads: What arrived.
+        A wrong message passes a checksum with probability ``2^−bits``; its payload may not be an
+        image.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             return list(pool.map(self._image, payloads))
@@ -153,7 +150,7 @@ class Codec:
 
     @property
     def _settings(self) -> tuple[int, int]:
-        """Lowest and highest quality: PSNR aimed at in tenths of a dB, or AVIF's own scale."""
+        """Lowest and highest quality: target PSNR in tenths of a dB, or AVIF's own scale."""
         return (1, 600) if self.name == "jpeg2000" else (0, 100)
 
     def _payload(self, image: Pixels, setting: int) -> bytes:

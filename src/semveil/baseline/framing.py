@@ -1,4 +1,4 @@
-"""Leaving out of a codec's file what both ends know beforehand, and putting it back."""
+"""Stripping the constant bytes of a codec's files, and restoring them."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _DELIMITER = b"\x12\x00"
 
 @dataclass(frozen=True)
 class Framing:
-    r"""What is the same in all files of one codec at one image size.
+    r"""The constant bytes of all files of one codec at one image size.
 
     Attributes:
         prefix: Everything before the image's own bytes.
-        lengths: Positions in the prefix of 32-bit lengths, each with what it counts beside the
-            image's own bytes.
-        suffix: Everything behind them.
+        lengths: Positions in the prefix of 32-bit lengths, each with the bytes it counts beside
+            the image's own.
+        suffix: Everything after them.
 
     Example:
         >>> framing = Framing(b"xx" + bytes(4), ((2, 1),), b"$")
@@ -38,7 +38,7 @@ class Framing:
         return len(self.prefix) + len(self.suffix)
 
     def restore(self, body: bytes) -> bytes:
-        """Return the file to an image's own bytes."""
+        """Return the file of an image's own bytes."""
         prefix = bytearray(self.prefix)
         for position, more in self.lengths:
             prefix[position : position + _LENGTH] = (len(body) + more).to_bytes(_LENGTH, "big")
@@ -48,7 +48,7 @@ class Framing:
         """Return the image's own bytes.
 
         Raises:
-            ValueError: If the file begins or ends otherwise, so that it could not be restored.
+            ValueError: If the file begins or ends differently.
         """
         body = file[len(self.prefix) : len(file) - len(self.suffix)]
         if self.restore(body) != file:
@@ -57,14 +57,8 @@ class Framing:
 
 
 def codestream_framing(file: bytes) -> Framing:
-    """Return the framing of JPEG 2000 codestreams of one tile (ISO/IEC 15444-1, annex A).
-
-    The main header states size, wavelet and step sizes, the tile's header only its length; both are
-    settings, not image.
-
-    Args:
-        file: Any codestream of that size and those settings.
-    """
+    """Return the framing of JPEG 2000 codestreams of one tile (ISO/IEC 15444-1, annex A)."""
+    # The main header holds size, wavelet and step sizes, the tile's header only its length.
     tile = file.index(_START_OF_TILE)
     start = file.index(_START_OF_DATA, tile) + len(_START_OF_DATA)
     # The tile's length counts from its marker and leaves out the end of the codestream.
@@ -72,15 +66,9 @@ def codestream_framing(file: bytes) -> Framing:
 
 
 def avif_framing(file: bytes) -> Framing:
-    """Return the framing of AVIF files of one image (ISO/IEC 23008-12).
-
-    The boxes around the image's data state its size, its colours and where its data lie. The
-    sequence header among the data says the same, but also which tools this image was coded with,
-    and is sent.
-
-    Args:
-        file: Any file of that size and those settings.
-    """
+    """Return the framing of AVIF files of one image (ISO/IEC 23008-12)."""
+    # The boxes around the data hold size, colours and offsets. The sequence header among the data
+    # also holds the coding tools of this image, and is sent.
     data = file.index(b"mdat") + 4
     extent = data.to_bytes(_LENGTH, "big") + (len(file) - data).to_bytes(_LENGTH, "big")
     start = data + len(_DELIMITER)

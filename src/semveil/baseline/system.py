@@ -1,4 +1,4 @@
-"""An image system without a network: codec and physical layer together."""
+"""An image system without a network: codec and physical layer."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from semveil.channel import Reception
 
 @dataclass(frozen=True)
 class ImageSystem:
-    """Images to data symbols and back, all or nothing.
+    """Images to data symbols and back.
 
     Every image is coded at the best quality that its channel uses carry. Where the checksum fails,
-    or lets something pass that is no image, the receiver shows one fixed image instead: the mean of
-    the training images, if it is given that.
+    or the payload is not an image, the receiver outputs a fixed image, such as the mean of the
+    training images.
 
     Attributes:
         codec: Source code.
@@ -42,7 +42,7 @@ class ImageSystem:
 
         Args:
             images: uint8 ``[B, C, H, W]``.
-            device: Where the result lies.
+            device: Device of the result.
 
         Raises:
             SemveilError: If an image does not fit at the codec's lowest quality.
@@ -50,15 +50,15 @@ class ImageSystem:
         return self.layer.modulate(self.source(images), device)
 
     def source(self, images: Pixels) -> list[bytes]:
-        """Return what the codec makes of images, uint8 ``[B, C, H, W]``."""
+        """Return the payloads of images, uint8 ``[B, C, H, W]``."""
         return self.codec.fit(images, self.layer.payload_bytes)
 
     def receive(self, reception: Reception, fallback: Pixels) -> tuple[Pixels, Tensor]:
         """Return the images of a reception.
 
         Args:
-            reception: What the antenna heard.
-            fallback: What is shown where the checksum fails, uint8 ``[C, H, W]``.
+            reception: Reception.
+            fallback: Image where the checksum fails, uint8 ``[C, H, W]``.
 
         Returns:
             Images, uint8 ``[B, C, H, W]``, and whether each arrived, bool ``[B]``.

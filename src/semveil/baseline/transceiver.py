@@ -1,4 +1,4 @@
-"""Bytes on the air: length, payload, checksum, channel code, constellation, and back."""
+"""A digital physical layer: length, payload, checksum, channel code, constellation."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _LONGEST_SHORT, _LONGEST_BLOCK, _LONGEST_ROBUST, _ROBUST = 3824, 8448, 3840, 0.2
 
 
 def symbols_needed(n_bytes: int, order: int, rate: float, subcarriers: int = 64) -> int:
-    """Return how many OFDM symbols carry so many bytes.
+    """Return the number of OFDM symbols for a number of bytes.
 
     Nan et al. (arXiv 2305.07220, Table IV) list 76, 38, 19 and 9 OFDM symbols for BPSK, QPSK,
     16-QAM and 64-QAM: the first three are one stream of 2,432 bits; on 64-QAM it needs 13.
 
     Args:
-        n_bytes: All that the code carries: payload, length, checksum.
+        n_bytes: Payload, length and checksum together.
         order: Points of the constellation.
         rate: Information bits per coded bit.
         subcarriers: Data symbols per OFDM symbol.
@@ -42,18 +42,18 @@ def symbols_needed(n_bytes: int, order: int, rate: float, subcarriers: int = 64)
         [76, 38, 19, 13]
     """
     bits_per_symbol = order.bit_length() - 1
-    # Rates such as 2/3 are not binary fractions: what exceeds a whole symbol by rounding is none.
+    # Rates such as 2/3 are not binary fractions: an excess by rounding is no further symbol.
     return math.ceil(8 * n_bytes / (rate * bits_per_symbol * subcarriers) - 1e-9)
 
 
 @dataclass(frozen=True)
 class Transceiver:
-    """One digital physical layer of a fixed number of channel uses.
+    """A digital physical layer with a fixed number of channel uses.
 
-    A message is its length (16 bits), the payload, zeros up to what the code carries, and a CRC
-    over all of it (16 bits, or 24 beyond 3,824 bits, as in TS 38.212); several code blocks where
-    one would be too long. Coded bits are scrambled by a sequence that both ends know, so that
-    padding has the constellation's mean power too. Everything beside the payload is paid for.
+    A message is its length (16 bits), the payload, padding, and a CRC over all of it (16 bits, or
+    24 beyond 3,824 bits, as in TS 38.212); several code blocks where one would be too long. Coded
+    bits are scrambled by a known sequence, so that padding has the constellation's mean power
+    too. All of it counts as channel uses.
 
     Attributes:
         channel_uses: Data symbols ``k`` per image.
@@ -91,7 +91,7 @@ class Transceiver:
 
     @cached_property
     def constellation(self) -> Constellation:
-        """Points on the air."""
+        """Constellation of the symbols."""
         return Constellation("qam", self.order)
 
     @property
@@ -142,7 +142,7 @@ class Transceiver:
 
         Args:
             payloads: One per image, of one to ``payload_bytes`` bytes.
-            device: Where the result lies.
+            device: Device of the result.
 
         Returns:
             Data symbols of unit power on average, complex ``[B, k]``.

@@ -1,7 +1,6 @@
-"""The seam between a waveform and whoever receives it: fading, noise and what the receiver knows.
+"""Channels from the transmitted waveform to a receiver: fading, noise, channel estimation.
 
-The same classes carry Alice's waveform to Bob and to Eve; each has an instance of their own, so
-their fading, noise and channel knowledge are independent.
+Bob and Eve each have a channel instance, so their fading, noise and CSI are independent.
 """
 
 from semveil.channel.flat import Arrival, Channel, Csi, Fading, Reception

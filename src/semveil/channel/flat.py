@@ -1,4 +1,4 @@
-"""Flat fading: one coefficient per image, and what a receiver holds of what it heard."""
+"""Flat fading: one coefficient per image, and the reception that a receiver works on."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Csi = Literal["perfect", "estimated"]
 
 @dataclass(frozen=True)
 class Reception:
-    """What an antenna heard of one batch, and what its owner knows of the channel.
+    """A received batch and the receiver's knowledge of the channel.
 
     Attributes:
         symbols: Received data symbols, complex ``[B, k]``.
-        csi: Channel coefficient as the receiver knows it, complex ``[B, 1]`` where all symbols
-            share one, ``[B, k]`` where they do not.
+        csi: Channel coefficient as known to the receiver, complex ``[B, 1]`` where all symbols
+            share one, else ``[B, k]``.
         noise_variance: Noise per complex symbol, real, one value or ``[B]``.
-        pilots: Received pilot symbols of an OFDM frame, complex ``[B, P, N]``; None without.
+        pilots: Received pilot symbols of an OFDM frame, complex ``[B, P, N]``; None without OFDM.
     """
 
     symbols: Tensor
@@ -34,12 +34,11 @@ class Reception:
     pilots: Tensor | None = None
 
     def features(self) -> Tensor:
-        """Return the reception as numbers for a network.
+        """Return the reception as reals for a network.
 
         The MMSE-equalised symbols and the reliability ``|h|²/(|h|² + σ²)`` together are a
-        sufficient statistic of flat fading with perfect CSI: a receiver of any capacity loses
-        nothing by them. Where every symbol has a channel of its own, the mean reliability is
-        given.
+        sufficient statistic for flat fading with perfect CSI. Where every symbol has a channel
+        coefficient of its own, the reliability is the mean.
 
         Returns:
             Real and imaginary parts and the reliability, float ``[B, 2k + 1]``.
@@ -58,12 +57,12 @@ class Reception:
 
 @dataclass(frozen=True)
 class Arrival:
-    """A batch of waveforms as they arrive at one antenna, before anything is added to them.
+    """A batch of waveforms at a receiver's antenna, before perturbation and noise.
 
     Attributes:
-        signal: What arrives, pilots and all that is overhead included, complex ``[B, T]``. A
-            perturbation's power is counted against it.
-        fading: What the channel was: one coefficient ``[B, 1]``, or taps ``[B, L]``, complex.
+        signal: Received signal without noise, with pilots and all overhead, complex ``[B, T]``;
+            the reference of the perturbation-to-signal ratio.
+        fading: Channel realisation: one coefficient ``[B, 1]``, or taps ``[B, L]``, complex.
     """
 
     signal: Tensor
@@ -76,10 +75,10 @@ class Channel:
 
     Attributes:
         fading: ``awgn`` (h = 1), ``rayleigh`` or ``rician``; ``E|h|² = 1`` in each.
-        csi: ``perfect``, or ``estimated`` (LMMSE) from pilots that suffer the same noise.
-        pilots: Pilot symbols sent before the data when CSI is estimated; overhead, reported
-            beside the bandwidth ratio.
-        k_factor_db: Line of sight over scatter of Rician fading, dB.
+        csi: ``perfect``, or ``estimated`` (LMMSE) from pilots with the same noise.
+        pilots: Pilot symbols before the data when CSI is estimated; overhead, reported beside
+            the bandwidth ratio.
+        k_factor_db: K-factor of Rician fading, dB.
 
     Example:
         >>> z = torch.ones(2, 8, dtype=torch.complex64)
@@ -94,7 +93,7 @@ class Channel:
 
     @property
     def name(self) -> str:
-        """Channel law and CSI as records carry them, such as ``rayleigh/perfect``."""
+        """Channel model and CSI as in records, such as ``rayleigh/perfect``."""
         return f"{self.fading}/{self.csi}"
 
     @property
@@ -103,7 +102,7 @@ class Channel:
         return self.pilots if self.csi == "estimated" else 0
 
     def overhead_share(self, uses: int) -> float:
-        """Return what pilots and the like cost beside so many data symbols, as a share of them.
+        """Return the overhead over ``uses`` data symbols, as a share of them.
 
         Example:
             >>> Channel(csi="estimated", pilots=4).overhead_share(16)
@@ -112,18 +111,7 @@ class Channel:
         return self.overhead / uses
 
     def frame(self, waveform: Tensor) -> Tensor:
-        """Put the pilots, if any, before the data.
-
-        Args:
-            waveform: Data symbols, complex ``[B, k]``.
-
-        Returns:
-            Frame, complex ``[B, overhead + k]``.
-
-        Example:
-            >>> Channel(csi="estimated", pilots=2).frame(torch.zeros(1, 3) + 0j).shape
-            torch.Size([1, 5])
-        """
+        """Prepend the pilots to data symbols ``[B, k]``: complex ``[B, overhead + k]``."""
         if not self.overhead:
             return waveform
         pilots = waveform.new_ones(self.overhead)
@@ -137,17 +125,17 @@ class Channel:
         generator: Randomness = None,
         injected: Tensor | None = None,
     ) -> Reception:
-        """Carry a waveform to one antenna.
+        """Transmit a waveform to one receiver.
 
         Args:
             waveform: Data symbols of unit mean power, complex ``[B, k]``.
             snr_db: Mean E_s/N_0 in dB, one number or one per image ``[B]``.
             generator: Source of fading and noise; the default generator if omitted.
-            injected: Mallory's perturbation as it arrives at this antenna, complex
-                ``[B, overhead + k]``: it reaches the pilots and so the channel estimate.
+            injected: Perturbation at the receiver's antenna, complex ``[B, overhead + k]``; it also
+                affects the pilots and so the channel estimate.
 
         Returns:
-            What the antenna's owner holds.
+            The reception.
 
         Raises:
             ValueError: If ``snr_db`` has neither one value nor ``B``.
@@ -156,7 +144,7 @@ class Channel:
         return self.hear(arrival, snr_db, generator=generator, injected=injected)
 
     def arrive(self, waveform: Tensor, generator: Randomness = None) -> Arrival:
-        """Carry a waveform to the antenna, without noise.
+        """Return a waveform as it arrives at the antenna, without noise.
 
         Args:
             waveform: Data symbols of unit mean power, complex ``[B, k]``.
@@ -178,13 +166,13 @@ class Channel:
         generator: Randomness = None,
         injected: Tensor | None = None,
     ) -> Reception:
-        """Add a perturbation and noise to what arrives, and let the receiver estimate the channel.
+        """Add a perturbation and noise, and estimate the channel.
 
         Args:
             arrival: From :meth:`arrive`.
             snr_db: Mean E_s/N_0 in dB, one number or one per image ``[B]``.
             generator: Source of noise.
-            injected: Perturbation as it arrives, complex, the shape of ``arrival.signal``.
+            injected: Perturbation at the antenna, complex, the shape of ``arrival.signal``.
 
         Raises:
             ValueError: If ``snr_db`` has neither one value nor ``B``.

@@ -1,4 +1,4 @@
-"""Multipath and OFDM between a waveform and its receiver."""
+"""Multipath channel with OFDM."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ Estimator = Literal["lmmse", "ls"]
 
 @dataclass(frozen=True)
 class OfdmChannel(Channel):
-    """Frequency-selective block fading under OFDM: pilots, prefix, estimate, symbol by symbol.
+    """Frequency-selective block fading with OFDM, pilots and channel estimation.
 
-    The waveform that Alice makes is the data on the subcarriers; pilot symbols, cyclic prefixes
-    and peak limiting are added here, so that what arrives, and what a perturbation is counted
-    against, is the whole frame in time. Frame and receiver are those of OFDM-guided JSCC (Yang,
-    Bian, Kim, arXiv 2109.05194) and MobileSC (Nan et al., arXiv 2305.07220), power-delay profile
-    exponential; ``Rayleigh parameter 1.5`` of the latter is read as the profile's decay.
+    Alice's waveform is the data on the subcarriers; pilot symbols, cyclic prefixes and peak
+    limiting are added here. The signal at the antenna, and the reference of the
+    perturbation-to-signal ratio, is the whole frame in time. Frame and receiver are those of
+    OFDM-guided JSCC (Yang, Bian, Kim, arXiv 2109.05194) and MobileSC (Nan et al., arXiv
+    2305.07220), power-delay profile exponential; ``Rayleigh parameter 1.5`` of the latter is read
+    as the profile's decay.
 
     Attributes:
         subcarriers: Subcarriers ``N``, all used.
         prefix: Samples of cyclic prefix.
-        pilot_symbols: OFDM symbols at the start of a frame that Bob knows.
-        taps: Paths, one per sample of delay, ``CN(0, p_l)`` with ``Σp = 1``.
-        decay: Samples after which the profile has fallen to ``1/e``.
-        estimator: ``lmmse`` (knows the profile) or ``ls``, where CSI is estimated.
+        pilot_symbols: Known OFDM symbols at the start of a frame.
+        taps: Taps, one per sample of delay, ``CN(0, p_l)`` with ``Σp = 1``.
+        decay: Delay in samples at which the profile has fallen to ``1/e``.
+        estimator: ``lmmse`` (with the known profile) or ``ls``, where CSI is estimated.
         clip_ratio: Peak amplitude over root mean square of the sent frame; None for no limit.
 
     Example:
@@ -53,20 +54,20 @@ class OfdmChannel(Channel):
 
     def __post_init__(self) -> None:
         if self.csi == "estimated" and not self.pilot_symbols:
-            raise SemveilError("ofdm.pilot_symbols: 0 leave nothing to estimate the channel from")
+            raise SemveilError("ofdm.pilot_symbols: estimated CSI needs at least 1")
         if self.taps > self.subcarriers:
             raise SemveilError(
-                f"ofdm.taps: {self.taps} paths do not fit {self.subcarriers} subcarriers"
+                f"ofdm.taps: {self.taps} taps do not fit {self.subcarriers} subcarriers"
             )
 
     @property
     def ofdm(self) -> OFDM:
-        """The frame."""
+        """The frame structure."""
         return OFDM(self.subcarriers, self.prefix, self.pilot_symbols)
 
     @property
     def name(self) -> str:
-        """Channel law and CSI as records carry them, such as ``multipath/lmmse``."""
+        """Channel model and CSI as in records, such as ``multipath/lmmse``."""
         return f"multipath/{self.estimator if self.csi == 'estimated' else self.csi}"
 
     @property
@@ -75,10 +76,10 @@ class OfdmChannel(Channel):
         return self.pilot_symbols * self.ofdm.symbol_length
 
     def symbols(self, uses: int) -> int:
-        """Return how many OFDM symbols carry so many data symbols.
+        """Return the number of OFDM symbols for ``uses`` data symbols.
 
         Raises:
-            SemveilError: If they are no whole number.
+            SemveilError: If the data symbols do not fill whole OFDM symbols.
 
         Example:
             >>> OfdmChannel().symbols(384)
@@ -86,13 +87,13 @@ class OfdmChannel(Channel):
         """
         if uses % self.subcarriers or not uses:
             raise SemveilError(
-                f"link.latent_dim: {uses} channel uses are no whole OFDM symbols of "
-                f"{self.subcarriers} subcarriers"
+                f"link.latent_dim: {uses} channel uses do not fill whole OFDM symbols of "
+                f"{self.subcarriers} subcarriers; set a multiple of {2 * self.subcarriers}"
             )
         return uses // self.subcarriers
 
     def overhead_share(self, uses: int) -> float:
-        """Return what pilots and prefixes cost beside the data, as a share of it.
+        """Return pilots and prefixes over ``uses`` data symbols, as a share of them.
 
         Example:
             >>> round(OfdmChannel().overhead_share(384), 3)
@@ -104,7 +105,7 @@ class OfdmChannel(Channel):
         return phy.exponential_profile(self.taps, self.decay, device=like.device)
 
     def frame(self, waveform: Tensor) -> Tensor:
-        """Return the sent frame in time: pilots, prefixes, peaks limited.
+        """Return the transmitted frame in time: pilots, prefixes, peak limiting.
 
         Args:
             waveform: Data symbols, complex ``[B, k]``, subcarriers of the first OFDM symbol first.
@@ -113,7 +114,7 @@ class OfdmChannel(Channel):
             Samples, complex ``[B, (P + S)·(N + CP)]``.
 
         Raises:
-            SemveilError: If they fill no whole OFDM symbols.
+            SemveilError: If they do not fill whole OFDM symbols.
 
         Example:
             >>> OfdmChannel().frame(torch.ones(2, 384) + 0j).shape
@@ -123,7 +124,7 @@ class OfdmChannel(Channel):
         return self.ofdm.transmit(data, clip_ratio=self.clip_ratio)
 
     def arrive(self, waveform: Tensor, generator: Randomness = None) -> Arrival:
-        """Carry a waveform through its own draw of multipath; see :meth:`Channel.arrive`."""
+        """Return a waveform after a random multipath channel; see :meth:`Channel.arrive`."""
         taps = phy.multipath_taps(len(waveform), self._profile(waveform), generator=generator)
         return Arrival(phy.convolve(self.frame(waveform), taps), taps)
 
@@ -135,7 +136,7 @@ class OfdmChannel(Channel):
         generator: Randomness = None,
         injected: Tensor | None = None,
     ) -> Reception:
-        """Add what disturbs, take the frame apart and estimate; see :meth:`Channel.hear`."""
+        """Add a perturbation and noise, demodulate and estimate; see :meth:`Channel.hear`."""
         signal = arrival.signal
         received = signal if injected is None else signal + injected
         received = phy.awgn(received, snr_db, generator=generator)
@@ -150,7 +151,7 @@ class OfdmChannel(Channel):
             h = phy.frequency_response(arrival.fading, self.subcarriers)
         else:
             profile = self._profile(signal) if self.estimator == "lmmse" else None
-            # For symbols of unit power the estimate's error is so much more noise.
+            # For symbols of unit power the estimate's error acts as further noise.
             h, error = ofdm.estimate(pilots, variance, profile=profile)
             variance = variance + error
         csi = h.unsqueeze(1).expand_as(data).flatten(1)

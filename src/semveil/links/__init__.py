@@ -1,1 +1,1 @@
-"""The kinds of link beside the multi-task one: task alone, bottleneck, digital, encrypted."""
+"""Kinds of link: bottleneck, digital, encrypted, semantic over OFDM, classical."""

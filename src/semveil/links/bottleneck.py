@@ -1,4 +1,4 @@
-"""A link whose features carry a price: the information bottleneck of variational encoding."""
+"""A link with a variational information bottleneck on its features."""
 
 from __future__ import annotations
 
@@ -17,24 +17,19 @@ _K1, _K2, _K3 = 0.63576, 1.8732, 1.48695
 
 
 def noise_per_real(snr_db: Tensor | float) -> Tensor:
-    """Return the noise's standard deviation per real component, ``σ = √(N_0/2)``.
-
-    Example:
-        >>> noise_per_real(0.0)
-        tensor(0.7071)
-    """
+    """Return the noise's standard deviation per real component, ``σ = √(N_0/2)``."""
     snr = torch.as_tensor(snr_db, dtype=torch.float32)
     return (snr_to_noise_variance(snr) / 2).sqrt()
 
 
 def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
-    """Approximate the bottleneck's price of what is sent: ``KL(p(ẑ|x) ‖ log-uniform)``.
+    """Approximate the rate term of the bottleneck, ``KL(p(ẑ|x) ‖ log-uniform)``.
 
     ``−k1·sigmoid(k2 + k3 ln α²) + ½ softplus(−ln α²) + k1`` with ``α² = σ²/z²`` (Molchanov et
     al., 2017, as used by Shao, Mao, Zhang, arXiv 2102.04170).
 
     Args:
-        sent: Reals as transmitted, float ``[B, d]``.
+        sent: Transmitted reals, float ``[B, d]``.
         sigma: Noise per real, float ``[B, 1]`` or one number.
 
     Returns:
@@ -50,15 +45,15 @@ def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
 
 
 class BottleneckLink(LinkNetwork):
-    """Gated features; the bottleneck's price is that of the reals that are really transmitted.
+    """Gated features, with the rate term computed on the transmitted reals.
 
     Args:
-        encoder: Gated features; looks at the noise if the length is variable.
-        classifier: Bob's head.
+        encoder: Gated features; depends on the noise if the length is variable.
+        classifier: Bob's classifier.
         channel: Bob's channel.
         snr_db: SNR that Alice assumes, dB.
-        threshold: Gate under which a feature is switched off once training is over.
-        mechanism: What is done to the features before they are sent.
+        threshold: Gate below which a feature is switched off after training.
+        mechanism: Noise on the features before they are sent.
         modulate: Features → waveform.
 
     Example:
@@ -101,7 +96,7 @@ class BottleneckLink(LinkNetwork):
         return self._in_mean(self._encode(images, self.snr_db))
 
     def active(self, snr_db: float) -> int:
-        """Return how many features are switched on at an SNR."""
+        """Return the number of features that are switched on at an SNR."""
         parameter = next(self.parameters())
         sigma = noise_per_real(snr_db).to(parameter.device).reshape(1, 1)
         return int((self.encoder.gate(sigma) > self.threshold).sum())
@@ -117,9 +112,9 @@ class BottleneckLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images and keep what training looks at."""
+        """Send images; see :meth:`LinkNetwork.exchange`."""
         waveform = self._send(images, snr_db, source)
         answer = self.decode(self.carry(waveform, snr_db, source, disturb).features())
         sigma = noise_per_real(snr_db).to(images.device).reshape(-1, 1)
-        price = log_uniform_kl(torch.view_as_real(waveform).flatten(1), sigma).mean()
-        return Exchange(waveform, answer, price)
+        rate = log_uniform_kl(torch.view_as_real(waveform).flatten(1), sigma).mean()
+        return Exchange(waveform, answer, rate)

@@ -1,4 +1,4 @@
-"""A link with a learned encryptor and decryptor, which also works without them."""
+"""A link with a learned encryptor and decryptor that also works without them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ def _reals(symbols: Tensor) -> Tensor:
 
 
 class CipherLink(LinkNetwork):
-    """Encrypts the waveform by a network that reads a key, and decrypts by another.
+    """Encrypts the waveform with a network that takes a key, and decrypts with another.
 
     Args:
         encoder: Images → features ``[B, d]``.
-        classifier: Bob's head, for decrypted and for plain receptions alike.
+        classifier: Bob's classifier, for decrypted and for plain receptions.
         channel: Bob's channel.
         latent_dim: Reals of the waveform, ``d``.
         key_bits: Bits of a message's key.
@@ -56,7 +56,7 @@ class CipherLink(LinkNetwork):
         return to_waveform(self.encryptor(_reals(waveform), key))
 
     def decrypt(self, symbols: Tensor, key: Tensor) -> Tensor:
-        """Undo it on equalised symbols, complex ``[B, k]``."""
+        """Decrypt equalised symbols, complex ``[B, k]``."""
         parts = self.decryptor(_reals(symbols), key).float()
         return torch.view_as_complex(parts.unflatten(1, (-1, 2)))
 
@@ -76,7 +76,7 @@ class CipherLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images encrypted, and once more in the clear."""
+        """Send images encrypted, and once more without encryption."""
         plain = self.transmit(images)
         keys = self._keys(len(images), source)
         encrypted = self.encrypt(plain, keys)
@@ -93,11 +93,9 @@ class CipherLink(LinkNetwork):
 
 
 class LearnedTransform:
-    """A trained encryptor and decryptor under a session key, a fresh key for every message.
+    """The trained encryptor and decryptor of a link under a session key of 32 bytes.
 
-    Args:
-        link: The link that they were trained with.
-        key: Session key, 32 bytes.
+    Every message has a fresh key.
     """
 
     name = "cipher"

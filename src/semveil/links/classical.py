@@ -1,4 +1,4 @@
-"""The classical link: source code, channel code, modulation; Bob classifies the picture he gets."""
+"""The classical link: source code, channel code, modulation; Bob classifies the decoded image."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ from semveil.rng import Randomness
 
 
 def as_pixels(images: Tensor) -> Pixels:
-    """Return images, float in [0, 1], as 8 bits, uint8 of the same shape.
-
-    Example:
-        >>> as_pixels(torch.tensor([0.0, 0.5, 1.0])).tolist()
-        [0, 128, 255]
-    """
+    """Return images, float in [0, 1], as uint8 of the same shape."""
     pixels: Pixels = (images.detach() * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
     return pixels
 
 
 class ClassicalLink(LinkNetwork):
-    """Alice compresses and codes; Bob decodes, decompresses and classifies what he sees.
+    """Alice compresses and codes; Bob decodes, decompresses and classifies.
 
-    All or nothing: where the checksum fails, Bob shows the mean of the training images, so that
-    his picture is no worse than of someone who heard nothing. Only the classifier is learned; it is
-    trained on images as the codec leaves them, which is what Bob sees whenever he sees anything.
-    Nothing has a gradient: attacks that follow one do not apply.
+    Where the checksum fails, Bob outputs the mean of the training images. Only the classifier is
+    learned; it is trained on compressed images, which Bob gets whenever the checksum holds. The
+    link has no gradient, so gradient attacks do not apply.
 
     Args:
         system: Codec and physical layer.
@@ -49,7 +43,7 @@ class ClassicalLink(LinkNetwork):
 
     digital = True
     differentiable = False
-    # QAM has unit power over its points, not over those that one message takes.
+    # QAM has unit power on average over its points, not over those of one message.
     fixed_gain = True
     fallback: Tensor
 
@@ -71,7 +65,7 @@ class ClassicalLink(LinkNetwork):
         return self.transmit(images)
 
     def decode(self, features: Tensor) -> Answer:
-        """Refuse: a channel code is decoded with each symbol's own noise, see :meth:`receive`.
+        """Raise: a channel code is decoded with each symbol's own noise, see :meth:`receive`.
 
         Raises:
             ValueError: Always.
@@ -79,7 +73,7 @@ class ClassicalLink(LinkNetwork):
         raise ValueError("the classical link decodes receptions, not their features")
 
     def receive(self, reception: Reception) -> Answer:
-        """Return Bob's answer to what his antenna heard."""
+        """Return Bob's answer to a reception."""
         images, _ = self.system.receive(reception, self.fallback.cpu().numpy())
         return self._answer(images, reception.symbols.device)
 
@@ -94,9 +88,9 @@ class ClassicalLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images and keep what training looks at: what Bob sees when the checksum holds.
+        """Send images and return Bob's answer when the checksum holds.
 
-        Neither noise nor whoever disturbs changes that.
+        Noise and perturbations do not change it.
         """
         payloads = self.system.source(as_pixels(images))
         waveform = self.system.layer.modulate(payloads, images.device)
@@ -104,5 +98,5 @@ class ClassicalLink(LinkNetwork):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Fix what is shown for a failed checksum, the mean of images uint8 ``[N, C, H, W]``."""
+        """Set the image for a failed checksum: the mean of images uint8 ``[N, C, H, W]``."""
         self.fallback.copy_((images.sum(0, dtype=torch.int64) / len(images)).round())

@@ -1,4 +1,4 @@
-"""A digital link: codewords for tokens, their indices as constellation points."""
+"""A digital link: tokens are quantised to codewords, and their indices sent as symbols."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _MOMENTUM = 0.1
 
 
 def symbols_per_token(size: int, order: int) -> int:
-    """Return how many symbols carry one index.
+    """Return the number of symbols for one index.
 
     Args:
         size: Codewords.
         order: Points of the constellation.
 
     Raises:
-        SemveilError: If no whole number of points tells so many codewords apart exactly.
+        SemveilError: If the number of codewords is not a power of the order.
 
     Example:
         >>> symbols_per_token(256, 16)
@@ -38,8 +38,8 @@ def symbols_per_token(size: int, order: int) -> int:
         symbols += 1
     if carried != size:
         raise SemveilError(
-            f"codebook.size: {size} codewords are carried by no whole number of {order}-point "
-            f"symbols; take a power of {order}"
+            f"codebook.size: {size} codewords do not fill whole {order}-point symbols; set a power "
+            f"of {order}"
         )
     return symbols
 
@@ -47,22 +47,21 @@ def symbols_per_token(size: int, order: int) -> int:
 class DigitalLink(LinkNetwork):
     """Alice quantises to a shared codebook and sends indices; Bob decides and looks them up.
 
-    A QAM constellation has unit power on average over its points, not over the points that an
-    encoder likes: the gain is fixed so that the training images have unit mean power, and single
-    images deviate from it, as on every QAM link. PSK has unit power always.
+    A QAM constellation has unit power on average over its points, not over those that an encoder
+    uses: a fixed gain gives the training images unit mean power, and single images deviate from
+    it, as on every QAM link. PSK always has unit power.
 
-    In training the channel's errors are applied to what Bob looks up, and the gradient goes by
-    them (straight through).
+    In training Bob looks up the indices as received, with a straight-through gradient.
 
     Args:
         encoder: Images → tokens ``[B, T, dim]``.
-        classifier: Codewords as received ``[B, T, dim]`` → logits.
+        classifier: Received codewords ``[B, T, dim]`` → logits.
         channel: Bob's channel.
         codebook: Shared codewords.
-        constellation: What carries the indices.
-        entropy_weight: Weight of the codewords' entropy (wanted large), if they are drawn.
-        commitment: Weight of the distance between token and codeword, if the nearest is taken.
-        mechanism: What is done to the tokens before they are quantised.
+        constellation: Constellation of the symbols.
+        entropy_weight: Weight of the codewords' entropy, which is maximised, for rule ``gumbel``.
+        commitment: Weight of the distance of token and codeword, for rule ``nearest``.
+        mechanism: Noise on the tokens before quantisation.
 
     Example:
         >>> from semveil.nets.task import TokenClassifier, TokenEncoder
@@ -96,14 +95,14 @@ class DigitalLink(LinkNetwork):
         digits = symbols_per_token(size, order)
         places = order ** torch.arange(digits - 1, -1, -1)
         points = constellation.points()[(torch.arange(size).unsqueeze(1) // places) % order]
-        # Real, so that moving the link between dtypes leaves it alone: [K, 2·digits].
+        # Real, so that a change of the link's dtype does not affect it: [K, 2·digits].
         self.register_buffer("table", torch.view_as_real(points).flatten(1), persistent=False)
         self.register_buffer("places", places, persistent=False)
         self.register_buffer("power", torch.ones(()))
         self.fixed_gain = constellation.kind == "qam"
 
     def tokens(self, images: Tensor, source: Randomness = None) -> Tensor:
-        """Return what is quantised, float ``[B, T, dim]``."""
+        """Return the tokens before quantisation, float ``[B, T, dim]``."""
         tokens: Tensor = self.encoder(images).float()
         if self.mechanism is None:
             return tokens
@@ -131,20 +130,13 @@ class DigitalLink(LinkNetwork):
 
     def _received(self, features: Tensor) -> Tensor:
         """Return unbiased symbols at the constellation's scale, complex ``[B, k]``."""
-        # MMSE shrinks; dividing by the reliability undoes it.
+        # MMSE estimates are biased; dividing by the reliability removes the bias.
         parts = features[:, :-1] / features[:, -1:].clamp(min=1e-12)
         symbols = torch.view_as_complex(parts.float().unflatten(1, (-1, 2)).contiguous())
         return symbols / self._gain()
 
     def indices(self, features: Tensor) -> Tensor:
-        """Decide for the nearest constellation points.
-
-        Args:
-            features: Of a reception, float ``[B, 2k + 1]``.
-
-        Returns:
-            Indices of codewords, int ``[B, T]``.
-        """
+        """Return the received indices, int ``[B, T]``, for features ``[B, 2k + 1]``."""
         bits = self.constellation.hard(self._received(features))
         weights = 2 ** torch.arange(self.constellation.bits_per_symbol - 1, -1, -1).to(bits.device)
         labels = (bits.unflatten(1, (-1, self.constellation.bits_per_symbol)) * weights).sum(-1)
@@ -153,7 +145,7 @@ class DigitalLink(LinkNetwork):
     def decode(self, features: Tensor) -> Answer:
         """Return Bob's answer to the features ``[B, 2k + 1]`` of a reception.
 
-        Decisions have no slope; where one is wanted, it is that of the posterior over codewords
+        Hard decisions have no gradient; in its place stands that of the posterior over codewords
         at unit noise.
         """
         index = self.indices(features)
@@ -174,7 +166,7 @@ class DigitalLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images and keep what training looks at."""
+        """Send images; see :meth:`LinkNetwork.exchange`."""
         tokens = self.tokens(images, source)
         choice = self.codebook(tokens, source)
         symbols = self._symbols(choice.sent)
@@ -199,12 +191,12 @@ class DigitalLink(LinkNetwork):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Fix the gain so that the training images, uint8 ``[N, C, H, W]``, have unit power."""
+        """Set the gain so that the training images, uint8 ``[N, C, H, W]``, have unit power."""
         if not self.fixed_gain:
             return
         training = self.training
         self.eval()
-        # Whatever noise Alice adds before she quantises is the same at every calibration.
+        # The noise before quantisation is the same at every calibration.
         source = generator(0, "calibration", device=images.device)
         powers = [
             average_power(self._symbols(self.codebook(self.tokens(as_float(some), source)).sent))

@@ -1,4 +1,4 @@
-"""A semantic link over OFDM that rebuilds the image and understands it, from either end of Bob."""
+"""A semantic link over OFDM that reconstructs the image and classifies image or latent."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from semveil.rng import Randomness
 
 
 class SemanticLink(LinkNetwork):
-    """MobileSC and its references: maps over OFDM, a classifier behind the decoder or beside it.
+    """MobileSC and its references: maps over OFDM, a decoder, two classifiers.
 
-    Bob understands in one of two ways (Nan et al., arXiv 2305.07220, sections II-E, II-F): he
-    classifies the image that he rebuilt, which is the link's answer, or the received latent,
-    without reconstruction (:meth:`understand`).
+    Bob classifies (Nan et al., arXiv 2305.07220, sections II-E, II-F) the reconstructed image,
+    which is the link's answer, or the received latent, without reconstruction
+    (:meth:`understand`).
 
     Args:
         encoder: Images → features ``[B, d]``.
         decoder: Features → images.
         classifier: Images → logits.
-        latent_classifier: Received features seen as maps ``[B, C, h, w]`` → logits.
+        latent_classifier: Received features as maps ``[B, C, h, w]`` → logits.
         channel: Bob's channel.
-        refine: Whether networks refine what the closed forms estimate and equalise, as those of
-            OFDM-guided JSCC do; trained for the link's tasks alone (our reading).
+        refine: Whether networks refine the channel estimate and the equalised symbols, as in
+            OFDM-guided JSCC; trained for the link's tasks alone (our reading).
 
     Raises:
-        SemveilError: If there is nothing to refine on this channel.
+        SemveilError: If the channel has no OFDM pilots.
 
     Example:
         >>> import torch
@@ -65,7 +65,7 @@ class SemanticLink(LinkNetwork):
         self.refiners = _refiners(channel) if refine else None
 
     def observe(self, reception: Reception) -> Tensor:
-        """Return what Bob's networks see of a reception, float ``[B, d + 1]``."""
+        """Return the input of Bob's networks for a reception, float ``[B, d + 1]``."""
         if self.refiners is None:
             return reception.features()
         estimator, equaliser = self.refiners
@@ -82,17 +82,17 @@ class SemanticLink(LinkNetwork):
         return torch.cat([torch.view_as_real(refined).flatten(1), features[:, -1:]], dim=1)
 
     def receive(self, reception: Reception) -> Answer:
-        """Return the image that Bob rebuilds of a reception, and what he sees on it."""
+        """Return Bob's reconstruction and its classification for a reception."""
         return self.decode(self.observe(reception))
 
     def rebuild(self, features: Tensor) -> Tensor:
         """Return Bob's images, ``[B, C, H, W]``, for the features ``[B, d + 1]`` of a reception."""
-        # What he equalised is all he decodes: the published decoder is told no reliability.
+        # The published decoder has no reliability among its inputs.
         images: Tensor = self.reconstructor(features[:, :-1])
         return images
 
     def decode(self, features: Tensor) -> Answer:
-        """Return the image that Bob rebuilds, and what he sees on it."""
+        """Return Bob's reconstruction and its classification."""
         images = self.rebuild(features)
         return Answer(self.classifier(images), images)
 
@@ -103,13 +103,13 @@ class SemanticLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images and keep what training looks at: what Bob makes of them in both ways."""
+        """Send images and return the answers of both classifiers."""
         waveform = self.transmit(images, source)
         features = self.observe(self.carry(waveform, snr_db, source, disturb))
         return Exchange(waveform, self.decode(features), direct=Answer(self.read(features)))
 
     def understand(self, reception: Reception) -> Answer:
-        """Return what Bob reads in the received latent, without reconstruction."""
+        """Return Bob's classification of the received latent, without reconstruction."""
         return Answer(self.read(self.observe(reception)))
 
     def read(self, features: Tensor) -> Tensor:
@@ -121,7 +121,7 @@ class SemanticLink(LinkNetwork):
 
 def _refiners(channel: Channel) -> nn.ModuleList:
     if not isinstance(channel, OfdmChannel) or not channel.pilot_symbols:
-        raise SemveilError("ofdm.refine: there are no pilots of an OFDM frame to refine by")
+        raise SemveilError("ofdm.refine: needs fading=multipath and at least one pilot symbol")
     try:
         return nn.ModuleList(
             [ChannelRefiner(channel.subcarriers), EqualiserRefiner(channel.subcarriers)]
