@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from semveil import recipe as recipes
-from semveil.experiment.transceiver import build
+from semveil.experiment.link import untrained
 from semveil.profiling.devices import MixedBatch, OwnCodebooks, mean_errors, senders
 from semveil.profiling.memory import memory
 from semveil.protect.keys import research_key
@@ -42,22 +42,21 @@ def test_each_message_is_opened_with_its_senders_key(kind):
 
 
 def test_one_device_is_served_as_by_its_own_cover():
-    ends = build("rotation", recipes.load("rotation-digits"), (1, 8, 8), 10, seed=0)
-    batch = MixedBatch(ends, devices=1, batch=6, seed=0)
+    link = untrained("rotation", recipes.load("rotation-digits"), (1, 8, 8), 10, seed=0)
+    batch = MixedBatch(link, devices=1, batch=6, seed=0)
     assert batch.mixed is not None
     cover = batch.mixed.covers[0]
     with torch.no_grad():
-        expected = type(ends)(
-            ends.planned, ends.trained, ends.link, cover, ends.image_shape, ends.classes
-        ).bob(batch.heard, batch.messages)
+        link.transform = cover
+        expected = link.receive(batch.heard, batch.messages)
     assert torch.equal(batch(), expected.logits)
 
 
 def test_equal_codebooks_serve_as_the_shared_one():
-    ends = build("lbvq", recipes.load("lbvq-digits"), (1, 8, 8), 10, seed=0)
-    own = OwnCodebooks(ends, devices=7, batch=9, seed=0)
-    own.words = ends.link.codebook.words.detach().expand_as(own.words)
-    assert torch.allclose(own(), MixedBatch(ends, 7, 9, seed=0)(), atol=1e-6)
+    link = untrained("lbvq", recipes.load("lbvq-digits"), (1, 8, 8), 10, seed=0)
+    own = OwnCodebooks(link, devices=7, batch=9, seed=0)
+    own.words = link.network.codebook.words.detach().expand_as(own.words)
+    assert torch.allclose(own(), MixedBatch(link, 7, 9, seed=0)(), atol=1e-6)
 
 
 @pytest.mark.parametrize("devices", [1, 16, 400])

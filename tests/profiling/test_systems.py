@@ -11,9 +11,9 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
-from semveil.experiment.transceiver import build
+from semveil.experiment.link import untrained
 from semveil.profiling.memory import in_own_process, memory, peak_bytes
-from semveil.profiling.systems import Chain, key_bytes, operations
+from semveil.profiling.systems import Chain, key_bytes, operations, parameters
 from semveil.profiling.timing import interleave, ratios
 from semveil.protect.rotation import Rotation
 from semveil.protect.shuffle import Shuffle
@@ -21,15 +21,15 @@ from semveil.protect.shuffle import Shuffle
 SHAPE = (1, 8, 8)
 
 
-def ends_of(scheme: str, *changes: str):
-    return build(scheme, recipes.load(f"{scheme}-digits", changes), SHAPE, 10, seed=0)
+def link_of(scheme: str, *changes: str):
+    return untrained(scheme, recipes.load(f"{scheme}-digits", changes), SHAPE, 10, seed=0)
 
 
 def chain_of(batch: int) -> Chain:
-    return Chain(ends_of("deepjscc"), batch)
+    return Chain(link_of("deepjscc"), batch)
 
 
-def convolutions_and_products(ends) -> int:
+def convolutions_and_products(link) -> int:
     """Count by hooks on layers: another way than the counter of operations."""
     found = 0
 
@@ -40,9 +40,9 @@ def convolutions_and_products(ends) -> int:
         else:
             found += 2 * output[0].numel() * layer.in_features
 
-    layers = [m for m in ends.link.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    layers = [m for m in link.network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
-    chain = Chain(ends, 1)
+    chain = Chain(link, 1)
     found = 0
     chain()
     for hook in hooks:
@@ -52,27 +52,27 @@ def convolutions_and_products(ends) -> int:
 
 @pytest.mark.parametrize("scheme", ["deepjscc", "shuffle", "rotation", "cipher"])
 def test_operations_are_those_of_the_layers(scheme):
-    ends = ends_of(scheme)
-    assert operations(ends)[0] == convolutions_and_products(ends)
+    link = link_of(scheme)
+    assert operations(link)[0] == convolutions_and_products(link)
 
 
 def test_an_adversary_costs_training_and_nothing_in_use():
-    plain, ibal = operations(ends_of("deepjscc")), operations(ends_of("ibal"))
+    plain, ibal = operations(link_of("deepjscc")), operations(link_of("ibal"))
     assert ibal[0] == plain[0]
     assert ibal[1] > 1.5 * plain[1]
 
 
 @pytest.mark.parametrize("scheme", ["deepjscc", "cipher", "ibal", "lbvq", "uis"])
 def test_every_weight_is_needed_at_an_end(scheme):
-    ends = ends_of(scheme)
-    counts = ends.parameters()
-    shared = ends.link.codebook.words.numel() if scheme in ("lbvq", "uis") else 0
+    link = link_of(scheme)
+    counts = parameters(link)
+    shared = link.network.codebook.words.numel() if scheme in ("lbvq", "uis") else 0
     if scheme == "cipher":
-        own = sum(p.numel() for p in ends.link.encryptor.parameters())
-        encoder = sum(p.numel() for p in ends.link.encoder.parameters())
+        own = sum(p.numel() for p in link.network.encryptor.parameters())
+        encoder = sum(p.numel() for p in link.network.encoder.parameters())
         assert counts["alice"] == own + encoder
     assert counts["alice"] + counts["bob"] - shared == counts["both"]
-    assert counts["eve"] == sum(p.numel() for p in ends.trained.eve(scheme).image.parameters())
+    assert counts["eve"] == sum(p.numel() for p in link.networks.eve(scheme).image.parameters())
 
 
 def test_key_material_is_what_the_transforms_read():
@@ -80,7 +80,7 @@ def test_key_material_is_what_the_transforms_read():
     for symbols in (8, 64):
         assert key_bytes(Shuffle(bytes(32)), symbols) == 8 * 2 * symbols
         assert key_bytes(Rotation(bytes(32)), symbols) == -(-6 * symbols // 64) * 64
-    assert key_bytes(ends_of("cipher", "cipher.key_bits=520").cover, 16) == 128
+    assert key_bytes(link_of("cipher", "cipher.key_bits=520").transform, 16) == 128
     assert key_bytes(None, 64) == 0
 
 

@@ -14,9 +14,9 @@ from semveil.errors import SemveilError, unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
 from semveil.experiment.partial_results import PartialResults
-from semveil.experiment.plan import SystemPlan, plan
+from semveil.experiment.plan import plan
 from semveil.experiment.provenance import provenance
-from semveil.experiment.run import FACTS, MODEL, PAGE, RECORDS, SAMPLES, Run, system_of
+from semveil.experiment.run import FACTS, MODEL, PAGE, RECORDS, SAMPLES, Run
 from semveil.experiment.training import Hardware
 from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.recipe import AttackConfig
@@ -107,13 +107,13 @@ class AttackRun:
         if (self.folder / RECORDS).exists():
             self._finish(started)
             return
-        trained = run.train(progress).requires_grad_(False).eval()
+        links = run.links(run.train(progress))
         findings, parts = Findings(samples=run.originals()), PartialResults(self.folder)
-        for planned in self._planned():
-            part = parts.get(planned.stream)
+        for link in (link for link in links if link.name.label in self.systems):
+            part = parts.get(link.plan.stream)
             if part is None:
                 part = attack_system(
-                    system_of(planned, trained, run.seed, run.splits),
+                    link.under_test(),
                     run.splits,
                     run.setting(),
                     self.settings,
@@ -121,7 +121,7 @@ class AttackRun:
                     progress,
                     run.recipe.audit.pictures,
                 )
-                parts.keep(planned.stream, part)
+                parts.keep(link.plan.stream, part)
             findings.records += part.records
             findings.samples |= part.samples
         write_samples(self.folder / SAMPLES, findings.samples)
@@ -134,10 +134,6 @@ class AttackRun:
             self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
             self.facts["finished"] = True
             self._write_facts()
-
-    def _planned(self) -> list[SystemPlan]:
-        found = plan(self.run.schemes, self.run.recipe)
-        return [planned for planned in found if planned.name.label in self.systems]
 
     def report(self) -> Path:
         """Write the page and return its path."""

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import Tensor, nn
-
 from semveil import data
 from semveil import recipe as recipes
-from semveil.adversary.eavesdrop.observations import Send
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
-from semveil.channel import Reception, channel_of
+from semveil.channel import channel_of
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.measure import Findings, audit_system
-from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.evaluation.system import Conditions
+from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.provenance import provenance
@@ -38,16 +35,9 @@ from semveil.experiment.training import (
     train,
 )
 from semveil.files import new_folder, remove_scraps, write_atomic
-from semveil.link import Answer, LinkNetwork, own_noise
-from semveil.links.bottleneck import BottleneckLink
-from semveil.links.cipher import CipherLink
-from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
-from semveil.protect.keys import research_key
-from semveil.protect.shuffle import Shuffle
 from semveil.recipe import AuditConfig, Recipe
 from semveil.records import Asked, from_plain, to_plain, write_records
 from semveil.result import Samples, write_samples
-from semveil.rng import seeded
 from semveil.train.loop import Progress, checkpoint_path, write_history
 
 MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
@@ -226,27 +216,31 @@ class Run:
         if (self.folder / RECORDS).exists():
             self._finish(started)
             return
-        trained.requires_grad_(False).eval()
         setting = self.setting()
         findings, parts = Findings(samples=self.originals()), PartialResults(self.folder)
-        for planned in plan(self.schemes, self.recipe):
-            part = parts.get(planned.stream)
+        for link in self.links(trained):
+            part = parts.get(link.plan.stream)
             if part is None:
                 part = audit_system(
-                    system_of(planned, trained, self.seed, self.splits),
+                    link.under_test(),
                     self.splits,
                     setting,
-                    self._attacks(planned),
+                    self._attacks(link.plan),
                     self.hardware.device,
                     progress,
                     self._perceptual,
                 )
-                parts.keep(planned.stream, part)
+                parts.keep(link.plan.stream, part)
             findings.records += part.records
             findings.samples |= part.samples
         write_samples(self.folder / SAMPLES, findings.samples)
         write_records(self.folder / RECORDS, findings.records)
         self._finish(started)
+
+    def links(self, trained: TrainedNetworks) -> list[Link]:
+        """Return every system of the run, its networks frozen."""
+        trained.requires_grad_(False).eval()
+        return [Link(each, trained, self.seed) for each in plan(self.schemes, self.recipe)]
 
     def setting(self) -> Conditions:
         """Return where and when its systems are measured."""
@@ -296,73 +290,3 @@ class Run:
         shown = self.recipe.audit.pictures
         test = self.splits.test
         return {"originals": test.x[:shown], "labels": test.y[:shown]}
-
-
-def system_of(
-    planned: SystemPlan, trained: TrainedNetworks, seed: int, splits: ImageSplits
-) -> SystemUnderTest:
-    """Return a planned system as the audit sees it."""
-    name, recipe = planned.link.stream, planned.link.recipe
-    link, eve = trained.link(name), trained.simulated(name)
-    # She is scored on what she was trained on: in the clear, but for a learned cover.
-    met = (planned.cover is not None) == isinstance(link, CipherLink)
-    simulated = planned.scheme.simulates if met else ()
-    layer, cover, rehearsal = None, None, None
-    if planned.layer is not None:
-        layer = trained.layers[planned.stream]
-    if planned.cover is not None:
-        cover = planned.cover(recipe, link, research_key(seed, planned.stream))
-        practice = planned.cover(recipe, link, research_key(seed, f"{planned.stream}, Mallory's"))
-        rehearsal = _transmitter(link, layer, practice), _receiver(planned, link, practice)
-    spends = layer is not None and planned.name.control != "signal"
-    return SystemUnderTest(
-        name=planned.name,
-        transmit=_transmitter(link, layer, cover),
-        receive=_receiver(planned, link, cover),
-        asymmetry=planned.asymmetry,
-        paper_eve=eve.label if eve and "label" in simulated else None,
-        paper_inverter=eve.image if eve and "image" in simulated else None,
-        psr_db=recipe.perturbation.psr_db if spends else None,
-        total_power=recipe.perturbation.total_power if layer is not None else 1.0,
-        fixed_gain=link.fixed_gain,
-        white_box=link.expected,
-        shadow=lambda stream: _untrained(planned, splits, stream),
-        mechanism=link.mechanism,
-        own_noise=own_noise(link),
-        digital=link.digital,
-        permutes=isinstance(cover, Shuffle),
-        active=link.active if isinstance(link, BottleneckLink) else None,
-        keyed=cover is not None,
-        fixed_key=planned.fixed_key,
-        differentiable=link.differentiable,
-        rehearsal=rehearsal,
-    )
-
-
-def _untrained(planned: SystemPlan, splits: ImageSplits, seed: int) -> LinkNetwork:
-    with seeded(seed, "weights"):
-        return planned.link.scheme.build(planned.link.recipe, splits.image_shape, splits.n_classes)
-
-
-def _transmitter(link: LinkNetwork, layer: nn.Module | None, cover: KeyedTransform | None) -> Send:
-    def transmit(images: Tensor, source: torch.Generator, messages: Tensor) -> Tensor:
-        waveform = link.transmit(images, source)
-        if layer is not None:
-            waveform = layer(waveform, source)
-        return waveform if cover is None else cover.encrypt(waveform, messages)
-
-    return transmit
-
-
-def _receiver(
-    planned: SystemPlan, link: LinkNetwork, cover: KeyedTransform | None
-) -> Callable[[Reception, Tensor], Answer]:
-    def receive(reception: Reception, messages: Tensor) -> Answer:
-        if cover is None:
-            read = planned.receive
-            return link.receive(reception) if read is None else read(link, reception)
-        features = reception.features()
-        decrypted = cover.decrypt(as_symbols(features[:, :-1]), messages)
-        return link.decode(torch.cat([as_reals(decrypted), features[:, -1:]], dim=1))
-
-    return receive

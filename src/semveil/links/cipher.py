@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from semveil.channel import Channel
 from semveil.link import Answer, Disturb, Exchange, LinkNetwork, to_waveform
 from semveil.nets.keyed import KeyedMixer
-from semveil.protect.keyed_transform import require_batch, require_unlike
+from semveil.protect.keyed_transform import decrypt_features, require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
 from semveil.rng import Randomness, uniform
@@ -87,9 +87,7 @@ class CipherLink(LinkNetwork):
         return Exchange(encrypted, answer, unprotected=clear, unkeyed=wrong)
 
     def _opened(self, features: Tensor, keys: Tensor) -> Answer:
-        symbols = torch.view_as_complex(features[:, :-1].unflatten(1, (-1, 2)).contiguous())
-        opened = torch.view_as_real(self.decrypt(symbols, keys)).flatten(1)
-        return self.decode(torch.cat([opened, features[:, -1:]], 1))
+        return self.decode(decrypt_features(features, lambda symbols: self.decrypt(symbols, keys)))
 
 
 class LearnedTransform:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from semveil.device import one_thread
-from semveil.experiment.transceiver import Transceiver
+from semveil.experiment.link import Link
 from semveil.links.digital import DigitalLink
 from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.profiling.memory import in_own_process, memory
-from semveil.profiling.systems import TrainingSteps, key_bytes
+from semveil.profiling.systems import TrainingSteps, key_bytes, reception
 from semveil.profiling.timing import interleave, processor_seconds
 from semveil.protect.agreement import KeyPair, agree
-from semveil.protect.keyed_transform import KeyedTransform, as_reals, as_symbols
+from semveil.protect.keyed_transform import KeyedTransform, decrypt_features
 from semveil.protect.keys import research_key
 from semveil.protect.laplace import Laplace
 from semveil.protect.multi_user import MultiUserTransform
@@ -83,8 +84,8 @@ def _session_bytes(devices: int) -> float | None:
 
 
 def receiver_costs(
-    shared: Mapping[K, Transceiver],
-    own: Mapping[K, Transceiver],
+    shared: Mapping[K, Link],
+    own: Mapping[K, Link],
     *,
     devices: int,
     batch: int,
@@ -104,19 +105,19 @@ def receiver_costs(
         digital systems, and of those in ``shared`` ``key_bytes`` of keystream per message.
     """
     work: dict[K, MixedBatch | OwnCodebooks] = {
-        name: MixedBatch(ends, devices, batch, seed) for name, ends in shared.items()
+        name: MixedBatch(link, devices, batch, seed) for name, link in shared.items()
     }
-    books = {name: OwnCodebooks(ends, devices, batch, seed) for name, ends in own.items()}
+    books = {name: OwnCodebooks(link, devices, batch, seed) for name, link in own.items()}
     seconds = interleave({**work, **books}, rounds=7, least_s=0.02)
     found = {
         name: {"receiver_throughput_per_s": median_of([batch / each for each in rounds])}
         for name, rounds in seconds.items()
     }
-    for name, ends in shared.items():
-        symbols = ends.planned.link.recipe.link.latent_dim // 2
-        found[name]["key_bytes"] = exact(key_bytes(ends.cover, symbols))
-        if isinstance(ends.link, DigitalLink):
-            found[name]["codebook_bytes"] = exact(ends.link.codebook.words.nbytes)
+    for name, link in shared.items():
+        symbols = link.recipe.link.latent_dim // 2
+        found[name]["key_bytes"] = exact(key_bytes(link.transform, symbols))
+        if isinstance(link.network, DigitalLink):
+            found[name]["codebook_bytes"] = exact(link.network.codebook.words.nbytes)
     for name, each in books.items():
         found[name]["codebook_bytes"] = exact(each.words.nbytes)
     return found
@@ -136,60 +137,59 @@ class MixedBatch:
     """Bob's work on a batch from many devices: equalise, decrypt with each one's key, decode.
 
     Args:
-        ends: The system; without a keyed transform, the devices do not matter to it.
+        link: The system; without a keyed transform, the devices do not matter to it.
         devices: Devices that may send.
         batch: Messages.
         seed: Seed of keys, senders and messages.
     """
 
-    def __init__(self, ends: Transceiver, devices: int, batch: int, seed: int) -> None:
-        self.ends = ends
+    def __init__(self, link: Link, devices: int, batch: int, seed: int) -> None:
+        self.link = link
         self.senders = senders(devices, batch, seed)
         self.messages = torch.arange(batch)
-        images = torch.rand((batch, *ends.image_shape), generator=generator(seed, "images"))
+        images = torch.rand((batch, *link.image_shape), generator=generator(seed, "images"))
         with torch.no_grad():
-            self.heard = ends.reception(images, self.messages, seed)
+            self.heard = reception(link, images, self.messages, seed)
         self.mixed: MultiUserTransform | None = None
-        build: Callable[..., KeyedTransform] | None = ends.planned.cover
+        build: Callable[..., KeyedTransform] | None = link.plan.cover
         if build is not None:
-            recipe = ends.planned.link.recipe
+            recipe = link.recipe
             keys = (research_key(seed, "device", number) for number in range(devices))
-            self.mixed = MultiUserTransform([build(recipe, ends.link, key) for key in keys])
+            self.mixed = MultiUserTransform([build(recipe, link.network, key) for key in keys])
 
     @torch.no_grad()
     def __call__(self) -> Tensor:
         """Return the logits, float ``[batch, classes]``."""
         features = self.heard.features()
         if self.mixed is not None:
-            symbols = as_symbols(features[:, :-1])
-            opened = self.mixed.decrypt(symbols, self.messages, self.senders)
-            features = torch.cat([as_reals(opened), features[:, -1:]], dim=1)
-        return self.ends.link.decode(features).logits
+            decrypt = partial(self.mixed.decrypt, messages=self.messages, devices=self.senders)
+            features = decrypt_features(features, decrypt)
+        return self.link.network.decode(features).logits
 
 
 class OwnCodebooks:
     """Bob's work on a batch of a digital link on which every device has a codebook of its own.
 
     Args:
-        ends: A system with a codebook.
+        link: A system with a codebook.
         devices: Devices, and codebooks.
         batch: Messages.
         seed: Seed of codebooks, senders and messages.
     """
 
-    def __init__(self, ends: Transceiver, devices: int, batch: int, seed: int) -> None:
-        assert isinstance(ends.link, DigitalLink)
-        self.link = ends.link
-        self.heard = MixedBatch(ends, 1, batch, seed).heard
+    def __init__(self, link: Link, devices: int, batch: int, seed: int) -> None:
+        assert isinstance(link.network, DigitalLink)
+        self.network = link.network
+        self.heard = MixedBatch(link, 1, batch, seed).heard
         self.senders = senders(devices, batch, seed)
-        shape = (devices, *self.link.codebook.words.shape)
+        shape = (devices, *self.network.codebook.words.shape)
         self.words = normal(shape, generator=generator(seed, "codebooks"))
 
     @torch.no_grad()
     def __call__(self) -> Tensor:
         """Return the logits, float ``[batch, classes]``."""
-        indices = self.link.indices(self.heard.features())
-        logits: Tensor = self.link.classifier(self.words[self.senders.unsqueeze(1), indices])
+        indices = self.network.indices(self.heard.features())
+        logits: Tensor = self.network.classifier(self.words[self.senders.unsqueeze(1), indices])
         return logits
 
 
@@ -219,16 +219,16 @@ def mean_errors(features: Tensor, mechanism: Laplace, draws: int, seed: int) -> 
     return torch.stack(found).square().mean(1).sqrt()
 
 
-def epoch_seconds(ends: Transceiver, devices: int, each: int) -> Estimate:
+def epoch_seconds(link: Link, devices: int, each: int) -> Estimate:
     """Return the processor time of one epoch over the images of many devices, on one thread.
 
     Args:
-        ends: The system.
+        link: The system.
         devices: Devices.
         each: Images that each of them contributes; a multiple of the recipe's batch.
     """
-    batch = ends.planned.link.recipe.train.batch
-    train = TrainingSteps(ends, batch, devices * each // batch)
+    batch = link.recipe.train.batch
+    train = TrainingSteps(link, batch, devices * each // batch)
     repeats = max(1, min(3, 8 // devices))
     with one_thread():
         return median_of([processor_seconds(train) for _ in range(repeats)])

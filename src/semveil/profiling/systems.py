@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from types import FrameType
 from typing import Any, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from semveil.experiment.training import Hardware
-from semveil.experiment.transceiver import Transceiver, build
+from semveil.channel import Reception
+from semveil.experiment.link import Link, untrained
+from semveil.experiment.training import Hardware, build_objective
 from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.nets.convolutional import ImageShape
 from semveil.profiling.memory import peak_bytes
@@ -23,6 +24,7 @@ from semveil.protect.keystream import cipher_blocks
 from semveil.recipe import Recipe
 from semveil.rng import generator, uniform
 from semveil.train.loop import Schedule, fit
+from semveil.train.objective import Objective
 
 K = TypeVar("K")
 
@@ -44,7 +46,7 @@ def costs(
     rounds: int,
     weighed: Collection[K],
     progress: Callable[[str, int, int], None] | None = None,
-) -> tuple[dict[K, Transceiver], dict[K, dict[str, Estimate]]]:
+) -> tuple[dict[K, Link], dict[K, dict[str, Estimate]]]:
     """Measure all costs of several systems, timed in turn so that ratios are of one run.
 
     Args:
@@ -64,13 +66,13 @@ def costs(
         ``peak_memory_bytes`` of those that are weighed, on systems that tell it.
     """
     systems = {
-        name: build(recipe.scheme, recipe, image_shape, classes, seed)
+        name: untrained(recipe.scheme, recipe, image_shape, classes, seed)
         for name, recipe in settings.items()
     }
     times = timed(systems, reference, batch, images, rounds)
     found: dict[K, dict[str, Estimate]] = {}
-    for done, (name, ends) in enumerate(systems.items(), start=1):
-        numbers = counted(ends)
+    for done, (name, link) in enumerate(systems.items(), start=1):
+        numbers = counted(link)
         if name in weighed:
             recipe = settings[name]
             prepare = partial(_chain, recipe.scheme, recipe, image_shape, classes, batch)
@@ -83,7 +85,7 @@ def costs(
     return systems, found
 
 
-def counted(ends: Transceiver) -> dict[str, int]:
+def counted(link: Link) -> dict[str, int]:
     """Return the costs that are counted, by metric.
 
     Returns:
@@ -92,11 +94,11 @@ def counted(ends: Transceiver) -> dict[str, int]:
         ``parameters_eve`` in training only; ``key_bytes`` of keystream per message and end.
 
     Example:
-        >>> counted(build("shuffle", Recipe(scheme="shuffle"), (1, 8, 8), 10, 0))["key_bytes"]
+        >>> counted(untrained("shuffle", Recipe(scheme="shuffle"), (1, 8, 8), 10, 0))["key_bytes"]
         256
     """
-    sent, trained = operations(ends)
-    weights = ends.parameters()
+    sent, trained = operations(link)
+    weights = parameters(link)
     return {
         "flops": sent,
         "training_flops": trained,
@@ -104,11 +106,60 @@ def counted(ends: Transceiver) -> dict[str, int]:
         "parameters_alice": weights["alice"],
         "parameters_bob": weights["bob"],
         "parameters_eve": weights["eve"],
-        "key_bytes": key_bytes(ends.cover, ends.planned.link.recipe.link.latent_dim // 2),
+        "key_bytes": key_bytes(link.transform, link.recipe.link.latent_dim // 2),
     }
 
 
-def operations(ends: Transceiver) -> tuple[int, int]:
+def parameters(link: Link) -> dict[str, int]:
+    """Count the trained numbers that each end's output depends on.
+
+    Found by differentiating: what has a gradient is needed at that end. A codebook is needed at
+    both.
+
+    Returns:
+        Counts of ``alice``, ``bob``, ``both`` (all of the link), and ``eve`` (whom training
+        simulates; no part of what is deployed).
+
+    Example:
+        >>> counts = parameters(untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0))
+        >>> counts["alice"] + counts["bob"] == counts["both"]
+        True
+    """
+    network, messages = link.network, torch.arange(2)
+    images = torch.rand((2, *link.image_shape), generator=generator(0, "images"))
+    sent = link.transmit_numbered(images, None, messages)
+    counts = {"alice": _needed(network, torch.view_as_real(sent))}
+    with torch.no_grad():
+        heard = reception(link, images, messages)
+    counts["bob"] = _needed(network, link.receive(heard, messages).logits)
+    counts["both"] = _count(network.parameters())
+    players = _objective(link).players
+    counts["eve"] = sum(_count(theirs) for name, theirs in players.items() if name != "link")
+    return counts
+
+
+def _needed(network: nn.Module, output: Tensor) -> int:
+    every = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(output.sum(), every, allow_unused=True)
+    return _count(p for p, g in zip(every, gradients, strict=True) if g is not None)
+
+
+def _count(parameters: Iterable[Tensor]) -> int:
+    return sum(parameter.numel() for parameter in parameters)
+
+
+def _objective(link: Link) -> Objective:
+    return build_objective(link.networks, [link.plan], link.plan.link.stream)
+
+
+def reception(link: Link, images: Tensor, messages: Tensor, seed: int = 0) -> Reception:
+    """Return what Bob hears of images ``[B, C, H, W]``, at the SNR of his training."""
+    source = generator(seed, "channel")
+    waveform = link.transmit_numbered(images, source, messages)
+    return link.channel(waveform, link.recipe.bob.snr_db, generator=source)
+
+
+def operations(link: Link) -> tuple[int, int]:
     """Count the floating-point operations of sending and of training on one image.
 
     Counted are convolutions and matrix products, a multiplication and an addition as two
@@ -121,18 +172,18 @@ def operations(ends: Transceiver) -> tuple[int, int]:
         (forward and backward, simulated Eve included) per image.
 
     Example:
-        >>> sent, trained = operations(build("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10,
-        ...     seed=0))
+        >>> link = untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, seed=0)
+        >>> sent, trained = operations(link)
         >>> trained > 2 * sent
         True
     """
-    chain = Chain(ends, 1)
+    chain = Chain(link, 1)
     with FlopCounterMode(display=False) as sending:
         chain()
     batch = 2
     with FlopCounterMode(display=False) as training:
-        TrainingSteps(ends, batch)()
-    ends.trained.eval()
+        TrainingSteps(link, batch)()
+    link.networks.eval()
     return sending.get_total_flops(), training.get_total_flops() // (STEPS * batch)
 
 
@@ -170,7 +221,7 @@ def key_bytes(cover: KeyedTransform | None, symbols: int) -> int:
 
 
 def timed(
-    systems: Mapping[K, Transceiver], reference: K, batch: int, images: int, rounds: int
+    systems: Mapping[K, Link], reference: K, batch: int, images: int, rounds: int
 ) -> dict[K, dict[str, Estimate]]:
     """Time all systems in turn; arguments as in :func:`costs`.
 
@@ -180,20 +231,20 @@ def timed(
         :data:`STEPS` steps), and ``latency_ratio``, ``batch_ratio``, ``epoch_ratio``.
 
     Example:
-        >>> ends = build("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0)
-        >>> found = timed({"deepjscc": ends}, "deepjscc", batch=2, images=512, rounds=1)
+        >>> link = untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0)
+        >>> found = timed({"deepjscc": link}, "deepjscc", batch=2, images=512, rounds=1)
         >>> found["deepjscc"]["latency_ratio"].value
         1.0
     """
-    pieces: dict[str, Callable[[Transceiver], Work]] = {
-        "latency": lambda ends: Chain(ends, 1),
-        "batch": lambda ends: Chain(ends, batch),
-        "epoch": lambda ends: TrainingSteps(ends, _batch(ends)),
+    pieces: dict[str, Callable[[Link], Work]] = {
+        "latency": lambda link: Chain(link, 1),
+        "batch": lambda link: Chain(link, batch),
+        "epoch": lambda link: TrainingSteps(link, _batch(link)),
     }
     found: dict[K, dict[str, Estimate]] = {name: {} for name in systems}
     for piece, prepare in pieces.items():
         # Only one kind of work at a time in memory.
-        work = {name: prepare(ends) for name, ends in systems.items()}
+        work = {name: prepare(link) for name, link in systems.items()}
         seconds = interleave(work, rounds, _LEAST_S)
         over = ratios(seconds, reference)
         for name, own in seconds.items():
@@ -211,59 +262,59 @@ class Chain:
     """Alice's and Bob's work on a batch, keyed transform included, the channel left out.
 
     Args:
-        ends: The system.
+        link: The system.
         batch: Images.
     """
 
-    def __init__(self, ends: Transceiver, batch: int) -> None:
-        self.ends, self.messages = ends, torch.arange(batch)
-        self.images = _images(ends, batch).contiguous(memory_format=torch.channels_last)
+    def __init__(self, link: Link, batch: int) -> None:
+        self.link, self.messages = link, torch.arange(batch)
+        self.images = _images(link, batch).contiguous(memory_format=torch.channels_last)
         self.source = generator(0, "alice")
         with torch.no_grad():
-            self.heard = ends.reception(self.images, self.messages)
+            self.heard = reception(link, self.images, self.messages)
 
     @torch.no_grad()
     def __call__(self) -> Tensor:
         """Encode and encrypt; equalise, decrypt and decode a reception of the same images."""
-        self.ends.alice(self.images, self.messages, self.source)
-        return self.ends.bob(self.heard, self.messages).logits
+        self.link.transmit_numbered(self.images, self.source, self.messages)
+        return self.link.receive(self.heard, self.messages).logits
 
 
 class TrainingSteps:
     """Steps of the training loop of all parties.
 
     Args:
-        ends: The system; its weights change.
+        link: The system; its weights change.
         batch: Images per step.
         steps: Steps of one call.
     """
 
-    def __init__(self, ends: Transceiver, batch: int, steps: int = STEPS) -> None:
-        self.ends, self.batch = ends, batch
-        self.images = (255 * _images(ends, steps * batch)).to(torch.uint8)
-        self.labels = torch.arange(len(self.images)) % ends.classes
-        self.objective = ends.objective()
+    def __init__(self, link: Link, batch: int, steps: int = STEPS) -> None:
+        self.link, self.batch = link, batch
+        self.images = (255 * _images(link, steps * batch)).to(torch.uint8)
+        self.labels = torch.arange(len(self.images)) % link.classes
+        self.objective = _objective(link)
         self.fabric = Hardware(torch.device("cpu")).fabric("float32")
 
     def __call__(self) -> None:
         """Train."""
-        settings = self.ends.planned.link.recipe.train
+        settings = self.link.recipe.train
         schedule = Schedule(1, self.batch, settings.lr, settings.max_grad_norm, seed=0)
-        self.ends.trained.train()
+        self.link.networks.train()
         fit(self.objective, self.images, self.labels, schedule, self.fabric)
-        self.ends.trained.eval()
+        self.link.networks.eval()
 
 
-def _images(ends: Transceiver, count: int) -> Tensor:
-    return uniform((count, *ends.image_shape), generator=generator(0, "images"))
+def _images(link: Link, count: int) -> Tensor:
+    return uniform((count, *link.image_shape), generator=generator(0, "images"))
 
 
-def _batch(ends: Transceiver) -> int:
-    return ends.planned.link.recipe.train.batch
+def _batch(link: Link) -> int:
+    return link.recipe.train.batch
 
 
 def _chain(scheme: str, recipe: Recipe, shape: ImageShape, classes: int, batch: int) -> Chain:
-    ends = build(scheme, recipe, shape, classes, seed=0)
+    link = untrained(scheme, recipe, shape, classes, seed=0)
     # The simulated Eve is not deployed.
-    ends.trained.eves.clear()
-    return Chain(ends, batch)
+    link.networks.eves.clear()
+    return Chain(link, batch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import torch
@@ -110,3 +111,21 @@ def as_symbols(reals: Tensor) -> Tensor:
         tensor([[1.+2.j]])
     """
     return torch.view_as_complex(reals.unflatten(1, (-1, 2)).contiguous())
+
+
+def decrypt_features(features: Tensor, decrypt: Callable[[Tensor], Tensor]) -> Tensor:
+    """Undo a keyed transform on the features of a reception.
+
+    Args:
+        features: Equalised symbols as reals, and their reliability, float ``[B, 2k + 1]``.
+        decrypt: Equalised symbols complex ``[B, k]`` → those that Alice had before she encrypted.
+
+    Returns:
+        Features for Bob's decoder, float ``[B, 2k + 1]``.
+
+    Example:
+        >>> decrypt_features(torch.tensor([[1.0, 2.0, 0.5]]), lambda symbols: -symbols)
+        tensor([[-1.0000, -2.0000,  0.5000]])
+    """
+    symbols = decrypt(as_symbols(features[:, :-1]))
+    return torch.cat([as_reals(symbols), features[:, -1:]], dim=1)

@@ -8,8 +8,7 @@ from pathlib import Path
 from semveil.evaluation.attack_records import attack_system, prepare
 from semveil.evaluation.system import SystemUnderTest
 from semveil.experiment.checkpoint_cache import train_or_load
-from semveil.experiment.plan import plan
-from semveil.experiment.run import Run, system_of
+from semveil.experiment.run import Run
 from semveil.records import Record
 from semveil.studies.base import Job
 from semveil.studies.jobs import JobContext, begin, write_results
@@ -52,5 +51,4 @@ def measure(folder: Path, job: Job, means: JobContext) -> None:
 
 
 def _system(run: Run, means: JobContext) -> SystemUnderTest:
-    trained = run.train(means.progress).requires_grad_(False).eval()
-    return system_of(plan(run.schemes, run.recipe)[0], trained, run.seed, run.splits)
+    return run.links(run.train(means.progress))[0].under_test()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
-from semveil.experiment.transceiver import Transceiver
+from semveil.experiment.link import Link
 from semveil.profiling.systems import costs
 from semveil.recipe import Recipe
 from semveil.records import Estimate, Record, SystemName
@@ -115,21 +115,19 @@ def _settings(job: Job) -> dict[str, Recipe]:
     return found | {PAPERS_TOKENS: recipes.update(job.recipe, tokens)}
 
 
-def _record(
-    job: Job, study: str, name: str, ends: Transceiver, metric: str, found: Estimate
-) -> Record:
-    recipe = ends.planned.link.recipe
+def _record(job: Job, study: str, name: str, link: Link, metric: str, found: Estimate) -> Record:
+    recipe = link.recipe
     return Record.of(
-        SystemName(ends.planned.scheme.name, params=TOKENS if name == PAPERS_TOKENS else {}),
+        SystemName(link.plan.scheme.name, params=TOKENS if name == PAPERS_TOKENS else {}),
         found,
         study=study,
         dataset=recipe.data.name,
-        channel=ends.link.channel.name,
+        channel=link.channel.name,
         train_snr_db=recipe.bob.snr_db,
         latent_dim=recipe.link.latent_dim,
-        bandwidth_ratio=recipe.link.latent_dim / 2 / prod(ends.image_shape),
+        bandwidth_ratio=recipe.link.latent_dim / 2 / prod(link.image_shape),
         role="system",
-        asymmetry=ends.planned.asymmetry,
+        asymmetry=link.plan.asymmetry,
         metric=metric,
         interval=found.n > 1,
         seed=job.seed,

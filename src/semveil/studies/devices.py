@@ -13,7 +13,7 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
-from semveil.experiment.transceiver import Transceiver, build
+from semveil.experiment.link import Link, untrained
 from semveil.link import as_float
 from semveil.metrics.intervals import bootstrap_mean, exact
 from semveil.metrics.powerlaw import PowerLaw, fit_power_law
@@ -109,9 +109,9 @@ def _devices(job: Job) -> int:
     return int(job.params["devices"])
 
 
-def _ends(job: Job, splits: ImageSplits, scheme: str) -> Transceiver:
+def _link(job: Job, splits: ImageSplits, scheme: str) -> Link:
     recipe = recipes.update(job.recipe, {"scheme": scheme})
-    return build(scheme, recipe, splits.image_shape, splits.n_classes, job.seed)
+    return untrained(scheme, recipe, splits.image_shape, splits.n_classes, job.seed)
 
 
 def _leave(
@@ -153,7 +153,7 @@ def measure_mixed(folder: Path, job: Job, means: JobContext) -> None:
     """Time Bob's work on a batch whose messages come from random ones of the devices."""
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
-    systems = {name: _ends(job, splits, name) for name in MIXED}
+    systems = {name: _link(job, splits, name) for name in MIXED}
     own = {OWN: systems["lbvq"]}
     costs = receiver_costs(systems, own, devices=devices, batch=BATCH, seed=job.seed)
     found = {(name, metric): each for name, own in costs.items() for metric, each in own.items()}
@@ -165,11 +165,11 @@ def measure_mean(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the error of the mean over devices that each add noise of their own."""
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
-    ends = _ends(job, splits, "deepjscc")
+    network = _link(job, splits, "deepjscc").network
     dim = job.recipe.link.latent_dim
     with torch.no_grad():
         shown = torch.from_numpy(splits.test.x[: min(devices, _MOST_IMAGES)])
-        features = torch.cat([ends.link.features(as_float(some)) for some in shown.split(500)])
+        features = torch.cat([network.features(as_float(some)) for some in shown.split(500)])
     # Beyond that, several devices have seen the same: the noise is each one's own.
     features = features[torch.arange(devices) % len(features)]
     local = Laplace(DpConfig(reading="genuine", epsilon=EPSILON, clip=CLIP), dim).eval()
@@ -188,7 +188,7 @@ def measure_training(folder: Path, job: Job, means: JobContext) -> None:
     started, devices = time.monotonic(), _devices(job)
     splits = means.splits or read_images(job, means)
     found = {
-        (name, "epoch_s"): epoch_seconds(_ends(job, splits, name), devices, EACH)
+        (name, "epoch_s"): epoch_seconds(_link(job, splits, name), devices, EACH)
         for name in TRAINED
     }
     _leave(folder, job, means, started, found)

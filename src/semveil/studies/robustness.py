@@ -12,8 +12,7 @@ from semveil.evaluation.attack_records import attack_system, prepare
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.harden import harden
 from semveil.experiment.partial_results import PartialResults
-from semveil.experiment.plan import plan
-from semveil.experiment.run import SAMPLES, Run, system_of
+from semveil.experiment.run import SAMPLES, Run
 from semveil.recipe import HARDENINGS, PERTURBERS, AttackConfig, Recipe
 from semveil.records import Record
 from semveil.result import write_samples
@@ -178,15 +177,15 @@ def _attack(
 ) -> None:
     started = time.monotonic()
     run = begin(folder / "plain", job, means)
-    trained = train_or_load(run, means.shelf, means.progress).requires_grad_(False).eval()
+    links = run.links(train_or_load(run, means.shelf, means.progress))
     parts, records = PartialResults(folder), list[Record]()
     samples = run.originals()
     for name, settings in variants.items():
-        for planned in plan(run.schemes, run.recipe):
-            part = parts.get(f"{name} {planned.name}")
+        for link in links:
+            part = parts.get(f"{name} {link.plan.stream}")
             if part is None:
                 part = attack_system(
-                    system_of(planned, trained, run.seed, run.splits),
+                    link.under_test(),
                     run.splits,
                     run.setting(),
                     settings,
@@ -194,7 +193,7 @@ def _attack(
                     means.progress,
                     run.recipe.audit.pictures if name == "aimed" else 0,
                 )
-                parts.keep(f"{name} {planned.name}", part)
+                parts.keep(f"{name} {link.plan.stream}", part)
             records += part.records
             samples |= part.samples
     write_samples(folder / SAMPLES, samples)
@@ -254,9 +253,7 @@ class _Siege:
         self._prepared: Mapping[str, Any] | None = None
 
     def _system(self, run: Run) -> Any:
-        planned = plan(run.schemes, run.recipe)[0]
-        trained = run.train(self.means.progress).requires_grad_(False).eval()
-        return system_of(planned, trained, run.seed, run.splits)
+        return run.links(run.train(self.means.progress))[0].under_test()
 
     def prepared(self) -> Mapping[str, Any]:
         """Return the generators that practised on the plain link."""

@@ -20,7 +20,9 @@ Send = Callable[[Tensor, torch.Generator, Tensor], Tensor]
 _BATCH = 500
 _COPIES = 8
 # Messages of different recordings never share a number, and with it a key.
-_SERIES = 1 << 40
+_SERIES, _MOST_SERIES = 1 << 40, 1024
+FIRST_FREE_MESSAGE = _MOST_SERIES * _SERIES
+"""No recording uses this message counter or a higher one."""
 
 
 def _number_of(purpose: str) -> int:
@@ -28,7 +30,7 @@ def _number_of(purpose: str) -> int:
     known = ("test", "adversary", "validation")
     if purpose in known:
         return known.index(purpose)
-    return len(known) + stream(0, "messages", purpose) % (1024 - len(known))
+    return len(known) + stream(0, "messages", purpose) % (_MOST_SERIES - len(known))
 
 
 def numbered(transmit: Transmit) -> Send:

@@ -1,0 +1,273 @@
+"""A trained system as it is used: Alice, the channel and Bob, with keys and message counters."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from semveil.adversary.eavesdrop.observations import FIRST_FREE_MESSAGE
+from semveil.channel import Channel, Reception
+from semveil.device import channels_last
+from semveil.errors import SemveilError
+from semveil.evaluation.system import SystemUnderTest
+from semveil.experiment.plan import SystemPlan, plan
+from semveil.experiment.training import TrainedNetworks
+from semveil.link import Answer, LinkNetwork, as_float, own_noise
+from semveil.links.bottleneck import BottleneckLink
+from semveil.links.cipher import CipherLink
+from semveil.nets.convolutional import ImageShape
+from semveil.protect.keyed_transform import decrypt_features
+from semveil.protect.keys import research_key
+from semveil.protect.shuffle import Shuffle
+from semveil.recipe import Recipe
+from semveil.records import Asked, SystemName
+from semveil.rng import Randomness, seeded
+
+
+class Link:
+    """One system of a run: scheme, networks, learned layer, keyed transform, channel, recipe.
+
+    Where the waveform is keyed, Alice and Bob share a session key, and every image is a message
+    with a counter of its own. No counter is used twice in the life of a link.
+
+    Args:
+        plan: Which system, and what it is made of.
+        networks: Networks of the run, trained.
+        seed: Seed of the run.
+        key: Session key, 32 bytes; by default the run's research key, which is no secret.
+
+    Attributes:
+        network: Encoder, channel and decoder as one torch module.
+        layer: What is laid on the waveform; None if nothing is.
+        transform: Keyed transform of the waveform; None if there is none.
+        counters: Message counters of the last transmission, int64 ``[B]``; None before it.
+
+    Example:
+        >>> link = untrained("rotation", Recipe(scheme="rotation"), (1, 8, 8), classes=10, seed=0)
+        >>> answer = link.send(torch.rand(2, 1, 8, 8), snr_db=10)
+        >>> answer.logits.shape
+        torch.Size([2, 10])
+        >>> waveform = link.transmit(torch.rand(2, 1, 8, 8))
+        >>> waveform.shape, waveform.dtype
+        (torch.Size([2, 16]), torch.complex64)
+        >>> reception = link.channel(waveform, snr_db=10.0)
+        >>> link.receive(reception).logits.shape
+        torch.Size([2, 10])
+    """
+
+    def __init__(
+        self,
+        plan: SystemPlan,
+        networks: TrainedNetworks,
+        seed: int,
+        key: bytes | None = None,
+    ) -> None:
+        self.plan, self.networks, self.seed = plan, networks, seed
+        self.network: LinkNetwork = networks.link(plan.link.stream)
+        self.layer = None if plan.layer is None else networks.layers[plan.stream]
+        self.transform = None
+        if plan.cover is not None:
+            session = key or research_key(seed, plan.stream)
+            self.transform = plan.cover(self.recipe, self.network, session)
+        self._next = FIRST_FREE_MESSAGE
+        self.counters: Tensor | None = None
+
+    @property
+    def name(self) -> SystemName:
+        """Which system it is."""
+        return self.plan.name
+
+    @property
+    def recipe(self) -> Recipe:
+        """The settings, with the protections of this system."""
+        return self.plan.link.recipe
+
+    @property
+    def channel(self) -> Channel:
+        """Bob's channel: ``link.channel(waveform, snr_db, generator=g)`` is what he receives."""
+        return self.network.channel
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height, width of the images."""
+        return self.networks.image_shape
+
+    @property
+    def classes(self) -> int:
+        """Answers of the task."""
+        return self.networks.classes
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next((each.device for each in self.networks.parameters()), torch.device("cpu"))
+
+    def with_key(self, key: bytes) -> Link:
+        """Return the same system under another session key of 32 bytes."""
+        return Link(self.plan, self.networks, self.seed, key)
+
+    @torch.no_grad()
+    def send(
+        self,
+        images: Tensor | np.ndarray[Any, Any],
+        snr_db: Tensor | float | None = None,
+        generator: Randomness = None,
+    ) -> Answer:
+        """Send images over Bob's channel and return what he makes of them.
+
+        Args:
+            images: ``[B, C, H, W]``, uint8, or float in [0, 1].
+            snr_db: Bob's mean E_s/N_0 in dB, one number or one per image; that of the training if
+                None.
+            generator: Source of fading, noise and Alice's own randomness.
+
+        Returns:
+            Logits ``[B, classes]`` and, where Bob rebuilds images, these.
+
+        Raises:
+            SemveilError: If images are of another shape or range.
+        """
+        waveform = self.transmit(images, generator)
+        level = self.recipe.bob.snr_db if snr_db is None else snr_db
+        return self.receive(self.channel(waveform, level, generator=generator))
+
+    def transmit(
+        self, images: Tensor | np.ndarray[Any, Any], generator: Randomness = None
+    ) -> Tensor:
+        """Return the waveform that leaves Alice's antenna, complex ``[B, k]``.
+
+        Each image is one message with a new counter, if the waveform is keyed.
+
+        Args:
+            images: ``[B, C, H, W]``, uint8, or float in [0, 1].
+            generator: Source of Alice's own randomness, where she has any.
+
+        Raises:
+            SemveilError: If images are of another shape or range.
+        """
+        pixels = self._pixels(images)
+        self.counters = torch.arange(self._next, self._next + len(pixels), device=self.device)
+        self._next += len(pixels)
+        return self.transmit_numbered(pixels, generator, self.counters)
+
+    def receive(self, reception: Reception, messages: Tensor | None = None) -> Answer:
+        """Return what Bob makes of a reception: equalise, undo the keyed transform, decode.
+
+        Args:
+            reception: What his antenna heard; see :attr:`channel`.
+            messages: Counters of the messages, int64 ``[B]``; those of the last :meth:`transmit`
+                if None.
+
+        Raises:
+            SemveilError: If the last transmission had another number of messages.
+        """
+        if self.transform is None:
+            read = self.plan.receive
+            return (
+                self.network.receive(reception) if read is None else read(self.network, reception)
+            )
+        if messages is None:
+            messages = self.counters
+        if messages is None or len(messages) != len(reception.symbols):
+            raise SemveilError(
+                f"receive: {len(reception.symbols)} messages were received, and the last "
+                f"transmission had {0 if messages is None else len(messages)}"
+            )
+        decrypt = partial(self.transform.decrypt, messages=messages)
+        return self.network.decode(decrypt_features(reception.features(), decrypt))
+
+    def transmit_numbered(self, images: Tensor, source: Randomness, messages: Tensor) -> Tensor:
+        """Return the waveform of messages whose counters are given, complex ``[B, k]``.
+
+        For evaluations, whose numbers depend on the counters.
+
+        Args:
+            images: float ``[B, C, H, W]`` in [0, 1], on the link's device.
+            source: Source of Alice's own randomness.
+            messages: Message counters, int64 ``[B]``.
+        """
+        waveform = self.network.transmit(images, source)
+        if self.layer is not None:
+            waveform = self.layer(waveform, source)
+        return waveform if self.transform is None else self.transform.encrypt(waveform, messages)
+
+    def _pixels(self, images: Tensor | np.ndarray[Any, Any]) -> Tensor:
+        """Return images as floats on the link's device."""
+        given = torch.as_tensor(images).to(self.device)
+        if tuple(given.shape[1:]) != tuple(self.image_shape):
+            shape = ", ".join(map(str, self.image_shape))
+            raise SemveilError(f"images: expected [B, {shape}], not {list(given.shape)}")
+        if given.dtype == torch.uint8:
+            return as_float(given)
+        if not given.is_floating_point() or not bool(((given >= 0) & (given <= 1)).all()):
+            raise SemveilError("images: expected uint8, or floats between 0 and 1")
+        return given.float()
+
+    def under_test(self) -> SystemUnderTest:
+        """Return the system as audits and attacks see it."""
+        planned, network = self.plan, self.network
+        eve = self.networks.simulated(planned.link.stream)
+        # She is scored on what she was trained on: in the clear, but for a learned encryptor.
+        same = (self.transform is not None) == isinstance(network, CipherLink)
+        simulated = planned.scheme.simulates if same else ()
+        rehearsal = None
+        if self.transform is not None:
+            other = self.with_key(research_key(self.seed, f"{planned.stream}, Mallory's"))
+            rehearsal = other.transmit_numbered, other.receive
+        spends = self.layer is not None and planned.name.control != "signal"
+        perturbation = self.recipe.perturbation
+        return SystemUnderTest(
+            name=planned.name,
+            transmit=self.transmit_numbered,
+            receive=self.receive,
+            asymmetry=planned.asymmetry,
+            paper_eve=eve.label if eve and "label" in simulated else None,
+            paper_inverter=eve.image if eve and "image" in simulated else None,
+            psr_db=perturbation.psr_db if spends else None,
+            total_power=perturbation.total_power if self.layer is not None else 1.0,
+            fixed_gain=network.fixed_gain,
+            white_box=network.expected,
+            shadow=self._untrained_network,
+            mechanism=network.mechanism,
+            own_noise=own_noise(network),
+            digital=network.digital,
+            permutes=isinstance(self.transform, Shuffle),
+            active=network.active if isinstance(network, BottleneckLink) else None,
+            keyed=self.transform is not None,
+            fixed_key=planned.fixed_key,
+            differentiable=network.differentiable,
+            rehearsal=rehearsal,
+        )
+
+    def _untrained_network(self, seed: int) -> LinkNetwork:
+        with seeded(seed, "weights"):
+            return self.plan.link.scheme.build(self.recipe, self.image_shape, self.classes)
+
+
+def untrained(
+    asked: Asked, recipe: Recipe, image_shape: ImageShape, classes: int, seed: int
+) -> Link:
+    """Return a system with random weights: costs do not depend on training.
+
+    Args:
+        asked: The scheme, with the protections laid over it.
+        recipe: The settings.
+        image_shape: Channels, height, width.
+        classes: Answers of the task.
+        seed: Seed of weights and of the research key.
+
+    Raises:
+        SemveilError: If the scheme is unknown or the settings do not fit it.
+
+    Example:
+        >>> untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0).transform is None
+        True
+    """
+    planned = plan([asked], recipe)[0]
+    networks = TrainedNetworks([planned], recipe, image_shape, classes, seed)
+    channels_last(networks).eval()
+    return Link(planned, networks, seed)
