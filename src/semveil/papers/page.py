@@ -4,7 +4,8 @@ The template calls these functions. ``where`` is a mapping of fields, as in
 :mod:`semveil.papers.values`; what selects nothing is left out or a dash.
 
 - ``table(rows, columns, where={})``: a Markdown table. ``rows`` are axes as the cases of a claim;
-  a column is a value with ``head`` and ``show``, or a ``text``; one with ``each``, an axis, stands
+  a column is a value with ``head`` and ``show``, a ``text``, or a ``field`` of the record that its
+  fields select; one with ``each``, an axis, stands
   for several, and its head may name the axis: ``{"each": {"psr_db": "all"}, "head": "{psr_db} dB",
   "metric": "accuracy", "show": "percent"}``.
 - ``figure(file, function, alt, where={}, **options)``: draws the records with a function of
@@ -128,7 +129,7 @@ class _Filler:
 
     def _columns(self, column: Mapping[str, Any], where: Mapping[str, Any]) -> list[dict[str, Any]]:
         plain = {name: each for name, each in column.items() if name != "each"}
-        check_value(plain, ("head", "show", "text", "value", "as"))
+        check_value(plain, ("head", "show", "text", "field", "value", "as"))
         found = []
         for case in cases(self.selector, {**where, **_settled(plain)}, column.get("each", {})):
             texts = {name: named(name, value) for name, value in case.fields.items()}
@@ -140,7 +141,10 @@ class _Filler:
         inside = scope.within(row)
         if "text" in column:
             return str(choose(column["text"], inside.fields))
-        own = {n: v for n, v in column.items() if n not in ("head", "show", "value", "as")}
+        own = {n: v for n, v in column.items() if n not in ("head", "show", "field", "value", "as")}
+        if "field" in column:
+            found = inside.find(own)
+            return None if found is None else named(column["field"], found.fields[column["field"]])
         value = choose(column["value"], inside.fields) if "value" in column else own
         number = inside.number(value)
         return None if number is None else FORMATS[column.get("show", "number")](number)
@@ -191,7 +195,7 @@ class _Filler:
 
 def _settled(column: Mapping[str, Any]) -> dict[str, Any]:
     """What a column demands of the records that its axis is taken from."""
-    words_of_table = ("head", "show", "text", "value", "as", "take", "over", "for")
+    words_of_table = ("head", "show", "text", "field", "value", "as", "take", "over", "for")
     forms = ("difference", "ratio", "mean", "paired", "python")
     return {n: v for n, v in column.items() if n not in (*words_of_table, *forms)}
 

@@ -154,7 +154,8 @@ class Selector:
                 self._masks[key] = _matches(self.table[name], value).to_numpy(dtype=bool)
             elif name.startswith("params."):
                 # A parameter that no system has is missing from all.
-                self._masks[key] = np.full(len(self.table), value is None)
+                absent = pd.Series([None] * len(self.table), dtype=object)
+                self._masks[key] = _matches(absent, value).to_numpy(dtype=bool)
             else:
                 raise unknown("field", name, self.table.columns)
         return self._masks[key]
