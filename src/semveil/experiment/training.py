@@ -125,10 +125,10 @@ class TrainedNetworks(nn.Module):
         assert isinstance(eve, SimulatedEve)
         return eve
 
-    def hardenings(self) -> list[str]:
-        """Return the stages that make links robust, one per link; none without a method."""
+    def hardenings(self) -> dict[str, str]:
+        """Return the stages of adversarial training with their links; none without a method."""
         method = self.recipe.harden.method
-        return [] if method == "none" else [f"{name}/{method}" for name in self.links]
+        return {} if method == "none" else {f"{name}/{method}": name for name in self.links}
 
     def stages(self) -> list[str]:
         """Return what has to be trained, in order: links, their hardening, learned layers."""
@@ -156,7 +156,7 @@ def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: 
         objective.name = stage
         return objective
     if stage in trained.hardenings():
-        name = stage.rpartition("/")[0]
+        name = trained.hardenings()[stage]
         recipe = trained.planned[name].recipe
         return Robust(recipe, trained.link(name), trained.image_shape, trained.classes, stage)
     system = next(system for system in systems if system.stream == stage)
@@ -189,7 +189,9 @@ def _stage(
         trained.requires_grad_(False)
         trained.layers[stage].requires_grad_(True)
         trained.to(fabric.device)
-    objective = build_objective(trained, systems, stage)
+    # The generators that a link is trained against get their first weights here.
+    with seeded(seed, stage, "weights"):
+        objective = build_objective(trained, systems, stage)
     epochs, lr = recipe.train.epochs, recipe.train.lr
     if learned:
         epochs = recipe.perturbation.epochs
@@ -205,8 +207,7 @@ def _stage(
     )
     history = fit(objective, images, labels, schedule, fabric, folder, progress)
     if not learned:
-        name = stage.rpartition("/")[0] if hardens else stage
-        trained.link(name).calibrate(images.to(fabric.device))
+        trained.link(trained.hardenings().get(stage, stage)).calibrate(images.to(fabric.device))
     return history
 
 
