@@ -73,8 +73,8 @@ class SystemName:
         for key, value in self.params.items():
             if not all(map(_is_plain, value if isinstance(value, list | tuple) else [value])):
                 raise SemveilError(
-                    f"params.{key}: {value!r} is neither a number, a word, true or false, nor a "
-                    "list of them"
+                    f"params.{key}: {value!r} is neither a finite number, a word, true or false, "
+                    "nor a list of them"
                 )
 
     @property
@@ -94,7 +94,9 @@ class SystemName:
 
 
 def _is_plain(value: object) -> bool:
-    return value is None or isinstance(value, str | int | float)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, str | int)
 
 
 def _shown(key: str, value: Any) -> str:

@@ -154,7 +154,7 @@ class Adaptation:
             SystemName(SCHEME, params=params),
             found,
             study=self.study,
-            dataset=world.dataset(self.splits.name),
+            dataset=self.splits.name,
             channel=channel_of(world.recipe(self.recipe).bob).name,
             train_snr_db=world.snr_db,
             test_snr_db=world.snr_db if rated else None,

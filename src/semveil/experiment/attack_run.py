@@ -62,12 +62,8 @@ class AttackRun:
             raise SemveilError(
                 f"{run.folder} is not trained: finish it with `semveil train --resume`"
             )
-        known = [planned.name.label for planned in plan(run.schemes, run.recipe)]
-        for name in systems or []:
-            if name not in known:
-                raise unknown("system", name, known)
         check(settings, run.splits.n_classes)
-        assault = cls(folder, run, settings, systems or known)
+        assault = cls(folder, run, settings, _systems(run, systems))
         new_folder(folder)
         assault.facts = {
             "study": run.study,
@@ -96,7 +92,7 @@ class AttackRun:
         except (OSError, ValueError, KeyError, TypeError):
             raise SemveilError(f"{folder} holds no attacks") from None
         remove_scraps(folder)
-        return cls(folder, run, settings, systems, facts)
+        return cls(folder, run, settings, _systems(run, systems), facts)
 
     def _write_facts(self) -> None:
         write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
@@ -142,3 +138,12 @@ class AttackRun:
         page = self.folder / PAGE
         write_report(page, [self.folder])
         return page
+
+
+def _systems(run: Run, wanted: list[str] | None) -> list[str]:
+    """Return the labels of a run's systems, or those of them that are wanted."""
+    known = [planned.name.label for planned in plan(run.schemes, run.recipe)]
+    for label in wanted or []:
+        if label not in known:
+            raise unknown("system", label, known)
+    return wanted or known

@@ -17,9 +17,8 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
         table: Frame of records, whose params are ``shift``, ``part`` and ``steps``.
 
     Returns:
-        One row per change, arm, steps and seed, in the records' order: ``dataset`` (without what
-        became of its images), ``shift``, ``arm``, ``steps``, ``seed``, ``accuracy``,
-        ``ci_low``, ``ci_high``, ``n`` and ``flops``.
+        One row per change, arm, steps and seed, in the records' order: ``dataset``, ``shift``,
+        ``arm``, ``steps``, ``seed``, ``accuracy``, ``ci_low``, ``ci_high``, ``n`` and ``flops``.
 
     Example:
         >>> from semveil.records import Record
@@ -35,7 +34,6 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
         columns={"params.shift": "shift", "params.part": "arm", "params.steps": "steps"}
     )
     points = points[points["steps"].notna()].astype({"steps": int})
-    points["dataset"] = points["dataset"].str.split(" (", regex=False).str[0]
     keys = ["dataset", "shift", "arm", "steps", "seed"]
     rated = points[points["metric"] == "accuracy"].rename(columns={"value": "accuracy"})
     spent = points[points["metric"] == "training_flops"].rename(columns={"value": "flops"})

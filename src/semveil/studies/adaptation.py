@@ -105,7 +105,7 @@ def figures(table: pd.DataFrame) -> Mapping[str, Figure]:
 
 
 def _chance(table: pd.DataFrame, dataset: str, shifts: list[str]) -> dict[str, float]:
-    mine = table[(table["metric"] == "chance") & table["dataset"].str.startswith(dataset)]
+    mine = where(table, metric="chance", dataset=dataset)
     return {
         shift: float(where(mine, **{"params.shift": shift})["value"].mean()) for shift in shifts
     }

@@ -70,17 +70,12 @@ class World:
         )
         return replace(
             splits,
-            name=self.dataset(splits.name),
             classes=names,
             system=system,
             adversary=adversary,
             validation=validation,
             test=test,
         )
-
-    def dataset(self, name: str) -> str:
-        """Return the name of a data set as records carry it."""
-        return f"{name} (turned)" if self.turned else name
 
     def target(self, dataset: str) -> str:
         """Return what is asked of a data set: ``label``, or its grouping's name.
