@@ -19,8 +19,8 @@ from semveil.device import channels_last, native_bfloat16, one_thread
 from semveil.link import as_float
 from semveil.rng import generator, seeded
 from semveil.schemes import base as schemes
-from semveil.train.joint import joint_losses
-from semveil.train.objective import Batch
+from semveil.training.joint import joint_losses
+from semveil.training.objective import Batch
 
 CLASSES = 10
 

@@ -15,8 +15,8 @@ from semveil.link import to_waveform
 from semveil.nets.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from semveil.phy import OFDM, exponential_profile, multipath_taps
 from semveil.rng import Randomness, generator, seeded
-from semveil.train.loop import Schedule, fit, resolve_precision
-from semveil.train.objective import Batch, Losses, Objective, Turn
+from semveil.training.loop import Schedule, fit, resolve_precision
+from semveil.training.objective import Batch, Losses, Objective, Turn
 
 IMAGE_SHAPE = (3, 32, 32)
 SYMBOLS, SUBCARRIERS = 6, 64

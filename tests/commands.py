@@ -50,7 +50,7 @@ SMALL = [
 
 # Checkpoints are written when 5 s have passed since the last; training here takes less.
 SAVE_ALWAYS = """
-import semveil.train.loop as loop
+import semveil.training.loop as loop
 loop._SAVE_EVERY_S = -1
 """
 

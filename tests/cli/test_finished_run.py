@@ -10,7 +10,7 @@ import pytest
 
 from commands import NO_PAGE, SMALL, content, rows, same_results, scraps, settings, succeed
 from semveil.records import read_records
-from semveil.train.checkpoint import load_tensors
+from semveil.training.checkpoint import load_tensors
 
 SYSTEMS = ["multitask", "minmax", "minmax-cooperative", "minmax-cooperative/noise"]
 FILES = ["history.jsonl", "model.safetensors", "records.jsonl", "report.html", "run.json"]

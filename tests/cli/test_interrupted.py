@@ -22,7 +22,7 @@ from commands import (
     scraps,
     succeed,
 )
-from semveil.train.checkpoint import load_tensors
+from semveil.training.checkpoint import load_tensors
 
 # Wait for a signal at the n-th call of a function, so that it comes at that place and no other.
 HOLD = """
@@ -38,7 +38,7 @@ def held(*given, **named):
 module.{function} = held
 """
 # One call in every step of training, 52 a stage.
-STEP = {"module": "semveil.train.loop", "function": "learning_rate"}
+STEP = {"module": "semveil.training.loop", "function": "learning_rate"}
 # One call in every epoch of a fresh Eve: 2 epochs, 2 Eves, 4 systems.
 EPOCH = {"module": "semveil.adversary.eavesdrop.fit", "function": "_validate"}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from commands import SAVE_ALWAYS, SMALL, refusal, same_weights
-from semveil.train.checkpoint import load_tensors
+from semveil.training.checkpoint import load_tensors
 
 # From a call on, Bob's losses are NaN; he has one call a step.
 SPOIL = """
-import semveil.train.minmax as minmax
+import semveil.training.minmax as minmax
 calls, real = [], minmax.task_losses
 def spoilt(*given):
     calls.append(0)

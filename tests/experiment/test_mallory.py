@@ -179,7 +179,7 @@ def test_a_hardened_run_is_a_run(semveil, trained, method):
 def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained):
     words = ("harden", trained, "--with", "semmixed", *SMALL[5:8], "-q", "--out")
     succeed(semveil(*words, "straight", folder=trained.parent))
-    always = "import semveil.train.loop as loop\nloop._SAVE_EVERY_S = -1\nloop._LOG_EVERY = 2"
+    always = "import semveil.training.loop as loop\nloop._SAVE_EVERY_S = -1\nloop._LOG_EVERY = 2"
     process = semveil.start(*words, "cut", folder=trained.parent, before=always)
     kept = trained.parent / "cut" / "mobilesc.semmixed.checkpoint.safetensors"
     eventually(kept.exists, "a checkpoint is written")

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file
 from commands import NO_PAGE, SAVE_ALWAYS, content, refusal, settings, succeed
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.train.checkpoint import load_tensors, save_tensors
+from semveil.training.checkpoint import load_tensors, save_tensors
 
 
 @contextlib.contextmanager

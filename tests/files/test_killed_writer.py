@@ -13,13 +13,13 @@ import pytest
 
 from commands import PATIENCE_S, eventually
 from semveil.files import remove_scraps
-from semveil.train.checkpoint import load_tensors
+from semveil.training.checkpoint import load_tensors
 
 # Versions of different sizes, so that a mixture of two could not be mistaken for one of them.
 WRITER = """
 import os, pathlib, torch
 torch.set_num_threads(1)
-from semveil.train.checkpoint import save_tensors
+from semveil.training.checkpoint import save_tensors
 version = {first}
 sets = [{{f"w{{n}}": torch.empty(250_000 + odd) for n in range(8)}} for odd in (0, 1)]
 while True:

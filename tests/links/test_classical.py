@@ -15,7 +15,7 @@ from semveil.nets.eavesdropper import SimulatedEve
 from semveil.phy import average_power
 from semveil.rng import generator, seeded
 from semveil.schemes import base as schemes
-from semveil.train.objective import Batch
+from semveil.training.objective import Batch
 
 SHAPE = (1, 8, 8)
 

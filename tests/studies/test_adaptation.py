@@ -19,8 +19,8 @@ from semveil.studies import execute
 from semveil.studies.adaptation import STUDY
 from semveil.studies.base import Job
 from semveil.studies.jobs import JobContext, read_images, run_job
-from semveil.train.shift import SHIFTS
-from semveil.train.transfer import PARTS
+from semveil.training.shift import SHIFTS
+from semveil.training.transfer import PARTS
 
 CPU = Hardware(torch.device("cpu"))
 SMALL = recipes.update(

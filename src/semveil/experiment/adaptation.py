@@ -20,9 +20,9 @@ from semveil.recipe import Recipe
 from semveil.records import Estimate, Params, Record, SystemName
 from semveil.rng import generator, seeded
 from semveil.schemes.base import get
-from semveil.train.loop import Progress
-from semveil.train.shift import SHIFTS, Shift, World, halves
-from semveil.train.transfer import (
+from semveil.training.loop import Progress
+from semveil.training.shift import SHIFTS, Shift, World, halves
+from semveil.training.transfer import (
     PARTS,
     Learning,
     checkpoints,
@@ -50,7 +50,7 @@ class Adaptation:
         recipe: Settings of the links and of their training; its batch, peak learning rate and
             largest gradient norm serve the adaptation too, and it ends where the epochs would.
         splits: Images; the system's are shared out, see
-            :func:`semveil.train.shift.halves`.
+            :func:`semveil.training.shift.halves`.
         seed: Seed of every stream.
         hardware: Device that computes.
         folder: Where training keeps its checkpoints.

@@ -22,7 +22,7 @@ from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.recipe import AttackConfig
 from semveil.records import write_records
 from semveil.result import write_samples
-from semveil.train.loop import Progress
+from semveil.training.loop import Progress
 
 
 @dataclass

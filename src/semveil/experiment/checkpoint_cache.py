@@ -11,7 +11,7 @@ from semveil.experiment.run import MODEL, Run
 from semveil.experiment.training import TrainedNetworks, identity
 from semveil.files import write_atomic
 from semveil.records import named
-from semveil.train.loop import Progress
+from semveil.training.loop import Progress
 
 
 def train_or_load(

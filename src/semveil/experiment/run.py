@@ -38,7 +38,7 @@ from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.recipe import AuditConfig, Recipe
 from semveil.records import Asked, from_plain, to_plain, write_records
 from semveil.result import Samples, write_samples
-from semveil.train.loop import Progress, checkpoint_path, write_history
+from semveil.training.loop import Progress, checkpoint_path, write_history
 
 MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
 HISTORY, PAGE = "history.jsonl", "report.html"

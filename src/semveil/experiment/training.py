@@ -28,11 +28,11 @@ from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe, changes, check
 from semveil.records import Asked
 from semveil.rng import seeded
-from semveil.train.checkpoint import load_tensors, load_weights, save_tensors
-from semveil.train.cooperative import LearnPerturbation
-from semveil.train.loop import Progress, Schedule, fit, resolve_precision
-from semveil.train.objective import Objective
-from semveil.train.robust import Robust
+from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
+from semveil.training.cooperative import LearnPerturbation
+from semveil.training.loop import Progress, Schedule, fit, resolve_precision
+from semveil.training.objective import Objective
+from semveil.training.robust import Robust
 
 # Weights of the run that a hardened one began with, in the folder of the hardened one.
 BASE = "base.safetensors"
@@ -320,7 +320,7 @@ def train(
         The trained networks, and the losses of every stage.
 
     Raises:
-        SemveilError: As :func:`semveil.train.loop.fit`.
+        SemveilError: As :func:`semveil.training.loop.fit`.
     """
     images, labels = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
     systems = plan(schemes, recipe)

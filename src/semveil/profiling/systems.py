@@ -23,8 +23,8 @@ from semveil.protect.keyed_transform import KeyedTransform
 from semveil.protect.keystream import cipher_blocks
 from semveil.recipe import Recipe
 from semveil.rng import generator, uniform
-from semveil.train.loop import Schedule, fit
-from semveil.train.objective import Objective
+from semveil.training.loop import Schedule, fit
+from semveil.training.objective import Objective
 
 K = TypeVar("K")
 

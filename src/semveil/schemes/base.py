@@ -17,7 +17,7 @@ from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.protect.keyed_transform import KeyedTransform
 from semveil.recipe import Recipe
-from semveil.train.objective import Objective
+from semveil.training.objective import Objective
 
 BuildLink = Callable[[Recipe, ImageShape, int], LinkNetwork]
 BuildObjective = Callable[[Recipe, LinkNetwork, SimulatedEve | None], Objective]

@@ -5,7 +5,7 @@ from semveil.links.cipher import CipherLink, LearnedTransform
 from semveil.recipe import Recipe
 from semveil.schemes.base import Scheme, Variant
 from semveil.schemes.parts import cipher_link
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 
 def _cover(recipe: Recipe, link: LinkNetwork, key: bytes) -> LearnedTransform:

@@ -11,7 +11,7 @@ from semveil.nets.convolutional import ImageShape
 from semveil.nets.preact import PreActResNet
 from semveil.recipe import Recipe
 from semveil.schemes.base import Scheme
-from semveil.train.joint import Joint
+from semveil.training.joint import Joint
 
 DEVIATIONS = (
     "The paper states rate 1/2, the modulations and JPEG 2000, and no more: the code is that of "

@@ -2,7 +2,7 @@
 
 from semveil.schemes.base import Scheme
 from semveil.schemes.parts import SURVEY, task_link
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 DEVIATIONS = (
     "The survey gives no layers: the residual trunk of VFE at a free width, a linear layer to the "

@@ -3,7 +3,7 @@
 from semveil.schemes.base import Scheme
 from semveil.schemes.deepjscc import DEVIATIONS
 from semveil.schemes.parts import SURVEY, task_link
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 SCHEME = Scheme(
     name="dp",

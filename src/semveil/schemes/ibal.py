@@ -3,7 +3,7 @@
 from semveil.schemes.base import Scheme
 from semveil.schemes.parts import bottleneck_link
 from semveil.schemes.vfe import DEVIATIONS
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 SCHEME = Scheme(
     name="ibal",

@@ -2,7 +2,7 @@
 
 from semveil.schemes.base import Scheme
 from semveil.schemes.parts import digital_link
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 DEVIATIONS = (
     "``link.latent_dim`` reals are half as many symbols: 32 for the papers' 16 tokens on 16-QAM, "

@@ -1,7 +1,7 @@
 """The multi-task link trained in an iterative min-max game against a simulated Eve."""
 
 from semveil.schemes.base import Scheme
-from semveil.train.minmax import MinMax
+from semveil.training.minmax import MinMax
 
 SCHEME = Scheme(
     name="minmax",

@@ -2,7 +2,7 @@
 
 from semveil.schemes.base import Scheme, Variant
 from semveil.schemes.parts import MOBILESC, OVER_OFDM, semantic_link, without_reconstruction
-from semveil.train.joint import Joint
+from semveil.training.joint import Joint
 
 DEVIATIONS = (
     *OVER_OFDM,

@@ -1,7 +1,7 @@
 """The multi-task link without protection: the reference for all that protect it."""
 
 from semveil.schemes.base import Scheme
-from semveil.train.minmax import MinMax
+from semveil.training.minmax import MinMax
 
 SCHEME = Scheme(
     name="multitask",

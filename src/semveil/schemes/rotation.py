@@ -4,7 +4,7 @@ from semveil.protect.rotation import Rotation
 from semveil.schemes.base import Scheme, Variant
 from semveil.schemes.deepjscc import DEVIATIONS
 from semveil.schemes.parts import task_link
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 SCHEME = Scheme(
     name="rotation",

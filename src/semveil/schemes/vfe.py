@@ -2,7 +2,7 @@
 
 from semveil.schemes.base import Scheme
 from semveil.schemes.parts import bottleneck_link
-from semveil.train.task import TaskOriented
+from semveil.training.task import TaskOriented
 
 DEVIATIONS = (
     "Power is one per complex symbol and image instead of a peak of one, and the bottleneck's "

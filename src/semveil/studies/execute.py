@@ -28,7 +28,7 @@ from semveil.studies.jobs import (
     which_images,
     work_of,
 )
-from semveil.train.loop import Progress
+from semveil.training.loop import Progress
 
 PAGE = "README.md"
 _KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe")

@@ -21,7 +21,7 @@ from semveil.experiment.training import Hardware
 from semveil.files import write_atomic
 from semveil.records import Record, to_plain, write_records
 from semveil.studies.base import Job
-from semveil.train.loop import Progress
+from semveil.training.loop import Progress
 
 
 @dataclass(frozen=True)

@@ -33,8 +33,8 @@ from semveil.links.cipher import CipherLink
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, uniform
-from semveil.train.joint import joint_losses
-from semveil.train.objective import Batch, Losses, Turn
+from semveil.training.joint import joint_losses
+from semveil.training.objective import Batch, Losses, Turn
 
 Craft = Callable[[Arrival, Batch, Tensor, Randomness], Tensor]
 """What arrives, the batch, budgets in dB ``[B]``, randomness → directions, complex ``[B, T]``."""

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from semveil.errors import SemveilError
 from semveil.link import LinkNetwork, as_float
 from semveil.rng import Randomness, generator
-from semveil.train.loop import learning_rate
+from semveil.training.loop import learning_rate
 
 PARTS = ("head", "bob", "alice", "all")
 """Bob's last layer; Bob; Alice; both."""
@@ -102,7 +102,7 @@ class Learning:
         seed: Seed of the order of the images and of the channel's draws.
         scope: Name of these streams; whoever shares it meets the same images and draws.
         falls: Whether the rate warms up and falls to zero at the end, as in
-            :func:`semveil.train.loop.fit`, rather than being constant.
+            :func:`semveil.training.loop.fit`, rather than being constant.
     """
 
     batch: int

@@ -13,7 +13,7 @@ from torch import nn
 from toys import game, snapshot
 
 from semveil.errors import SemveilError
-from semveil.train.checkpoint import (
+from semveil.training.checkpoint import (
     load_tensors,
     load_weights,
     optimiser_tensors,

@@ -23,7 +23,7 @@ from semveil.link import Answer, LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import MinMaxConfig, Recipe
 from semveil.rng import Randomness
-from semveil.train.objective import Batch, Losses, Turn
+from semveil.training.objective import Batch, Losses, Turn
 
 
 def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from toys import LABELS, SHAPE, batch, game, gradients, plain_recipe, snapshot
 from semveil.errors import SemveilError
 from semveil.recipe import check
 from semveil.rng import generator
-from semveil.train.loop import Schedule, fit
+from semveil.training.loop import Schedule, fit
 
 
 def played(objective, steps, per_epoch):

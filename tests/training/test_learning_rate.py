@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from semveil.train.loop import learning_rate
+from semveil.training.loop import learning_rate
 
 
 def test_it_is_the_ramp_and_the_half_cosine():

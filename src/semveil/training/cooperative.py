@@ -11,7 +11,7 @@ from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
 from semveil.channel import channel_of
 from semveil.recipe import Recipe
 from semveil.rng import Randomness
-from semveil.train.objective import Batch, Losses, Turn
+from semveil.training.objective import Batch, Losses, Turn
 
 
 class LearnPerturbation:

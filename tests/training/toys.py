@@ -9,8 +9,8 @@ from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import check
 from semveil.rng import generator, seeded
 from semveil.schemes.base import build_multitask_link
-from semveil.train.minmax import MinMax
-from semveil.train.objective import Batch
+from semveil.training.minmax import MinMax
+from semveil.training.objective import Batch
 
 SHAPE = (1, 8, 8)
 LABELS = torch.arange(8)

@@ -22,14 +22,14 @@ from semveil.errors import SemveilError
 from semveil.files import write_atomic
 from semveil.link import as_float
 from semveil.rng import Randomness, Shard, generator
-from semveil.train.checkpoint import (
+from semveil.training.checkpoint import (
     load_tensors,
     load_weights,
     optimiser_tensors,
     restore_optimiser,
     save_tensors,
 )
-from semveil.train.objective import Batch, Objective, Turn
+from semveil.training.objective import Batch, Objective, Turn
 
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, steps done, steps in all)``."""

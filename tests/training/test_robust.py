@@ -12,9 +12,9 @@ from semveil.experiment.training import Hardware
 from semveil.recipe import HARDENINGS, check
 from semveil.rng import generator, seeded
 from semveil.schemes.base import build_multitask_link, get
-from semveil.train.joint import joint_losses
-from semveil.train.loop import Schedule, fit
-from semveil.train.robust import Robust
+from semveil.training.joint import joint_losses
+from semveil.training.loop import Schedule, fit
+from semveil.training.robust import Robust
 
 METHODS = [method for method in HARDENINGS if method != "none"]
 

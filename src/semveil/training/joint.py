@@ -21,7 +21,7 @@ from semveil.link import Disturb, LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import Randomness
-from semveil.train.objective import Batch, Losses, Turn
+from semveil.training.objective import Batch, Losses, Turn
 
 
 def joint_losses(

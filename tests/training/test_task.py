@@ -11,8 +11,8 @@ from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import generator, seeded, uniform
 from semveil.schemes import base as schemes
-from semveil.train.objective import Batch
-from semveil.train.task import TaskOriented, bounded_error
+from semveil.training.objective import Batch
+from semveil.training.task import TaskOriented, bounded_error
 
 SHAPE = (1, 8, 8)
 

@@ -14,10 +14,10 @@ from toys import LABELS, SHAPE, game, snapshot
 from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.rng import generator
-from semveil.train import loop
-from semveil.train.checkpoint import load_tensors
-from semveil.train.loop import Schedule, checkpoint_path, fit, learning_rate, write_history
-from semveil.train.objective import Turn
+from semveil.training import loop
+from semveil.training.checkpoint import load_tensors
+from semveil.training.loop import Schedule, checkpoint_path, fit, learning_rate, write_history
+from semveil.training.objective import Turn
 
 IMAGES = torch.randint(0, 256, (50, *SHAPE), dtype=torch.uint8, generator=generator(1))
 MANY_LABELS = LABELS.repeat(7)[:50]

@@ -23,7 +23,7 @@ from semveil.links.bottleneck import noise_per_real
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, uniform
-from semveil.train.objective import Batch, Losses, Turn
+from semveil.training.objective import Batch, Losses, Turn
 
 # Where Eve has no say in the game she need not keep pace: she only has to be trained at its end.
 _SPECTATOR = 4

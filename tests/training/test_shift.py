@@ -6,7 +6,7 @@ import numpy as np
 
 from semveil import data
 from semveil import recipe as recipes
-from semveil.train.shift import GROUPINGS, SHIFTS, World, halves
+from semveil.training.shift import GROUPINGS, SHIFTS, World, halves
 
 SPLITS = data.load("digits", limit=600)
 PARTS = ("system", "adversary", "validation", "test")

@@ -12,7 +12,7 @@ from semveil.link import LinkNetwork, as_float
 from semveil.nets.dense import Mlp
 from semveil.nets.task import TaskEncoder
 from semveil.rng import generator, seeded
-from semveil.train.transfer import PARTS, Learning, hits, inherit, learn, part_of, waveforms
+from semveil.training.transfer import PARTS, Learning, hits, inherit, learn, part_of, waveforms
 
 BATCH, DIM, WIDTH, CLASSES = 8, 8, 16, 10
 COURSE = Learning(BATCH, 1e-2, 1.0, 10.0, seed=3, scope="test")
