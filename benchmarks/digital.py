@@ -12,7 +12,8 @@ from semveil import recipe as recipes
 from semveil.links.digital import DigitalLink
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.rng import Randomness, generator, normal, seeded
-from semveil.schemes import base as schemes
+from semveil.schemes import SCHEMES
+from semveil.training.minmax import MinMaxConfig
 
 CLASSES = 10
 
@@ -23,15 +24,15 @@ class Training:
     def __init__(self, batch: int | None = None) -> None:
         self.recipe = recipes.load("lbvq-cifar10")
         self.batch = batch or self.recipe.train.batch
-        scheme = schemes.get("lbvq")
+        scheme = SCHEMES.get("lbvq")(self.recipe)
         with seeded(0, "weights"):
-            link = scheme.build(self.recipe, IMAGE_SHAPE, CLASSES)
+            link = scheme.build(IMAGE_SHAPE, CLASSES)
             inputs = self.recipe.link.latent_dim + 1
-            eve = SimulatedEve(self.recipe.privacy.eve_capacity, inputs, CLASSES, IMAGE_SHAPE)
+            capacity = self.recipe.of(MinMaxConfig).eve_capacity
+            eve = SimulatedEve(capacity, inputs, CLASSES, IMAGE_SHAPE)
         assert isinstance(link, DigitalLink)
-        assert scheme.objective is not None
         self.link = link
-        self.objective = scheme.objective(self.recipe, link, eve)
+        self.objective = scheme.objective(link, eve)
 
     def steps(self, images: Tensor) -> None:
         """Train for one pass over the images, with the toolkit's own loop."""

@@ -18,7 +18,7 @@ from semveil.adversary.perturb.victim import Victim
 from semveil.device import channels_last, native_bfloat16, one_thread
 from semveil.link import as_float
 from semveil.rng import generator, seeded
-from semveil.schemes import base as schemes
+from semveil.schemes import SCHEMES
 from semveil.training.joint import joint_losses
 from semveil.training.objective import Batch
 
@@ -31,9 +31,9 @@ class Steps:
     def __init__(self, kind: type[PerturbationGenerator], batch: int) -> None:
         overrides = ["link.width=64", f"attack.batch={batch}"]
         self.recipe = recipes.load("mobilesc-cifar10", overrides)
-        scheme = schemes.get("mobilesc")
+        scheme = SCHEMES.get("mobilesc")(self.recipe)
         with seeded(0, "weights"):
-            self.trained = scheme.build(self.recipe, IMAGE_SHAPE, CLASSES)
+            self.trained = scheme.build(IMAGE_SHAPE, CLASSES)
         channels_last(self.trained)
         bob = deepcopy(self.trained).eval().requires_grad_(False)
         # A tenth is held out.

@@ -16,7 +16,7 @@ from semveil.adversary.perturb.victim import Victim
 from semveil.device import one_thread
 from semveil.link import as_float
 from semveil.rng import generator, seeded
-from semveil.schemes import base as schemes
+from semveil.schemes import SCHEMES
 
 _PSR_DB, _CLASSES = -6.0, 10
 
@@ -27,7 +27,7 @@ class Attacked:
     def __init__(self, batch: int, steps: int) -> None:
         recipe = recipes.load("mobilesc-cifar10", ["link.width=64"])
         with seeded(0, "weights"):
-            link = schemes.get("mobilesc").build(recipe, IMAGE_SHAPE, _CLASSES)
+            link = SCHEMES.get("mobilesc")(recipe).build(IMAGE_SHAPE, _CLASSES)
         link.eval().requires_grad_(False)
         self.victim = Victim(
             lambda images, source, _: link.transmit(images, source),

@@ -23,7 +23,7 @@ from pydantic import BaseModel
 import semveil.schemes
 from semveil import recipe as recipes
 from semveil.records import FIELDS
-from semveil.schemes import base as schemes
+from semveil.schemes import SCHEMES
 from semveil.studies import base as studies
 
 BLOCK = re.compile(r'^```python(?: title="(?P<file>[\w/.]+)")?\n(?P<code>.*?)^```$', re.M | re.S)
@@ -140,7 +140,7 @@ def _recipes() -> str:
 
 
 def _schemes() -> str:
-    rows = [[f"`{name}`", *schemes.get(name).statement().values()] for name in schemes.names()]
+    rows = [[f"`{name}`", *scheme.statement().values()] for name, scheme in SCHEMES.items()]
     return _table(["scheme", "what it is", "what it protects", "asymmetry", "guarantee"], rows)
 
 

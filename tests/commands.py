@@ -272,12 +272,12 @@ def _serve(questions: Iterable[str]) -> None:
         "semveil.experiment.run",
     ):
         import_module(name)
-    from semveil.schemes import base as schemes
+    from semveil.schemes import SCHEMES
     from semveil.studies import base as studies
 
-    for registry in (schemes, studies):
-        for name in registry.names():
-            registry.get(name)
+    SCHEMES.load()
+    for name in studies.names():
+        studies.get(name)
     # Nobody but the tests may interrupt; the origin ends when its input does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w")

@@ -12,7 +12,7 @@ from semveil import phy
 from semveil.channel import Arrival, Channel, Reception
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
-from semveil.protect.laplace import Laplace
+from semveil.protect.base import Mechanism
 from semveil.rng import Randomness
 
 Modulate = Callable[[Tensor], Tensor]
@@ -104,6 +104,8 @@ class LinkNetwork(nn.Module):
     """Whether the power is one on average only, not for every image."""
     differentiable = True
     """Whether Bob's answer has a gradient at the received signal."""
+    encrypts = False
+    """Whether training sends every image under a key."""
 
     def __init__(
         self,
@@ -111,7 +113,7 @@ class LinkNetwork(nn.Module):
         classifier: nn.Module,
         reconstructor: nn.Module | None,
         channel: Channel,
-        mechanism: Laplace | None = None,
+        mechanism: Mechanism | None = None,
         modulate: Modulate = to_waveform,
     ) -> None:
         super().__init__()

@@ -14,7 +14,6 @@ from pydantic import (
     AfterValidator,
     Field,
     ValidationError,
-    field_validator,
     model_validator,
 )
 
@@ -28,7 +27,6 @@ Inference = Literal["linear", "mlp", "wide", "set"]
 Inversion = Literal["linear", "mlp", "deconv", "set"]
 InversionLoss = Literal["mse", "perceptual"]
 LeakageAttack = Literal["rmle", "shadow", "known-plaintext"]
-ProtectionName = Literal["laplace", "shuffle", "rotation"]
 Perturber = Literal["jamming", "fgm", "pgd", "uap", "pgm", "semadv", "blackbox", "transfer"]
 Hardening = Literal["none", "noise", "at-pgd", "at-pgm", "at-semadv", "semmixed"]
 PERTURBERS: tuple[Perturber, ...] = get_args(Perturber)
@@ -44,12 +42,6 @@ def _distinct(values: list[Any]) -> list[Any]:
 def _even(value: int) -> int:
     if value % 2:
         raise ValueError("must be even: two reals make one channel use")
-    return value
-
-
-def _power_of_two(value: int) -> int:
-    if value & (value - 1):
-        raise ValueError("must be a power of two")
     return value
 
 
@@ -181,178 +173,6 @@ class TrainConfig(Section):
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     snr_span_db: Annotated[float, Field(ge=0, le=40)] = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-
-
-class MinMaxConfig(Section):
-    """The min-max game against the simulated Eve.
-
-    Attributes:
-        form: What Alice and Bob want of Eve: ``clipped`` (−CE, no further than chance),
-            ``uniform`` (her posterior uniform) or ``gap`` (|CE − ln C|).
-        weight: Weight of that wish beside their own tasks.
-        pretrain_epochs: Epochs before the game begins; both sides learn their tasks.
-        polish_epochs: Last epochs, in which Bob's heads alone are trained; the simulated Eve stays
-            as the game left her.
-        eve_steps: Eve's steps per round.
-        link_steps: Alice's and Bob's steps per round.
-        eve_capacity: Architecture of the simulated Eve.
-    """
-
-    form: Literal["clipped", "uniform", "gap"] = "clipped"
-    weight: Weight = 0.2
-    pretrain_epochs: Annotated[int, Field(ge=0)] = 2
-    polish_epochs: Annotated[int, Field(ge=0)] = 2
-    eve_steps: Positive = 1
-    link_steps: Positive = 8
-    eve_capacity: Inference = "mlp"
-
-
-class PerturbationConfig(Section):
-    """The cooperative perturbation on Alice's waveform.
-
-    Attributes:
-        form: ``fgm`` (one gradient step), ``pgd`` (several, projected) or ``learned``.
-        psr_db: Its power over the signal's, dB, met exactly for every image.
-        total_power: Power per symbol of signal and perturbation together.
-        aim: What is wanted of Eve, as in the min-max game.
-        spare_weight: Weight of Bob's own losses against Eve's.
-        image_weight: Weight of Bob's image within them; 0 spares his label alone and is faster.
-        steps: Gradient steps of ``pgd``.
-        draws: Channel draws that a gradient is averaged over.
-        epochs: Passes over the system's images that train the ``learned`` form.
-    """
-
-    form: Literal["fgm", "pgd", "learned"] = "pgd"
-    psr_db: Decibel = -3.0
-    total_power: Annotated[float, Field(gt=0, le=1000)] = 1.0
-    aim: Literal["clipped", "uniform", "gap"] = "clipped"
-    spare_weight: Weight = 4.0
-    image_weight: Weight = 0.0
-    steps: Annotated[int, Field(gt=0, le=1000)] = 20
-    draws: Annotated[int, Field(gt=0, le=1000)] = 4
-    epochs: Positive = 10
-
-
-class DpConfig(Section):
-    """Laplace noise on the features.
-
-    Attributes:
-        reading: ``paper`` (noise of a stated power, no guarantee) or ``genuine`` (ε-local
-            differential privacy of the whole feature vector of one message).
-        epsilon: Privacy budget.
-        scale: Paper reading: noise scale times ε, for features of unit power per real.
-        clip: Genuine reading: radius of the ℓ1 ball that features are clipped to; the
-            sensitivity is twice that.
-    """
-
-    reading: Literal["paper", "genuine"] = "paper"
-    epsilon: float = 0.1
-    scale: Annotated[float, Field(gt=0, le=1e6)] = 0.1
-    clip: Annotated[float, Field(gt=0, le=1e6)] | None = None
-
-    @field_validator("epsilon")
-    @classmethod
-    def _some_budget(cls, value: float) -> float:
-        if value <= 0:
-            raise ValueError("a privacy budget must be positive")
-        return value
-
-
-class BottleneckConfig(Section):
-    """The information bottleneck on what is transmitted.
-
-    Attributes:
-        weight: Weight β of the information about the image.
-        free_epochs: Share of the epochs before the weight begins to rise from zero.
-        full_epochs: Share of the epochs after which it is whole.
-        variable_length: Whether coordinates are switched off according to the channel's SNR.
-        threshold: Amplitude under which a coordinate is switched off.
-    """
-
-    weight: Weight = 1e-3
-    free_epochs: Annotated[float, Field(ge=0, le=1)] = 0.1
-    full_epochs: Annotated[float, Field(ge=0, le=1)] = 0.3
-    variable_length: bool = False
-    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.01
-
-
-class InverterConfig(Section):
-    """Training against a simulated Eve who rebuilds the image.
-
-    Attributes:
-        weight: Weight of her error, counted no further than the mean image's.
-        form: ``static``, or ``noise``: the weight divided by 1 + σ (noise per real).
-    """
-
-    weight: Weight = 1.0
-    form: Literal["static", "noise"] = "static"
-
-
-class CodebookConfig(Section):
-    """Vector quantisation and digital modulation.
-
-    Attributes:
-        size: Codewords; a power of the modulation's order.
-        dim: Reals per codeword.
-        modulation: ``qam`` or ``psk``.
-        order: Points of the constellation; the codebook's size if null.
-        entropy_weight: Weight λ of the codewords' entropy in the robust bottleneck.
-        commitment: Weight of the encoder's commitment to its codeword.
-    """
-
-    size: Annotated[int, Field(ge=2, le=65536)] = 16
-    dim: Annotated[int, Field(ge=2, le=4096)] = 64
-    modulation: Literal["qam", "psk"] = "qam"
-    order: Annotated[int, Field(ge=2, le=65536)] | None = None
-    entropy_weight: Annotated[float, Field(ge=-1e3, le=1e3)] = 1e-3
-    commitment: Weight = 0.25
-
-
-class CipherConfig(Section):
-    """The learned encryptor.
-
-    Attributes:
-        key_bits: Bits of the key that the encryptor reads.
-        weight: Weight of Eve's error in adversarial encryption training.
-        key_weight: Weight of what Bob would understand with a wrong key.
-        plain_weight: Weight of Bob's loss without encryption.
-    """
-
-    key_bits: Annotated[int, Field(ge=8, le=4096)] = 128
-    weight: Weight = 1.0
-    key_weight: Weight = 1.0
-    plain_weight: Weight = 1.0
-
-
-class SemanticConfig(Section):
-    """The semantic links over OFDM.
-
-    Attributes:
-        blocks: Blocks of the encoder's body, and of the decoder's.
-        classifier_width: Channels of the classifiers' first convolution.
-        classifier_blocks: Residual blocks per stage of the classifiers.
-        latent_weight: Weight of the classifier that reads the received latent, without
-            reconstruction, beside the one that reads the rebuilt image.
-    """
-
-    blocks: Annotated[int, Field(ge=0, le=64)] = 4
-    classifier_width: Annotated[int, Field(ge=2, le=512)] = 64
-    classifier_blocks: Annotated[int, Field(ge=1, le=16)] = 2
-    latent_weight: Weight = 1.0
-
-
-class ClassicalConfig(Section):
-    """The classical link: source codec, channel code, modulation.
-
-    Attributes:
-        codec: ``jpeg2000`` or ``avif``.
-        rate: Information bits per coded bit of the 5G LDPC code.
-        order: Points of the QAM constellation, a power of two; 2 is BPSK.
-    """
-
-    codec: Literal["jpeg2000", "avif"] = "jpeg2000"
-    rate: Annotated[float, Field(ge=0.2, le=0.92)] = 0.5
-    order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
 
 
 class AttackerConfig(Section):
@@ -520,27 +340,25 @@ class AuditConfig(OpenSection):
 class Recipe(OpenSection):
     """One run: a scheme and everything it needs.
 
+    Settings of a scheme or of a protection stand in sections of their own; see :meth:`of`.
+
     Attributes:
         scheme: What is trained and measured, beside its reference.
         protections: Laid over the scheme's link, in this order.
     """
 
+    registries: ClassVar[tuple[str, ...]] = (
+        "semveil.schemes:SCHEMES",
+        "semveil.protect:PROTECTIONS",
+    )
+
     scheme: str = "multitask"
-    protections: Annotated[list[ProtectionName], AfterValidator(_distinct)] = []
+    protections: Annotated[list[str], AfterValidator(_distinct)] = []
     data: DataConfig = DataConfig()
     link: LinkConfig = LinkConfig()
     bob: ChannelConfig = ChannelConfig()
     eve: ChannelConfig = ChannelConfig()
     train: TrainConfig = TrainConfig()
-    privacy: MinMaxConfig = MinMaxConfig()
-    perturbation: PerturbationConfig = PerturbationConfig()
-    dp: DpConfig = DpConfig()
-    bottleneck: BottleneckConfig = BottleneckConfig()
-    inverter: InverterConfig = InverterConfig()
-    codebook: CodebookConfig = CodebookConfig()
-    cipher: CipherConfig = CipherConfig()
-    semantic: SemanticConfig = SemanticConfig()
-    classical: ClassicalConfig = ClassicalConfig()
     harden: HardenConfig = HardenConfig()
     attack: AttackConfig = AttackConfig()
     audit: AuditConfig = AuditConfig()

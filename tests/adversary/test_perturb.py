@@ -10,6 +10,7 @@ from semveil.adversary.perturb.cooperative import (
     GradientLayer,
     LearnedLayer,
     NoiseLayer,
+    PerturbationConfig,
     superimpose,
 )
 from semveil.adversary.perturb.gradient import descend
@@ -33,12 +34,14 @@ def system(form, psr_db=-6.0, **perturbation):
             "perturbation": {"form": form, "psr_db": psr_db, "draws": 2, "steps": 5} | perturbation,
         }
     )
+    settings = recipe.of(PerturbationConfig)
     with seeded(3, "test"):
         link = multitask_link((1, 8, 8), 10, 32, width=4).requires_grad_(False)
         eve = Mlp(33, (32,), 10).requires_grad_(False)
         if form == "learned":
-            return recipe, LearnedLayer(recipe, 32), link, eve
-    return recipe, GradientLayer(recipe, CooperativeAim(recipe, link, eve), seed=1), link, eve
+            return settings, LearnedLayer(settings, 32), link, eve
+    aim = CooperativeAim(settings, link, eve)
+    return settings, GradientLayer(settings, recipe.bob, recipe.eve, aim, seed=1), link, eve
 
 
 @pytest.mark.parametrize("psr_db", [-20.0, -6.0, 3.0, torch.tensor([-20.0, -10, -5, 0, 3, 10])])
@@ -111,9 +114,9 @@ def test_a_waveform_depends_on_its_image_alone(form):
 
 
 def test_the_layer_lowers_its_own_aim_more_than_noise_of_the_same_power():
-    recipe, layer, link, eve = system("pgd", psr_db=-6.0)
+    settings, layer, link, eve = system("pgd", psr_db=-6.0)
     signal = waveforms(batch=64)
-    aim = CooperativeAim(recipe, link, eve)
+    aim = CooperativeAim(settings, link, eve)
     wanted = aim.wanted(signal)
 
     def reached(sent):
@@ -122,7 +125,7 @@ def test_the_layer_lowers_its_own_aim_more_than_noise_of_the_same_power():
         ear = link.channel(sent, 10.0, generator=source)
         return aim.loss(bob, ear, wanted).mean().item()
 
-    noise = NoiseLayer(recipe)(signal, generator(2))
+    noise = NoiseLayer(settings)(signal, generator(2))
     assert reached(layer(signal)) < reached(signal) - 0.01
     assert reached(layer(signal)) < reached(noise) - 0.01
 

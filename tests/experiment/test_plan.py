@@ -8,10 +8,11 @@ import pytest
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
-from semveil.experiment.plan import links, plan, requested, with_reference
+from semveil.experiment.plan import complete, links, plan, requested, with_reference
+from semveil.experiment.training import identity
 from semveil.recipe import Recipe
 from semveil.records import asked_for, from_plain, named, to_plain
-from semveil.schemes import base as schemes
+from semveil.schemes import SCHEMES
 
 
 def asked(scheme, *protections, **changes):
@@ -21,10 +22,10 @@ def asked(scheme, *protections, **changes):
     return recipe, with_reference(requested(recipe))
 
 
-@pytest.mark.parametrize("scheme", schemes.names())
+@pytest.mark.parametrize("scheme", SCHEMES.names())
 def test_the_reference_comes_first_and_every_name_is_there_once(scheme):
     recipe, names = asked(scheme)
-    assert names[0].scheme == schemes.get(scheme).reference
+    assert names[0].scheme == SCHEMES.get(scheme).reference
     assert names[-1].scheme == scheme
     systems = [system.name for system in plan(names, recipe)]
     assert len(set(systems)) == len(systems)
@@ -62,13 +63,13 @@ def test_protections_are_the_links_own_and_leave_the_reference_alone():
     assert by_name == {"deepjscc": [], "dp+shuffle": ["laplace", "shuffle"]}
     laid = plan(names, recipe)[-1]
     assert (laid.name.label, laid.asymmetry) == ("dp+shuffle", "key")
-    assert laid.cover is not None
+    assert laid.transform is not None
 
 
 def test_noise_alone_is_no_key():
     recipe, names = asked("uis", "laplace")
     laid = plan(names, recipe)[-1]
-    assert (laid.name.label, laid.asymmetry, laid.cover) == ("uis+laplace", "task", None)
+    assert (laid.name.label, laid.asymmetry, laid.transform) == ("uis+laplace", "task", None)
 
 
 def test_the_plain_cipher_is_protected_by_nothing():
@@ -123,3 +124,13 @@ def test_what_is_asked_for_is_kept_as_data(asked_for_):
 def test_what_names_no_system_is_refused(plain):
     with pytest.raises(SemveilError):
         from_plain(plain)
+
+
+def test_settings_of_all_schemes_are_written_out_and_tell_no_trainings_apart():
+    recipe, names = asked("ibal", "laplace")
+    whole = complete(names, recipe)
+    sections = whole.model_dump().keys() - recipe.model_dump().keys()
+    assert sections == {"privacy", "bottleneck", "inverter", "dp"}
+    assert identity(whole, 0) == identity(recipe, 0)
+    other = recipes.update(recipe, {"inverter": {"weight": 2.0}})
+    assert identity(complete(names, other), 0) == identity(other, 0) != identity(recipe, 0)

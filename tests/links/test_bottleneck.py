@@ -13,8 +13,7 @@ from semveil.links.bottleneck import BottleneckLink, log_uniform_kl, noise_per_r
 from semveil.nets.dense import Mlp
 from semveil.nets.task import GatedEncoder
 from semveil.phy import average_power
-from semveil.protect.laplace import Laplace
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig, Laplace
 from semveil.rng import generator, seeded, uniform
 
 DIM = 8

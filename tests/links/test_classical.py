@@ -14,7 +14,7 @@ from semveil.links.classical import as_pixels
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.phy import average_power
 from semveil.rng import generator, seeded
-from semveil.schemes import base as schemes
+from semveil.schemes.classical import Classical
 from semveil.training.objective import Batch
 
 SHAPE = (1, 8, 8)
@@ -42,7 +42,7 @@ def recipe_of(**changes):
 
 def classical(**changes):
     with seeded(0, "weights"):
-        return schemes.get("classical").build(recipe_of(**changes), SHAPE, 10).eval()
+        return Classical(recipe_of(**changes)).build(SHAPE, 10).eval()
 
 
 def test_bob_sees_and_classifies_what_the_codec_leaves(images):
@@ -109,9 +109,9 @@ def test_settings_that_make_no_link_are_refused(changes, complaint):
 def test_training_teaches_the_classifier_on_images_as_the_codec_leaves_them(source):
     recipe = recipe_of()
     with seeded(0, "weights"):
-        link = schemes.get("classical").build(recipe, SHAPE, 10)
+        link = Classical(recipe).build(SHAPE, 10)
         eve = SimulatedEve("linear", 769, 10, SHAPE)
-    objective = schemes.get("classical").objective(recipe, link, eve)
+    objective = Classical(recipe).objective(link, eve)
     assert objective.players["link"] == list(link.classifier.parameters())
     batch = Batch(as_float(torch.from_numpy(source.x[:64])), torch.from_numpy(source.y[:64]))
     codec = link.system.codec

@@ -16,8 +16,7 @@ from semveil.nets.codebook import Codebook
 from semveil.nets.task import TokenClassifier, TokenEncoder
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
-from semveil.protect.laplace import Laplace
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig, Laplace
 from semveil.rng import generator, seeded, uniform
 
 

@@ -8,7 +8,7 @@ import torch
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.rng import generator, seeded
-from semveil.schemes.base import get
+from semveil.schemes import SCHEMES
 
 SMALL = ["link.width=4", "semantic.blocks=1", "semantic.classifier_width=4"]
 
@@ -16,7 +16,7 @@ SMALL = ["link.width=4", "semantic.blocks=1", "semantic.classifier_width=4"]
 def built(name="mobilesc-digits", shape=(1, 8, 8), *settings):
     recipe = recipes.load(name, [*SMALL, *settings])
     with seeded(0, "weights"):
-        return get(recipe.scheme).build(recipe, shape, 10).eval()
+        return SCHEMES.get(recipe.scheme)(recipe).build(shape, 10).eval()
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,11 @@ from semveil.experiment.link import untrained
 from semveil.profiling.devices import MixedBatch, OwnCodebooks, mean_errors, senders
 from semveil.profiling.memory import memory
 from semveil.protect.keys import research_key
-from semveil.protect.laplace import Laplace
+from semveil.protect.laplace import DpConfig, Laplace
 from semveil.protect.multi_user import MultiUserTransform
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.rotation import Rotation
 from semveil.protect.shuffle import Shuffle
-from semveil.recipe import DpConfig
 from semveil.rng import generator, normal
 
 
@@ -45,7 +44,7 @@ def test_one_device_is_served_as_by_its_own_cover():
     link = untrained("rotation", recipes.load("rotation-digits"), (1, 8, 8), 10, seed=0)
     batch = MixedBatch(link, devices=1, batch=6, seed=0)
     assert batch.mixed is not None
-    cover = batch.mixed.covers[0]
+    cover = batch.mixed.transforms[0]
     with torch.no_grad():
         link.transform = cover
         expected = link.receive(batch.heard, batch.messages)

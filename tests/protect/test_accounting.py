@@ -17,8 +17,7 @@ from semveil.protect.gaussian import (
     rayleigh_delta,
     waveform_sensitivity,
 )
-from semveil.protect.laplace import Laplace
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig, Laplace
 from semveil.rng import generator, normal
 
 

@@ -9,8 +9,7 @@ from semveil.data.digits import read
 from semveil.link import as_float
 from semveil.nets.convolutional import ConvEncoder
 from semveil.protect.dp_audit import empirical_epsilon
-from semveil.protect.laplace import Laplace, clip_l1, laplace_noise
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig, Laplace, clip_l1, laplace_noise
 from semveil.rng import generator, seeded
 
 EPSILON = 0.9

@@ -3,7 +3,6 @@
 import math
 import subprocess
 import sys
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,8 +10,8 @@ from scipy import stats
 
 from semveil.errors import SemveilError
 from semveil.phy import average_power
-from semveil.protect.laplace import Laplace, clip_l1
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig, Laplace, clip_l1
+from semveil.recipe import check
 from semveil.rng import Shard, generator, normal
 
 DIM = 16
@@ -144,7 +143,8 @@ _SHARE = """
 import sys, torch
 from torch import distributed
 from semveil.protect.laplace import Laplace
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig
+from semveil.recipe import check
 from semveil.rng import Shard, generator
 
 store, rank = sys.argv[1], int(sys.argv[2])
@@ -209,7 +209,7 @@ def test_the_seed_decides_and_a_shard_is_its_rows(layer):
 def test_settings_that_guarantee_nothing_are_refused(changes, message):
     settings = {"reading": "genuine", "epsilon": 1.0, "scale": 0.1, "clip": 1.0} | changes
     with pytest.raises(SemveilError, match=message):
-        Laplace(SimpleNamespace(**settings), DIM)
+        Laplace.of(check({"dp": settings}), DIM)
 
 
 @pytest.mark.parametrize("dim", [0, 3])

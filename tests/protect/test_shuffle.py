@@ -108,7 +108,7 @@ def test_what_does_not_belong_together_is_refused() -> None:
         (as_reals(z), torch.arange(3)),
         (z[0], torch.arange(3)),
     ):
-        with pytest.raises(ValueError, match=r"a cover takes|message counter"):
+        with pytest.raises(ValueError, match=r"a keyed transform takes|message counter"):
             shuffle.encrypt(symbols, messages)
     with pytest.raises(SemveilError, match="32 bytes"):
         Shuffle(b"secret")

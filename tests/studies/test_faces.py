@@ -16,6 +16,7 @@ from scipy.stats import ttest_1samp
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.training import Hardware
+from semveil.protect.laplace import DpConfig
 from semveil.records import Record
 from semveil.report.figures.style import save
 from semveil.report.select import frame
@@ -171,7 +172,7 @@ def test_every_budget_asks_for_all_links_and_recipes_are_whole() -> None:
         assert {job.seed for job in made} == set(range(3, 3 + seeds))
         asked = {(job.recipe.data.target, job.recipe.data.private) for job in made}
         assert asked == {(attribute, "Male") for attribute in ATTRIBUTES}
-        noise = {job.recipe.dp.epsilon for job in made if job.schemes == ("dp",)}
+        noise = {job.recipe.of(DpConfig).epsilon for job in made if job.schemes == ("dp",)}
         assert noise == {0.05, 0.1, 0.9}
         assert {job.recipe.bob.snr_db for job in made} == {12.0}
         assert {job.recipe.bob.fading for job in made} == {"awgn"}

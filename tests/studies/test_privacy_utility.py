@@ -7,6 +7,7 @@ import pytest
 from commands import succeed
 from semveil import recipe as recipes
 from semveil.experiment.plan import plan
+from semveil.protect.laplace import DpConfig
 from semveil.records import Record, named, read_records
 from semveil.report.select import frame
 from semveil.studies.base import get
@@ -157,6 +158,6 @@ def test_every_kind_of_attack_has_left_figures(smoke):
 def test_noise_states_what_it_really_guarantees(smoke):
     records = read_records(smoke / "records.jsonl")
     noisy = {r.metric: r.value for r in records if r.scheme == "dp" and r.role == "system"}
-    settings = recipes.load("dp-digits")
-    assert noisy["epsilon_vector"] == pytest.approx(2 * 32 * 0.1 / settings.dp.scale)
+    settings = recipes.load("dp-digits").of(DpConfig)
+    assert noisy["epsilon_vector"] == pytest.approx(2 * 32 * 0.1 / settings.scale)
     assert 1 < noisy["epsilon_lower"] <= noisy["epsilon_vector"]

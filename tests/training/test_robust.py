@@ -11,7 +11,7 @@ from semveil.errors import SemveilError
 from semveil.experiment.training import Hardware
 from semveil.recipe import HARDENINGS, check
 from semveil.rng import generator, seeded
-from semveil.schemes.base import build_multitask_link, get
+from semveil.schemes import SCHEMES
 from semveil.training.joint import joint_losses
 from semveil.training.loop import Schedule, fit
 from semveil.training.robust import Robust
@@ -22,7 +22,7 @@ METHODS = [method for method in HARDENINGS if method != "none"]
 def objective(method, **settings):
     recipe = check(plain_recipe() | {"harden": {"method": method, **settings}})
     with seeded(7, "toys"):
-        link = build_multitask_link(recipe, SHAPE, 10)
+        link = SCHEMES.get("multitask")(recipe).build(SHAPE, 10)
         return Robust(recipe, link, SHAPE, 10, f"multitask/{method}")
 
 
@@ -141,7 +141,7 @@ def test_the_same_seed_gives_the_same_link(method):
 
 def test_a_receiver_without_gradient_can_be_trained_against_noise_alone():
     recipe = recipes.load("mobilesc-digits", ["harden.method=semmixed"])
-    link = get("mobilesc").build(recipe, SHAPE, 10)
+    link = SCHEMES.get("mobilesc")(recipe).build(SHAPE, 10)
     link.differentiable = False
     with pytest.raises(SemveilError, match="semmixed needs a receiver with a gradient"):
         Robust(recipe, link, SHAPE, 10, "mobilesc/semmixed")

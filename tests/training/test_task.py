@@ -10,9 +10,9 @@ from semveil.links.bottleneck import noise_per_real
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe
 from semveil.rng import generator, seeded, uniform
-from semveil.schemes import base as schemes
+from semveil.schemes import SCHEMES
 from semveil.training.objective import Batch
-from semveil.training.task import TaskOriented, bounded_error
+from semveil.training.task import bounded_error
 
 SHAPE = (1, 8, 8)
 
@@ -33,9 +33,10 @@ def objective(scheme="ibal", **changes):
         },
     )
     with seeded(0, "weights"):
-        link = schemes.get(scheme).build(recipe, SHAPE, 10)
+        chosen = SCHEMES.get(scheme)(recipe)
+        link = chosen.build(SHAPE, 10)
         eve = SimulatedEve("linear", 9, 10, SHAPE)
-    return schemes.get(scheme).objective(recipe, link, eve)
+    return chosen.objective(link, eve)
 
 
 def batch():
@@ -189,8 +190,3 @@ def test_bobs_snr_in_training_is_uniform_within_the_span(span):
     assert 15.7 < float(drawn.max()) <= 16.0
     # Mean of 720 uniform draws of standard deviation 12/√12: 99.9 %.
     assert abs(float(drawn.mean()) - 10.0) < 3.29 * 12 / 12**0.5 / 720**0.5
-
-
-def test_the_objective_is_known_by_its_stage():
-    assert isinstance(objective("deepjscc"), TaskOriented)
-    assert objective("uis").name == "uis"

@@ -8,8 +8,8 @@ from torch import nn
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import check
 from semveil.rng import generator, seeded
-from semveil.schemes.base import build_multitask_link
-from semveil.training.minmax import MinMax
+from semveil.schemes import SCHEMES
+from semveil.training.minmax import MinMax, MinMaxConfig
 from semveil.training.objective import Batch
 
 SHAPE = (1, 8, 8)
@@ -33,13 +33,16 @@ def plain_recipe(**privacy):
     }
 
 
-def game(*, weight=1.0, name="game", recipe=None, **privacy):
+def game(*, weight=1.0, recipe=None, **privacy):
     """Return a min-max game between a small link and a small Eve."""
     recipe = recipe or check(plain_recipe(**privacy))
+    settings = recipe.of(MinMaxConfig).model_copy(update={"weight": weight})
     with seeded(7, "toys"):
-        link = build_multitask_link(recipe, SHAPE, 10)
-        eve = SimulatedEve(recipe.privacy.eve_capacity, recipe.link.latent_dim + 1, 10, SHAPE)
-    return MinMax(recipe, link, eve, weight, name)
+        link = SCHEMES.get("multitask")(recipe).build(SHAPE, 10)
+        eve = SimulatedEve(settings.eve_capacity, recipe.link.latent_dim + 1, 10, SHAPE)
+    objective = MinMax(recipe, link, eve, settings)
+    objective.name = "game"
+    return objective
 
 
 def batch():

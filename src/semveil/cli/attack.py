@@ -76,7 +76,7 @@ def attack(
         assert folder is not None
         run = Run.open(folder, machine, data)
         recipe = recipes.override(recipes.update(run.recipe, {"attack": given}), changes or [])
-        if recipe.model_dump(exclude={"attack"}) != run.recipe.model_dump(exclude={"attack"}):
+        if recipes.changes(recipe, {"attack"}) != recipes.changes(run.recipe, {"attack"}):
             raise SemveilError("--set: an attack changes settings of attack alone")
         job = AttackRun.create(out or unused(folder / "attacks"), run, recipe.attack, systems)
     with resumable(job.folder, "attack"), bars(quiet or as_json) as progress:

@@ -24,11 +24,11 @@ def list_names(
     from semveil import data as sets
     from semveil import recipe as recipes
     from semveil.cli import parse
-    from semveil.schemes import base as schemes
+    from semveil.schemes import SCHEMES
     from semveil.studies import base as studies
 
     found: dict[str, dict[str, Any]] = {
-        "schemes": {name: schemes.get(name).statement() for name in schemes.names()},
+        "schemes": {name: scheme.statement() for name, scheme in SCHEMES.items()},
         "attacks": parse.ATTACKS,
         "trainings": parse.TRAININGS,
         "data sets": sets.names(),

@@ -34,7 +34,7 @@ def _worst_pair(noise: Laplace) -> tuple[Tensor, Tensor]:
 
 
 def privacy_budget(case: Recorder) -> Iterator[Record]:
-    """Yield the privacy budget of a system with noise on its features; nothing of others.
+    """Yield the privacy budget of a system with Laplace noise on its features; nothing of others.
 
     ``epsilon_vector``: ε of the whole vector of one message; ``epsilon_lower``: what a
     distinguishing attack on the worst pair of inputs proves it to be at least, at 95 %;
@@ -43,7 +43,7 @@ def privacy_budget(case: Recorder) -> Iterator[Record]:
     SNR; ``feature_snr_db``: mean energy of features over that of the noise.
     """
     noise = case.system.mechanism
-    if noise is None:
+    if not isinstance(noise, Laplace):
         return
 
     def exact(metric: str, value: float, n: int = 1, **fields: float) -> Record:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from semveil.adversary.eavesdrop.observations import Send
 from semveil.channel import Channel, Reception
 from semveil.link import Answer, LinkNetwork
-from semveil.protect.laplace import Laplace
+from semveil.protect.base import Mechanism
 from semveil.records import SystemName
 
 
@@ -62,7 +62,7 @@ class SystemUnderTest:
     own_noise: float = 0.0
     digital: bool = False
     permutes: bool = False
-    mechanism: Laplace | None = None
+    mechanism: Mechanism | None = None
     active: Callable[[float], int] | None = None
     keyed: bool = False
     fixed_key: bool = False

@@ -19,7 +19,7 @@ from semveil.metrics.intervals import wilson
 from semveil.recipe import Recipe
 from semveil.records import Estimate, Params, Record, SystemName
 from semveil.rng import generator, seeded
-from semveil.schemes.base import get
+from semveil.schemes import SCHEMES
 from semveil.training.loop import Progress
 from semveil.training.shift import SHIFTS, Shift, World, halves
 from semveil.training.transfer import (
@@ -97,9 +97,8 @@ class Adaptation:
     ) -> Iterator[Record]:
         world, settings = shift.after, self.recipe.train
         with seeded(self.seed, name, "weights"):
-            link = get(SCHEME).build(
-                world.recipe(self.recipe), splits.image_shape, splits.n_classes
-            )
+            scheme = SCHEMES.get(SCHEME)(world.recipe(self.recipe))
+            link = scheme.build(splits.image_shape, splits.n_classes)
         channels_last(link.to(self.hardware.device))
         if arm not in ANEW:
             inherit(link, source, new_answers=shift.new_answers)

@@ -18,11 +18,9 @@ from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.training import TrainedNetworks
 from semveil.link import Answer, LinkNetwork, as_float, own_noise
 from semveil.links.bottleneck import BottleneckLink
-from semveil.links.cipher import CipherLink
 from semveil.nets.convolutional import ImageShape
 from semveil.protect.keyed_transform import decrypt_features
 from semveil.protect.keys import research_key
-from semveil.protect.shuffle import Shuffle
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName
 from semveil.rng import Randomness, seeded
@@ -68,11 +66,11 @@ class Link:
     ) -> None:
         self.plan, self.networks, self.seed = plan, networks, seed
         self.network: LinkNetwork = networks.link(plan.link.stream)
-        self.layer = None if plan.layer is None else networks.layers[plan.stream]
+        self.layer = None if plan.layer is None else networks.layer(plan.stream)
         self.transform = None
-        if plan.cover is not None:
+        if plan.transform is not None:
             session = key or research_key(seed, plan.stream)
-            self.transform = plan.cover(self.recipe, self.network, session)
+            self.transform = plan.transform(self.network, session)
         self._next = FIRST_FREE_MESSAGE
         self.counters: Tensor | None = None
 
@@ -212,14 +210,12 @@ class Link:
         planned, network = self.plan, self.network
         eve = self.networks.simulated(planned.link.stream)
         # She is scored on what she was trained on: in the clear, but for a learned encryptor.
-        same = (self.transform is not None) == isinstance(network, CipherLink)
+        same = (self.transform is not None) == network.encrypts
         simulated = planned.scheme.simulates if same else ()
         rehearsal = None
         if self.transform is not None:
             other = self.with_key(research_key(self.seed, f"{planned.stream}, Mallory's"))
             rehearsal = other.transmit_numbered, other.receive
-        spends = self.layer is not None and planned.name.control != "signal"
-        perturbation = self.recipe.perturbation
         return SystemUnderTest(
             name=planned.name,
             transmit=self.transmit_numbered,
@@ -227,15 +223,15 @@ class Link:
             asymmetry=planned.asymmetry,
             paper_eve=eve.label if eve and "label" in simulated else None,
             paper_inverter=eve.image if eve and "image" in simulated else None,
-            psr_db=perturbation.psr_db if spends else None,
-            total_power=perturbation.total_power if self.layer is not None else 1.0,
+            psr_db=None if self.layer is None else self.layer.psr_db,
+            total_power=1.0 if self.layer is None else self.layer.total_power,
             fixed_gain=network.fixed_gain,
             white_box=network.expected,
             shadow=self._untrained_network,
             mechanism=network.mechanism,
             own_noise=own_noise(network),
             digital=network.digital,
-            permutes=isinstance(self.transform, Shuffle),
+            permutes=self.transform is not None and self.transform.permutes,
             active=network.active if isinstance(network, BottleneckLink) else None,
             keyed=self.transform is not None,
             fixed_key=planned.fixed_key,
@@ -245,7 +241,7 @@ class Link:
 
     def _untrained_network(self, seed: int) -> LinkNetwork:
         with seeded(seed, "weights"):
-            return self.plan.link.scheme.build(self.recipe, self.image_shape, self.classes)
+            return self.plan.link.scheme.build(self.image_shape, self.classes)
 
 
 def untrained(

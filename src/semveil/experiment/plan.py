@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.metrics import image_metrics
+from semveil.protect import check_order
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName, asked_for, named
-from semveil.schemes.base import BuildLayer, BuildTransform, ReadReception, Scheme, get
-from semveil.schemes.parts import check_order, keyed_protections
-
-KEYED = ("shuffle", "rotation")
+from semveil.schemes.base import SCHEMES, BuildLayer, BuildTransform, ReadReception, Scheme
 
 
 @dataclass(frozen=True)
@@ -22,13 +20,16 @@ class LinkPlan:
 
     Attributes:
         name: Its scheme and what is laid over it.
-        scheme: What it is trained for.
-        recipe: The run's settings, with all its protections.
+        scheme: What it is trained for, under the run's settings with all its protections.
     """
 
     name: SystemName
     scheme: Scheme
-    recipe: Recipe
+
+    @property
+    def recipe(self) -> Recipe:
+        """The run's settings, with all its protections."""
+        return self.scheme.recipe
 
     @property
     def stream(self) -> str:
@@ -45,7 +46,7 @@ class SystemPlan:
         scheme: The scheme it belongs to.
         link: The trained link it uses.
         layer: Builds the layer on the waveform; None if there is none.
-        cover: Builds the keyed transform of the waveform; None if there is none.
+        transform: Builds the keyed transform of the waveform; None if there is none.
         fixed_key: Whether one key serves all messages.
         receive: How Bob answers a reception; as the link does if None.
     """
@@ -54,7 +55,7 @@ class SystemPlan:
     scheme: Scheme
     link: LinkPlan
     layer: BuildLayer | None = None
-    cover: BuildTransform | None = None
+    transform: BuildTransform | None = None
     fixed_key: bool = False
     receive: ReadReception | None = None
 
@@ -71,10 +72,10 @@ class SystemPlan:
     @property
     def asymmetry(self) -> str | None:
         """What protects it; None if nothing does."""
-        if self.cover is not None:
+        if self.transform is not None:
             return "key"
-        # Without the cover that its scheme rests on, it is sent in the clear.
-        unprotected = self.is_control or self.scheme.cover is not None
+        # Without the keyed transform that its scheme rests on, it is sent in the clear.
+        unprotected = self.is_control or self.scheme.keyed_transform() is not None
         return None if unprotected else self.scheme.asymmetry
 
 
@@ -105,14 +106,18 @@ params={'protections': ['rotation']})
     return asked_for(recipe.scheme, *recipe.protections)
 
 
-def _scheme(name: SystemName) -> Scheme:
-    scheme = get(name.scheme)
+def _scheme(name: SystemName, recipe: Recipe) -> Scheme:
+    """Return a scheme under the settings of a run, with the protections that the name lists."""
+    scheme = SCHEMES.get(name.scheme)
     if name.protections and not scheme.composes:
+        composing = [other for other, kind in SCHEMES.items() if kind.composes]
         raise SemveilError(
             f"protections: none can be laid over {scheme.name}; those that compose are "
-            "deepjscc, dp, rotation, vfe, ibal, lbvq and uis"
+            f"{', '.join(composing)}"
         )
-    return scheme
+    laid = [*scheme.protections, *name.protections]
+    check_order(laid, recipe)
+    return scheme(recipes.update(recipe, {"protections": laid}))
 
 
 def with_reference(asked: Asked) -> list[SystemName]:
@@ -130,17 +135,24 @@ def with_reference(asked: Asked) -> list[SystemName]:
         ['deepjscc', 'ibal+rotation']
     """
     name = named(asked)
-    scheme = _scheme(name)
+    scheme = SCHEMES.get(name.scheme)
     before = [scheme.reference, *([scheme.base] if scheme.base else [])]
     return list(dict.fromkeys([*map(asked_for, before), name]))
 
 
 def _link(name: SystemName, recipe: Recipe) -> LinkPlan:
-    scheme = _scheme(name)
-    protections = [*scheme.protections, *name.protections]
-    if protections:
-        check_order(protections, recipe)
-    return LinkPlan(name, scheme, recipes.update(recipe, {"protections": protections}))
+    return LinkPlan(name, _scheme(name, recipe))
+
+
+def complete(asked: Iterable[Asked], recipe: Recipe) -> Recipe:
+    """Return a recipe with every setting of the schemes that a run measures written out.
+
+    Example:
+        >>> complete(["dp"], Recipe()).model_dump()["dp"]["epsilon"]
+        0.1
+    """
+    sections = [section for each in asked for section in _scheme(named(each), recipe).sections()]
+    return recipes.complete(recipe, dict.fromkeys(sections))
 
 
 def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
@@ -171,15 +183,10 @@ def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
 
 
 def _systems(name: SystemName, recipe: Recipe) -> Iterator[SystemPlan]:
-    scheme = _scheme(name)
-    link = _link(asked_for(scheme.base) if scheme.base else name, recipe)
-    cover: BuildTransform | None = scheme.cover
-    if cover is None and any(laid in KEYED for laid in link.recipe.protections):
-        cover = keyed_protections
-    yield SystemPlan(name, scheme, link, scheme.layer, cover)
-    for control, layer in scheme.controls.items():
-        if control == "signal" and recipe.perturbation.total_power == 1.0:
-            continue
+    scheme = _scheme(name, recipe)
+    link = _link(asked_for(scheme.base), recipe) if scheme.base else LinkPlan(name, scheme)
+    yield SystemPlan(name, scheme, link, scheme.layer, scheme.keyed_transform())
+    for control, layer in scheme.controls().items():
         yield SystemPlan(replace(name, control=control), scheme, link, layer)
     if name.protections or not recipe.audit.variants:
         return
@@ -190,7 +197,7 @@ def _systems(name: SystemName, recipe: Recipe) -> Iterator[SystemPlan]:
             scheme,
             used,
             None,
-            other.cover,
+            other.transform,
             other.fixed_key,
             other.receive,
         )

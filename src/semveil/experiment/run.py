@@ -24,7 +24,7 @@ from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
-from semveil.experiment.plan import SystemPlan, plan
+from semveil.experiment.plan import SystemPlan, complete, plan
 from semveil.experiment.provenance import provenance
 from semveil.experiment.training import (
     Hardware,
@@ -84,14 +84,14 @@ class Run:
             SemveilError: If a scheme or the data cannot be had, if the settings do not fit the
                 data, or if the folder exists; nothing is written then.
         """
-        run = cls(folder, study, recipe, schemes, seed, hardware, root)
+        run = cls(folder, study, complete(schemes, recipe), schemes, seed, hardware, root)
         run.check()
         new_folder(folder)
         run.facts = {
             "study": study,
             "schemes": [to_plain(asked) for asked in schemes],
             "seed": seed,
-            "recipe": recipe.model_dump(),
+            "recipe": run.recipe.model_dump(),
             "wall_s": 0.0,
             "finished": False,
         } | provenance(hardware.device, hardware.devices)

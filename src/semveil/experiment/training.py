@@ -18,7 +18,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.multiprocessing import ProcessRaisedException
 
-from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
+from semveil.adversary.perturb.cooperative import WaveformLayer
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.experiment.plan import SystemPlan, links, plan
@@ -29,8 +29,8 @@ from semveil.recipe import Recipe, changes, check
 from semveil.records import Asked
 from semveil.rng import seeded
 from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
-from semveil.training.cooperative import LearnPerturbation
 from semveil.training.loop import Progress, Schedule, fit, resolve_precision
+from semveil.training.minmax import MinMaxConfig
 from semveil.training.objective import Objective
 from semveil.training.robust import Robust
 
@@ -93,10 +93,10 @@ class TrainedNetworks(nn.Module):
         for name, link in self.planned.items():
             # All schemes start from the same weights: what differs is what they were trained for.
             with seeded(seed, "weights"):
-                self.links[name] = link.scheme.build(link.recipe, image_shape, classes)
+                self.links[name] = link.scheme.build(image_shape, classes)
                 if link.scheme.simulates:
                     self.eves[name] = SimulatedEve(
-                        recipe.privacy.eve_capacity,
+                        recipe.of(MinMaxConfig).eve_capacity,
                         recipe.link.latent_dim + 1,
                         classes,
                         image_shape,
@@ -106,7 +106,7 @@ class TrainedNetworks(nn.Module):
             if system.layer is not None:
                 with seeded(seed, system.stream, "weights"):
                     self.layers[system.stream] = system.layer(
-                        recipe, self.link(system.link.stream), self.eve(system.link.stream), seed
+                        self.link(system.link.stream), self.eve(system.link.stream), seed
                     )
 
     def link(self, name: str) -> LinkNetwork:
@@ -125,6 +125,12 @@ class TrainedNetworks(nn.Module):
         assert isinstance(eve, SimulatedEve)
         return eve
 
+    def layer(self, name: str) -> WaveformLayer:
+        """Return the layer of a system by the system's name."""
+        layer = self.layers[name]
+        assert isinstance(layer, WaveformLayer)
+        return layer
+
     def hardenings(self) -> dict[str, str]:
         """Return the stages of adversarial training with their links; none without a method."""
         method = self.recipe.harden.method
@@ -132,7 +138,7 @@ class TrainedNetworks(nn.Module):
 
     def stages(self) -> list[str]:
         """Return what has to be trained, in order: links, their hardening, learned layers."""
-        learned = [name for name, layer in self.layers.items() if isinstance(layer, LearnedLayer)]
+        learned = [name for name in self.layers if self.layer(name).epochs]
         return [*self.links, *self.hardenings(), *learned]
 
 
@@ -148,11 +154,8 @@ def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: 
         SemveilError: If the settings make no sense for it.
     """
     if stage in trained.links:
-        planned = trained.planned[stage]
-        assert planned.scheme.objective is not None
-        objective = planned.scheme.objective(
-            planned.recipe, trained.link(stage), trained.simulated(stage)
-        )
+        scheme = trained.planned[stage].scheme
+        objective = scheme.objective(trained.link(stage), trained.simulated(stage))
         objective.name = stage
         return objective
     if stage in trained.hardenings():
@@ -160,11 +163,12 @@ def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: 
         recipe = trained.planned[name].recipe
         return Robust(recipe, trained.link(name), trained.image_shape, trained.classes, stage)
     system = next(system for system in systems if system.stream == stage)
-    layer = trained.layers[stage]
-    assert isinstance(layer, LearnedLayer)
     link = system.link.stream
-    aim = CooperativeAim(trained.recipe, trained.link(link), trained.eve(link))
-    return LearnPerturbation(stage, trained.recipe, layer, aim)
+    objective = system.scheme.layer_objective(
+        trained.layer(stage), trained.link(link), trained.eve(link)
+    )
+    objective.name = stage
+    return objective
 
 
 def _stage(
@@ -194,7 +198,7 @@ def _stage(
         objective = build_objective(trained, systems, stage)
     epochs, lr = recipe.train.epochs, recipe.train.lr
     if learned:
-        epochs = recipe.perturbation.epochs
+        epochs = trained.layer(stage).epochs
     elif hardens:
         epochs, lr = recipe.harden.epochs, recipe.harden.lr
     schedule = Schedule(

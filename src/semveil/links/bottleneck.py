@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -10,10 +13,31 @@ from semveil.channel import Channel
 from semveil.link import Disturb, Exchange, LinkNetwork, Modulate, to_waveform
 from semveil.nets.task import GatedEncoder
 from semveil.phy import snr_to_noise_variance
-from semveil.protect.laplace import Laplace
+from semveil.protect.base import Mechanism
+from semveil.recipe import Section, Weight
 from semveil.rng import Randomness
 
 _K1, _K2, _K3 = 0.63576, 1.8732, 1.48695
+
+
+class BottleneckConfig(Section):
+    """The information bottleneck on what is transmitted.
+
+    Attributes:
+        weight: Weight β of the information about the image.
+        free_epochs: Share of the epochs before the weight begins to rise from zero.
+        full_epochs: Share of the epochs after which it is whole.
+        variable_length: Whether coordinates are switched off according to the channel's SNR.
+        threshold: Amplitude under which a coordinate is switched off.
+    """
+
+    section: ClassVar[str] = "bottleneck"
+
+    weight: Weight = 1e-3
+    free_epochs: Annotated[float, Field(ge=0, le=1)] = 0.1
+    full_epochs: Annotated[float, Field(ge=0, le=1)] = 0.3
+    variable_length: bool = False
+    threshold: Annotated[float, Field(ge=0, lt=1)] = 0.01
 
 
 def noise_per_real(snr_db: Tensor | float) -> Tensor:
@@ -71,7 +95,7 @@ class BottleneckLink(LinkNetwork):
         channel: Channel,
         snr_db: float,
         threshold: float,
-        mechanism: Laplace | None = None,
+        mechanism: Mechanism | None = None,
         modulate: Modulate = to_waveform,
     ) -> None:
         super().__init__(encoder, classifier, None, channel, mechanism, modulate)

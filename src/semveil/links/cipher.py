@@ -8,7 +8,12 @@ from torch import Tensor, nn
 from semveil.channel import Channel
 from semveil.link import Answer, Disturb, Exchange, LinkNetwork, to_waveform
 from semveil.nets.keyed import KeyedMixer
-from semveil.protect.keyed_transform import decrypt_features, require_batch, require_unlike
+from semveil.protect.keyed_transform import (
+    KeyedTransform,
+    decrypt_features,
+    require_batch,
+    require_unlike,
+)
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
 from semveil.rng import Randomness, uniform
@@ -37,6 +42,8 @@ class CipherLink(LinkNetwork):
         >>> link.encrypt(plain, torch.ones(2, 16)).shape
         torch.Size([2, 4])
     """
+
+    encrypts = True
 
     def __init__(
         self,
@@ -90,7 +97,7 @@ class CipherLink(LinkNetwork):
         return self.decode(decrypt_features(features, lambda symbols: self.decrypt(symbols, keys)))
 
 
-class LearnedTransform:
+class LearnedTransform(KeyedTransform):
     """The trained encryptor and decryptor of a link under a session key of 32 bytes.
 
     Every message has a fresh key.

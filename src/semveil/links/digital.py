@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated, ClassVar, Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -12,10 +15,33 @@ from semveil.link import Answer, Disturb, Exchange, LinkNetwork, as_float
 from semveil.nets.codebook import Codebook
 from semveil.phy import average_power
 from semveil.phy.qam import Constellation
-from semveil.protect.laplace import Laplace
+from semveil.protect.base import Mechanism
+from semveil.recipe import Section, Weight
 from semveil.rng import Randomness, generator
 
 _MOMENTUM = 0.1
+
+
+class CodebookConfig(Section):
+    """Vector quantisation and digital modulation.
+
+    Attributes:
+        size: Codewords; a power of the modulation's order.
+        dim: Reals per codeword.
+        modulation: ``qam`` or ``psk``.
+        order: Points of the constellation; the codebook's size if null.
+        entropy_weight: Weight λ of the codewords' entropy in the robust bottleneck.
+        commitment: Weight of the encoder's commitment to its codeword.
+    """
+
+    section: ClassVar[str] = "codebook"
+
+    size: Annotated[int, Field(ge=2, le=65536)] = 16
+    dim: Annotated[int, Field(ge=2, le=4096)] = 64
+    modulation: Literal["qam", "psk"] = "qam"
+    order: Annotated[int, Field(ge=2, le=65536)] | None = None
+    entropy_weight: Annotated[float, Field(ge=-1e3, le=1e3)] = 1e-3
+    commitment: Weight = 0.25
 
 
 def symbols_per_token(size: int, order: int) -> int:
@@ -86,7 +112,7 @@ class DigitalLink(LinkNetwork):
         constellation: Constellation,
         entropy_weight: float = 0.0,
         commitment: float = 0.25,
-        mechanism: Laplace | None = None,
+        mechanism: Mechanism | None = None,
     ) -> None:
         super().__init__(encoder, classifier, None, channel, mechanism)
         self.codebook, self.constellation = codebook, constellation

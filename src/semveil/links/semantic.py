@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from semveil.channel import Channel, OfdmChannel, Reception
@@ -12,7 +14,27 @@ from semveil.errors import SemveilError
 from semveil.link import Answer, Disturb, Exchange, LinkNetwork
 from semveil.nets.refine import ChannelRefiner, EqualiserRefiner
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder
+from semveil.recipe import Section, Weight
 from semveil.rng import Randomness
+
+
+class SemanticConfig(Section):
+    """The semantic links over OFDM.
+
+    Attributes:
+        blocks: Blocks of the encoder's body, and of the decoder's.
+        classifier_width: Channels of the classifiers' first convolution.
+        classifier_blocks: Residual blocks per stage of the classifiers.
+        latent_weight: Weight of the classifier that reads the received latent, without
+            reconstruction, beside the one that reads the rebuilt image.
+    """
+
+    section: ClassVar[str] = "semantic"
+
+    blocks: Annotated[int, Field(ge=0, le=64)] = 4
+    classifier_width: Annotated[int, Field(ge=2, le=512)] = 64
+    classifier_blocks: Annotated[int, Field(ge=1, le=16)] = 2
+    latent_weight: Weight = 1.0
 
 
 class SemanticLink(LinkNetwork):

@@ -151,11 +151,10 @@ class MixedBatch:
         with torch.no_grad():
             self.heard = reception(link, images, self.messages, seed)
         self.mixed: MultiUserTransform | None = None
-        build: Callable[..., KeyedTransform] | None = link.plan.cover
+        build: Callable[..., KeyedTransform] | None = link.plan.transform
         if build is not None:
-            recipe = link.recipe
             keys = (research_key(seed, "device", number) for number in range(devices))
-            self.mixed = MultiUserTransform([build(recipe, link.network, key) for key in keys])
+            self.mixed = MultiUserTransform([build(link.network, key) for key in keys])
 
     @torch.no_grad()
     def __call__(self) -> Tensor:
@@ -208,7 +207,7 @@ def mean_errors(features: Tensor, mechanism: Laplace, draws: int, seed: int) -> 
         vectors, float64 ``[draws]``; ``b·√(2/N)`` is expected.
 
     Example:
-        >>> from semveil.recipe import DpConfig
+        >>> from semveil.protect.laplace import DpConfig
         >>> quiet = Laplace(DpConfig(reading="genuine", epsilon=2.0, clip=1.0), 8)
         >>> bool((mean_errors(torch.ones(2, 8), quiet, 3, 0) > 0).all())
         True

@@ -1,1 +1,23 @@
 """Protections laid over any link: noise on its features, permutations, rotations."""
+
+from semveil.protect.base import (
+    PROTECTIONS,
+    KeyedProtection,
+    Mechanism,
+    Protection,
+    check_order,
+    keyed_transform,
+    mechanism,
+    protections,
+)
+
+__all__ = [
+    "PROTECTIONS",
+    "KeyedProtection",
+    "Mechanism",
+    "Protection",
+    "check_order",
+    "keyed_transform",
+    "mechanism",
+    "protections",
+]

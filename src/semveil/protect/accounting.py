@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dp_accounting.pld import privacy_loss_distribution
-
 # Steps of the privacy loss per message's ε. The discretisation is pessimistic by less than one step
 # per message, so the bound stays a bound.
 _STEPS = 1000
@@ -42,6 +40,8 @@ def composed_epsilon(epsilon: float, messages: int, delta: float = 0.0) -> float
     basic = messages * epsilon
     if delta == 0:
         return basic
+    from dp_accounting.pld import privacy_loss_distribution
+
     loss = privacy_loss_distribution.from_laplace_mechanism(
         1 / epsilon, value_discretization_interval=epsilon / _STEPS
     )

@@ -33,7 +33,7 @@ def dp_guarantees(
         ``sensitivity`` (with its ``norm``), ``clipping`` (what enforces it) and ``assumes``.
 
     Example:
-        >>> from semveil.recipe import DpConfig
+        >>> from semveil.protect.laplace import DpConfig
         >>> noise = Laplace(DpConfig(reading="genuine", epsilon=0.5, clip=1.0), dim=8)
         >>> [(claim["name"], round(claim["epsilon"], 2)) for claim in dp_guarantees(noise, 0.0)]
         [('laplace', 0.5), ('channel awgn', 1.35), ('channel rayleigh', 2.66)]

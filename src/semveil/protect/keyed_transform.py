@@ -1,9 +1,8 @@
-"""Covers: keyed transforms of a waveform, which Bob undoes and Eve cannot."""
+"""Keyed transforms of a waveform: Bob undoes them, Eve lacks the key."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -11,21 +10,22 @@ from torch import Tensor
 from semveil.errors import SemveilError
 
 
-class KeyedTransform(Protocol):
+class KeyedTransform:
     """A keyed transform of the waveform; message counters are public, the key is not.
 
-    Whoever reveals with a wrong key or a wrong counter gets numbers without meaning and no error:
-    an analog waveform carries nothing that would tell.
+    Who decrypts with a wrong key or a wrong counter gets numbers without meaning and no error: an
+    analog waveform carries nothing that would tell.
 
     Attributes:
-        name: As it stands in records: ``shuffle``, ``shuffle/fixed``, ``rotation``,
-            ``rotation/haar`` or ``rotation/structured``.
+        name: As random streams and cost tables call it, such as ``rotation/haar``.
+        permutes: Whether it permutes the reals of the waveform, whatever they are.
     """
 
     name: str
+    permutes: bool = False
 
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
-        """Cover Alice's waveform.
+        """Encrypt Alice's waveform.
 
         Args:
             waveform: complex ``[B, k]``, unit power per image.
@@ -40,7 +40,7 @@ class KeyedTransform(Protocol):
             SemveilError: If two images have one counter, unless all share one key anyway
                 (``shuffle/fixed``).
         """
-        ...
+        raise NotImplementedError
 
     def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
         """Undo :meth:`encrypt`; linear over the reals and differentiable.
@@ -52,7 +52,31 @@ class KeyedTransform(Protocol):
         Returns:
             Symbols for Bob's decoder, complex ``[B, k]``.
         """
-        ...
+        raise NotImplementedError
+
+
+class ComposedTransform(KeyedTransform):
+    """Several keyed transforms, each over the one before.
+
+    Args:
+        transforms: In the order in which Alice applies them.
+    """
+
+    def __init__(self, transforms: Sequence[KeyedTransform]) -> None:
+        self.transforms = transforms
+        self.name = "+".join(transform.name for transform in transforms)
+
+    def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
+        """Apply all of them to a waveform, complex ``[B, k]``."""
+        for transform in self.transforms:
+            waveform = transform.encrypt(waveform, messages)
+        return waveform
+
+    def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
+        """Undo all of them, the last first."""
+        for transform in reversed(self.transforms):
+            symbols = transform.decrypt(symbols, messages)
+        return symbols
 
 
 def require_batch(symbols: Tensor, messages: Tensor) -> None:
@@ -66,7 +90,8 @@ def require_batch(symbols: Tensor, messages: Tensor) -> None:
     """
     if not symbols.is_complex() or symbols.ndim != 2:
         raise ValueError(
-            f"a cover takes complex symbols [B, k], not {symbols.dtype} {list(symbols.shape)}"
+            "a keyed transform takes complex symbols [B, k], not "
+            f"{symbols.dtype} {list(symbols.shape)}"
         )
     if messages.dtype != torch.int64 or messages.shape != symbols.shape[:1]:
         raise ValueError(

@@ -7,13 +7,16 @@ guarantee is decided here, by the norm that is clipped and by the noise over it.
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Annotated, ClassVar, Literal, Self
 
 import torch
-from torch import Tensor, distributed, nn
+from pydantic import Field, field_validator
+from torch import Tensor, distributed
 
 from semveil import phy
 from semveil.errors import SemveilError
+from semveil.protect.base import PROTECTIONS, Mechanism
+from semveil.recipe import Recipe, Section
 from semveil.rng import Randomness, uniform
 
 # Batches after which the running mean of the signal's energy forgets instead of averaging on:
@@ -21,24 +24,31 @@ from semveil.rng import Randomness, uniform
 _MEMORY = 100
 
 
-class Settings(Protocol):
-    """What the noise is made from; the recipe's section ``dp`` is one."""
+class DpConfig(Section):
+    """Laplace noise on the features.
 
-    @property
-    def reading(self) -> str:
-        """``paper`` or ``genuine``."""
+    Attributes:
+        reading: ``paper`` (noise of a stated power, no guarantee) or ``genuine`` (ε-local
+            differential privacy of the whole feature vector of one message).
+        epsilon: Privacy budget.
+        scale: Paper reading: noise scale times ε, for features of unit power per real.
+        clip: Genuine reading: radius of the ℓ1 ball that features are clipped to; the
+            sensitivity is twice that.
+    """
 
-    @property
-    def epsilon(self) -> float:
-        """Privacy budget."""
+    section: ClassVar[str] = "dp"
 
-    @property
-    def scale(self) -> float:
-        """Noise scale times ε, for features of unit power per real (paper reading)."""
+    reading: Literal["paper", "genuine"] = "paper"
+    epsilon: float = 0.1
+    scale: Annotated[float, Field(gt=0, le=1e6)] = 0.1
+    clip: Annotated[float, Field(gt=0, le=1e6)] | None = None
 
-    @property
-    def clip(self) -> float | None:
-        """Radius of the ℓ1 ball (genuine reading)."""
+    @field_validator("epsilon")
+    @classmethod
+    def _some_budget(cls, value: float) -> float:
+        if value <= 0:
+            raise ValueError("a privacy budget must be positive")
+        return value
 
 
 def laplace_noise(shape: tuple[int, int], scale: float, like: Tensor, source: Randomness) -> Tensor:
@@ -90,7 +100,8 @@ def clip_l1(features: Tensor, radius: float) -> Tensor:
     return features * (radius / features.abs().sum(1, keepdim=True).clamp_min(radius))
 
 
-class Laplace(nn.Module):
+@PROTECTIONS.register
+class Laplace(Mechanism):
     """Laplace noise between the encoder and the waveform.
 
     ``paper``: features are scaled to unit power per real, ``‖f‖² = d``, and get noise of scale
@@ -119,11 +130,10 @@ class Laplace(nn.Module):
         fixed_gain: Whether the waveform is a constant times the noisy vector.
 
     Raises:
-        SemveilError: If ε is not positive, or the genuine reading has no clipping radius.
+        SemveilError: If the genuine reading has no clipping radius.
         ValueError: If ``dim`` is odd or not positive.
 
     Example:
-        >>> from semveil.recipe import DpConfig
         >>> from semveil.rng import generator
         >>> noise = Laplace(DpConfig(reading="genuine", epsilon=1.0, clip=2.0), dim=8)
         >>> noise.noise_scale, noise.sensitivity, noise.vector_epsilon
@@ -132,15 +142,17 @@ class Laplace(nn.Module):
         torch.Size([3, 4])
     """
 
+    name = "laplace"
+    description = "Laplace noise on the features, as published or differentially private"
+    source = "Dwork, McSherry, Nissim, Smith, TCC 2006"
+    Config = DpConfig
     energy: Tensor
     batches: Tensor
 
-    def __init__(self, settings: Settings, dim: int) -> None:
+    def __init__(self, settings: DpConfig, dim: int) -> None:
         super().__init__()
         if dim < 2 or dim % 2:
             raise ValueError(f"two features make one channel use: dim must be even, not {dim}")
-        if not 0 < settings.epsilon < math.inf:
-            raise SemveilError(f"dp.epsilon: must be positive and finite (got {settings.epsilon})")
         self.dim = dim
         self.fixed_gain = settings.reading == "genuine"
         if self.fixed_gain:
@@ -161,6 +173,11 @@ class Laplace(nn.Module):
             energy = float(dim)
         self.register_buffer("energy", torch.tensor(energy, dtype=torch.float64))
         self.register_buffer("batches", torch.tensor(0))
+
+    @classmethod
+    def of(cls, recipe: Recipe, dim: int) -> Self:
+        """Return the noise on ``dim`` features with the settings of a recipe."""
+        return cls(recipe.of(DpConfig), dim)
 
     @property
     def vector_epsilon(self) -> float:

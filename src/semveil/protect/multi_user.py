@@ -24,13 +24,13 @@ class MultiUserTransform:
         >>> from semveil.protect.shuffle import Shuffle
         >>> mixed = MultiUserTransform([Shuffle(research_key(n)) for n in range(3)])
         >>> z, counters = torch.arange(8.0).reshape(2, 4) + 0j, torch.tensor([5, 6])
-        >>> sent = mixed.covers[2].encrypt(z, counters)
+        >>> sent = mixed.transforms[2].encrypt(z, counters)
         >>> bool((mixed.decrypt(sent, counters, torch.tensor([2, 2])) == z).all())
         True
     """
 
     def __init__(self, covers: Sequence[KeyedTransform]) -> None:
-        self.covers = covers
+        self.transforms = transforms
 
     def decrypt(self, symbols: Tensor, messages: Tensor, devices: Tensor) -> Tensor:
         """Undo the covers of a batch.
@@ -55,5 +55,5 @@ class MultiUserTransform:
         senders, counts = devices[order].unique_consecutive(return_counts=True)
         groups = order.split(counts.tolist())
         for sender, rows in zip(senders.tolist(), groups, strict=True):
-            decrypted[rows] = self.covers[sender].decrypt(symbols[rows], messages[rows])
+            decrypted[rows] = self.transforms[sender].decrypt(symbols[rows], messages[rows])
         return decrypted

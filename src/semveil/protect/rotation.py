@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, get_args
 
 from torch import Tensor
 
-from semveil.errors import unknown
+from semveil.errors import SemveilError, unknown
 from semveil.protect import hadamard, quaternion, unitary
+from semveil.protect.base import PROTECTIONS, KeyedProtection, Mechanism, Protection
 from semveil.protect.keyed_transform import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.normalise import BLOCK, require_norm
+from semveil.recipe import Recipe
 
 Form = Literal["blocks", "haar", "structured"]
 
@@ -21,7 +24,8 @@ _ROTATE = {
 }
 
 
-class Rotation:
+@PROTECTIONS.register
+class Rotation(KeyedProtection):
     """Rotate the waveform so that it no longer depends on the image.
 
     With ``blocks`` and ``haar``, and a key that Eve lacks, the waveform has one law whatever the
@@ -54,6 +58,12 @@ class Rotation:
         True
     """
 
+    name = "rotation"
+    description = "every block of four reals turned by a keyed random unit quaternion"
+    source = "this project"
+    keeps_norms = True
+    needs_norms = True
+
     def __init__(self, key: bytes, form: Form = "blocks") -> None:
         if form not in _ROTATE:
             raise unknown("form of rotation", form, get_args(Form))
@@ -62,8 +72,24 @@ class Rotation:
         self._key = subkey(key, "rotation", form)
         self._rotate = _ROTATE[form]
 
+    @classmethod
+    def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:
+        """Refuse a latent without whole blocks, and a gain that leaves norms to tell."""
+        super().check(recipe, before)
+        dim = recipe.link.latent_dim
+        if dim % (2 * BLOCK):
+            raise SemveilError(
+                f"link.latent_dim: {dim} reals are no whole blocks of four, which rotation turns"
+            )
+        for other in before:
+            if issubclass(other, Mechanism) and other.of(recipe, dim).fixed_gain:
+                raise SemveilError(
+                    "protections: rotation hides only what has constant norm, and genuine "
+                    "differential privacy forbids the gain that would make it constant"
+                )
+
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
-        """Rotate; see :meth:`semveil.protect.keyed_transform.Cover.encrypt`."""
+        """Rotate; see :meth:`semveil.protect.keyed_transform.KeyedTransform.encrypt`."""
         require_batch(waveform, messages)
         require_unlike(messages)
         rotated = self._rotate(waveform, self._key, messages, back=False)
@@ -72,6 +98,6 @@ class Rotation:
         return rotated
 
     def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
-        """Rotate back; see :meth:`semveil.protect.keyed_transform.Cover.decrypt`."""
+        """Rotate back; see :meth:`semveil.protect.keyed_transform.KeyedTransform.decrypt`."""
         require_batch(symbols, messages)
         return self._rotate(symbols, self._key, messages, back=True)

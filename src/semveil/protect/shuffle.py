@@ -10,13 +10,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from semveil.protect.base import PROTECTIONS, KeyedProtection
 from semveil.protect.keyed_transform import as_reals, as_symbols, require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import words
 from semveil.protect.permute import permutations
 
 
-class Shuffle:
+@PROTECTIONS.register
+class Shuffle(KeyedProtection):
     """Permute the ``d = 2k`` real components.
 
     Source: "feature shuffling" by a key, as the encrypted baseline after Luo, Chen, Tao, Yang
@@ -38,20 +40,25 @@ class Shuffle:
         (False, True)
     """
 
+    name = "shuffle"
+    description = "the reals of the waveform in a keyed order, fresh for every message"
+    source = "after Luo, Chen, Tao, Yang, arXiv 2209.09008"
+    permutes = True
+
     def __init__(self, key: bytes, fresh: bool = True) -> None:
         self.name = "shuffle" if fresh else "shuffle/fixed"
         self.fresh = fresh
         self._key = subkey(key, self.name)
 
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
-        """Permute; see :meth:`semveil.protect.keyed_transform.Cover.encrypt`."""
+        """Permute; see :meth:`semveil.protect.keyed_transform.KeyedTransform.encrypt`."""
         order = self._order(waveform, messages)
         if self.fresh:
             require_unlike(messages)
         return as_symbols(as_reals(waveform).gather(1, order))
 
     def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
-        """Permute back; see :meth:`semveil.protect.keyed_transform.Cover.decrypt`."""
+        """Permute back; see :meth:`semveil.protect.keyed_transform.KeyedTransform.decrypt`."""
         order = self._order(symbols, messages)
         reals = as_reals(symbols)
         return as_symbols(torch.zeros_like(reals).scatter(1, order, reals))

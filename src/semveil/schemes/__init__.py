@@ -1,1 +1,5 @@
-"""One file per published system; a new file here is a new scheme."""
+"""Published systems by name: one file each."""
+
+from semveil.schemes.base import SCHEMES, Scheme, Variant
+
+__all__ = ["SCHEMES", "Scheme", "Variant"]

@@ -1,162 +1,178 @@
-"""What a scheme states about itself, and how schemes are found: one file each."""
+"""What a scheme is: how its link is built and trained, and what it states about itself."""
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass
+from typing import ClassVar
 
-from torch import nn
-
-import semveil.schemes
+from semveil.adversary.perturb.cooperative import WaveformLayer
 from semveil.channel import Reception, channel_of
-from semveil.errors import unknown
 from semveil.link import Answer, LinkNetwork, multitask_link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
+from semveil.protect import keyed_transform, protections
 from semveil.protect.keyed_transform import KeyedTransform
-from semveil.recipe import Recipe
+from semveil.recipe import Recipe, Section
+from semveil.registry import Registry
+from semveil.training.minmax import MinMaxConfig
 from semveil.training.objective import Objective
 
-BuildLink = Callable[[Recipe, ImageShape, int], LinkNetwork]
-BuildObjective = Callable[[Recipe, LinkNetwork, SimulatedEve | None], Objective]
-"""Recipe, link, its simulated Eve (None where the scheme simulates nothing) → what trains it."""
-BuildTransform = Callable[[Recipe, LinkNetwork, bytes], KeyedTransform]
-"""Recipe, trained link, session key → keyed transform of the waveform."""
+BuildTransform = Callable[[LinkNetwork, bytes], KeyedTransform]
+"""Trained link, session key → keyed transform of the waveform."""
 ReadReception = Callable[[LinkNetwork, Reception], Answer]
 """Trained link, what Bob's antenna heard → his answer."""
-BuildLayer = Callable[[Recipe, LinkNetwork, SimulatedEve, int], nn.Module]
-"""Recipe, frozen link, frozen surrogate Eve, seed → waveform layer ``(waveform, source)``."""
-
-
-def build_multitask_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
-    """Build the convolutional multi-task link of a recipe."""
-    return multitask_link(
-        image_shape,
-        classes,
-        recipe.link.latent_dim,
-        recipe.link.width,
-        recipe.link.head_width,
-        channel_of(recipe.bob),
-    )
+BuildLayer = Callable[[LinkNetwork, SimulatedEve, int], WaveformLayer]
+"""Frozen link, frozen surrogate Eve, seed → layer on the waveform."""
 
 
 @dataclass(frozen=True)
 class Variant:
-    """The same scheme with another cover or another way to receive, measured beside it.
+    """The same scheme with another keyed transform or another way to receive.
 
     Attributes:
-        cover: Its cover; None sends in the clear.
+        transform: Builds its keyed transform; None sends in the clear.
         base: Scheme whose trained link it uses; the scheme's own link if None.
         fixed_key: Whether one key serves all messages.
         guarantee: What it guarantees.
         receive: How Bob answers a reception; as the link does if None.
     """
 
-    cover: BuildTransform | None
+    transform: BuildTransform | None = None
     base: str | None = None
     fixed_key: bool = False
     guarantee: str = "none"
     receive: ReadReception | None = None
 
 
-@dataclass(frozen=True)
 class Scheme:
     """One published system, in its paper's terms.
 
-    A scheme either trains a link of its own (``objective``), or puts a layer or a cover on the
-    waveform of another's (``base``).
+    A scheme either trains a link of its own (:meth:`objective`), or puts a layer or a keyed
+    transform on the waveform of another scheme's link (``base``).
 
     Attributes:
         name: Its name on the command line and in records.
-        title: One line about it.
+        description: One line about it.
         source: Where it was published.
         protects: Against what it is meant to protect.
         asymmetry: What the protection rests on: task, channel, key or knowledge; None if there
             is none.
-        deviations: Where this implementation chose or differs, one sentence each.
-        objective: What trains its link.
-        build: Builds its link.
-        base: Scheme whose trained link it uses.
-        layer: Builds the layer on the waveform.
-        controls: Layers of equal cost to compare with, by name.
         guarantee: What is proved of it, and on what conditions; ``none`` where nothing is.
+        deviations: Where this implementation chose or differs, one sentence each.
+        Config: Settings of its own, in the recipe's section of its name; None if it has none.
+        settings: Further sections of the recipe that it reads.
+        base: Scheme whose trained link it uses; None if it trains its own.
         reference: The unprotected scheme that it is compared with.
         protections: What it lays over the features or the waveform, in this order.
         composes: Whether a recipe may lay further protections over it.
-        cover: Keyed transform of its waveform; that of its protections if None.
-        variants: The same with other covers, by name.
+        variants: The same with other transforms or other ways to receive, by name.
         simulates: What its simulated Eve is trained for: ``label``, ``image``.
+        layer: Builds the layer on the waveform, frozen link, frozen surrogate Eve and seed given;
+            None if it has none.
+        transform: Builds the keyed transform of the waveform, trained link and key given; that of
+            its protections if None.
+
+    Args:
+        recipe: Every setting; its protections are those that are laid over this scheme.
+
+    Example:
+        >>> scheme = SCHEMES.get("deepjscc")(Recipe())
+        >>> link = scheme.build((1, 8, 8), classes=10)
+        >>> scheme.objective(link, SimulatedEve("mlp", 33, 10, (1, 8, 8))).players.keys()
+        dict_keys(['eve_image', 'link'])
     """
 
     name: str
-    title: str
-    source: str
-    protects: str
-    asymmetry: str | None
-    deviations: tuple[str, ...] = ()
-    objective: BuildObjective | None = None
-    build: BuildLink = build_multitask_link
-    base: str | None = None
+    description: ClassVar[str] = ""
+    source: ClassVar[str] = "not published"
+    protects: ClassVar[str] = "nothing"
+    asymmetry: ClassVar[str | None] = None
+    guarantee: ClassVar[str] = "none"
+    deviations: ClassVar[tuple[str, ...]] = ()
+    Config: ClassVar[type[Section] | None] = None
+    settings: ClassVar[tuple[type[Section], ...]] = ()
+    base: ClassVar[str | None] = None
+    reference: ClassVar[str] = "multitask"
+    protections: ClassVar[tuple[str, ...]] = ()
+    composes: ClassVar[bool] = False
+    variants: ClassVar[Mapping[str, Variant]] = {}
+    simulates: ClassVar[tuple[str, ...]] = ("label", "image")
     layer: BuildLayer | None = None
-    controls: Mapping[str, BuildLayer] = field(default_factory=dict)
-    guarantee: str = "none"
-    reference: str = "multitask"
-    protections: tuple[str, ...] = ()
-    composes: bool = False
-    cover: BuildTransform | None = None
-    variants: Mapping[str, Variant] = field(default_factory=dict)
-    simulates: tuple[str, ...] = ("label", "image")
+    transform: BuildTransform | None = None
 
-    def __post_init__(self) -> None:
-        if (self.objective is None) == (self.base is None):
-            raise ValueError(f"scheme {self.name}: give either an objective or a base")
-        if self.base is None and self.layer is not None:
-            raise ValueError(f"scheme {self.name}: a layer needs a base")
-        if self.base is not None and self.layer is None and self.cover is None:
-            raise ValueError(f"scheme {self.name}: a base goes with a layer or a cover")
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
 
-    def statement(self) -> dict[str, str]:
-        """Return its title and its threat model, as lists and tables show them.
+    def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
+        """Build its link, untrained; the convolutional multi-task link unless overridden.
+
+        Args:
+            image_shape: Channels, height, width.
+            classes: Answers of the task.
+
+        Raises:
+            SemveilError: If the settings suit no link.
+        """
+        sizes = self.recipe.link
+        return multitask_link(
+            image_shape,
+            classes,
+            sizes.latent_dim,
+            sizes.width,
+            sizes.head_width,
+            channel_of(self.recipe.bob),
+        )
+
+    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> Objective:
+        """Return what trains its link.
+
+        Args:
+            link: The link, from :meth:`build`.
+            eve: Its simulated Eve; None where it simulates nothing.
+        """
+        raise NotImplementedError(f"{self.name} trains no link of its own")
+
+    def layer_objective(
+        self, layer: WaveformLayer, link: LinkNetwork, eve: SimulatedEve
+    ) -> Objective:
+        """Return what trains a learned layer on the waveform; link and surrogate Eve are frozen."""
+        raise NotImplementedError(f"{self.name} has no learned layer")
+
+    def controls(self) -> Mapping[str, BuildLayer]:
+        """Return layers of equal cost to compare its layer with, by name."""
+        return {}
+
+    def keyed_transform(self) -> BuildTransform | None:
+        """Return what builds the keyed transform of its waveform; None if it needs no key."""
+        if self.transform is None and any(laid.keyed for laid in protections(self.recipe)):
+            return lambda link, key: keyed_transform(self.recipe, key)
+        return self.transform
+
+    def sections(self) -> list[type[Section]]:
+        """Return the settings that apply to it, its protections' and its base's included."""
+        base = SCHEMES.get(self.base)(self.recipe).sections() if self.base else []
+        mine = [] if self.Config is None else [self.Config]
+        eve = [MinMaxConfig] if self.simulates else []
+        laid = [laid.Config for laid in protections(self.recipe) if laid.Config is not None]
+        return list(dict.fromkeys([*eve, *base, *mine, *self.settings, *laid]))
+
+    @classmethod
+    def statement(cls) -> dict[str, str]:
+        """Return its description and its threat model, as lists and tables show them.
 
         Example:
-            >>> list(get("multitask").statement())
-            ['title', 'protects', 'asymmetry', 'guarantee']
-            >>> get("lbvq").statement()["guarantee"]
+            >>> list(SCHEMES.get("multitask").statement())
+            ['description', 'protects', 'asymmetry', 'guarantee']
+            >>> SCHEMES.get("lbvq").statement()["guarantee"]
             'none'
         """
         return {
-            "title": self.title,
-            "protects": self.protects,
-            "asymmetry": self.asymmetry or "none",
-            "guarantee": self.guarantee,
+            "description": cls.description,
+            "protects": cls.protects,
+            "asymmetry": cls.asymmetry or "none",
+            "guarantee": cls.guarantee,
         }
 
 
-def names() -> list[str]:
-    """Return the schemes there are, from the files beside this one.
-
-    Example:
-        >>> names()[:4]
-        ['cipher', 'classical', 'cooperative', 'deepjscc']
-    """
-    modules = (module.name for module in pkgutil.iter_modules(semveil.schemes.__path__))
-    return sorted(name.replace("_", "-") for name in modules if name not in ("base", "parts"))
-
-
-def get(name: str) -> Scheme:
-    """Return a scheme by name.
-
-    Raises:
-        SemveilError: If there is none, with the nearest name.
-
-    Example:
-        >>> get("cooperative").base
-        'multitask'
-    """
-    if name not in names():
-        raise unknown("scheme", name, names())
-    scheme = import_module(f"semveil.schemes.{name.replace('-', '_')}").SCHEME
-    assert isinstance(scheme, Scheme)
-    return scheme
+SCHEMES: Registry[Scheme] = Registry("scheme", "semveil.schemes", section=Recipe)

@@ -1,73 +1,96 @@
 """The classical chain: JPEG 2000 or AVIF, LDPC, QAM; a classifier of what Bob sees."""
 
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
 from semveil.baseline.codec import Codec
 from semveil.baseline.system import ImageSystem
 from semveil.baseline.transceiver import Transceiver
 from semveil.channel import OfdmChannel, channel_of
-from semveil.errors import SemveilError
 from semveil.link import LinkNetwork
 from semveil.links.classical import ClassicalLink
+from semveil.links.semantic import SemanticConfig
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.preact import PreActResNet
-from semveil.recipe import Recipe
-from semveil.schemes.base import Scheme
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.recipe import Section
+from semveil.schemes.base import SCHEMES, Scheme
+from semveil.schemes.parts import classifier, refuse_protections
 from semveil.training.joint import Joint
 
-DEVIATIONS = (
-    "The paper states rate 1/2, the modulations and JPEG 2000, and no more: the code is that of "
-    "5G (TS 38.212), decoded with soft decisions that know every subcarrier's noise.",
-    "Headers that are the same for all images of a size are not sent; length and checksum are.",
-    "Where the checksum fails, Bob shows the mean of the training images; the paper has no policy.",
-    "The paper compares pictures alone. Here Bob also classifies what he sees, by a network that "
-    "was trained on pictures as the codec leaves them.",
-)
+
+def _power_of_two(value: int) -> int:
+    if value & (value - 1):
+        raise ValueError("must be a power of two")
+    return value
 
 
-def classical_system(recipe: Recipe, image_shape: ImageShape) -> ImageSystem:
-    """Return codec and physical layer of a recipe, ``link.latent_dim / 2`` symbols per image.
+@SCHEMES.register
+class Classical(Scheme):
+    """Codec, channel code and modulation; a classifier of what Bob sees."""
 
-    Raises:
-        SemveilError: If the symbols carry no payload, or Pillow lacks the codec.
-
-    Example:
-        >>> recipe = Recipe.model_validate({"link": {"latent_dim": 768}})
-        >>> classical_system(recipe, (3, 32, 32)).layer.payload_bytes
-        44
-    """
-    settings = recipe.classical
-    return ImageSystem(
-        Codec(settings.codec, image_shape),
-        Transceiver(recipe.link.latent_dim // 2, settings.order, settings.rate),
+    name = "classical"
+    description = "JPEG 2000 or AVIF, 5G LDPC and QAM; a classifier on what Bob sees"
+    source = "baseline of Nan et al., IEEE JSAC 41(8), 2023 (arXiv 2305.07220), section V-B"
+    protects = "nothing: the unprotected digital reference"
+    settings = (SemanticConfig,)
+    reference = "classical"
+    simulates = ()
+    deviations = (
+        "The paper states rate 1/2, the modulations and JPEG 2000, and no more: the code is that "
+        "of 5G (TS 38.212), decoded with soft decisions that know every subcarrier's noise.",
+        "Headers that are the same for all images of a size are not sent; length and checksum are.",
+        "Where the checksum fails, Bob shows the mean of the training images; the paper has no "
+        "policy.",
+        "The paper compares pictures alone. Here Bob also classifies what he sees, by a network "
+        "that was trained on pictures as the codec leaves them.",
     )
 
+    class Config(Section):
+        """The classical link: source codec, channel code, modulation.
 
-def classical_link(recipe: Recipe, image_shape: ImageShape, classes: int) -> LinkNetwork:
-    """Build the classical link of a recipe, with the classifier of the semantic links.
+        Attributes:
+            codec: ``jpeg2000`` or ``avif``.
+            rate: Information bits per coded bit of the 5G LDPC code.
+            order: Points of the QAM constellation, a power of two; 2 is BPSK.
+        """
 
-    Raises:
-        SemveilError: As :func:`classical_system`, if protections are to be laid over it, or if its
-            symbols fill no whole OFDM symbols.
-    """
-    if recipe.protections:
-        raise SemveilError("protections: nothing is laid over classical")
-    system, channel = classical_system(recipe, image_shape), channel_of(recipe.bob)
-    if isinstance(channel, OfdmChannel):
-        channel.symbols(system.layer.channel_uses)
-    settings = recipe.semantic
-    stages = (settings.classifier_blocks,) * 4
-    classifier = PreActResNet(image_shape, classes, settings.classifier_width, stages)
-    return ClassicalLink(system, classifier, channel)
+        codec: Literal["jpeg2000", "avif"] = "jpeg2000"
+        rate: Annotated[float, Field(ge=0.2, le=0.92)] = 0.5
+        order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
 
+    def system(self, image_shape: ImageShape) -> ImageSystem:
+        """Return codec and physical layer, ``link.latent_dim / 2`` symbols per image.
 
-SCHEME = Scheme(
-    name="classical",
-    title="JPEG 2000 or AVIF, 5G LDPC and QAM; a classifier on what Bob sees",
-    source="baseline of Nan et al., IEEE JSAC 41(8), 2023 (arXiv 2305.07220), section V-B",
-    protects="nothing: the unprotected digital reference",
-    asymmetry=None,
-    deviations=DEVIATIONS,
-    objective=lambda recipe, link, eve: Joint(recipe, link, eve, "classical"),
-    build=classical_link,
-    reference="classical",
-    simulates=(),
-)
+        Raises:
+            SemveilError: If the symbols carry no payload, or Pillow lacks the codec.
+
+        Example:
+            >>> from semveil.recipe import check
+            >>> scheme = Classical(check({"link": {"latent_dim": 768}}))
+            >>> scheme.system((3, 32, 32)).layer.payload_bytes
+            44
+        """
+        settings = self.recipe.of(self.Config)
+        return ImageSystem(
+            Codec(settings.codec, image_shape),
+            Transceiver(self.recipe.link.latent_dim // 2, settings.order, settings.rate),
+        )
+
+    def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
+        """Build the classical link, with the classifier of the semantic links.
+
+        Raises:
+            SemveilError: As :meth:`system`, if protections are to be laid over it, or if its
+                symbols fill no whole OFDM symbols.
+        """
+        refuse_protections(self)
+        system, channel = self.system(image_shape), channel_of(self.recipe.bob)
+        if isinstance(channel, OfdmChannel):
+            channel.symbols(system.layer.channel_uses)
+        network = classifier(self.recipe.of(SemanticConfig), image_shape, classes)
+        return ClassicalLink(system, network, channel)
+
+    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> Joint:
+        """Return training of the classifier."""
+        return Joint(self.recipe, link)

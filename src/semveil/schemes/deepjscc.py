@@ -1,25 +1,65 @@
 """DeepJSCC for a task, without protection: the reference of the privacy-preserving schemes."""
 
-from semveil.schemes.base import Scheme
-from semveil.schemes.parts import SURVEY, task_link
+from typing import ClassVar
+
+from torch import nn
+
+from semveil.channel import channel_of
+from semveil.link import LinkNetwork
+from semveil.nets.convolutional import ImageShape
+from semveil.nets.dense import Mlp
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.nets.task import TaskEncoder
+from semveil.protect import Mechanism, mechanism
+from semveil.schemes.base import SCHEMES, Scheme
+from semveil.schemes.parts import SURVEY, modulation
 from semveil.training.task import TaskOriented
 
-DEVIATIONS = (
-    "The survey gives no layers: the residual trunk of VFE at a free width, a linear layer to the "
-    "latent, a dense head; Bob has a task and rebuilds no image (our reading).",
-    "A simulated Eve who rebuilds images learns alongside, without influence on Alice.",
-)
 
-SCHEME = Scheme(
-    name="deepjscc",
-    title="DeepJSCC for the task, unprotected",
-    source=SURVEY,
-    protects="nothing: the reference",
-    asymmetry=None,
-    deviations=DEVIATIONS,
-    objective=lambda recipe, link, eve: TaskOriented(recipe, link, eve, "deepjscc"),
-    build=task_link,
-    reference="deepjscc",
-    composes=True,
-    simulates=("image",),
-)
+class AnalogLink(LinkNetwork):
+    """A task link whose power may be one on average only, as a guarantee may need."""
+
+    @property
+    def fixed_gain(self) -> bool:  # type: ignore[override]
+        """Whether the power is one on average only."""
+        return isinstance(self.mechanism, Mechanism) and self.mechanism.fixed_gain
+
+
+@SCHEMES.register
+class DeepJSCC(Scheme):
+    """DeepJSCC for a task; the privacy-preserving schemes begin with it."""
+
+    name = "deepjscc"
+    description = "DeepJSCC for the task, unprotected"
+    source = SURVEY
+    protects = "nothing: the reference"
+    reference = "deepjscc"
+    composes = True
+    simulates = ("image",)
+    deviations: ClassVar[tuple[str, ...]] = (
+        "The survey gives no layers: the residual trunk of VFE at a free width, a linear layer "
+        "to the latent, a dense head; Bob has a task and rebuilds no image (our reading).",
+        "A simulated Eve who rebuilds images learns alongside, without influence on Alice.",
+    )
+
+    def head(self, classes: int) -> nn.Module:
+        """Build Bob's head: what he hears and how reliable it is → logits."""
+        sizes = self.recipe.link
+        return Mlp(sizes.latent_dim + 1, (sizes.head_width, sizes.head_width), classes)
+
+    def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
+        """Build the link with the protections that are laid over it."""
+        recipe, dim = self.recipe, self.recipe.link.latent_dim
+        noise = mechanism(recipe, dim)
+        return AnalogLink(
+            TaskEncoder(image_shape, dim, recipe.link.width),
+            self.head(classes),
+            None,
+            channel_of(recipe.bob),
+            noise,
+            modulation(recipe, noise),
+        )
+
+    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> TaskOriented:
+        """Return training for the task alone."""
+        return TaskOriented(self.recipe, link, eve)

@@ -1,15 +1,23 @@
 """The multi-task link trained in an iterative min-max game against a simulated Eve."""
 
-from semveil.schemes.base import Scheme
-from semveil.training.minmax import MinMax
+from semveil.link import LinkNetwork
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.schemes.base import SCHEMES, Scheme
+from semveil.training import minmax
+from semveil.training.minmax import MinMaxConfig
 
-SCHEME = Scheme(
-    name="minmax",
-    title="multi-task link trained in a min-max game against a simulated Eve",
-    source="Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)",
-    protects="inference of the label by Eve",
-    asymmetry="knowledge",
-    deviations=(
+
+@SCHEMES.register
+class MinMax(Scheme):
+    """The multi-task link, trained in a game against a simulated Eve."""
+
+    name = "minmax"
+    description = "multi-task link trained in a min-max game against a simulated Eve"
+    source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
+    protects = "inference of the label by Eve"
+    asymmetry = "knowledge"
+    settings = (MinMaxConfig,)
+    deviations = (
         "The privacy term is bounded (clipped cross-entropy by default; towards the uniform "
         "posterior and |CE − ln C| to choose): the unbounded −CE is won by one exploding logit.",
         "Ratio of steps, weight, pre-training and Eve's SNR are not public: free in the recipe. "
@@ -18,6 +26,8 @@ SCHEME = Scheme(
         "After the game Bob's heads alone are trained on (``privacy.polish_epochs``): the game "
         "leaves them behind the encoder that it moved.",
         "Alice's and Bob's gradient passes through Eve's current weights, not through her updates.",
-    ),
-    objective=lambda recipe, link, eve: MinMax(recipe, link, eve, recipe.privacy.weight, "minmax"),
-)
+    )
+
+    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> minmax.MinMax:
+        """Return the game."""
+        return minmax.MinMax(self.recipe, link, eve, self.recipe.of(MinMaxConfig))

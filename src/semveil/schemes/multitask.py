@@ -1,20 +1,30 @@
 """The multi-task link without protection: the reference for all that protect it."""
 
-from semveil.schemes.base import Scheme
-from semveil.training.minmax import MinMax
+from semveil.link import LinkNetwork
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.schemes.base import SCHEMES, Scheme
+from semveil.training import minmax
+from semveil.training.minmax import MinMaxConfig
 
-SCHEME = Scheme(
-    name="multitask",
-    title="multi-task semantic link, unprotected",
-    source="Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)",
-    protects="nothing: the reference",
-    asymmetry=None,
-    deviations=(
-        "Layer sizes, loss weights and SNRs are not in the part of the paper that is public: "
-        "3×3 convolutions, a linear layer to the latent, dense semantic head, transposed "
+
+@SCHEMES.register
+class Multitask(Scheme):
+    """The multi-task link, trained for the task and the image alone."""
+
+    name = "multitask"
+    description = "multi-task semantic link, unprotected"
+    source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
+    protects = "nothing: the reference"
+    settings = (MinMaxConfig,)
+    deviations = (
+        "Layer sizes, loss weights and SNRs are not in the part of the paper that is public: 3×3 "
+        "convolutions, a linear layer to the latent, dense semantic head, transposed "
         "convolutions for the image (our reading).",
         "Receivers see MMSE-equalised symbols and their reliability; CSI perfect by default.",
         "The simulated Eve learns alongside, without influence on Alice.",
-    ),
-    objective=lambda recipe, link, eve: MinMax(recipe, link, eve, 0.0, "multitask"),
-)
+    )
+
+    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> minmax.MinMax:
+        """Return training without the game: Eve learns alongside, without influence."""
+        settings = self.recipe.of(MinMaxConfig).model_copy(update={"weight": 0.0})
+        return minmax.MinMax(self.recipe, link, eve, settings)

@@ -1,27 +1,30 @@
 """DeepJSCC-Encryption as the survey describes it: the order of the features is the secret."""
 
-from semveil.protect.shuffle import Shuffle
-from semveil.schemes.base import Scheme, Variant
+from semveil.protect.shuffle import Shuffle as Permutation
+from semveil.schemes.base import SCHEMES, Scheme, Variant
 from semveil.schemes.parts import SURVEY
 
-SCHEME = Scheme(
-    name="shuffle",
-    title="features in a keyed order, fresh for every message",
-    source=SURVEY,
-    protects="the image and the label, from whoever lacks the key",
-    asymmetry="key",
-    guarantee="none: the sorted values leak, and one key for all messages is learned from pairs",
-    deviations=(
+
+@SCHEMES.register
+class Shuffle(Scheme):
+    """The link of DeepJSCC with its waveform in a keyed order."""
+
+    name = "shuffle"
+    description = "features in a keyed order, fresh for every message"
+    source = SURVEY
+    protects = "the image and the label, from whoever lacks the key"
+    asymmetry = "key"
+    guarantee = "none: the sorted values leak, and one key for all messages is learned from pairs"
+    base = "deepjscc"
+    reference = "deepjscc"
+    protections = ("shuffle",)
+    variants = {
+        "fixed-key": Variant(lambda link, key: Permutation(key, fresh=False), fixed_key=True)
+    }
+    simulates = ("image",)
+    deviations = (
         "The survey names key-guided shuffling and gives no generator: a uniform permutation of "
         "the reals from a ChaCha20 keystream (our reading).",
         "A permutation commutes with white noise and flat gains, so Bob uses the trained link of "
         "``deepjscc`` and loses nothing.",
-    ),
-    base="deepjscc",
-    cover=lambda recipe, link, key: Shuffle(key, fresh=True),
-    variants={
-        "fixed-key": Variant(lambda recipe, link, key: Shuffle(key, fresh=False), fixed_key=True)
-    },
-    reference="deepjscc",
-    simulates=("image",),
-)
+    )

@@ -1,32 +1,67 @@
 """VFE: variational feature encoding, the information bottleneck without an adversary."""
 
-from semveil.schemes.base import Scheme
-from semveil.schemes.parts import bottleneck_link
+from typing import ClassVar
+
+from semveil.channel import channel_of
+from semveil.errors import SemveilError
+from semveil.link import LinkNetwork
+from semveil.links.bottleneck import BottleneckConfig, BottleneckLink
+from semveil.nets.convolutional import ImageShape
+from semveil.nets.eavesdropper import SimulatedEve
+from semveil.nets.task import GatedEncoder
+from semveil.protect import mechanism
+from semveil.recipe import Section
+from semveil.schemes.base import SCHEMES
+from semveil.schemes.deepjscc import DeepJSCC
+from semveil.schemes.parts import modulation
 from semveil.training.task import TaskOriented
 
-DEVIATIONS = (
-    "Power is one per complex symbol and image instead of a peak of one, and the bottleneck's "
-    "price is that of the reals as transmitted, at Bob's SNR in training.",
-    "The trunk's width is free; Bob's head is dense and reads the channel's reliability instead of "
-    "an embedding of the noise.",
-    "Length is constant by default; ``bottleneck.variable_length`` lets the gates follow the SNR "
-    "that Alice is told (draw SNRs in training with ``train.snr_span_db``).",
-    "Features that are switched off are sent as zeros, and their power goes to the others; how "
-    "many are on is a record of its own.",
-)
 
-SCHEME = Scheme(
-    name="vfe",
-    title="variational feature encoding: information bottleneck without adversary",
-    source="Shao, Mao, Zhang, IEEE JSAC 40(1), 2022 (arXiv 2102.04170)",
-    protects="nothing by design: what the task does not need is dropped",
-    asymmetry="task",
-    deviations=DEVIATIONS,
-    objective=lambda recipe, link, eve: TaskOriented(
-        recipe, link, eve, "vfe", bottleneck=recipe.bottleneck.weight
-    ),
-    build=bottleneck_link,
-    reference="deepjscc",
-    composes=True,
-    simulates=("image",),
-)
+@SCHEMES.register
+class VFE(DeepJSCC):
+    """Gated features whose transmission has a price."""
+
+    name = "vfe"
+    description = "variational feature encoding: information bottleneck without adversary"
+    source = "Shao, Mao, Zhang, IEEE JSAC 40(1), 2022 (arXiv 2102.04170)"
+    protects = "nothing by design: what the task does not need is dropped"
+    asymmetry = "task"
+    settings: ClassVar[tuple[type[Section], ...]] = (BottleneckConfig,)
+    deviations: ClassVar[tuple[str, ...]] = (
+        "Power is one per complex symbol and image instead of a peak of one, and the "
+        "bottleneck's price is that of the reals as transmitted, at Bob's SNR in training.",
+        "The trunk's width is free; Bob's head is dense and reads the channel's reliability "
+        "instead of an embedding of the noise.",
+        "Length is constant by default; ``bottleneck.variable_length`` lets the gates follow the "
+        "SNR that Alice is told (draw SNRs in training with ``train.snr_span_db``).",
+        "Features that are switched off are sent as zeros, and their power goes to the others; "
+        "how many are on is a record of its own.",
+    )
+
+    def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
+        """Build a link with gated features.
+
+        Raises:
+            SemveilError: If a protection needs a fixed gain.
+        """
+        recipe, dim = self.recipe, self.recipe.link.latent_dim
+        noise = mechanism(recipe, dim)
+        if noise is not None and noise.fixed_gain:
+            raise SemveilError(
+                "protections: genuine differential privacy needs a fixed gain, and the "
+                "bottleneck's price refers to features of unit power; use dp.reading: paper"
+            )
+        settings = recipe.of(BottleneckConfig)
+        return BottleneckLink(
+            GatedEncoder(image_shape, dim, recipe.link.width, settings.variable_length),
+            self.head(classes),
+            channel_of(recipe.bob),
+            recipe.bob.snr_db,
+            settings.threshold,
+            noise,
+            modulation(recipe, noise),
+        )
+
+    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> TaskOriented:
+        """Return training for the task and against what the features tell."""
+        return TaskOriented(self.recipe, link, eve, self.recipe.of(BottleneckConfig))

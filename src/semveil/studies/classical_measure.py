@@ -26,7 +26,7 @@ from semveil.metrics import (
 )
 from semveil.records import Record, SystemName
 from semveil.rng import generator
-from semveil.schemes.classical import classical_system
+from semveil.schemes.classical import Classical
 from semveil.studies.base import Job
 from semveil.studies.jobs import JobContext, read_images, write_results
 
@@ -47,7 +47,7 @@ def measure_whole(folder: Path, job: Job, means: JobContext) -> None:
 
 def _measure(folder: Path, job: Job, means: JobContext, whole: bool) -> None:
     started, bench = time.monotonic(), _Bench(job, means)
-    system = classical_system(job.recipe, bench.splits.image_shape)
+    system = Classical(job.recipe).system(bench.splits.image_shape)
     system = replace(system, codec=replace(system.codec, whole=whole))
     write_results(folder, job, means, [*bench.about(system), *bench.curve(system)], started)
 
@@ -55,7 +55,7 @@ def _measure(folder: Path, job: Job, means: JobContext, whole: bool) -> None:
 def adapt(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the best mode at each SNR, chosen on validation images under fading of their own."""
     started, bench = time.monotonic(), _Bench(job, means)
-    system = classical_system(job.recipe, bench.splits.image_shape)
+    system = Classical(job.recipe).system(bench.splits.image_shape)
     validation = bench.splits.validation.x[:VALIDATION]
     # Whether her images fit is Alice's to know.
     every = np.concatenate([validation, bench.images])

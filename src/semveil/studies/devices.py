@@ -24,8 +24,7 @@ from semveil.profiling.devices import (
     receiver_costs,
     senders,
 )
-from semveil.protect.laplace import Laplace
-from semveil.recipe import DpConfig
+from semveil.protect.laplace import DpConfig, Laplace
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.growth import Curve, growth
 from semveil.studies.base import Job, Study, nested

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from semveil.adversary.perturb.cooperative import CooperativeAim, LearnedLayer
+from semveil.adversary.perturb.cooperative import CooperativeAim, WaveformLayer
 from semveil.channel import channel_of
 from semveil.recipe import Recipe
 from semveil.rng import Randomness
@@ -18,14 +18,14 @@ class LearnPerturbation:
     """One player: the perturbation layer; Alice, Bob and Eve are frozen.
 
     Args:
-        name: Stage of the run.
         recipe: SNRs and channels.
         layer: What is trained.
         aim: What it is trained for.
     """
 
-    def __init__(self, name: str, recipe: Recipe, layer: LearnedLayer, aim: CooperativeAim) -> None:
-        self.name = name
+    name = "perturbation"
+
+    def __init__(self, recipe: Recipe, layer: WaveformLayer, aim: CooperativeAim) -> None:
         self.layer, self.aim = layer, aim
         self.modules = nn.ModuleDict({"perturbation": layer})
         self.players = {"layer": list(layer.parameters())}

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.link import Disturb, LinkNetwork
-from semveil.nets.eavesdropper import SimulatedEve
+from semveil.links.bottleneck import BottleneckConfig
+from semveil.links.semantic import SemanticConfig
 from semveil.recipe import Recipe
 from semveil.rng import Randomness
 from semveil.training.objective import Batch, Losses, Turn
@@ -50,14 +51,14 @@ def joint_losses(
     if sent.direct is not None:
         direct = F.cross_entropy(sent.direct.logits.float(), batch.labels)
         losses["bob_latent_ce"] = direct
-        total = total + recipe.semantic.latent_weight * direct
+        total = total + recipe.of(SemanticConfig).latent_weight * direct
     if sent.answer.images is not None:
         mse = F.mse_loss(sent.answer.images.float(), batch.images)
         losses["bob_mse"] = mse
         total = total + recipe.train.reconstruction_weight * mse
     if sent.information is not None:
         losses["information"] = sent.information
-        total = total + recipe.bottleneck.weight * sent.information
+        total = total + recipe.of(BottleneckConfig).weight * sent.information
     return {**losses, "total": total}
 
 
@@ -67,14 +68,12 @@ class Joint:
     Args:
         recipe: Weights and SNR.
         link: Alice and Bob.
-        eve: Nobody: no Eve takes part.
-        name: Stage of the run.
     """
 
-    def __init__(
-        self, recipe: Recipe, link: LinkNetwork, eve: SimulatedEve | None, name: str
-    ) -> None:
-        self.name, self.link, self.recipe = name, link, recipe
+    name = "link"
+
+    def __init__(self, recipe: Recipe, link: LinkNetwork) -> None:
+        self.link, self.recipe = link, recipe
         self.modules = nn.ModuleDict({"link": link})
         self.players: dict[str, list[nn.Parameter]] = {"link": list(link.parameters())}
 

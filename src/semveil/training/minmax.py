@@ -11,8 +11,10 @@ With ``λ = 0`` it is plain multi-task training with an Eve who learns alongside
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import AfterValidator, Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -20,10 +22,42 @@ from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import channel_of
 from semveil.errors import SemveilError
 from semveil.link import Answer, LinkNetwork
-from semveil.nets.eavesdropper import SimulatedEve
-from semveil.recipe import MinMaxConfig, Recipe
+from semveil.nets.eavesdropper import INFERENCE, SimulatedEve
+from semveil.recipe import Positive, Recipe, Section, Weight
 from semveil.rng import Randomness
 from semveil.training.objective import Batch, Losses, Turn
+
+
+def _capacity(name: str) -> str:
+    if name not in INFERENCE:
+        raise ValueError(f"must be one of {', '.join(INFERENCE)}")
+    return name
+
+
+class MinMaxConfig(Section):
+    """The min-max game against the simulated Eve.
+
+    Attributes:
+        form: What Alice and Bob want of Eve: ``clipped`` (−CE, no further than chance),
+            ``uniform`` (her posterior uniform) or ``gap`` (|CE − ln C|).
+        weight: Weight of that wish beside their own tasks.
+        pretrain_epochs: Epochs before the game begins; both sides learn their tasks.
+        polish_epochs: Last epochs, in which Bob's heads alone are trained; the simulated Eve stays
+            as the game left her.
+        eve_steps: Eve's steps per round.
+        link_steps: Alice's and Bob's steps per round.
+        eve_capacity: Architecture of the simulated Eve.
+    """
+
+    section: ClassVar[str] = "privacy"
+
+    form: Literal["clipped", "uniform", "gap"] = "clipped"
+    weight: Weight = 0.2
+    pretrain_epochs: Annotated[int, Field(ge=0)] = 2
+    polish_epochs: Annotated[int, Field(ge=0)] = 2
+    eve_steps: Positive = 1
+    link_steps: Positive = 8
+    eve_capacity: Annotated[str, AfterValidator(_capacity)] = "mlp"
 
 
 def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -40,54 +74,51 @@ class MinMax:
     """Iterative optimisation of the min-max problem.
 
     Args:
-        recipe: Weights, SNRs, ratio of steps, pre-training.
+        recipe: SNRs, channels, epochs.
         link: Alice and Bob.
         eve: The simulated Eve; the game is about the label, her image network only listens.
-        weight: λ; zero leaves Eve without influence on Alice.
-        name: Stage of the run.
+        settings: The game; a weight of zero leaves Eve without influence on Alice.
 
     Raises:
         SemveilError: If the epochs before and after the game leave none for it.
     """
+
+    name = "link"
 
     def __init__(
         self,
         recipe: Recipe,
         link: LinkNetwork,
         eve: SimulatedEve | None,
-        weight: float,
-        name: str = "link",
+        settings: MinMaxConfig,
     ) -> None:
         if eve is None:
             raise ValueError("the game has a simulated Eve")
-        self.name = name
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
-        self._outside = recipe.privacy.pretrain_epochs, recipe.privacy.polish_epochs
+        outside, weight = (settings.pretrain_epochs, settings.polish_epochs), settings.weight
         self.players = {
             "eve": list(eve.label.parameters()),
             "link": list(link.parameters()),
             "eve_image": list(eve.image.parameters()),
         }
-        if weight and sum(self._outside) >= recipe.train.epochs:
+        if weight and sum(outside) >= recipe.train.epochs:
             raise SemveilError(
                 "privacy.pretrain_epochs: {} before the game and privacy.polish_epochs: {} after "
-                "it leave none of train.epochs: {} for it".format(
-                    *self._outside, recipe.train.epochs
-                )
+                "it leave none of train.epochs: {} for it".format(*outside, recipe.train.epochs)
             )
         if link.reconstructor is None:
             raise ValueError("the multi-task objective needs a link that rebuilds images")
-        if weight and recipe.privacy.polish_epochs:
+        if weight and settings.polish_epochs:
             heads = [*link.classifier.parameters(), *link.reconstructor.parameters()]
             self.players["bob"] = heads
-        self.polish_from = recipe.train.epochs - recipe.privacy.polish_epochs
+        self.polish_from = recipe.train.epochs - settings.polish_epochs
         self.weight = weight
         self.eve_channel = channel_of(recipe.eve)
         self.bob_snr_db, self.eve_snr_db = recipe.bob.snr_db, recipe.eve.snr_db
         self.reconstruction_weight = recipe.train.reconstruction_weight
-        self.privacy: MinMaxConfig = recipe.privacy
-        self.wish = privacy_loss(recipe.privacy.form)
+        self.settings = settings
+        self.wish = privacy_loss(settings.form)
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
         """Return who moves: Eve at the start of every round, then Alice and Bob.
@@ -97,11 +128,11 @@ class MinMax:
         """
         if "bob" in self.players and step >= self.polish_from * steps_per_epoch:
             return [Turn("bob", self._tasks)]
-        playing = step >= self.privacy.pretrain_epochs * steps_per_epoch
+        playing = step >= self.settings.pretrain_epochs * steps_per_epoch
         pair = Turn("link", self._game if playing and self.weight else self._tasks)
-        if step % self.privacy.link_steps:
+        if step % self.settings.link_steps:
             return [pair]
-        infer = [Turn("eve", self._infer)] * self.privacy.eve_steps
+        infer = [Turn("eve", self._infer)] * self.settings.eve_steps
         return [*infer, pair, Turn("eve_image", self._invert)]
 
     def _overhear(self, waveform: Tensor, source: Randomness) -> Tensor:

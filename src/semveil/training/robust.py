@@ -29,7 +29,6 @@ from semveil.adversary.perturb.semadv import SemAdvGenerator
 from semveil.channel import Arrival
 from semveil.errors import SemveilError
 from semveil.link import LinkNetwork
-from semveil.links.cipher import CipherLink
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, uniform
@@ -71,7 +70,7 @@ class Robust:
         self.name, self.link, self.recipe = name, link, recipe
         self.settings = recipe.harden
         method = self.settings.method
-        if method != "noise" and isinstance(link, CipherLink):
+        if method != "noise" and link.encrypts:
             # Who follows gradients would follow those of a receiver that decrypts nothing.
             raise SemveilError(
                 f"harden.method: {method} needs what Bob receives to be what he reads, and cipher "

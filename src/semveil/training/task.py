@@ -11,6 +11,7 @@ With β = λ = 0 it is plain DeepJSCC for the task, with an Eve who learns along
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -19,14 +20,31 @@ from torch.nn import functional as F
 from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import channel_of
 from semveil.link import LinkNetwork
-from semveil.links.bottleneck import noise_per_real
+from semveil.links.bottleneck import BottleneckConfig, noise_per_real
 from semveil.nets.eavesdropper import SimulatedEve
-from semveil.recipe import Recipe
+from semveil.recipe import Recipe, Section, Weight
 from semveil.rng import Randomness, uniform
 from semveil.training.objective import Batch, Losses, Turn
 
 # Where Eve has no say in the game she need not keep pace: she only has to be trained at its end.
 _SPECTATOR = 4
+
+
+class InverterConfig(Section):
+    """Training against a simulated Eve who rebuilds the image.
+
+    Attributes:
+        weight: Weight of her error, counted no further than the mean image's.
+        form: ``static``, or ``noise``: the weight divided by 1 + σ (noise per real).
+    """
+
+    section: ClassVar[str] = "inverter"
+
+    weight: Weight = 1.0
+    form: Literal["static", "noise"] = "static"
+
+
+_FREE, _ALONE = BottleneckConfig(weight=0.0), InverterConfig(weight=0.0)
 
 
 def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
@@ -56,44 +74,49 @@ class TaskOriented:
     """Training of one task-oriented link beside a simulated Eve who rebuilds the image.
 
     Args:
-        recipe: SNRs, schedule of the bottleneck, form of Eve's weight.
+        recipe: SNRs, channels, epochs.
         link: Alice and Bob.
         eve: The simulated Eve; only her image network takes part.
-        name: Stage of the run.
-        bottleneck: β, weight of the information; zero for none.
-        inverter: λ, weight of Eve's error; zero leaves Eve without influence.
+        bottleneck: Weight β of the information, and how it rises; zero for none.
+        inverter: Weight λ of Eve's error; zero leaves Eve without influence.
+        plain_weight: Weight of Bob's loss without encryption, of a link that encrypts.
+        key_weight: Weight of what he understands with a wrong key.
     """
+
+    name = "link"
 
     def __init__(
         self,
         recipe: Recipe,
         link: LinkNetwork,
         eve: SimulatedEve | None,
-        name: str,
-        bottleneck: float = 0.0,
-        inverter: float = 0.0,
+        bottleneck: BottleneckConfig = _FREE,
+        inverter: InverterConfig = _ALONE,
+        plain_weight: float = 0.0,
+        key_weight: float = 0.0,
     ) -> None:
         if eve is None:
             raise ValueError("task-oriented training has a simulated Eve")
-        self.name, self.link, self.eve = name, link, eve
+        self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
         self.players = {
             "eve_image": list(eve.image.parameters()),
             "link": [p for p in link.parameters() if p.requires_grad],
         }
         self.bottleneck, self.inverter = bottleneck, inverter
+        self.plain_weight, self.key_weight = plain_weight, key_weight
         self.recipe = recipe
         self.eve_channel = channel_of(recipe.eve)
         self.share = 0.0
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
         """Return who moves: Eve, then Alice and Bob; Eve rarely where she has no say."""
-        settings = self.recipe.bottleneck
+        settings = self.bottleneck
         done = step / max(1, self.recipe.train.epochs * steps_per_epoch)
         rise = max(settings.full_epochs - settings.free_epochs, 1e-9)
         self.share = min(1.0, max(0.0, (done - settings.free_epochs) / rise))
         pair = Turn("link", self._pair)
-        if not self.inverter and step % _SPECTATOR:
+        if not self.inverter.weight and step % _SPECTATOR:
             return [pair]
         return [Turn("eve_image", self._invert), pair]
 
@@ -122,23 +145,23 @@ class TaskOriented:
         total = ce + sum(sent.losses.values())
         if sent.information is not None:
             losses["information"] = sent.information
-            total = total + self.bottleneck * self.share * sent.information
+            total = total + self.bottleneck.weight * self.share * sent.information
         if sent.unprotected is not None:
             clear = F.cross_entropy(sent.unprotected.logits.float(), batch.labels)
             losses["bob_plain_ce"] = clear
-            total = total + self.recipe.cipher.plain_weight * clear
+            total = total + self.plain_weight * clear
         if sent.unkeyed is not None:
             logits = sent.unkeyed.logits.float()
             wrong = privacy_loss("clipped")(logits, batch.labels).mean()
             losses["wrong_key_wish"] = wrong
-            total = total + self.recipe.cipher.key_weight * wrong
-        if self.inverter:
+            total = total + self.key_weight * wrong
+        if self.inverter.weight:
             error = bounded_error(self._overhear(sent.waveform, source), batch.images)
             losses["eve_error"] = error.mean()
-            total = total - self.inverter * (self._weight(snr_db, batch) * error).mean()
+            total = total - self.inverter.weight * (self._weight(snr_db, batch) * error).mean()
         return {**losses, "total": total}
 
     def _weight(self, snr_db: Tensor | float, batch: Batch) -> Tensor:
-        if self.recipe.inverter.form == "static":
+        if self.inverter.form == "static":
             return torch.ones((), device=batch.images.device)
         return 1 / (1 + noise_per_real(snr_db).to(batch.images.device))

@@ -14,8 +14,10 @@ that a waveform depends on its image alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -26,8 +28,36 @@ from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import Reception, channel_of
 from semveil.link import LinkNetwork
 from semveil.nets.dense import Mlp
-from semveil.recipe import Recipe
+from semveil.recipe import ChannelConfig, Decibel, Positive, Section, Weight
 from semveil.rng import Randomness, generator
+
+
+class PerturbationConfig(Section):
+    """The cooperative perturbation on Alice's waveform.
+
+    Attributes:
+        form: ``fgm`` (one gradient step), ``pgd`` (several, projected) or ``learned``.
+        psr_db: Its power over the signal's, dB, met exactly for every image.
+        total_power: Power per symbol of signal and perturbation together.
+        aim: What is wanted of Eve, as in the min-max game.
+        spare_weight: Weight of Bob's own losses against Eve's.
+        image_weight: Weight of Bob's image within them; 0 spares his label alone and is faster.
+        steps: Gradient steps of ``pgd``.
+        draws: Channel draws that a gradient is averaged over.
+        epochs: Passes over the system's images that train the ``learned`` form.
+    """
+
+    section: ClassVar[str] = "perturbation"
+
+    form: Literal["fgm", "pgd", "learned"] = "pgd"
+    psr_db: Decibel = -3.0
+    total_power: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    aim: Literal["clipped", "uniform", "gap"] = "clipped"
+    spare_weight: Weight = 4.0
+    image_weight: Weight = 0.0
+    steps: Annotated[int, Field(gt=0, le=1000)] = 20
+    draws: Annotated[int, Field(gt=0, le=1000)] = 4
+    epochs: Positive = 10
 
 
 def superimpose(waveform: Tensor, delta: Tensor, total_power: float = 1.0) -> Tensor:
@@ -73,16 +103,15 @@ class CooperativeAim:
     """What a cooperative perturbation is crafted for.
 
     Args:
-        recipe: Weights and the wish.
+        settings: Weights and the privacy loss.
         link: Alice and Bob, frozen.
         eve: Surrogate Eve, frozen, features → logits.
     """
 
-    def __init__(self, recipe: Recipe, link: LinkNetwork, eve: nn.Module) -> None:
+    def __init__(self, settings: PerturbationConfig, link: LinkNetwork, eve: nn.Module) -> None:
         self.link, self.eve = link, eve
-        self.wish = privacy_loss(recipe.perturbation.aim)
-        self.spare_weight = recipe.perturbation.spare_weight
-        self.image_weight = recipe.perturbation.image_weight
+        self.wish = privacy_loss(settings.aim)
+        self.spare_weight, self.image_weight = settings.spare_weight, settings.image_weight
 
     @torch.no_grad()
     def wanted(self, waveform: Tensor) -> Wanted:
@@ -114,11 +143,48 @@ class CooperativeAim:
         return leak + self.spare_weight * kept
 
 
-class GradientLayer(nn.Module):
+class WaveformLayer(nn.Module):
+    """A layer on Alice's waveform: complex ``[B, k]`` and randomness → complex ``[B, k]``.
+
+    Attributes:
+        psr_db: Power that it adds over the signal's, dB; None if it adds nothing.
+        total_power: Mean power per symbol of what leaves the antenna.
+        epochs: Passes over the system's images that train it; 0 if nothing is learned.
+    """
+
+    psr_db: float | None = None
+    total_power: float = 1.0
+    epochs: int = 0
+
+    def forward(self, waveform: Tensor, source: Randomness = None) -> Tensor:
+        """Return what leaves the antenna."""
+        raise NotImplementedError
+
+
+class CooperativeLayer(WaveformLayer):
+    """A layer that superimposes a perturbation of a stated PSR at a stated total power.
+
+    Args:
+        settings: Both.
+    """
+
+    def __init__(self, settings: PerturbationConfig) -> None:
+        super().__init__()
+        self.settings = settings
+        self.psr_db, self.total_power = settings.psr_db, settings.total_power
+
+    def superimpose(self, waveform: Tensor, delta: Tensor) -> Tensor:
+        """Return signal and perturbation at the total power."""
+        return superimpose(waveform, delta, self.total_power)
+
+
+class GradientLayer(CooperativeLayer):
     """Per-image gradient form: one step (``fgm``) or several, projected (``pgd``).
 
     Args:
-        recipe: Budget, steps, draws and SNRs.
+        settings: Budget, steps, draws.
+        bob: Bob's channel, and the SNR of his training.
+        eve: Eve's.
         aim: What it is crafted for.
         seed: Seed of Alice's own channel draws.
 
@@ -126,13 +192,19 @@ class GradientLayer(nn.Module):
         waveform complex ``[B, k]`` → complex ``[B, k]`` of the stated total power.
     """
 
-    def __init__(self, recipe: Recipe, aim: CooperativeAim, seed: int) -> None:
-        super().__init__()
-        self.settings = recipe.perturbation
+    def __init__(
+        self,
+        settings: PerturbationConfig,
+        bob: ChannelConfig,
+        eve: ChannelConfig,
+        aim: CooperativeAim,
+        seed: int,
+    ) -> None:
+        super().__init__(settings)
         self.aim = aim
-        self.steps = 1 if self.settings.form == "fgm" else self.settings.steps
-        self.channels = channel_of(recipe.bob), channel_of(recipe.eve)
-        self.snrs_db = recipe.bob.snr_db, recipe.eve.snr_db
+        self.steps = 1 if settings.form == "fgm" else settings.steps
+        self.channels = channel_of(bob), channel_of(eve)
+        self.snrs_db = bob.snr_db, eve.snr_db
         self.seed = seed
 
     def forward(self, waveform: Tensor, source: Randomness = None) -> Tensor:
@@ -141,12 +213,12 @@ class GradientLayer(nn.Module):
         many = self.aim.wanted(waveform).repeat(draws)
 
         def loss(delta: Tensor, step: int) -> Tensor:
-            sent = superimpose(waveform.detach(), delta, self.settings.total_power)
+            sent = self.superimpose(waveform.detach(), delta)
             bob, eve = (self._hear(sent, party, step) for party in (0, 1))
             return self.aim.loss(bob, eve, many).view(draws, -1).mean(0)
 
         delta = descend(waveform, loss, self.settings.psr_db, self.steps)
-        return superimpose(waveform, delta, self.settings.total_power)
+        return self.superimpose(waveform, delta)
 
     def _hear(self, sent: Tensor, party: int, step: int) -> Reception:
         """Return ``draws`` receptions of every image, the same draws for each image."""
@@ -162,11 +234,11 @@ class GradientLayer(nn.Module):
         return Reception(symbols.flatten(0, 1), csi.flatten(0, 1), silent.noise_variance)
 
 
-class LearnedLayer(nn.Module):
+class LearnedLayer(CooperativeLayer):
     """Learned form: a network that maps the waveform to its perturbation.
 
     Args:
-        recipe: Budget.
+        settings: Budget, epochs.
         latent_dim: Reals of the waveform.
         width: Hidden width.
 
@@ -174,9 +246,9 @@ class LearnedLayer(nn.Module):
         waveform complex ``[B, k]`` → complex ``[B, k]`` of the stated total power.
     """
 
-    def __init__(self, recipe: Recipe, latent_dim: int, width: int = 256) -> None:
-        super().__init__()
-        self.settings = recipe.perturbation
+    def __init__(self, settings: PerturbationConfig, latent_dim: int, width: int = 256) -> None:
+        super().__init__(settings)
+        self.epochs = settings.epochs
         self.network = Mlp(latent_dim, (width, width), latent_dim)
 
     def forward(self, waveform: Tensor, source: Randomness = None) -> Tensor:
@@ -185,29 +257,25 @@ class LearnedLayer(nn.Module):
         delta = to_psr(
             torch.view_as_complex(direction.unflatten(1, (-1, 2))), waveform, self.settings.psr_db
         )
-        return superimpose(waveform, delta, self.settings.total_power)
+        return self.superimpose(waveform, delta)
 
 
-class NoiseLayer(nn.Module):
+class NoiseLayer(CooperativeLayer):
     """The control: Gaussian noise of exactly the perturbation's power, fresh per message."""
-
-    def __init__(self, recipe: Recipe) -> None:
-        super().__init__()
-        self.settings = recipe.perturbation
 
     def forward(self, waveform: Tensor, source: Randomness = None) -> Tensor:
         """Add the noise to waveforms, complex ``[B, k]``."""
         delta = jamming(waveform, self.settings.psr_db, generator=source)
-        return superimpose(waveform, delta, self.settings.total_power)
+        return self.superimpose(waveform, delta)
 
 
-class SignalLayer(nn.Module):
+class SignalLayer(WaveformLayer):
     """The other control: the total power spent on the signal, nothing on a perturbation."""
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, settings: PerturbationConfig) -> None:
         super().__init__()
-        self.settings = recipe.perturbation
+        self.total_power = settings.total_power
 
     def forward(self, waveform: Tensor, source: Randomness = None) -> Tensor:
         """Scale waveforms, complex ``[B, k]``, to the total power."""
-        return superimpose(waveform, torch.zeros_like(waveform), self.settings.total_power)
+        return superimpose(waveform, torch.zeros_like(waveform), self.total_power)
