@@ -1,4 +1,4 @@
-"""One receiver, many devices: undoing the covers of a batch in which every message has its key."""
+"""One receiver, many devices: a batch in which every message has the key of its device."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from semveil.protect.keyed_transform import KeyedTransform
 
 
 class MultiUserTransform:
-    """The covers of many devices at the receiver that talks to all of them.
+    """The keyed transforms of many devices, at the receiver that talks to all of them.
 
-    Messages of one device are revealed together; the work grows with the number of different
+    Messages of one device are decrypted together; the work grows with the number of different
     devices in a batch, not with the number of devices.
 
     Args:
-        covers: One per device, each under the key shared with it.
+        transforms: One per device, each under the key shared with it.
 
     Example:
         >>> from semveil.protect.keys import research_key
@@ -29,16 +29,16 @@ class MultiUserTransform:
         True
     """
 
-    def __init__(self, covers: Sequence[KeyedTransform]) -> None:
+    def __init__(self, transforms: Sequence[KeyedTransform]) -> None:
         self.transforms = transforms
 
     def decrypt(self, symbols: Tensor, messages: Tensor, devices: Tensor) -> Tensor:
-        """Undo the covers of a batch.
+        """Undo the transforms of a batch.
 
         Args:
             symbols: Equalised symbols, complex ``[B, k]``.
             messages: Counters, each in its device's own count, int64 ``[B]``.
-            devices: Who sent each, int64 ``[B]``, below the number of covers.
+            devices: Who sent each, int64 ``[B]``, below the number of transforms.
 
         Returns:
             Symbols for Bob's decoder, complex ``[B, k]``.
