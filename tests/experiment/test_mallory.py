@@ -234,7 +234,7 @@ def test_what_is_no_trained_run_is_refused(semveil, trained, tmp_path):
     assert "name the folder of a run" in refusal(semveil("attack", folder=tmp_path))
     assert "holds no attacks" in refusal(semveil("attack", "--resume", tmp_path, folder=tmp_path))
     line = refusal(semveil("attack", trained, "--resume", trained, folder=tmp_path))
-    assert line.startswith("--resume goes on as the attacks began")
+    assert line.startswith("--resume takes no folder")
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "run.json").write_bytes((trained / "run.json").read_bytes())
     for command in ("attack", "harden"):

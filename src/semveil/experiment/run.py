@@ -147,9 +147,9 @@ class Run:
             raise SemveilError(f"{folder / FACTS} is damaged: not the facts of a run") from None
         try:
             asked = [from_plain(each) for each in schemes]
-        except SemveilError as error:
+        except SemveilError:
             raise SemveilError(
-                f"{folder / FACTS} was written by an older semveil ({error}): start the run again"
+                f"{folder / FACTS}: schemes as an older semveil named them; start the run again"
             ) from None
         run = cls(folder, study, recipes.check(plain), asked, seed, hardware, root)
         run.facts = facts
