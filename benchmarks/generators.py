@@ -10,10 +10,11 @@ import torch
 from benchmarks.link import IMAGE_SHAPE, random_images
 from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil import recipe as recipes
-from semveil.adversary.perturb.generator_loss import PerturbationGenerator
+from semveil.adversary.perturb.attack import Goal
+from semveil.adversary.perturb.generator_attack import GeneratorAttack
 from semveil.adversary.perturb.generator_training import GeneratorTraining, Learner
-from semveil.adversary.perturb.pgm import PgmGenerator
-from semveil.adversary.perturb.semadv import SemAdvGenerator
+from semveil.adversary.perturb.pgm import PGM
+from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.victim import Victim
 from semveil.device import channels_last, native_bfloat16, one_thread
 from semveil.link import as_float
@@ -28,9 +29,8 @@ CLASSES = 10
 class Steps:
     """MobileSC at CIFAR-10's size in training, and a generator in training against it."""
 
-    def __init__(self, kind: type[PerturbationGenerator], batch: int) -> None:
-        overrides = ["link.width=64", f"attack.batch={batch}"]
-        self.recipe = recipes.load("mobilesc-cifar10", overrides)
+    def __init__(self, attack: type[GeneratorAttack], batch: int) -> None:
+        self.recipe = recipes.load("mobilesc-cifar10", ["link.width=64"])
         scheme = SCHEMES.get("mobilesc")(self.recipe)
         with seeded(0, "weights"):
             self.trained = scheme.build(IMAGE_SHAPE, CLASSES)
@@ -40,17 +40,18 @@ class Steps:
         images = random_images(2 * batch)
         labels = torch.arange(len(images)) % CLASSES
         self.batch = Batch(as_float(images[:batch]), labels[:batch])
-        snr_db, settings = self.recipe.bob.snr_db, self.recipe.attack
         victim = Victim(
             lambda images, source, _: bob.transmit(images, source),
             lambda reception, _: bob.receive(reception),
             bob.channel,
-            snr_db,
+            self.recipe.bob.snr_db,
             CLASSES,
         )
-        training = GeneratorTraining("bench", victim, images, labels, settings.psr_db, seed=0)
+        psrs_db = self.recipe.attack.psr_db
+        training = GeneratorTraining("bench", victim, images, labels, psrs_db, seed=0)
         with seeded(0, "generator"):
-            self.learner = Learner(training, kind(settings, training.length, CLASSES))
+            model = attack.kind(attack.Config(), Goal(batch=batch), training.length, CLASSES)
+        self.learner = Learner(training, model)
 
     def attack(self) -> None:
         """Train the generator, and its discriminator, for one step."""
@@ -65,9 +66,9 @@ class Steps:
 
 
 @one_thread()
-def measure(kind: type[PerturbationGenerator], quick: bool, on_round: OnRound) -> Rounds:
+def measure(attack: type[GeneratorAttack], quick: bool, on_round: OnRound) -> Rounds:
     """Time a generator's step over a forward and backward pass of the link, on one thread."""
-    steps = Steps(kind, 8 if quick else 64)
+    steps = Steps(attack, 8 if quick else 64)
     return alternate(
         Work("step of the generator", steps.attack),
         Work("forward and backward pass of MobileSC", steps.link),
@@ -80,11 +81,11 @@ RATIOS = {
     "pgm_step": Ratio(
         title="Step of PGM's generator, over a forward and backward pass of MobileSC",
         target=("<=", 1.3),
-        measure=partial(measure, PgmGenerator),
+        measure=partial(measure, PGM),
     ),
     "semadv_step": Ratio(
         title="Step of SemAdv's generator, over a forward and backward pass of MobileSC",
         target=("<=", 1.3),
-        measure=partial(measure, SemAdvGenerator),
+        measure=partial(measure, SemAdv),
     ),
 }

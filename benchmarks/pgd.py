@@ -37,15 +37,15 @@ class Attacked:
             _CLASSES,
         )
         images, labels = as_float(random_images(batch)), torch.arange(batch) % _CLASSES
-        self.scene = self.victim.scene(images, labels, generator(0, "scene"))
-        noise = jamming(self.scene.arrival.signal, _PSR_DB, generator=generator(0, "begin"))
+        self.incoming = self.victim.send(images, labels, generator(0, "scene"))
+        noise = jamming(self.incoming.arrival.signal, _PSR_DB, generator=generator(0, "begin"))
         self.begin, self.steps = noise, steps
-        self.settings = recipe.attack.model_copy(update={"steps": steps, "restarts": 1})
+        self.pgd = PGD(steps=steps, restarts=1)
 
     def attack(self) -> Tensor:
         """Craft, complex ``[B, T]``."""
-        crafted: Tensor = PGD(self.settings).craft(
-            self.victim, self.scene, [_PSR_DB], generator(0, "noise")
+        crafted: Tensor = self.pgd.craft(
+            self.victim, self.incoming, [_PSR_DB], generator(0, "noise")
         )[0]
         return crafted
 
@@ -53,13 +53,13 @@ class Attacked:
         """Return the gradient at a perturbation ``[B, T]``: one forward and backward pass."""
         injected = (self.begin if begin is None else begin).clone().requires_grad_(True)
         heard = self.victim.channel.hear(
-            self.scene.arrival,
+            self.incoming.arrival,
             self.victim.snr_db,
             generator=generator(0, "noise"),
             injected=injected,
         )
-        logits = self.victim.receive(heard, self.scene.messages).logits
-        functional.cross_entropy(logits, self.scene.labels, reduction="sum").backward()
+        logits = self.victim.receive(heard, self.incoming.messages).logits
+        functional.cross_entropy(logits, self.incoming.labels, reduction="sum").backward()
         assert injected.grad is not None
         return injected.grad
 
@@ -72,7 +72,7 @@ class Attacked:
 def require_same_slope(batch: int) -> None:
     """Raise :class:`DisagreementError` unless one attack step follows the bare pass's gradient."""
     attacked = Attacked(batch, steps=1)
-    signal = attacked.scene.arrival.signal
+    signal = attacked.incoming.arrival.signal
     uphill = to_psr(attacked.slope(torch.zeros_like(signal)), signal, _PSR_DB)
     require("first step", attacked.attack(), uphill, tolerance=1e-3)
 

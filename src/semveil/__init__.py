@@ -19,7 +19,7 @@ _HOMES = {
     "attack": "semveil.evaluation.attack_api",
     "audit": "semveil.evaluation.api",
 }
-_MODULES = ("data", "phy")
+_MODULES = ("attacks", "data", "phy")
 
 __all__ = ["Result", "__version__", "attack", "audit"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Set
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal
 
 import yaml
 from pydantic import (
@@ -27,10 +27,6 @@ Inference = Literal["linear", "mlp", "wide", "set"]
 Inversion = Literal["linear", "mlp", "deconv", "set"]
 InversionLoss = Literal["mse", "perceptual"]
 LeakageAttack = Literal["rmle", "shadow", "known-plaintext"]
-Perturber = Literal["jamming", "fgm", "pgd", "uap", "pgm", "semadv", "blackbox", "transfer"]
-Hardening = Literal["none", "noise", "at-pgd", "at-pgm", "at-semadv", "semmixed"]
-PERTURBERS: tuple[Perturber, ...] = get_args(Perturber)
-HARDENINGS: tuple[Hardening, ...] = get_args(Hardening)
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -194,37 +190,47 @@ class AttackerConfig(Section):
     draws: Annotated[int, Field(gt=0, le=1000)] = 1
 
 
+def _registered(place: str, *others: str) -> AfterValidator:
+    """Refuse names that are not registered at ``module:REGISTRY``, besides some others."""
+    module, _, registry = place.partition(":")
+
+    def check(value: Any) -> Any:
+        names = value if isinstance(value, list) else [value]
+        if names != [other for other in others if other in names]:
+            for name in names:
+                getattr(import_module(module), registry).get(name)
+        return value
+
+    return AfterValidator(check)
+
+
 class AttackConfig(OpenSection):
-    """Perturbations of what Bob receives.
+    """Perturbations of what Bob receives; each attack has a section of its own settings below.
 
     Attributes:
-        names: Which ones.
+        names: Which ones; ``all`` are all that are registered.
         psr_db: Budgets, dB.
         snr_db: Bob's SNR; that of his training if null.
-        target: Class that ``semadv`` makes Bob misunderstand; all classes if null.
-        wrong: Class that Bob is to answer; any wrong one if null.
-        steps: Gradient steps of ``pgd``, ``uap`` per pass, and of ``transfer``.
-        restarts: Starts of ``pgd`` and ``transfer``, of which the best is kept.
-        queries: Answers of Bob per image that ``blackbox`` may ask for.
-        epochs: Passes over her images that train a generator, a universal perturbation or a
-            surrogate receiver.
-        lr: Learning rate of generators; their discriminators learn a tenth as fast.
-        diversity: Weight of the distance between a generator's perturbations.
-        disguise: Weight of the discriminator that ``pgm`` has to deceive.
-        shift: Samples by which ``pgm`` is shifted at random in its training.
+        source_class: Class whose images Bob shall misunderstand; all classes if null.
+        target_class: Class that Bob shall answer; any wrong one if null.
         metrics: Metrics of images that are measured of Bob's images, beside PSNR and SSIM.
         images: Test images, the first ones.
         train_images: Of Mallory's own images, at most so many.
         batch: Images per step.
-        votes: Repetitions by which Bob's answers are certified; 0 certifies nothing.
+        votes: Samples of randomised smoothing that certify predictions; 0 certifies none.
         certified: Test images that are certified, the first ones.
+        mallory: The attacker's channel, and what she does not know of it.
     """
 
     section: ClassVar[str] = "attack"
+    registries: ClassVar[tuple[str, ...]] = ("semveil.adversary.perturb:ATTACKS",)
 
-    names: Annotated[list[Perturber], Field(min_length=1), AfterValidator(_distinct)] = list(
-        PERTURBERS
-    )
+    names: Annotated[
+        list[str],
+        Field(min_length=1),
+        AfterValidator(_distinct),
+        _registered("semveil.adversary.perturb:ATTACKS", "all"),
+    ] = ["all"]
     psr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
         -10.0,
         -8.0,
@@ -233,16 +239,8 @@ class AttackConfig(OpenSection):
         -2.0,
     ]
     snr_db: Decibel | None = None
-    target: Annotated[int, Field(ge=0)] | None = None
-    wrong: Annotated[int, Field(ge=0)] | None = None
-    steps: Annotated[int, Field(gt=0, le=10000)] = 20
-    restarts: Annotated[int, Field(gt=0, le=100)] = 2
-    queries: Annotated[int, Field(gt=0, le=100000)] = 200
-    epochs: Positive = 10
-    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
-    diversity: Weight = 0.1
-    disguise: Weight = 0.1
-    shift: Annotated[int, Field(ge=0, le=4096)] = 4
+    source_class: Annotated[int, Field(ge=0)] | None = None
+    target_class: Annotated[int, Field(ge=0)] | None = None
     metrics: Annotated[list[str], AfterValidator(_distinct)] = []
     images: Positive = 2000
     train_images: Positive = 10000
@@ -253,11 +251,10 @@ class AttackConfig(OpenSection):
 
 
 class HardenConfig(Section):
-    """Training that is to make a link robust, after its plain training.
+    """Adversarial training, after the link's plain training.
 
     Attributes:
-        method: ``none``, ``noise`` (noise of the perturbation's power), ``at-pgd``, ``at-pgm``,
-            ``at-semadv`` or ``semmixed`` (PGM or SemAdv, by lot).
+        method: What is trained against, of ``semveil list``; ``none`` for no adversarial training.
         psr_db: Highest budget that is trained against, dB.
         span_db: Budgets are uniform within so many dB below it, one draw per batch.
         clean: Share of every batch that is not perturbed.
@@ -267,7 +264,7 @@ class HardenConfig(Section):
         generator_steps: Link steps per step of a generator.
     """
 
-    method: Hardening = "none"
+    method: Annotated[str, _registered("semveil.training:TRAININGS", "none")] = "none"
     psr_db: Decibel = -2.0
     span_db: Annotated[float, Field(ge=0, le=60)] = 8.0
     clean: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -281,9 +278,7 @@ class AuditConfig(OpenSection):
     """What the fresh eavesdroppers are given.
 
     Attributes:
-        section: ClassVar[str] = "audit"
-
-    eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
+        eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
         bob_snr_db: Bob's SNRs in the test, dB.
         inference: Capacities that guess the label.
         inversion: Capacities that rebuild the image.
@@ -303,6 +298,8 @@ class AuditConfig(OpenSection):
         images: Test images that are rebuilt; the first ones.
         pictures: Test images kept for the report.
     """
+
+    section: ClassVar[str] = "audit"
 
     eve_snr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
         0.0,
@@ -412,8 +409,27 @@ def load(name: str, overrides: Iterable[str] = ()) -> Recipe:
     return check(_override(_read(name), overrides))
 
 
+_RENAMED = {
+    "attack.target": "attack.source_class",
+    "attack.wrong": "attack.target_class",
+    "attack.steps": "attack.pgd.steps, attack.uap.steps and attack.transfer.steps",
+    "attack.restarts": "attack.pgd.restarts and attack.transfer.restarts",
+    "attack.queries": "attack.blackbox.queries",
+    "attack.epochs": "attack.uap.epochs, attack.pgm.epochs, attack.semadv.epochs and "
+    "attack.transfer.epochs",
+    "attack.lr": "attack.pgm.lr, attack.semadv.lr and attack.transfer.lr",
+    "attack.diversity": "attack.pgm.diversity and attack.semadv.diversity",
+    "attack.disguise": "attack.pgm.disguise",
+    "attack.shift": "attack.pgm.shift",
+}
+
+
 def check(plain: dict[str, Any]) -> Recipe:
     """Check a plain dictionary and return it as a recipe; see :func:`load`."""
+    for old, new in _RENAMED.items():
+        section, _, key = old.partition(".")
+        if isinstance(inside := plain.get(section), dict) and key in inside:
+            raise SemveilError(f"{old} is now {new}")
     try:
         return Recipe.model_validate(plain)
     except ValidationError as error:
@@ -477,7 +493,7 @@ def override(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
     """Return a recipe with ``key=value`` overrides applied, checked again; see :func:`load`.
 
     Example:
-        >>> override(Recipe(), ["attack.steps=5"]).attack.steps
+        >>> override(Recipe(), ["attack.batch=5"]).attack.batch
         5
     """
     return check(_override(recipe.model_dump(), overrides))

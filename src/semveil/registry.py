@@ -143,7 +143,8 @@ def _settings(kind: str, item: Any, where: type[OpenSection]) -> dict[str, type[
                 f"{what}: Config of {item.__module__}.{item.__qualname__} is {config!r}; expected "
                 "a subclass of semveil.recipe.Section"
             )
-        if not config.section:
+        # Settings that extend those of another class have a place of their own.
+        if not vars(config).get("section"):
             config.section = f"{where.section}.{item.name}".lstrip(".")
         key = config.section.rpartition(".")[2]
         other = where.added.get(key, config)

@@ -1,4 +1,4 @@
-"""The trained link of these tests as Mallory meets it, and how often Bob withstands her."""
+"""The trained link of these tests as a victim of attacks, and how often Bob is right."""
 
 import torch
 
@@ -14,19 +14,19 @@ SURE = 3.29
 
 
 def told(stage, done, total):
-    """Hear of progress and say nothing."""
+    """Ignore progress."""
 
 
-def target(trained, channel=AWGN, snr_db=10.0, path=None, receive=None):
+def target(trained, channel=AWGN, snr_db=10.0, attacker_channel=None, receive=None):
     link = trained.link
     return Victim(
         lambda images, source, _: link.transmit(images, source),
-        # He rebuilds no image, which nobody looks at here.
+        # He rebuilds no image, which no test here looks at.
         receive or (lambda reception, _: Answer(link.classifier(reception.features()))),
         channel,
         snr_db,
         10,
-        path or AttackerChannel(),
+        attacker_channel or AttackerChannel(),
     )
 
 
@@ -35,25 +35,25 @@ def part(trained, name, count=None):
     return torch.from_numpy(images.x)[:count], torch.from_numpy(images.y).long()[:count]
 
 
-def scene_of(trained, victim, name="test", count=None, seed=5):
+def incoming_of(trained, victim, name="test", count=None, seed=5):
     images, labels = part(trained, name, count)
-    return victim.scene(as_float(images), labels, generator(seed))
+    return victim.send(as_float(images), labels, generator(seed))
 
 
-def found(attack, trained, victim, scene, psrs_db, seed=0):
-    """Prepare an attack on Mallory's images and let it craft, complex ``[P, B, T]``."""
+def found(attack, trained, victim, incoming, psrs_db, seed=0):
+    """Fit an attack on Mallory's images and return its perturbations, complex ``[P, B, T]``."""
     attack.fit(victim, *part(trained, "adversary"), psrs_db, seed, told)
-    return attack.craft(victim, scene, psrs_db, generator(seed, "craft"))
+    return attack.craft(victim, incoming, psrs_db, generator(seed, "craft"))
 
 
 @torch.no_grad()
-def right(victim, scene, delta, psr_db, draws=8):
+def right(victim, incoming, delta, psr_db, draws=8):
     """Return how often Bob is right about each image, over draws of what Mallory cannot know."""
     answers = [
-        victim.attacked(scene, delta, psr_db, generator(6, draw)).logits.argmax(1)
+        victim.attacked(incoming, delta, psr_db, generator(6, draw)).logits.argmax(1)
         for draw in range(draws)
     ]
-    return (torch.stack(answers) == scene.labels).float().mean(0)
+    return (torch.stack(answers) == incoming.labels).float().mean(0)
 
 
 def gap(weaker, stronger):

@@ -1,4 +1,4 @@
-"""Every attack: its budget met exactly, nothing looked at that it may not see, the orderings."""
+"""All registered attacks: exact budgets, threat models, determinism, orderings."""
 
 from itertools import pairwise
 
@@ -6,43 +6,52 @@ import pytest
 import torch
 
 from semveil import phy
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.attacker_channel import AttackerChannel
 from semveil.adversary.perturb.psr import jamming, to_psr
-from semveil.adversary.perturb.registry import ATTACKS, build
 from semveil.channel import Channel, OfdmChannel
+from semveil.errors import SemveilError
 from semveil.metrics import wilson
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
-from .targets import clearly_stronger, found, never_weaker, right, scene_of, target
+from .targets import clearly_stronger, found, incoming_of, never_weaker, right, target
 
-QUICK = Settings(steps=2, restarts=1, queries=4, epochs=2, batch=64)
-THOROUGH = Settings(steps=10, restarts=1, queries=60, epochs=5, lr=5e-3, batch=100)
+QUICK = {"steps": 2, "restarts": 1, "queries": 4, "epochs": 2}
+THOROUGH = {"steps": 10, "restarts": 1, "queries": 60, "epochs": 5, "lr": 5e-3}
 BUDGETS = [-14.0, -10.0, -6.0, -2.0, 10.0]
+NAMES = ATTACKS.names()
 MINE = ["jamming", "fgm", "pgd", "uap", "blackbox", "transfer"]
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+def build(name, settings=QUICK, batch=64):
+    """Return an attack with those of some settings that it has."""
+    kind = ATTACKS.get(name)
+    known = {key: settings[key] for key in settings.keys() & kind.Config.model_fields.keys()}
+    return kind(**known).towards(Goal(batch=batch))
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize(
-    "path", [AttackerChannel(), AttackerChannel("multipath", timing=2, phase=True)]
+    "attacker_channel", [AttackerChannel(), AttackerChannel("multipath", timing=2, phase=True)]
 )
-def test_psr_is_met_exactly_at_bobs_antenna_for_every_image(victim, name, path):
-    bob = target(victim, Channel("rayleigh"), path=path)
-    scene = scene_of(victim, bob, count=20)
+def test_psr_is_met_exactly_at_bobs_antenna_for_every_image(victim, name, attacker_channel):
+    bob = target(victim, Channel("rayleigh"), attacker_channel=attacker_channel)
+    incoming = incoming_of(victim, bob, count=20)
     budgets = [-9.0, 3.0]
-    deltas = found(build(name, QUICK), victim, bob, scene, budgets)
-    assert deltas.shape == (2, *scene.arrival.signal.shape)
+    deltas = found(build(name), victim, bob, incoming, budgets)
+    assert deltas.shape == (2, *incoming.arrival.signal.shape)
     for delta, psr_db in zip(deltas, budgets, strict=True):
-        arrived = bob.arriving(delta, scene, psr_db, generator(1))
-        measured = phy.psr_db(arrived, scene.arrival.signal)
+        arrived = bob.arriving(delta, incoming, psr_db, generator(1))
+        measured = phy.psr_db(arrived, incoming.arrival.signal)
         assert measured.tolist() == pytest.approx([psr_db] * 20, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_who_may_not_look_at_the_signal_sends_the_same_whatever_it_is(victim, name):
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attack_depends_on_the_signal_where_it_states_so(victim, name):
     bob = target(victim)
-    attack = build(name, QUICK)
-    one, other = (scene_of(victim, bob, part, 20) for part in ("test", "validation"))
+    attack = build(name)
+    one, other = (incoming_of(victim, bob, part, 20) for part in ("test", "validation"))
     first = found(attack, victim, bob, one, [-3.0])[0]
     second = attack.craft(bob, other, [-3.0], generator(0, "craft"))[0]
     same = torch.allclose(
@@ -51,22 +60,45 @@ def test_who_may_not_look_at_the_signal_sends_the_same_whatever_it_is(victim, na
     assert same is not attack.per_input
 
 
-@pytest.mark.parametrize("name", ATTACKS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_same_seed_crafts_the_same(victim, name):
     bob = target(victim)
-    scene = scene_of(victim, bob, count=10)
-    first, again = (found(build(name, QUICK), victim, bob, scene, [-3.0]) for _ in range(2))
+    incoming = incoming_of(victim, bob, count=10)
+    first, again = (found(build(name), victim, bob, incoming, [-3.0]) for _ in range(2))
     assert torch.equal(first, again)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attack_states_what_it_is_and_its_settings_have_defaults(name):
+    kind = ATTACKS.get(name)
+    assert kind.name == name
+    assert kind.description.splitlines() == [kind.description]
+    assert kind.source
+    assert kind.Config.section == f"attack.{name}"
+    assert kind().config == kind.Config() == kind(**kind.Config().model_dump()).config
+    with pytest.raises(SemveilError, match=f"unknown key '{name}.stepss'"):
+        kind(stepss=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_attack_given_to_an_evaluation_stays_as_it_is(victim, name):
+    bob = target(victim)
+    attack = build(name)
+    before = dict(vars(attack))
+    found(attack.towards(Goal(batch=32)), victim, bob, incoming_of(victim, bob, count=4), [-3.0])
+    assert vars(attack) == before
 
 
 @pytest.fixture(scope="module")
 def strength(victim):
     """How often Bob is right about each image, by attack and budget."""
     bob = target(victim)
-    scene = scene_of(victim, bob)
-    crafted = {name: found(build(name, THOROUGH), victim, bob, scene, BUDGETS) for name in MINE}
+    incoming = incoming_of(victim, bob)
+    crafted = {
+        name: found(build(name, THOROUGH, 100), victim, bob, incoming, BUDGETS) for name in MINE
+    }
     return {
-        (name, psr_db): right(bob, scene, delta, psr_db)
+        (name, psr_db): right(bob, incoming, delta, psr_db)
         for name, deltas in crafted.items()
         for psr_db, delta in zip(BUDGETS, deltas, strict=True)
     }
@@ -105,17 +137,17 @@ def test_at_ten_decibels_above_the_signal_bob_is_down_to_chance(strength, name):
 
 def test_noise_drowns_bob_at_a_large_enough_budget(victim):
     bob = target(victim)
-    scene = scene_of(victim, bob)
-    noise = jamming(scene.arrival.signal, 40.0, generator=generator(1))
+    incoming = incoming_of(victim, bob)
+    noise = jamming(incoming.arrival.signal, 40.0, generator=generator(1))
     n = len(noise)
-    assert float(right(bob, scene, noise, 40.0).mean()) <= wilson(n // 10, n).high
+    assert float(right(bob, incoming, noise, 40.0).mean()) <= wilson(n // 10, n).high
 
 
 def test_the_control_has_exactly_the_energy_of_what_it_stands_beside(victim):
     bob = target(victim, Channel("rayleigh"))
-    scene = scene_of(victim, bob, count=50)
+    incoming = incoming_of(victim, bob, count=50)
     energies = [
-        bob.arriving(found(build(name, QUICK), victim, bob, scene, [-6.0])[0], scene, -6.0)
+        bob.arriving(found(build(name), victim, bob, incoming, [-6.0])[0], incoming, -6.0)
         .abs()
         .square()
         .sum(1)
@@ -134,19 +166,19 @@ def test_the_control_has_exactly_the_energy_of_what_it_stands_beside(victim):
 )
 def test_a_perturbation_of_the_pilots_alone_moves_the_estimate_and_the_answer(victim, channel):
     bob = target(victim, channel, snr_db=30.0)
-    scene = scene_of(victim, bob, count=50)
-    noise = jamming(scene.arrival.signal, 10.0, generator=generator(2))
+    incoming = incoming_of(victim, bob, count=50)
+    noise = jamming(incoming.arrival.signal, 10.0, generator=generator(2))
     where = torch.arange(noise.shape[1])
     # The last path's echo of the pilots reaches into what follows them.
     after = channel.overhead + 8
 
     def heard(delta):
-        return channel.hear(scene.arrival, 30.0, generator=generator(3), injected=delta)
+        return channel.hear(incoming.arrival, 30.0, generator=generator(3), injected=delta)
 
     clean, on_pilots = heard(None), heard(noise * (where < channel.overhead))
     assert torch.equal(on_pilots.symbols, clean.symbols)
     assert float((on_pilots.csi - clean.csi).abs().min()) > 0
-    answers = [bob.receive(reception, scene.messages).logits for reception in (clean, on_pilots)]
+    answers = [bob.receive(reception, incoming.messages).logits for reception in (clean, on_pilots)]
     assert float((answers[1] - answers[0]).abs().max(1).values.min()) > 1e-3
     assert (answers[1].argmax(1) != answers[0].argmax(1)).float().mean() > 0.1
     on_data = heard(noise * (where >= after))

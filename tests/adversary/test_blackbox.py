@@ -3,13 +3,13 @@
 import torch
 from torch.nn import functional as F
 
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.blackbox import BlackBox, propose
 from semveil.adversary.perturb.psr import jamming
 from semveil.link import Answer
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
-from .targets import clearly_stronger, found, right, scene_of, target
+from .targets import clearly_stronger, found, incoming_of, right, target
 
 
 def test_bob_is_asked_no_more_than_allowed_and_gives_no_gradient(victim):
@@ -21,17 +21,16 @@ def test_bob_is_asked_no_more_than_allowed_and_gives_no_gradient(victim):
         return Answer(victim.link.classifier(reception.features()))
 
     bob = target(victim, receive=receive)
-    scene = scene_of(victim, bob, count=30)
-    settings = Settings(queries=21, mallory={"draws": 2})
-    found(BlackBox(settings), victim, bob, scene, [-6.0, -3.0])
+    incoming = incoming_of(victim, bob, count=30)
+    found(BlackBox(queries=21).towards(Goal(draws=2)), victim, bob, incoming, [-6.0, -3.0])
     assert sum(asked) == 2 * 20 * 30
 
 
 def test_more_questions_are_stronger(victim):
     bob = target(victim)
-    scene = scene_of(victim, bob)
+    incoming = incoming_of(victim, bob)
     few, many = (
-        right(bob, scene, found(BlackBox(Settings(queries=n)), victim, bob, scene, [-6.0])[0], -6.0)
+        right(bob, incoming, found(BlackBox(queries=n), victim, bob, incoming, [-6.0])[0], -6.0)
         for n in (20, 200)
     )
     assert clearly_stronger(few, many)
@@ -47,10 +46,10 @@ def test_it_defeats_a_receiver_without_slope_whose_scores_hardly_differ(victim):
         return Answer((coarse * 20).round() / 20)
 
     bob = target(victim, receive=receive)
-    scene = scene_of(victim, bob)
-    noise = jamming(scene.arrival.signal, -3.0, generator=generator(1))
-    (delta,) = found(BlackBox(Settings(queries=200)), victim, bob, scene, [-3.0])
-    assert clearly_stronger(right(bob, scene, noise, -3.0), right(bob, scene, delta, -3.0))
+    incoming = incoming_of(victim, bob)
+    noise = jamming(incoming.arrival.signal, -3.0, generator=generator(1))
+    (delta,) = found(BlackBox(queries=200), victim, bob, incoming, [-3.0])
+    assert clearly_stronger(right(bob, incoming, noise, -3.0), right(bob, incoming, delta, -3.0))
 
 
 def test_a_proposal_changes_one_stretch_of_time_or_one_band_of_frequencies():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy.stats import binom, norm
 
-from semveil.adversary.perturb.attack import misclassify
+from semveil.adversary.perturb.attack import Goal, misclassify
 from semveil.adversary.perturb.certify import Certificate, certify, count_votes, lower_bound
 from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.iterative import expected
@@ -14,10 +14,9 @@ from semveil.adversary.perturb.psr import to_psr
 from semveil.adversary.perturb.victim import Victim
 from semveil.channel import Channel, OfdmChannel
 from semveil.link import Answer
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
-from .targets import AWGN, scene_of, target
+from .targets import AWGN, incoming_of, target
 
 CONFIDENCE = 0.999
 
@@ -37,12 +36,12 @@ def half_space(snr_db, count=200):
     bob = Victim(lambda images, source, _: images, receive, AWGN, snr_db, 2)
     sent = 0.2 * normal((count, 8), dtype=torch.complex64, generator=generator(5))
     far = distance(sent)
-    return bob, bob.scene(sent, (far < 0).long()), far.abs()
+    return bob, bob.send(sent, (far < 0).long()), far.abs()
 
 
 def test_a_plane_is_certified_to_just_below_the_distance_from_it():
-    bob, scene, truth = half_space(snr_db=8.0)
-    found = certify(bob, scene, generator(1), votes=8000, confidence=CONFIDENCE)
+    bob, incoming, truth = half_space(snr_db=8.0)
+    found = certify(bob, incoming, generator(1), votes=8000, confidence=CONFIDENCE)
     certified = found.radius > 0
     assert certified.float().mean() > 0.9
     # One certificate in a thousand may be wrong; four of 200 would be with probability 4e-5.
@@ -56,8 +55,8 @@ def test_a_plane_is_certified_to_just_below_the_distance_from_it():
 
 
 def test_more_votes_certify_more_and_never_more_than_they_can():
-    bob, scene, _ = half_space(snr_db=8.0)
-    few, many = (certify(bob, scene, generator(1), votes=n).radius for n in (100, 4000))
+    bob, incoming, _ = half_space(snr_db=8.0)
+    few, many = (certify(bob, incoming, generator(1), votes=n).radius for n in (100, 4000))
     assert float(many.mean()) > float(few.mean())
     deviation = (10**-0.8 / 2) ** 0.5
     most = norm.ppf((1 - CONFIDENCE) ** 0.01) * deviation
@@ -65,23 +64,23 @@ def test_more_votes_certify_more_and_never_more_than_they_can():
 
 
 def test_the_radius_as_psr_is_its_square_over_the_signals_energy():
-    bob, scene, _ = half_space(snr_db=8.0, count=20)
-    found = certify(bob, scene, generator(1))
+    bob, incoming, _ = half_space(snr_db=8.0, count=20)
+    found = certify(bob, incoming, generator(1))
     held = found.radius > 0
-    direction = torch.ones_like(scene.arrival.signal)
-    norms = to_psr(direction, scene.arrival.signal, found.psr_db).norm(dim=1)
+    direction = torch.ones_like(incoming.arrival.signal)
+    norms = to_psr(direction, incoming.arrival.signal, found.psr_db).norm(dim=1)
     assert torch.allclose(norms[held], found.radius[held], rtol=1e-4)
     assert (found.psr_db[~held] == -math.inf).all()
     assert found.transmissions == 1100
 
 
 def test_a_wrong_answer_has_no_radius_and_a_close_vote_no_answer():
-    bob, scene, truth = half_space(snr_db=-30.0)
-    found = certify(bob, scene, generator(1), votes=200)
+    bob, incoming, truth = half_space(snr_db=-30.0)
+    found = certify(bob, incoming, generator(1), votes=200)
     # Noise decides: the bound of nearly every vote is below one half.
     assert (found.answers == -1).float().mean() > 0.9
-    bob, scene, truth = half_space(snr_db=8.0)
-    swapped = type(scene)(scene.arrival, 1 - scene.labels, scene.messages)
+    bob, incoming, truth = half_space(snr_db=8.0)
+    swapped = type(incoming)(incoming.arrival, 1 - incoming.labels, incoming.messages)
     found = certify(bob, swapped, generator(1), votes=200)
     assert float(found.radius[truth > 0.3].max()) == 0
     assert (found.answers >= 0).float().mean() > 0.5
@@ -127,16 +126,16 @@ def test_the_bound_covers_the_truth_as_often_as_it_says():
 )
 def test_no_perturbation_that_pgd_finds_at_the_certified_radius_changes_the_vote(victim, channel):
     bob = target(victim, channel, snr_db=6.0)
-    scene = scene_of(victim, bob, count=60)
-    found = certify(bob, scene, generator(1), votes=500)
+    incoming = incoming_of(victim, bob, count=60)
+    found = certify(bob, incoming, generator(1), votes=500)
     held = found.radius > 0
     assert held.sum() > 25
 
     def vote(psr_db):
-        mean = expected(bob, scene, misclassify(Settings()), psr_db, 4, generator(2))
-        delta = descend(scene.arrival.signal, mean, psr_db, 10)
-        counts = count_votes(bob, scene, 500, generator(3), delta)
-        return counts.gather(1, scene.labels.unsqueeze(1)).squeeze(1)[held]
+        mean = expected(bob, incoming, misclassify(Goal()), psr_db, 4, generator(2))
+        delta = descend(incoming.arrival.signal, mean, psr_db, 10)
+        counts = count_votes(bob, incoming, 500, generator(3), delta)
+        return counts.gather(1, incoming.labels.unsqueeze(1)).squeeze(1)[held]
 
     inside = vote(torch.where(held, found.psr_db - 0.01, -60.0))
     # At the radius the right answer may be as likely as not: 250 votes less four deviations.

@@ -7,10 +7,9 @@ from torch.nn import functional as F
 
 from semveil.adversary.perturb.iterative import FGM, PGD
 from semveil.channel import Channel
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
-from .targets import scene_of, target
+from .targets import incoming_of, target
 
 fb = pytest.importorskip("foolbox")
 
@@ -32,26 +31,26 @@ def to_complex(reals):
 class Receiver(nn.Module):
     """Bob as a function of the reals of his antenna's waveform; the fading is given."""
 
-    def __init__(self, bob, scene):
+    def __init__(self, bob, incoming):
         super().__init__()
-        self.bob, self.scene = bob, scene
+        self.bob, self.incoming = bob, incoming
 
     def forward(self, reals):
-        injected = to_complex(reals) - self.scene.arrival.signal
-        return self.bob.answer(self.scene, injected, generator(0)).logits
+        injected = to_complex(reals) - self.incoming.arrival.signal
+        return self.bob.answer(self.incoming, injected, generator(0)).logits
 
 
 def setting(victim, channel, count):
     bob = target(victim, channel, snr_db=SILENT_DB)
-    scene = scene_of(victim, bob, count=count)
-    model = fb.PyTorchModel(Receiver(bob, scene).eval(), bounds=BOUNDS)
-    signal = to_reals(scene.arrival.signal)
-    return bob, scene, model, signal
+    incoming = incoming_of(victim, bob, count=count)
+    model = fb.PyTorchModel(Receiver(bob, incoming).eval(), bounds=BOUNDS)
+    signal = to_reals(incoming.arrival.signal)
+    return bob, incoming, model, signal
 
 
-def losses(bob, scene, delta):
-    logits = bob.answer(scene, delta, generator(0)).logits
-    return F.cross_entropy(logits, scene.labels, reduction="none")
+def losses(bob, incoming, delta):
+    logits = bob.answer(incoming, delta, generator(0)).logits
+    return F.cross_entropy(logits, incoming.labels, reduction="none")
 
 
 def fast_gradient(model, signal, labels, epsilon):
@@ -62,28 +61,28 @@ def fast_gradient(model, signal, labels, epsilon):
 @pytest.mark.parametrize("psr_db", [-20.0, -6.0, 3.0])
 def test_the_fast_gradient_method_finds_the_same_perturbation(victim, psr_db):
     """Without fading all waveforms have one norm, and so all images one epsilon."""
-    bob, scene, model, signal = setting(victim, Channel("awgn"), 40)
+    bob, incoming, model, signal = setting(victim, Channel("awgn"), 40)
     epsilon = float(signal[0].norm()) * 10 ** (psr_db / 20)
-    theirs = fast_gradient(model, signal, scene.labels, epsilon)
-    (sent,) = FGM(Settings()).craft(bob, scene, [psr_db], generator(1))
-    ours = bob.arriving(sent, scene, psr_db)
+    theirs = fast_gradient(model, signal, incoming.labels, epsilon)
+    (sent,) = FGM().craft(bob, incoming, [psr_db], generator(1))
+    ours = bob.arriving(sent, incoming, psr_db)
     # One follows log-odds, the other the cross-entropy: the same direction but for rounding.
     assert float((ours - theirs).norm(dim=1).max() / epsilon) < 1e-3
 
 
 def test_under_fading_every_image_has_an_epsilon_of_its_own(victim):
-    bob, scene, _, _ = setting(victim, Channel("rayleigh"), 4)
-    (sent,) = FGM(Settings()).craft(bob, scene, [-6.0], generator(1))
-    ours = bob.arriving(sent, scene, -6.0)
-    norms = scene.arrival.signal.norm(dim=1)
+    bob, incoming, _, _ = setting(victim, Channel("rayleigh"), 4)
+    (sent,) = FGM().craft(bob, incoming, [-6.0], generator(1))
+    ours = bob.arriving(sent, incoming, -6.0)
+    norms = incoming.arrival.signal.norm(dim=1)
     assert float(norms.max() / norms.min()) > 1.5
-    arrival = scene.arrival
+    arrival = incoming.arrival
     for image in range(4):
         one = slice(image, image + 1)
-        alone = type(scene)(
+        alone = type(incoming)(
             type(arrival)(arrival.signal[one], arrival.fading[one]),
-            scene.labels[one],
-            scene.messages[one],
+            incoming.labels[one],
+            incoming.messages[one],
         )
         model = fb.PyTorchModel(Receiver(bob, alone).eval(), bounds=BOUNDS)
         epsilon = float(norms[image]) * 10 ** (-6.0 / 20)
@@ -94,16 +93,16 @@ def test_under_fading_every_image_has_an_epsilon_of_its_own(victim):
 @pytest.mark.parametrize("psr_db", [-14.0, -8.0])
 def test_projected_gradient_descent_reaches_the_same_loss(victim, psr_db):
     """Ours stays on the sphere, theirs in the ball: images differ, means by under 0.5 %."""
-    bob, scene, model, signal = setting(victim, Channel("awgn"), 150)
+    bob, incoming, model, signal = setting(victim, Channel("awgn"), 150)
     epsilon = float(signal[0].norm()) * 10 ** (psr_db / 20)
     attack = fb.attacks.L2ProjectedGradientDescentAttack(
         rel_stepsize=2.5 / STEPS, steps=STEPS, random_start=False
     )
-    _, clipped, _ = attack(model, signal, scene.labels, epsilons=epsilon)
-    theirs = losses(bob, scene, to_complex(clipped - signal))
-    (sent,) = PGD(Settings(steps=STEPS, restarts=1)).craft(bob, scene, [psr_db], generator(1))
-    ours = losses(bob, scene, bob.arriving(sent, scene, psr_db))
-    clean = losses(bob, scene, torch.zeros_like(sent))
+    _, clipped, _ = attack(model, signal, incoming.labels, epsilons=epsilon)
+    theirs = losses(bob, incoming, to_complex(clipped - signal))
+    (sent,) = PGD(steps=STEPS, restarts=1).craft(bob, incoming, [psr_db], generator(1))
+    ours = losses(bob, incoming, bob.arriving(sent, incoming, psr_db))
+    clean = losses(bob, incoming, torch.zeros_like(sent))
     assert float(theirs.mean()) > float(clean.mean()) + 0.5
     assert float(ours.mean()) == pytest.approx(float(theirs.mean()), rel=0.005)
     assert float(((ours - theirs) / theirs).abs().median()) < 0.02

@@ -4,17 +4,23 @@ import pytest
 import torch
 
 from semveil import phy
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.generator_loss import remap, spread
 from semveil.adversary.perturb.generator_training import GeneratorTraining
-from semveil.adversary.perturb.registry import build
 from semveil.errors import SemveilError
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
-from .targets import found, part, scene_of, target, told
+from .targets import found, incoming_of, part, target, told
 
 KINDS = ["pgm", "semadv"]
-QUICK = Settings(epochs=3, batch=50, lr=3e-3, shift=0)
+
+
+def build(name, epochs=3, batch=50, lr=3e-3, **settings):
+    kind = ATTACKS.get(name)
+    if "shift" in kind.Config.model_fields:
+        settings["shift"] = 0
+    return kind(epochs=epochs, lr=lr, **settings).towards(Goal(batch=batch))
 
 
 def noise(count, length, seed=0):
@@ -48,7 +54,7 @@ def test_training_leaves_bob_as_he_is(victim, name):
     before = {key: value.clone() for key, value in victim.link.state_dict().items()}
     victim.link.requires_grad_(True).zero_grad()
     try:
-        attack = build(name, QUICK)
+        attack = build(name)
         attack.fit(target(victim), *part(victim, "adversary"), [-3.0], 0, told)
         assert all(parameter.grad is None for parameter in victim.link.parameters())
     finally:
@@ -60,10 +66,10 @@ def test_training_leaves_bob_as_he_is(victim, name):
 @pytest.mark.parametrize("name", KINDS)
 def test_one_draw_of_seeds_serves_all_budgets_and_all_images(victim, name):
     bob = target(victim)
-    scene = scene_of(victim, bob, count=6)
-    attack = build(name, QUICK)
-    deltas = found(attack, victim, bob, scene, [-9.0, 3.0])
-    alone = attack.craft(bob, scene, [3.0], generator(0, "craft"))
+    incoming = incoming_of(victim, bob, count=6)
+    attack = build(name)
+    deltas = found(attack, victim, bob, incoming, [-9.0, 3.0])
+    alone = attack.craft(bob, incoming, [3.0], generator(0, "craft"))
     assert torch.equal(deltas[1], alone[0])
     assert (deltas[0] - deltas[1]).abs().max() > 1e-3
 
@@ -73,10 +79,9 @@ def test_a_weight_on_diversity_makes_perturbations_differ(victim, name):
     bob = target(victim)
     drawn = []
     for weight in (0.0, 10.0):
-        settings = QUICK.model_copy(update={"diversity": weight, "epochs": 12, "target": 2})
-        attack = build(name, settings)
+        attack = build(name, diversity=weight, epochs=12).towards(Goal(source_class=2, batch=50))
         attack.fit(bob, *part(victim, "adversary"), [-3.0], 0, told)
-        drawn.append(float(spread(attack.game.draw(100, -3.0, generator(3)))))
+        drawn.append(float(spread(attack.model.draw(100, -3.0, generator(3)))))
     assert drawn[1] > drawn[0] + 0.3
 
 
@@ -84,18 +89,18 @@ def test_a_weight_on_diversity_makes_perturbations_differ(victim, name):
 def test_what_cannot_be_trained_is_refused(victim, name):
     bob = target(victim)
     images, labels = part(victim, "adversary")
-    scene = scene_of(victim, bob, count=2)
+    incoming = incoming_of(victim, bob, count=2)
     with pytest.raises(ValueError, match="trained before"):
-        build(name, QUICK).craft(bob, scene, [-3.0], generator(0))
+        build(name).craft(bob, incoming, [-3.0], generator(0))
     with pytest.raises(SemveilError, match="too few"):
-        build(name, QUICK).fit(bob, images[:1], labels[:1], [-3.0], 0, told)
-    with pytest.raises(SemveilError, match=r"attack\.wrong: Bob has 10 answers"):
-        build(name, Settings(wrong=10)).fit(bob, images, labels, [-3.0], 0, told)
+        build(name).fit(bob, images[:1], labels[:1], [-3.0], 0, told)
+    with pytest.raises(SemveilError, match=r"attack\.target_class: Bob has 10 answers"):
+        build(name).towards(Goal(target_class=10)).fit(bob, images, labels, [-3.0], 0, told)
 
 
 def test_progress_is_told_to_its_end(victim):
     news = []
-    attack = build("pgm", QUICK)
+    attack = build("pgm")
     attack.fit(
         target(victim), *part(victim, "adversary"), [-3.0], 0, lambda *given: news.append(given)
     )
@@ -105,18 +110,17 @@ def test_progress_is_told_to_its_end(victim):
 
 @pytest.mark.parametrize("name", KINDS)
 def test_who_knows_an_earlier_link_is_no_weaker_than_before(victim, name):
-    earlier = build(name, QUICK)
+    earlier = build(name)
     earlier.fit(target(victim), *part(victim, "adversary"), [-3.0], 0, told)
-    before = {key: value.clone() for key, value in earlier.game.state_dict().items()}
+    before = {key: value.clone() for key, value in earlier.model.state_dict().items()}
     # One epoch of one step is too little for whoever begins anew.
-    hurried = QUICK.model_copy(update={"epochs": 1, "batch": 500})
-    again, fresh = build(name, hurried), build(name, hurried)
-    again.game = earlier.game
+    again, fresh = (build(name, epochs=1, batch=500) for _ in range(2))
+    again.model = earlier.model
     for attack in (again, fresh):
         attack.fit(target(victim), *part(victim, "adversary"), [-3.0], 1, told)
     course = GeneratorTraining(name, target(victim), *part(victim, "adversary"), [-3.0], seed=1)
-    scores = [course.score(attack.game) for attack in (earlier, again, fresh)]
+    scores = [course.score(attack.model) for attack in (earlier, again, fresh)]
     assert scores[1] <= scores[0]
     assert scores[1] < scores[2]
     # What was learned before stays what it was.
-    assert all(torch.equal(value, before[key]) for key, value in earlier.game.state_dict().items())
+    assert all(torch.equal(value, before[key]) for key, value in earlier.model.state_dict().items())

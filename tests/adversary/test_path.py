@@ -1,4 +1,4 @@
-"""Mallory's way to Bob: what it does, and that the budget is met at his antenna."""
+"""The attacker's channel: what it does, and that the budget is met at Bob's antenna."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_her_own_fading_is_fresh_for_every_image(fading, spread):
 
 
 @pytest.mark.parametrize(
-    "path",
+    "attacker",
     [
         AttackerChannel(),
         AttackerChannel("rayleigh"),
@@ -67,7 +67,7 @@ def test_her_own_fading_is_fresh_for_every_image(fading, spread):
         AttackerChannel(phase=True),
     ],
 )
-def test_the_budget_is_met_at_bobs_antenna_whatever_the_path(path):
+def test_the_budget_is_met_at_bobs_antenna_over_any_attackers_channel(attacker):
     channel = OfdmChannel(csi="estimated")
     victim = Victim(
         lambda images, source, _: to_waveform(images.flatten(1)),
@@ -75,13 +75,13 @@ def test_the_budget_is_met_at_bobs_antenna_whatever_the_path(path):
         channel,
         10.0,
         10,
-        path,
+        attacker,
     )
     images = torch.rand(6, 12, 8, 8, generator=generator(0))
-    scene = victim.scene(images, torch.zeros(6, dtype=torch.long), generator(2))
-    arriving = victim.arriving(perturbations(6), scene, -7.0, generator(3))
+    incoming = victim.send(images, torch.zeros(6, dtype=torch.long), generator(2))
+    arriving = victim.arriving(perturbations(6), incoming, -7.0, generator(3))
     # Counted over the whole frame that arrives, pilots and prefixes too, noise excluded.
-    assert phy.psr_db(arriving, scene.arrival.signal).tolist() == pytest.approx(
+    assert phy.psr_db(arriving, incoming.arrival.signal).tolist() == pytest.approx(
         [-7.0] * 6, abs=1e-4
     )
 

@@ -6,44 +6,47 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.pgm import PGM
 from semveil.adversary.perturb.psr import jamming
 from semveil.adversary.perturb.semadv import SemAdv, SemAdvGenerator, half_of, wrong_classes
 from semveil.errors import SemveilError
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, normal
 
-from .targets import SURE, part, right, scene_of, target, told
+from .targets import SURE, incoming_of, part, right, target, told
 
 PSR_DB = 2.0
 TARGET, WRONG = 2, 5
-THOROUGH = Settings(epochs=12, batch=50, shift=0)
 LABELS = torch.arange(10).repeat_interleave(torch.arange(3, 13))
 
 
-def trained(victim, bob, kind=SemAdv, **changes):
-    attack = kind(THOROUGH.model_copy(update=changes))
+def trained(victim, bob, attack=None, **goal):
+    attack = (attack or SemAdv(epochs=12)).towards(Goal(batch=50, **goal))
     attack.fit(bob, *part(victim, "adversary"), [PSR_DB], 0, told)
     return attack
 
 
-def answered(bob, scene, delta, wanted, draws=8):
+def generator_of(**goal):
+    return SemAdvGenerator(SemAdv.Config(), Goal(**goal), 8, 10)
+
+
+def answered(bob, incoming, delta, wanted, draws=8):
     """Return how often Bob answers with one class, image by image."""
     with torch.no_grad():
         answers = [
-            bob.attacked(scene, delta, PSR_DB, generator(6, draw)).logits.argmax(1)
+            bob.attacked(incoming, delta, PSR_DB, generator(6, draw)).logits.argmax(1)
             for draw in range(draws)
         ]
     return (torch.stack(answers) == wanted).float().mean(0)
 
 
 @pytest.fixture(scope="module")
-def field(victim):
-    """Bob, a scene of the test images, and how often he is right under noise."""
+def attacked(victim):
+    """Bob, the test images on their way to him, and noise."""
     bob = target(victim)
-    scene = scene_of(victim, bob)
-    noise = jamming(scene.arrival.signal, PSR_DB, generator=generator(8))
-    return bob, scene, noise
+    incoming = incoming_of(victim, bob)
+    noise = jamming(incoming.arrival.signal, PSR_DB, generator=generator(8))
+    return bob, incoming, noise
 
 
 def test_a_wrong_class_is_never_right_and_any_of_the_others():
@@ -76,77 +79,81 @@ def test_half_of_makes_do_with_what_there_is():
 
 def test_where_bob_learns_classes_aimed_at_tell_nothing_of_the_labels():
     labels = LABELS.repeat(200)
-    targets = SemAdvGenerator(Settings(), 8, 10).targets(labels, generator(0))
+    targets = generator_of().source_classes(labels, generator(0))
     hit = float((targets == labels).float().mean())
     assert abs(hit - 0.1) < SURE * (0.09 / len(labels)) ** 0.5
-    fixed = SemAdvGenerator(Settings(target=2), 8, 10).targets(labels, generator(0))
+    fixed = generator_of(source_class=2).source_classes(labels, generator(0))
     assert (fixed == 2).all()
-    assert SemAdvGenerator(Settings(wrong=2), 8, 10).targets(labels, generator(0)) is None
+    assert generator_of(target_class=2).source_classes(labels, generator(0)) is None
 
 
-def test_its_aim_is_equation_14_with_both_sets_as_means():
+def test_its_objective_is_equation_14_with_both_sets_as_means():
     logits = normal((60, 10), generator=generator(0))
     labels = torch.arange(60) % 10
     aimed = torch.full_like(labels, TARGET)
     losses = -logits.log_softmax(1)
     hit = labels == TARGET
     innocent = losses[~hit].gather(1, labels[~hit, None]).mean()
-    game = SemAdvGenerator(Settings(target=TARGET, wrong=WRONG), 8, 10)
+    model = generator_of(source_class=TARGET, target_class=WRONG)
     expected = losses[hit, WRONG].mean() + innocent
-    assert torch.allclose(game.aim(logits, labels, aimed, None), expected)
-    spared = game.aim(logits[~hit], labels[~hit], aimed[~hit], None)
+    assert torch.allclose(model.objective(logits, labels, aimed, None), expected)
+    spared = model.objective(logits[~hit], labels[~hit], aimed[~hit], None)
     assert torch.allclose(spared, innocent)
-    uniform = SemAdvGenerator(Settings(target=TARGET), 8, 10).aim(0 * logits, labels, aimed, None)
+    uniform = generator_of(source_class=TARGET).objective(0 * logits, labels, aimed, None)
     assert float(uniform) == pytest.approx(2 * math.log(10), rel=1e-6)
-    everybody = SemAdvGenerator(Settings(wrong=WRONG), 8, 10).aim(logits, labels, None, None)
-    assert torch.allclose(everybody, F.cross_entropy(logits, torch.full_like(labels, WRONG)))
+    every = generator_of(target_class=WRONG).objective(logits, labels, None, None)
+    assert torch.allclose(every, F.cross_entropy(logits, torch.full_like(labels, WRONG)))
 
 
-def test_it_hits_its_class_and_spares_the_others_more_than_pgm_does(victim, field):
-    bob, scene, noise = field
-    hit = scene.labels == TARGET
-    (delta,) = trained(victim, bob, target=TARGET).craft(bob, scene, [PSR_DB], generator(1))
-    (blunt,) = trained(victim, bob, PGM).craft(bob, scene, [PSR_DB], generator(1))
-    aimed, jammed, spread = (right(bob, scene, each, PSR_DB) for each in (delta, noise, blunt))
+def test_it_hits_its_class_and_spares_the_others_more_than_pgm_does(victim, attacked):
+    bob, incoming, noise = attacked
+    hit = incoming.labels == TARGET
+    (delta,) = trained(victim, bob, source_class=TARGET).craft(
+        bob, incoming, [PSR_DB], generator(1)
+    )
+    (blunt,) = trained(victim, bob, PGM(epochs=12, shift=0)).craft(
+        bob, incoming, [PSR_DB], generator(1)
+    )
+    aimed, jammed, spread = (right(bob, incoming, each, PSR_DB) for each in (delta, noise, blunt))
     assert aimed[hit].mean() < jammed[hit].mean() - 0.4
     drop = jammed - aimed
     assert drop[hit].mean() > drop[~hit].mean() + 0.3
     assert aimed[~hit].mean() > spread[~hit].mean() + 0.1
 
 
-def test_one_generator_is_aimed_at_any_class(victim, field):
-    bob, scene, noise = field
+def test_one_generator_is_aimed_at_any_class(victim, attacked):
+    bob, incoming, noise = attacked
     attack = trained(victim, bob)
-    jammed = right(bob, scene, noise, PSR_DB)
+    jammed = right(bob, incoming, noise, PSR_DB)
     for aim in (TARGET, 7):
-        hit = scene.labels == aim
-        (delta,) = attack.aimed(aim).craft(bob, scene, [PSR_DB], generator(1))
-        drop = jammed - right(bob, scene, delta, PSR_DB)
+        hit = incoming.labels == aim
+        (delta,) = attack.aimed(aim).craft(bob, incoming, [PSR_DB], generator(1))
+        drop = jammed - right(bob, incoming, delta, PSR_DB)
         assert drop[hit].mean() > drop[~hit].mean() + 0.2
-    batch = attack.targets(50, generator(2))
+    batch = attack.source_classes(50, generator(2))
     assert len(batch.unique()) == 1
     with pytest.raises(ValueError, match="not been trained"):
-        SemAdv(THOROUGH).aimed(3)
+        SemAdv().aimed(3)
 
 
 @pytest.mark.parametrize("aim", [TARGET, None])
-def test_bob_is_misled_to_the_class_that_mallory_chooses(victim, field, aim):
-    bob, scene, noise = field
-    attack = trained(victim, bob, target=aim, wrong=WRONG)
-    (delta,) = attack.craft(bob, scene, [PSR_DB], generator(1))
-    others = (scene.labels == aim) if aim is not None else (scene.labels != WRONG)
-    misled, jammed = (answered(bob, scene, each, WRONG)[others] for each in (delta, noise))
+def test_bob_is_misled_to_the_class_that_mallory_chooses(victim, attacked, aim):
+    bob, incoming, noise = attacked
+    attack = trained(victim, bob, source_class=aim, target_class=WRONG)
+    (delta,) = attack.craft(bob, incoming, [PSR_DB], generator(1))
+    others = (incoming.labels == aim) if aim is not None else (incoming.labels != WRONG)
+    misled, jammed = (answered(bob, incoming, each, WRONG)[others] for each in (delta, noise))
     assert misled.mean() > jammed.mean() + 0.5
 
 
 def test_classes_that_are_not_there_are_refused(victim):
     bob = target(victim)
     images, labels = part(victim, "adversary")
-    for settings, rows, message in (
-        (Settings(target=10), labels >= 0, "none of Mallory's images is of class 10"),
-        (Settings(target=3), labels != 3, "none of Mallory's images is of class 3"),
-        (Settings(target=3, wrong=3), labels >= 0, "is the class that attack.target names"),
-        (Settings(target=3), labels == 3, "all of one class"),
+    for goal, rows, message in (
+        (Goal(source_class=10), labels >= 0, "none of Mallory's images is of class 10"),
+        (Goal(source_class=3), labels != 3, "none of Mallory's images is of class 3"),
+        (Goal(3, 3), labels >= 0, "is the class that attack.source_class names"),
+        (Goal(source_class=3), labels == 3, "all of one class"),
     ):
         with pytest.raises(SemveilError, match=message):
-            SemAdv(settings).fit(bob, images[rows], labels[rows], [PSR_DB], 0, told)
+            SemAdv().towards(goal).fit(bob, images[rows], labels[rows], [PSR_DB], 0, told)

@@ -4,38 +4,41 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.psr import jamming
 from semveil.adversary.perturb.transfer import Transfer
 from semveil.channel import Channel, OfdmChannel
 from semveil.nets.dense import Mlp, ResidualMlp
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
 
-from .targets import clearly_stronger, found, part, right, scene_of, target, told
+from .targets import clearly_stronger, found, incoming_of, part, right, target, told
 
-SETTINGS = Settings(steps=5, restarts=1, epochs=8, lr=5e-3, batch=64)
+
+def transfer(epochs=8):
+    attack = Transfer(steps=5, restarts=1, epochs=epochs, lr=5e-3)
+    return attack.towards(Goal(batch=64))
 
 
 def nobody(reception, messages):
     raise AssertionError("Bob was asked")
 
 
-def test_bob_is_not_asked_and_yet_disturbed(victim):
+def test_bob_is_attacked_without_being_asked(victim):
     deaf, bob = target(victim, receive=nobody), target(victim)
-    scene = scene_of(victim, bob)
-    (delta,) = found(Transfer(SETTINGS), victim, deaf, scene, [-6.0])
-    noise = jamming(scene.arrival.signal, -6.0, generator=generator(1))
-    assert clearly_stronger(right(bob, scene, noise, -6.0), right(bob, scene, delta, -6.0))
+    incoming = incoming_of(victim, bob)
+    (delta,) = found(transfer(), victim, deaf, incoming, [-6.0])
+    noise = jamming(incoming.arrival.signal, -6.0, generator=generator(1))
+    assert clearly_stronger(right(bob, incoming, noise, -6.0), right(bob, incoming, delta, -6.0))
 
 
 def test_the_surrogate_has_learned_the_task_from_receptions(victim):
     bob = target(victim, receive=nobody)
-    attack = Transfer(SETTINGS)
+    attack = transfer()
     attack.fit(bob, *part(victim, "adversary"), [-6.0], 0, told)
-    scene = scene_of(victim, bob)
-    heard = bob.channel.hear(scene.arrival, 10.0, generator=generator(2))
+    incoming = incoming_of(victim, bob)
+    heard = bob.channel.hear(incoming.arrival, 10.0, generator=generator(2))
     guesses = attack.network(heard.features()).argmax(1)
-    assert (guesses == scene.labels).float().mean() > 0.8
+    assert (guesses == incoming.labels).float().mean() > 0.8
 
 
 @pytest.mark.parametrize(
@@ -49,34 +52,35 @@ def test_the_surrogate_may_be_of_any_shape_over_any_channel(victim, channel):
         "linear": lambda inputs, classes: Mlp(inputs, (), classes),
         "residual": lambda inputs, classes: ResidualMlp(inputs, 16, 2, classes),
     }
-    scene = scene_of(victim, bob, count=10)
-    quick = SETTINGS.model_copy(update={"epochs": 1})
+    incoming = incoming_of(victim, bob, count=10)
     for shape in shapes.values():
-        (delta,) = found(Transfer(quick, shape), victim, bob, scene, [-6.0])
-        assert delta.shape == scene.arrival.signal.shape
+        attack = transfer(epochs=1)
+        attack.surrogate = shape
+        (delta,) = found(attack, victim, bob, incoming, [-6.0])
+        assert delta.shape == incoming.arrival.signal.shape
 
 
 def test_it_fools_the_surrogate_itself_more_than_bob(victim):
     bob = target(victim)
-    attack = Transfer(SETTINGS)
-    scene = scene_of(victim, bob)
-    (delta,) = found(attack, victim, bob, scene, [-8.0])
+    attack = transfer()
+    incoming = incoming_of(victim, bob)
+    (delta,) = found(attack, victim, bob, incoming, [-8.0])
     heard = bob.channel.hear(
-        scene.arrival, 10.0, generator=generator(2), injected=bob.arriving(delta, scene, -8.0)
+        incoming.arrival, 10.0, generator=generator(2), injected=bob.arriving(delta, incoming, -8.0)
     )
     at_home = F.one_hot(attack.network(heard.features()).argmax(1), 10)
-    at_home = at_home.gather(1, scene.labels.unsqueeze(1)).squeeze(1).float()
-    assert clearly_stronger(right(bob, scene, delta, -8.0), at_home)
+    at_home = at_home.gather(1, incoming.labels.unsqueeze(1)).squeeze(1).float()
+    assert clearly_stronger(right(bob, incoming, delta, -8.0), at_home)
 
 
 def test_the_global_random_state_is_left_alone(victim):
     bob = target(victim)
     before = torch.get_rng_state()
     found(
-        Transfer(SETTINGS.model_copy(update={"epochs": 1})),
+        transfer(epochs=1),
         victim,
         bob,
-        scene_of(victim, bob, count=2),
+        incoming_of(victim, bob, count=2),
         [-6.0],
     )
     assert torch.equal(torch.get_rng_state(), before)
@@ -85,4 +89,4 @@ def test_the_global_random_state_is_left_alone(victim):
 def test_it_cannot_craft_before_it_has_a_surrogate(victim):
     bob = target(victim)
     with pytest.raises(ValueError, match="no surrogate"):
-        Transfer(SETTINGS).craft(bob, scene_of(victim, bob, count=2), [-6.0], generator(0))
+        transfer().craft(bob, incoming_of(victim, bob, count=2), [-6.0], generator(0))

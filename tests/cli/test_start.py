@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from commands import refusal
-from semveil.recipe import HARDENINGS, PERTURBERS
+from semveil.adversary.perturb import ATTACKS
+from semveil.training import TRAININGS
 
 HEAVY = ("torch", "lightning_fabric", "torchmetrics", "safetensors", "numpy", "pandas", "sklearn")
 SEMVEIL = Path(sys.executable).with_name("semveil")
@@ -228,8 +229,9 @@ def test_the_status_of_the_data_sets(semveil, tmp_path):
 
 def test_attacks_and_trainings_are_listed_by_the_names_that_commands_take(semveil):
     found = json.loads(semveil("list", "--json").out)
-    assert list(found["attacks"]) == list(PERTURBERS)
-    assert list(found["trainings"]) == [method for method in HARDENINGS if method != "none"]
+    assert set(found["attacks"]) == set(ATTACKS.names())
+    assert list(found["trainings"]) == TRAININGS.names()
+    assert "random search per input" in found["attacks"]["blackbox"]
 
 
 def test_a_short_cyclic_prefix_is_warned_of_in_one_line(semveil, tmp_path):

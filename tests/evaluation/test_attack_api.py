@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import semveil
+from semveil.attacks import FGM, PGD, Jamming
 from semveil.channel import Channel
 from semveil.data import load
 from semveil.errors import SemveilError
@@ -42,13 +43,14 @@ def accuracies(found):
 
 def test_a_foreign_receiver_falls_to_gradients_and_not_to_noise(system):
     data, transmit, receive = system
-    settings = AttackConfig(names=["jamming", "fgm", "pgd"], psr_db=[-20.0, -6.0], steps=5)
+    settings = AttackConfig(psr_db=[-20.0, -6.0])
     found = semveil.attack(
         transmit,
         receive,
         data,
         channel=Channel("awgn"),
         snr_db=20.0,
+        attacks=[Jamming(), FGM(), PGD(steps=5)],
         settings=settings,
         device="cpu",
     )
@@ -68,7 +70,7 @@ def test_without_a_gradient_those_attacks_are_left_out(system):
         return Answer(torch.nn.functional.one_hot(answer.argmax(1), 10).float())
 
     settings = AttackConfig(
-        names=["jamming", "pgd", "blackbox"], psr_db=[-6.0], queries=3, images=40
+        names=["jamming", "pgd", "blackbox"], psr_db=[-6.0], blackbox={"queries": 3}, images=40
     )
     found = semveil.attack(
         transmit, hard, data, settings=settings, differentiable=False, device="cpu"
@@ -79,4 +81,6 @@ def test_without_a_gradient_those_attacks_are_left_out(system):
 def test_a_class_that_is_not_there_is_refused(system):
     data, transmit, receive = system
     with pytest.raises(SemveilError, match="there is no class 10"):
-        semveil.attack(transmit, receive, data, settings=AttackConfig(wrong=10), device="cpu")
+        semveil.attack(
+            transmit, receive, data, settings=AttackConfig(target_class=10), device="cpu"
+        )

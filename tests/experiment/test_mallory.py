@@ -27,10 +27,16 @@ SMALL = [
 QUICK = [
     f"--set=attack.{setting}"
     for setting in (
-        "steps=2",
-        "restarts=1",
-        "queries=2",
-        "epochs=1",
+        "pgd.steps=2",
+        "pgd.restarts=1",
+        "uap.steps=2",
+        "uap.epochs=1",
+        "pgm.epochs=1",
+        "semadv.epochs=1",
+        "transfer.steps=2",
+        "transfer.restarts=1",
+        "transfer.epochs=1",
+        "blackbox.queries=2",
         "images=30",
         "train_images=60",
         "batch=30",
@@ -206,13 +212,18 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
         (["--psr=-80"], "attack.psr_db.0: "),
         (["--psr=-6,-6"], "must not name anything twice"),
         (["--set=attack.psr_db=[]"], "attack.psr_db: "),
+        (["--set=attack.target=2"], "attack.target is now attack.source_class"),
+        (["--set=attack.steps=2"], "attack.steps is now attack.pgd.steps, attack.uap.steps and"),
+        (["--set=attack.pgd.stepps=2"], "did you mean 'attack.pgd.steps'?"),
+        (["--set=attack.pgd.steps=0"], "attack.pgd.steps: "),
+        (["--set=attack.pgdd.steps=2"], "unknown key 'attack.pgdd"),
         (["--set=attack.psr_db=[loud]"], "attack.psr_db.0: "),
-        (["--source-class", "10"], "attack.target: there is no class 10, they are 0 to 9"),
-        (["--source-class", "-1"], "attack.target: "),
-        (["--target-class", "10"], "attack.wrong: there is no class 10"),
+        (["--source-class", "10"], "attack.source_class: there is no class 10, they are 0 to 9"),
+        (["--source-class", "-1"], "attack.source_class: "),
+        (["--target-class", "10"], "attack.target_class: there is no class 10"),
         (
             ["--attacks", "semadv", "--source-class", "2", "--target-class", "2"],
-            "attack.wrong: 2 is the class",
+            "attack.target_class: 2 is the class",
         ),
         (["--system", "mobilsc"], "unknown system 'mobilsc': did you mean 'mobilesc'?"),
         (["--set=train.epochs=4"], "an attack changes settings of attack alone"),
@@ -239,7 +250,7 @@ def test_what_is_no_trained_run_is_refused(semveil, trained, tmp_path):
     (tmp_path / "run" / "run.json").write_bytes((trained / "run.json").read_bytes())
     for command in ("attack", "harden"):
         assert "is not trained" in refusal(semveil(command, "run", folder=tmp_path))
-    assert "unknown training 'semmixd'" in refusal(
+    assert "unknown adversarial training 'semmixd'" in refusal(
         semveil("harden", trained, "--with", "semmixd", folder=tmp_path)
     )
     line = refusal(semveil("harden", trained, "--set=link.width=8", folder=tmp_path))

@@ -9,14 +9,15 @@ from toys import SHAPE, batch, plain_recipe, snapshot
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.training import Hardware
-from semveil.recipe import HARDENINGS, check
+from semveil.recipe import check
 from semveil.rng import generator, seeded
 from semveil.schemes import SCHEMES
+from semveil.training import TRAININGS
 from semveil.training.joint import joint_losses
 from semveil.training.loop import Schedule, fit
 from semveil.training.robust import Robust
 
-METHODS = [method for method in HARDENINGS if method != "none"]
+METHODS = TRAININGS.names()
 
 
 def objective(method, **settings):
@@ -51,10 +52,10 @@ def test_a_link_step_builds_bobs_graph_once_and_no_generators(method):
     assert counted.times == (4 if method == "at-pgd" else 1)
     slopes = torch.autograd.grad(
         losses["total"],
-        list(robust.games.parameters()) or list(robust.link.parameters()),
+        list(robust.generators.parameters()) or list(robust.link.parameters()),
         allow_unused=True,
     )
-    if len(robust.games):
+    if len(robust.generators):
         assert all(slope is None for slope in slopes)
 
 

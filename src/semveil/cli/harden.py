@@ -40,19 +40,19 @@ def harden(
 ) -> None:
     """Train a run's link against attacks, as a new run; `semveil attack` and `audit` go on."""
     from semveil import recipe as recipes
-    from semveil.cli.parse import hardening
     from semveil.experiment.harden import harden as start
     from semveil.experiment.run import Run
     from semveil.progress import bars
+    from semveil.training import TRAININGS
 
-    chosen = hardening(method)
+    TRAININGS.get(method)
     run = Run.open(folder, hardware(device, devices), data)
     settings = recipes.override(
-        recipes.update(run.recipe, {"harden": {"method": chosen}}), changes or []
+        recipes.update(run.recipe, {"harden": {"method": method}}), changes or []
     )
     if recipes.without_hardening(settings) != recipes.without_hardening(run.recipe):
         raise SemveilError("--set: hardening changes settings of harden and attack alone")
-    place = out or unused(beside(folder, chosen))
+    place = out or unused(beside(folder, method))
     job = start(run, settings.model_dump(include={"harden", "attack"}), place)
     with resumable(job.folder, "train"), bars(quiet or as_json) as progress:
         job.train(progress)

@@ -23,14 +23,16 @@ def list_names(
     """Show the schemes, attacks, trainings, data sets, recipes and studies there are."""
     from semveil import data as sets
     from semveil import recipe as recipes
-    from semveil.cli import parse
+    from semveil.adversary.perturb import ATTACKS
+    from semveil.adversary.perturb.attack import in_order
     from semveil.schemes import SCHEMES
     from semveil.studies import base as studies
+    from semveil.training import TRAININGS
 
     found: dict[str, dict[str, Any]] = {
         "schemes": {name: scheme.statement() for name, scheme in SCHEMES.items()},
-        "attacks": parse.ATTACKS,
-        "trainings": parse.TRAININGS,
+        "attacks": {name: _described(ATTACKS.get(name)) for name in in_order()},
+        "trainings": {name: _described(kind) for name, kind in TRAININGS.items()},
         "data sets": sets.names(),
         "recipes": {name: recipes.load(name).scheme for name in recipes.names()},
         "studies": {name: studies.get(name).title for name in studies.names()},
@@ -50,6 +52,10 @@ def list_names(
             print(f"  {name:{width}}  {title}")
             for line in rest:
                 print(f"  {'':{width}}    {line}")
+
+
+def _described(kind: Any) -> str:
+    return f"{kind.description} ({kind.source})"
 
 
 def _lines(statement: dict[str, str]) -> list[str]:

@@ -5,28 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from semveil.errors import SemveilError, unknown
-from semveil.recipe import HARDENINGS, PERTURBERS
+from semveil.errors import SemveilError
 
 _MOST = 1000
-
-ATTACKS = {
-    "jamming": "white Gaussian noise of the same energy: the control",
-    "fgm": "one gradient step per input (Sadeghi and Larsson)",
-    "pgd": "projected gradient descent per input, several starts",
-    "uap": "one perturbation for all inputs, by projected gradient descent",
-    "pgm": "a generator that sees no input, disguised as noise (Bahramali et al.)",
-    "semadv": "a generator that is after one class and spares the others (Nan et al.)",
-    "blackbox": "random search per input by Bob's scores, without gradients",
-    "transfer": "gradients per input of a receiver that Mallory trained herself",
-}
-TRAININGS = {
-    "noise": "Gaussian noise of the perturbation's power on a part of every batch",
-    "at-pgd": "adversarial training against PGD",
-    "at-pgm": "adversarial training against PGM",
-    "at-semadv": "adversarial training against SemAdv, aimed at any class",
-    "semmixed": "PGM or SemAdv by lot, half of every batch clean (Nan et al.)",
-}
 
 
 def budgets(words: str) -> list[float]:
@@ -61,59 +42,29 @@ def budgets(words: str) -> list[float]:
     return [round(first + step * number, 9) for number in range(count)]
 
 
-def attacks(words: str) -> list[str]:
-    """Read names of attacks with commas between them, or ``all``.
-
-    Raises:
-        SemveilError: If one is unknown, with the nearest.
-
-    Example:
-        >>> attacks("pgd, semadv"), len(attacks("all"))
-        (['pgd', 'semadv'], 8)
-    """
-    if words.strip() == "all":
-        return list(PERTURBERS)
-    names = [name.strip() for name in words.split(",")]
-    for name in names:
-        if name not in PERTURBERS:
-            raise unknown("attack", name, PERTURBERS)
-    return names
-
-
-def hardening(word: str) -> str:
-    """Read the name of a training against attacks.
-
-    Raises:
-        SemveilError: If it is unknown, with the nearest.
-
-    Example:
-        >>> hardening("semmixed")
-        'semmixed'
-    """
-    methods = [method for method in HARDENINGS if method != "none"]
-    if word not in methods:
-        raise unknown("training", word, methods)
-    return word
-
-
 def attack_settings(
     names: str | None,
     psr: str | None,
     snr: float | None,
-    target: int | None,
-    wrong: int | None,
+    source_class: int | None,
+    target_class: int | None,
     votes: int | None,
 ) -> dict[str, Any]:
     """Return the settings of attacks that a command's options change.
 
     Example:
         >>> attack_settings("pgd", "-6", None, 2, None, None)
-        {'names': ['pgd'], 'psr_db': [-6.0], 'target': 2}
+        {'names': ['pgd'], 'psr_db': [-6.0], 'source_class': 2}
     """
     given: dict[str, Any] = {}
     if names is not None:
-        given["names"] = attacks(names)
+        given["names"] = [name.strip() for name in names.split(",")]
     if psr is not None:
         given["psr_db"] = budgets(psr)
-    chosen = {"snr_db": snr, "target": target, "wrong": wrong, "votes": votes}
+    chosen = {
+        "snr_db": snr,
+        "source_class": source_class,
+        "target_class": target_class,
+        "votes": votes,
+    }
     return given | {key: value for key, value in chosen.items() if value is not None}

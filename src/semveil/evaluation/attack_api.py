@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from semveil.adversary.eavesdrop.observations import Transmit, numbered
+from semveil.adversary.perturb.attack import Attack, chosen
 from semveil.channel import Channel, Reception
 from semveil.data.splits import ImageSplits
 from semveil.device import pick_device
@@ -22,6 +23,7 @@ def attack(
     receive: Callable[[Reception], Answer],
     data: ImageSplits,
     *,
+    attacks: Sequence[Attack] | None = None,
     channel: Channel | None = None,
     snr_db: float = 10.0,
     settings: AttackConfig | None = None,
@@ -31,18 +33,19 @@ def attack(
     device: str = "auto",
     progress: Progress | None = None,
 ) -> Result:
-    """Attack a receiver over the air, by every attack of the settings at every budget.
+    """Attack a receiver over the air, by every attack at every budget.
 
     Args:
         transmit: Images float ``[B, C, H, W]`` in [0, 1] and a ``torch.Generator`` → waveform
             complex ``[B, k]`` of unit mean power per symbol.
         receive: A reception → logits and, if there are any, images; in evaluation mode, with its
             parameters frozen.
-        data: Images, from ``semveil.data.load`` or made by hand; Mallory practises on the
+        data: Images, from ``semveil.data.load`` or made by hand; attacks are fitted on the
             adversary's split.
+        attacks: Attacks; those that the settings name if omitted.
         channel: Bob's channel; Rayleigh with perfect CSI if omitted.
         snr_db: His mean E_s/N_0, dB, unless the settings have one.
-        settings: Attacks, budgets, effort; the defaults of the recipes if omitted.
+        settings: Budgets, goal, numbers of images; the defaults of the recipes if omitted.
         differentiable: Whether the answer has a gradient at what is received; attacks that need
             one are left out otherwise.
         scheme: Name in the records.
@@ -66,17 +69,21 @@ def attack(
         ...     return phy.normalise_power(torch.view_as_complex(pairs.contiguous()))
         >>> def guess(reception):
         ...     return Answer(reception.features()[:, :-1] @ mixing)
-        >>> quick = AttackConfig(names=["jamming", "fgm"], psr_db=[-10.0], images=50)
-        >>> found = attack(pixels, guess, load("digits"), settings=quick, device="cpu")
+        >>> from semveil.attacks import FGM, Jamming
+        >>> quick = AttackConfig(psr_db=[-10.0], images=50)
+        >>> found = attack(
+        ...     pixels, guess, load("digits"), attacks=[Jamming(), FGM()], settings=quick,
+        ...     device="cpu",
+        ... )
         >>> sorted({record.adversary for record in found.records if record.adversary})
         ['fgm', 'jamming']
     """
     check_images(data)
-    chosen = channel or Channel()
+    bob = channel or Channel()
     setting = Conditions(
         study=None,
-        bob=chosen,
-        eve=chosen,
+        bob=bob,
+        eve=bob,
         train_snr_db=None,
         bob_snrs_db=(snr_db,),
         eve_snrs_db=(snr_db,),
@@ -94,6 +101,7 @@ def attack(
         ),
         data,
         setting,
+        chosen(settings) if attacks is None else attacks,
         settings,
         pick_device(device),
         progress,

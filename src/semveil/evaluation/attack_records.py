@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from copy import deepcopy
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Attack, Progress
+from semveil.adversary.perturb.attack import Attack, Progress, goal_of
 from semveil.adversary.perturb.certify import Certificate
-from semveil.adversary.perturb.registry import build
-from semveil.adversary.perturb.semadv import SemAdv
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.recorder import Findings
@@ -23,87 +20,92 @@ from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import as_float
 from semveil.metrics import Estimate, bootstrap_mean, wilson
 from semveil.metrics.floors import image_floor
-from semveil.recipe import AttackConfig as Settings
+from semveil.recipe import AttackConfig
 from semveil.records import Record
 
-# From what the channel's noise hides to what no vote of a practicable size can certify.
+# From budgets below the noise to those that no practicable number of samples can certify.
 _CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
 
 
-def check(settings: Settings, classes: int) -> None:
-    """Refuse classes that Bob's task has not.
+def check(settings: AttackConfig, classes: int) -> None:
+    """Refuse classes that Bob's task does not have.
 
     Raises:
-        SemveilError: If ``target`` or ``wrong`` is none of them, or both are the same.
+        SemveilError: If the source or target class is none of them, or both are the same.
 
     Example:
-        >>> check(Settings(target=2), classes=10)
+        >>> check(AttackConfig(source_class=2), classes=10)
     """
-    for name in ("target", "wrong"):
+    for name in ("source_class", "target_class"):
         chosen = getattr(settings, name)
         if chosen is not None and chosen >= classes:
             raise SemveilError(
                 f"attack.{name}: there is no class {chosen}, they are 0 to {classes - 1}"
             )
-    if settings.target is not None and settings.target == settings.wrong:
-        raise SemveilError(f"attack.wrong: {settings.wrong} is the class that attack.target names")
+    if settings.source_class is not None and settings.source_class == settings.target_class:
+        raise SemveilError(
+            f"attack.target_class: {settings.target_class} is the class that attack.source_class "
+            "names"
+        )
 
 
-def aim(settings: Settings) -> str | None:
-    """Return what Mallory is after, as records carry it; None if any mistake will do.
+def goal_name(settings: AttackConfig) -> str | None:
+    """Return the goal as records carry it; None if any mistake will do.
 
     Example:
-        >>> aim(Settings(target=2)), aim(Settings(wrong=5)), aim(Settings())
-        ('class 2', 'to class 5', None)
+        >>> goal_name(AttackConfig(source_class=2)), goal_name(AttackConfig(target_class=5))
+        ('class 2', 'to class 5')
     """
-    parts = [] if settings.target is None else [f"class {settings.target}"]
-    parts += [] if settings.wrong is None else [f"to class {settings.wrong}"]
+    parts = [] if settings.source_class is None else [f"class {settings.source_class}"]
+    parts += [] if settings.target_class is None else [f"to class {settings.target_class}"]
     return " ".join(parts) or None
 
 
-def prepare(
+def fit_attacks(
     system: SystemUnderTest,
     splits: ImageSplits,
     setting: Conditions,
-    settings: Settings,
+    attacks: Sequence[Attack],
+    settings: AttackConfig,
     device: torch.device,
     progress: Progress | None = None,
-) -> dict[str, Attack]:
-    """Let attacks practise on a system, to be used on others; arguments as below."""
-    field = RobustnessTest(system, splits, setting, settings, device)
-    attacks: dict[str, Attack] = {name: build(name, settings) for name in settings.names}
-    for attack in attacks.values():
-        field.prepare(attack, progress or _silent)
-    return attacks
+) -> list[Attack]:
+    """Return copies of attacks, fitted on a system; arguments as below."""
+    test = RobustnessTest(system, splits, setting, settings, device)
+    found = [attack.towards(goal_of(settings)) for attack in attacks]
+    for attack in found:
+        test.fit(attack, progress or _silent)
+    return found
 
 
 def attack_system(
     system: SystemUnderTest,
     splits: ImageSplits,
     setting: Conditions,
-    settings: Settings,
+    attacks: Sequence[Attack],
+    settings: AttackConfig,
     device: torch.device,
     progress: Progress | None = None,
     pictures: int = 0,
-    prepared: Mapping[str, Attack] | None = None,
-    earlier: Mapping[str, Attack] | None = None,
+    fit: bool = True,
 ) -> Findings:
-    """Attack Bob with every attack of the settings, at every budget.
+    """Attack Bob with every attack at every budget.
 
-    Whatever is trained, is trained on the adversary's images, against the system as it is.
+    Attacks that learn are trained on the adversary's images, against the system as it is.
 
     Args:
         system: What is attacked.
-        splits: Everybody's images.
+        splits: All parties' images.
         setting: Bob's channel, his SNR in training, seed.
-        settings: Attacks, budgets, effort.
+        attacks: Attacks, which stay as they are. Generators that were fitted on another link
+            start from what they have learned.
+        settings: Budgets, goal, numbers of images, attacker's channel.
         device: Where everything is computed.
         progress: Told ``(what is going on, done, in all)``.
         pictures: Test images kept, under each attack at the highest budget:
             ``bob/<system>/<attack>``, and ``none`` without one.
-        prepared: Attacks that have practised on another link, by name; the others of the settings
-            are left out. Their records' protocol is ``paper``: nobody trained them anew.
-        earlier: Attacks that have practised on another link and practise on this one too, by name.
+        fit: Whether attacks are fitted on this system. Those that are not were fitted on another,
+            by :func:`fit_attacks`, and the protocol in their records is ``paper``.
 
     Returns:
         Records and sample pictures.
@@ -113,43 +115,43 @@ def attack_system(
     """
     check(settings, splits.n_classes)
     progress = progress or _silent
-    field = RobustnessTest(system, splits, setting, settings, device, pictures)
-    report = _Report(field, splits, setting)
-    undisturbed = field.undisturbed()
-    report.write("none", "none", None, None, undisturbed)
-    report.floors(bool(undisturbed.quality))
+    test = RobustnessTest(system, splits, setting, settings, device, pictures)
+    report = _Report(test, splits, setting)
+    unattacked = test.without_attack()
+    report.write("none", "none", None, None, unattacked)
+    report.floors(bool(unattacked.quality))
     if settings.votes:
-        report.certify(field.certificates(progress))
-    protocol = "adaptive" if prepared is None else "paper"
-    for name in settings.names if prepared is None else prepared:
-        attack = build(name, settings) if prepared is None else prepared[name]
-        if earlier is not None and name in earlier:
-            attack = deepcopy(earlier[name])
-        if not field.can(attack):
-            continue
-        if prepared is None:
-            field.prepare(attack, progress)
-        if isinstance(attack, SemAdv) and settings.target is None and settings.wrong is None:
-            # Every image is hit once as one of the class aimed at, and once as an innocent one.
-            hit = field.aimed(attack, lambda labels: labels)
-            spared = field.aimed(attack, lambda labels: (labels + 1) % splits.n_classes)
-            for psr_db, struck, missed in zip(field.psrs_db, hit, spared, strict=True):
-                report.write(name, protocol, psr_db, "each class", struck, missed)
-            continue
-        outcomes = field.under(attack, progress)
-        for psr_db, outcome in zip(field.psrs_db, outcomes, strict=True):
-            report.write(name, protocol, psr_db, aim(settings), outcome)
+        report.certify(test.certificates(progress))
+    for attack in attacks:
+        if test.applies(attack):
+            attack = attack.towards(goal_of(settings))
+            if fit:
+                test.fit(attack, progress)
+            report.attack(attack, "adaptive" if fit else "paper", progress)
     return report.findings
 
 
 class _Report:
     """Turns outcomes into records."""
 
-    def __init__(self, field: RobustnessTest, splits: ImageSplits, setting: Conditions) -> None:
-        self.field, self.setting = field, setting
-        self.labels, self.dataset = field.labels, splits.name
-        self.classes = splits.n_classes
+    def __init__(self, test: RobustnessTest, splits: ImageSplits, setting: Conditions) -> None:
+        self.test, self.splits, self.setting = test, splits, setting
+        self.labels = test.labels
         self.findings = Findings()
+
+    def attack(self, attack: Attack, protocol: str, progress: Progress) -> None:
+        """Add the records of a fitted attack at every budget."""
+        test = self.test
+        if attack.serves_each_class:
+            # Every image is attacked twice: as one of the source class, and as one of another.
+            attacked = test.class_by_class(attack, lambda labels: labels)
+            classes = self.splits.n_classes
+            others = test.class_by_class(attack, lambda labels: (labels + 1) % classes)
+            for psr_db, outcome, other in zip(test.psrs_db, attacked, others, strict=True):
+                self.write(attack.name, protocol, psr_db, "each class", outcome, other)
+            return
+        for psr_db, outcome in zip(test.psrs_db, test.under(attack, progress), strict=True):
+            self.write(attack.name, protocol, psr_db, goal_name(test.settings), outcome)
 
     def write(
         self,
@@ -158,7 +160,7 @@ class _Report:
         psr_db: float | None,
         target: str | None,
         outcome: Outcome,
-        innocent: Outcome | None = None,
+        others: Outcome | None = None,
     ) -> None:
         """Add the records of one outcome.
 
@@ -166,12 +168,12 @@ class _Report:
             attack: Its name; ``none`` without one.
             protocol: ``adaptive``, ``paper`` or ``none``.
             psr_db: Budget, dB.
-            target: What Mallory is after.
-            outcome: Of images that are aimed at, where an attack is aimed at each class.
-            innocent: Of the same images, another class being aimed at.
+            target: Mallory's goal.
+            outcome: Of images of the source class, where each class is the source class in turn.
+            others: Of the same images, where another class is the source class.
         """
         adversary = None if attack == "none" else attack
-        for metric, estimate in self._figures(outcome, innocent):
+        for metric, estimate in self._figures(outcome, others):
             record = self._record(
                 metric,
                 estimate,
@@ -181,59 +183,53 @@ class _Report:
                 target=target,
             )
             self.findings.records.append(record)
-        highest = psr_db is None or psr_db == self.field.psrs_db[-1]
+        highest = psr_db is None or psr_db == self.test.psrs_db[-1]
         if outcome.pictures is not None and len(outcome.pictures) and highest:
-            key = f"bob/{self.field.system.name.label}/{attack}"
+            key = f"bob/{self.test.system.name.label}/{attack}"
             self.findings.samples[key] = outcome.pictures.numpy()
 
     def floors(self, rebuilds: bool) -> None:
         """Add what a receiver reaches who receives nothing: majority class, best constant image."""
-        mine, nobody = self.field.mine, {"adversary": None, "protocol": "none"}
-        right = self.labels == int(np.bincount(mine.y).argmax())
+        known = self.splits.adversary
+        right = self.labels == int(np.bincount(known.y).argmax())
         found = {"chance": (_rate(right), "label")}
         if rebuilds:
-            mean = torch.from_numpy(mine.x.mean(0) / 255).float()
-            originals = as_float(self.field.images)
-            for metric in self.field.metrics:
+            mean = torch.from_numpy(known.x.mean(0) / 255).float()
+            originals = as_float(self.test.images)
+            for metric in self.test.metrics:
                 floor = image_floor(metric, mean, originals, self.setting.seed)
                 found[metric.floors[0]] = floor, "image"
         self.findings.records += [
-            self._record(name, estimate, target=target, role="system", **nobody)
+            self._record(name, estimate, target=target, role="system")
             for name, (estimate, target) in found.items()
         ]
 
     def certify(self, found: Certificate) -> None:
-        """Add what is certified: of the vote itself, and at budgets that nobody can break."""
-        nobody: dict[str, Any] = {"adversary": None, "protocol": "none", "target": None}
+        """Add the accuracy of the vote, and the certified accuracy at each budget."""
         rows: list[tuple[str, float | None, Estimate]]
         rows = [("voted_accuracy", None, found.accuracy(-math.inf))]
         rows += [("certified_accuracy", psr_db, found.accuracy(psr_db)) for psr_db in _CERTIFIED_DB]
         self.findings.records += [
-            self._record(metric, estimate, psr_db=psr_db, **nobody)
-            for metric, psr_db, estimate in rows
+            self._record(metric, estimate, psr_db=psr_db) for metric, psr_db, estimate in rows
         ]
 
-    def _figures(
-        self, outcome: Outcome, innocent: Outcome | None
-    ) -> Iterator[tuple[str, Estimate]]:
+    def _figures(self, outcome: Outcome, others: Outcome | None) -> Iterator[tuple[str, Estimate]]:
         right = outcome.answers == self.labels
-        wanted = self.field.settings
-        if innocent is not None:
+        attacked, wanted = self.test.settings.source_class, self.test.settings.target_class
+        if others is not None:
             yield "accuracy_targeted", _rate(right)
-            yield "accuracy_others", _rate(innocent.answers == self.labels)
+            yield "accuracy_others", _rate(others.answers == self.labels)
         else:
             yield "accuracy", _rate(right)
-            if wanted.target is not None:
-                of = self.labels == wanted.target
+            if attacked is not None:
+                of = self.labels == attacked
                 yield from _rate_of("accuracy_targeted", right[of])
                 yield from _rate_of("accuracy_others", right[~of])
-        if wanted.wrong is not None:
-            of = self.labels != wanted.wrong
-            if wanted.target is not None:
-                of = self.labels == wanted.target
-            yield from _rate_of("misleading_rate", outcome.answers[of] == wanted.wrong)
+        if wanted is not None:
+            of = self.labels != wanted if attacked is None else self.labels == attacked
+            yield from _rate_of("misleading_rate", outcome.answers[of] == wanted)
         yield from self._quality(outcome, slice(None), "")
-        for label in range(self.classes):
+        for label in range(self.splits.n_classes):
             of = self.labels == label
             if of.any():
                 yield f"accuracy_class_{label}", _rate(right[of])
@@ -246,19 +242,19 @@ class _Report:
             yield f"{name}{where}", bootstrap_mean(values[of], self.setting.seed)
 
     def _record(self, metric: str, estimate: Estimate, **fields: Any) -> Record:
-        uses, source = self.field.uses, self.field.source_dim
+        uses, source = self.test.uses, self.test.source_dim
         return Record.of(
-            self.field.system.name,
+            self.test.system.name,
             estimate,
             study=self.setting.study,
-            dataset=self.dataset,
+            dataset=self.splits.name,
             channel=self.setting.bob.name,
             train_snr_db=self.setting.train_snr_db,
-            test_snr_db=self.field.snr_db,
+            test_snr_db=self.test.snr_db,
             latent_dim=2 * uses,
             bandwidth_ratio=uses / source,
-            # What protects against who listens keeps nothing from Mallory, but for a key.
-            asymmetry="key" if self.field.system.asymmetry == "key" else None,
+            # Of the asymmetries against eavesdroppers, only a key protects against Mallory.
+            asymmetry="key" if self.test.system.asymmetry == "key" else None,
             metric=metric,
             seed=self.setting.seed,
             **{"role": "bob", **fields},
@@ -270,7 +266,7 @@ def _rate(right: Tensor) -> Estimate:
 
 
 def _rate_of(metric: str, right: Tensor) -> Iterator[tuple[str, Estimate]]:
-    # The first test images may hold none of a class: then there is nothing to say of it.
+    # The first test images may contain none of a class.
     if len(right):
         yield metric, _rate(right)
 

@@ -1,4 +1,4 @@
-"""What Bob gets while Mallory perturbs what he receives, one attack at a time."""
+"""Bob under attack: his answers to the test images, one attack at a time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from torch import Tensor
 from semveil.adversary.perturb.attack import Attack, Progress
 from semveil.adversary.perturb.attacker_channel import attacker_channel
 from semveil.adversary.perturb.certify import Certificate, certify
-from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
-from semveil.data.splits import Images, ImageSplits
+from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer, as_float
 from semveil.metrics import image_metrics
-from semveil.recipe import AttackConfig as Settings
+from semveil.recipe import AttackConfig
 from semveil.rng import generator
 
 
@@ -27,7 +26,7 @@ class Outcome:
     """Bob's answers to the test images under one attack at one budget.
 
     Attributes:
-        answers: Classes that he answers, int ``[N]``.
+        answers: His answers, int ``[N]``.
         quality: Metrics of his images by name, float ``[N]``; none if he rebuilds none.
         pictures: His first images, uint8 ``[M, C, H, W]``; None if he rebuilds none.
     """
@@ -38,16 +37,16 @@ class Outcome:
 
 
 class RobustnessTest:
-    """One system's test images on their way to Bob, and Mallory beside them.
+    """Sends one system's test images to Bob, with and without attacks.
 
-    Alice's waveforms, fading and Bob's noise are the same under every attack and without one, so
-    that differences between attacks are the attacks'.
+    Alice's waveforms, the fading and Bob's noise are the same under every attack and without one,
+    so that only the attacks cause a difference.
 
     Args:
         system: The system.
-        splits: Everybody's images; Mallory practises on the adversary's.
+        splits: All parties' images; attacks are fitted on the adversary's.
         setting: Bob's channel; seed.
-        settings: What attacks are given.
+        settings: Budgets, SNR, numbers of images, attacker's channel.
         device: Where everything is computed.
         pictures: Test images kept for pictures.
 
@@ -64,32 +63,33 @@ class RobustnessTest:
         system: SystemUnderTest,
         splits: ImageSplits,
         setting: Conditions,
-        settings: Settings,
+        settings: AttackConfig,
         device: torch.device,
         pictures: int = 0,
     ) -> None:
         if system.receive is None:
-            raise SemveilError(f"{system.name.label}: without a receiver there is nobody to attack")
+            raise SemveilError(
+                f"{system.name.label}: without a receiver there is nothing to attack"
+            )
         self.system, self.settings, self.seed = system, settings, setting.seed
         self.device, self.pictures = device, pictures
         snr_db = settings.snr_db if settings.snr_db is not None else setting.train_snr_db
         if snr_db is None:
-            raise SemveilError("attack.snr_db: at which SNR Bob is attacked is not known")
+            raise SemveilError("attack.snr_db: required, since Bob's SNR in training is not known")
         self.snr_db = snr_db
-        path = attacker_channel(settings.mallory)
-        self.victim = self.practice = Victim(
+        self.victim = self.surrogate = Victim(
             system.transmit,
             system.receive,
             setting.bob,
             snr_db,
             splits.n_classes,
-            path,
+            attacker_channel(settings.mallory),
             system.differentiable,
         )
-        if system.rehearsal is not None:
-            alice, bob = system.rehearsal
-            self.practice = replace(self.victim, transmit=alice, receive=bob)
-        self.mine = splits.adversary
+        if system.surrogate is not None:
+            transmit, receive = system.surrogate
+            self.surrogate = replace(self.victim, transmit=transmit, receive=receive)
+        self.splits = splits
         self.images = torch.from_numpy(splits.test.x[: settings.images])
         self.labels = torch.from_numpy(splits.test.y[: settings.images])
         self.metrics = image_metrics(settings.metrics)
@@ -101,68 +101,65 @@ class RobustnessTest:
             sent = system.transmit(first, source, torch.zeros(1, dtype=torch.long, device=device))
         self.uses = sent.shape[1]
 
-    def own_images(self) -> tuple[Tensor, Tensor]:
-        """Return Mallory's images and their labels, on the device."""
-        some: Images = self.mine
-        count = self.settings.train_images
-        x, y = torch.from_numpy(some.x[:count]), torch.from_numpy(some.y[:count])
-        return x.to(self.device), y.to(self.device)
-
-    def can(self, attack: Attack) -> bool:
+    def applies(self, attack: Attack) -> bool:
         """Tell whether an attack applies: not every receiver has a gradient."""
         return self.victim.differentiable or not attack.needs_gradient
 
-    def prepare(self, attack: Attack, progress: Progress) -> None:
-        """Let an attack practise on Mallory's images."""
-        attack.fit(self.practice, *self.own_images(), self.psrs_db, self.seed, progress)
+    def fit(self, attack: Attack, progress: Progress) -> None:
+        """Fit an attack on Mallory's images."""
+        some, count = self.splits.adversary, self.settings.train_images
+        x, y = (torch.from_numpy(part[:count]).to(self.device) for part in (some.x, some.y))
+        attack.fit(self.surrogate, x, y, self.psrs_db, self.seed, progress)
 
-    def undisturbed(self) -> Outcome:
-        """Return what Bob makes of the test images when nobody disturbs."""
+    def without_attack(self) -> Outcome:
+        """Return Bob's answers to the test images without an attack."""
         parts = [
-            self._measure(self.victim.answer(scene, None, self._noise(number)), rows)
-            for number, rows, scene, _ in self._batches()
+            self._measure(self.victim.answer(incoming, None, self._noise(number)), rows)
+            for number, rows, incoming, _ in self._batches()
         ]
         return self._join(parts)
 
     def under(self, attack: Attack, progress: Progress) -> list[Outcome]:
-        """Return what Bob makes of them under a prepared attack, one outcome per budget."""
+        """Return Bob's answers under a fitted attack, one outcome per budget."""
         parts: list[list[Outcome]] = [[] for _ in self.psrs_db]
-        for number, rows, scene, practised in self._batches():
+        for number, rows, incoming, known in self._batches():
             source = generator(self.seed, attack.name, "craft", number, device=self.device)
-            deltas = attack.craft(self.practice, practised, self.psrs_db, source)
+            deltas = attack.craft(self.surrogate, known, self.psrs_db, source)
             for part, delta, psr_db in zip(parts, deltas, self.psrs_db, strict=True):
-                part.append(self._struck(scene, delta, psr_db, number, rows))
+                part.append(self._attacked(incoming, delta, psr_db, number, rows))
             progress(f"{attack.name}: test images", int(rows[-1]) + 1, len(self.images))
         return [self._join(part) for part in parts]
 
-    def aimed(self, attack: SemAdv, chosen: Callable[[Tensor], Tensor]) -> list[Outcome]:
-        """Return the same under an attack that is aimed at a class of each image's own.
+    def class_by_class(
+        self, attack: Attack, source_class: Callable[[Tensor], Tensor]
+    ) -> list[Outcome]:
+        """Return the same under an attack whose source class depends on the image.
 
         Args:
-            attack: Trained on every class.
-            chosen: Labels, int ``[B]`` → classes aimed at, int ``[B]``.
+            attack: Fitted for each class.
+            source_class: Labels, int ``[B]`` → classes attacked, int ``[B]``.
         """
         parts: list[list[Outcome]] = [[] for _ in self.psrs_db]
-        for number, rows, scene, practised in self._batches():
-            targets = chosen(scene.labels)
+        for number, rows, incoming, known in self._batches():
+            classes = source_class(incoming.labels)
             deltas: Tensor | None = None
-            for target in targets.unique().tolist():
+            for one in classes.unique().tolist():
                 source = generator(self.seed, attack.name, "craft", number, device=self.device)
-                found = attack.aimed(target).craft(self.practice, practised, self.psrs_db, source)
-                hit = (targets == target)[None, :, None]
+                found = attack.aimed(one).craft(self.surrogate, known, self.psrs_db, source)
+                hit = (classes == one)[None, :, None]
                 deltas = found if deltas is None else torch.where(hit, found, deltas)
             assert deltas is not None
             for part, delta, psr_db in zip(parts, deltas, self.psrs_db, strict=True):
-                part.append(self._struck(scene, delta, psr_db, number, rows))
+                part.append(self._attacked(incoming, delta, psr_db, number, rows))
         return [self._join(part) for part in parts]
 
     def certificates(self, progress: Progress) -> Certificate:
-        """Return what is certified of the first test images, whoever perturbs them."""
+        """Return the certificates of the first test images, which hold for every attack."""
         found: list[Certificate] = []
         wanted = self.settings.certified
-        for number, rows, scene, _ in self._batches():
+        for number, rows, incoming, _ in self._batches():
             source = generator(self.seed, "votes", number, device=self.device)
-            found.append(certify(self.victim, scene, source, self.settings.votes))
+            found.append(certify(self.victim, incoming, source, self.settings.votes))
             progress("certificates", int(rows[-1]) + 1, len(self.images))
             if int(rows[-1]) + 1 >= wanted:
                 break
@@ -179,38 +176,34 @@ class RobustnessTest:
         )
 
     def _batches(self) -> Iterator[tuple[int, Tensor, IncomingBatch, IncomingBatch]]:
-        """Yield number, rows, what is sent, and what Mallory practises with."""
+        """Yield number, rows, what is sent, and what Mallory crafts with."""
         for number, rows in enumerate(torch.arange(len(self.images)).split(self.settings.batch)):
-            pixels = as_float(self.images[rows].to(self.device))
-            labels, messages = self.labels[rows].to(self.device), rows.to(self.device)
-
-            def meet(
-                victim: Victim,
-                given: tuple[Tensor, Tensor, Tensor] = (pixels, labels, messages),
-                batch: int = number,
-            ) -> IncomingBatch:
-                source = generator(self.seed, "mallory", "scene", batch, device=self.device)
-                return victim.scene(given[0], given[1], source, given[2])
-
-            scene = meet(self.victim)
-            # Under a key of her own the fading is the same.
+            incoming = self._send(self.victim, number, rows)
+            # Under a key of Mallory's own the fading is the same.
+            same = self.surrogate is self.victim
             yield (
                 number,
                 rows,
-                scene,
-                scene if self.practice is self.victim else meet(self.practice),
+                incoming,
+                incoming if same else self._send(self.surrogate, number, rows),
             )
+
+    def _send(self, victim: Victim, number: int, rows: Tensor) -> IncomingBatch:
+        source = generator(self.seed, "mallory", "scene", number, device=self.device)
+        pixels = as_float(self.images[rows].to(self.device))
+        labels = self.labels[rows].to(self.device)
+        return victim.send(pixels, labels, source, rows.to(self.device))
 
     def _noise(self, number: int) -> torch.Generator:
         return generator(self.seed, "mallory", "noise", number, device=self.device)
 
     @torch.no_grad()
-    def _struck(
-        self, scene: IncomingBatch, delta: Tensor, psr_db: float, number: int, rows: Tensor
+    def _attacked(
+        self, incoming: IncomingBatch, delta: Tensor, psr_db: float, number: int, rows: Tensor
     ) -> Outcome:
-        way = generator(self.seed, "mallory", "path", number, device=self.device)
-        injected = self.victim.arriving(delta, scene, psr_db, way)
-        return self._measure(self.victim.answer(scene, injected, self._noise(number)), rows)
+        source = generator(self.seed, "mallory", "path", number, device=self.device)
+        injected = self.victim.arriving(delta, incoming, psr_db, source)
+        return self._measure(self.victim.answer(incoming, injected, self._noise(number)), rows)
 
     @torch.no_grad()
     def _measure(self, answer: Answer, rows: Tensor) -> Outcome:

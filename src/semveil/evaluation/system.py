@@ -44,8 +44,8 @@ class SystemUnderTest:
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.
         differentiable: Whether Bob's answer has a gradient at what he receives.
-        rehearsal: Alice and Bob under a key of Mallory's own, where a key hides the waveform: all
-            that she can practise on.
+        surrogate: Alice and Bob under a key of Mallory's own, where a key hides the waveform: she
+            fits and crafts her attacks with these.
     """
 
     name: SystemName
@@ -67,7 +67,7 @@ class SystemUnderTest:
     keyed: bool = False
     fixed_key: bool = False
     differentiable: bool = True
-    rehearsal: tuple[Send, Callable[[Reception, Tensor], Answer]] | None = None
+    surrogate: tuple[Send, Callable[[Reception, Tensor], Answer]] | None = None
 
 
 @dataclass(frozen=True)

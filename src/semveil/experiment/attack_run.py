@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from semveil import recipe as recipes
+from semveil.adversary.perturb.attack import chosen
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
@@ -63,19 +64,23 @@ class AttackRun:
                 f"{run.folder} is not trained: finish it with `semveil train --resume`"
             )
         check(settings, run.splits.n_classes)
-        assault = cls(folder, run, settings, _systems(run, systems))
+        # The names stay these, whatever plugins are there when the run is resumed.
+        attacks = chosen(settings)
+        settings = settings.model_copy(update={"names": [attack.name for attack in attacks]})
+        recipe = recipes.update(run.recipe, {"attack": settings.model_dump()})
+        job = cls(folder, run, settings, _systems(run, systems))
         new_folder(folder)
-        assault.facts = {
+        job.facts = {
             "study": run.study,
             "attacked": os.path.relpath(run.folder, folder),
-            "schemes": assault.systems,
+            "schemes": job.systems,
             "seed": run.seed,
-            "recipe": recipes.update(run.recipe, {"attack": settings.model_dump()}).model_dump(),
+            "recipe": recipes.complete(recipe, [attack.Config for attack in attacks]).model_dump(),
             "wall_s": 0.0,
             "finished": False,
         } | provenance(run.hardware.device, run.hardware.devices)
-        assault._write_facts()
-        return assault
+        job._write_facts()
+        return job
 
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> AttackRun:
@@ -112,6 +117,7 @@ class AttackRun:
                     link.under_test(),
                     run.splits,
                     run.setting(),
+                    chosen(self.settings),
                     self.settings,
                     run.hardware.device,
                     progress,

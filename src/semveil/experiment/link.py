@@ -212,10 +212,10 @@ class Link:
         # She is scored on what she was trained on: in the clear, but for a learned encryptor.
         same = (self.transform is not None) == network.encrypts
         simulated = planned.scheme.simulates if same else ()
-        rehearsal = None
+        surrogate = None
         if self.transform is not None:
             other = self.with_key(research_key(self.seed, f"{planned.stream}, Mallory's"))
-            rehearsal = other.transmit_numbered, other.receive
+            surrogate = other.transmit_numbered, other.receive
         return SystemUnderTest(
             name=planned.name,
             transmit=self.transmit_numbered,
@@ -236,7 +236,7 @@ class Link:
             keyed=self.transform is not None,
             fixed_key=planned.fixed_key,
             differentiable=network.differentiable,
-            rehearsal=rehearsal,
+            surrogate=surrogate,
         )
 
     def _untrained_network(self, seed: int) -> LinkNetwork:

@@ -28,6 +28,7 @@ from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe, changes, check
 from semveil.records import Asked
 from semveil.rng import seeded
+from semveil.training import TRAININGS
 from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.training.loop import Progress, Schedule, fit, resolve_precision
 from semveil.training.minmax import MinMaxConfig
@@ -350,10 +351,11 @@ def identity(recipe: Recipe, seed: int) -> str:
     """
     settings = changes(recipe, {"audit", "attack"})
     if recipe.harden.method != "none":
-        # Who it is hardened against, which is described where attacks are.
-        settings["against"] = recipe.attack.model_dump(
-            include={"mallory", "diversity", "disguise", "shift"}, exclude_defaults=True
-        )
+        # The attacks that it is trained against have sections of their own.
+        settings["against"] = [changes(recipe.attack.mallory)] + [
+            changes(recipe.of(attack.Config), {"epochs", "lr"})
+            for attack in TRAININGS.get(recipe.harden.method).generators
+        ]
     plain = json.dumps([settings, seed], sort_keys=True)
     return hashlib.sha256(plain.encode()).hexdigest()
 

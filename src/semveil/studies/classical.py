@@ -73,7 +73,7 @@ def _classical(system: Classical, settings: _Budget, seed: int) -> Job:
 
 
 def _links(budget: str, settings: _Budget, seed: int) -> Job:
-    attack = {"target": TARGET, "names": ["semadv"], "psr_db": [-6.0]}
+    attack = {"source_class": TARGET, "names": ["semadv"], "psr_db": [-6.0]}
     chosen = recipe(budget, settings.dataset, **attack)
     heard = {"audit": {"bob_snr_db": list(settings.snrs_db)}}
     return Job(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from semveil.evaluation.attack_records import attack_system, prepare
+from semveil.adversary.perturb.attack import chosen
+from semveil.evaluation.attack_records import attack_system, fit_attacks
 from semveil.evaluation.system import SystemUnderTest
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.run import Run
@@ -20,7 +21,7 @@ _KEPT = ("psnr_db", "ssim", "accuracy")
 def measure(folder: Path, job: Job, means: JobContext) -> None:
     """Measure the plain and the hardened link at every SNR, in peace and under SemAdv.
 
-    SemAdv practises on the plain link, at the SNR that it was trained for, as in the paper.
+    SemAdv is trained on the plain link, at the SNR that it was trained for, as in the paper.
 
     Raises:
         SemveilError: As runs and attacks.
@@ -30,8 +31,15 @@ def measure(folder: Path, job: Job, means: JobContext) -> None:
     train_or_load(plain, means.shelf, means.progress)
     mixed = hardened(folder, "semmixed", plain, means)
     attack, device = job.recipe.attack, plain.hardware.device
-    victim = _system(plain, means)
-    prepared = prepare(victim, plain.splits, plain.setting(), attack, device, means.progress)
+    attacks = fit_attacks(
+        _system(plain, means),
+        plain.splits,
+        plain.setting(),
+        chosen(attack),
+        attack,
+        device,
+        means.progress,
+    )
     records: list[Record] = []
     for run in (plain, mixed):
         system = _system(run, means)
@@ -41,10 +49,11 @@ def measure(folder: Path, job: Job, means: JobContext) -> None:
                 system,
                 run.splits,
                 run.setting(),
+                attacks,
                 settings,
                 device,
                 means.progress,
-                prepared=prepared,
+                fit=False,
             )
             records += [record for record in found.records if record.metric in _KEPT]
     write_results(folder, job, means, records, started)

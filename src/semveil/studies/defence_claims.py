@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
 
-from semveil.recipe import HARDENINGS
 from semveil.report.attack_rows import NONE
 from semveil.report.figures.attacks import per_class
 from semveil.report.select import name_of
@@ -15,10 +14,11 @@ from semveil.studies.attack_claims import PGD, PGM, SEMADV
 from semveil.studies.attack_records import AttackedLink, gap, level, points
 from semveil.studies.verdicts import STRONG, Claim, Finding, Judge, at_least, at_most
 from semveil.studies.words import Value
+from semveil.training import TRAININGS
 
 PLAIN, MIXED, NOISE, AT_PGD = "plain", "semmixed", "noise", "at-pgd"
 SPECIALISTS = {SEMADV: "at-semadv", PGM: "at-pgm"}
-HARDENED = tuple(method for method in HARDENINGS if method != "none")
+HARDENED = tuple(TRAININGS.names())
 # "Near 100 %, comparable to the one without attacks" on MNIST, and "a 5 % gap" on CIFAR-10.
 GAPS: Mapping[str, float] = {"mnist": 0.02}
 GAP = 0.05

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from semveil.recipe import PERTURBERS
+from semveil.adversary.perturb.attack import in_order
 from semveil.studies.base import Job, Study
 from semveil.studies.defences_page import figures, page
 from semveil.studies.robustness import datasets, recipe
@@ -19,7 +19,7 @@ def jobs(budget: str, seed: int) -> list[Job]:
         ['cifar10', 'mnist']
     """
     # At the cpu budget the photos are too few to train a link that is worth defending.
-    attacks = list(PERTURBERS) if budget == "full" else ATTACKS
+    attacks = in_order() if budget == "full" else ATTACKS
     chosen = {"smoke": ["digits"], "cpu": ["cifar10", "mnist"], "full": datasets("full")}[budget]
     return [
         Job(

@@ -8,19 +8,22 @@ from pathlib import Path
 from typing import Any
 
 from semveil import recipe as recipes
-from semveil.evaluation.attack_records import attack_system, prepare
+from semveil.adversary.perturb.attack import Attack, chosen
+from semveil.adversary.perturb.generator_attack import GeneratorAttack
+from semveil.evaluation.attack_records import attack_system, fit_attacks
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.harden import harden
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.run import SAMPLES, Run
-from semveil.recipe import HARDENINGS, PERTURBERS, AttackConfig, Recipe
+from semveil.recipe import AttackConfig, Recipe
 from semveil.records import Record
 from semveil.result import write_samples
 from semveil.studies.base import Job, nested
 from semveil.studies.jobs import JobContext, begin, write_results
+from semveil.training import TRAININGS
 
 TARGET, WRONG = 2, 5
-METHODS = tuple(method for method in HARDENINGS if method != "none")
+METHODS = tuple(TRAININGS.names())
 GENERATORS = ("pgm", "semadv")
 
 # The links: the published frame and structure; how wide and how long trained is what a budget can.
@@ -74,34 +77,40 @@ _LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     },
 }
 
-# How hard Mallory tries.
+# Settings of the attacks.
 _EFFORT: Mapping[str, Mapping[str, Any]] = {
     "smoke": {
         "psr_db": [-10.0, -2.0],
-        "steps": 2,
-        "restarts": 1,
-        "queries": 4,
-        "epochs": 1,
+        "pgd": {"steps": 2, "restarts": 1},
+        "uap": {"steps": 2, "epochs": 1},
+        "pgm": {"epochs": 1},
+        "semadv": {"epochs": 1},
+        "transfer": {"steps": 2, "restarts": 1, "epochs": 1},
+        "blackbox": {"queries": 4},
         "images": 40,
         "train_images": 100,
         "batch": 40,
     },
     "cpu": {
         "psr_db": [-10.0, -6.0, -2.0],
-        "steps": 10,
-        "restarts": 1,
-        "queries": 60,
-        "epochs": 6,
+        "pgd": {"steps": 10, "restarts": 1},
+        "uap": {"steps": 10, "epochs": 6},
+        "pgm": {"epochs": 6},
+        "semadv": {"epochs": 6},
+        "transfer": {"steps": 10, "restarts": 1, "epochs": 6},
+        "blackbox": {"queries": 60},
         "images": 500,
         "train_images": 5000,
         "batch": 100,
     },
     "full": {
         "psr_db": [-10.0, -8.0, -6.0, -4.0, -2.0],
-        "steps": 40,
-        "restarts": 5,
-        "queries": 1000,
-        "epochs": 50,
+        "pgd": {"steps": 40, "restarts": 5},
+        "uap": {"steps": 40, "epochs": 50},
+        "pgm": {"epochs": 50},
+        "semadv": {"epochs": 50},
+        "transfer": {"steps": 40, "restarts": 5, "epochs": 50},
+        "blackbox": {"queries": 1000},
         "images": 10000,
         "train_images": 20000,
         "batch": 250,
@@ -128,17 +137,18 @@ def recipe(budget: str, dataset: str, **attack: Any) -> Recipe:
         attack: Settings of attacks besides the effort.
 
     Example:
-        >>> recipe("cpu", "cifar10", target=2).attack.target
+        >>> recipe("cpu", "cifar10", source_class=2).attack.source_class
         2
     """
     effort = dict(_EFFORT[budget])
     if dataset == "imagenette":
         # It has a few hundred images for each party.
         effort["batch"] = min(effort["batch"], 50)
-        effort["epochs"] = 4 * effort["epochs"]
+        for name in ("uap", "pgm", "semadv", "transfer"):
+            effort[name] = {**effort[name], "epochs": 4 * effort[name]["epochs"]}
         if budget == "cpu":
             # These two would take as long as all the others.
-            effort["names"] = [name for name in PERTURBERS if name not in ("uap", "blackbox")]
+            effort["names"] = ["jamming", "fgm", "pgd", "pgm", "semadv", "transfer"]
             effort["images"] = 200
     changes = nested(_LINKS[budget][dataset])
     changes["attack"] = {**effort, **attack}
@@ -154,9 +164,9 @@ def attack_links(folder: Path, job: Job, means: JobContext) -> None:
     attack = job.recipe.attack
     towards = attack.model_copy(
         update={
-            "target": None,
-            "wrong": WRONG,
-            "names": [name for name in ("jamming", "pgd", "semadv") if name in attack.names],
+            "source_class": None,
+            "target_class": WRONG,
+            "names": ["jamming", "pgd", "semadv"],
             "psr_db": [float(level) for level in range(-10, 0, 2)],
         }
     )
@@ -188,6 +198,7 @@ def _attack(
                     link.under_test(),
                     run.splits,
                     run.setting(),
+                    chosen(settings),
                     settings,
                     run.hardware.device,
                     means.progress,
@@ -211,12 +222,12 @@ def harden_links(folder: Path, job: Job, means: JobContext) -> None:
     run = begin(folder / "plain", job, means)
     train_or_load(run, means.shelf, means.progress)
     parts, records = PartialResults(folder), list[Record]()
-    siege = _Siege(run, means)
+    attacks = _Attacks(run, means)
     for method in ("none", *METHODS):
         link = run if method == "none" else hardened(folder, method, run, means)
         part = parts.get(method)
         if part is None:
-            part = siege.on(link)
+            part = attacks.on(link)
             parts.keep(method, part)
         records += part.records
     write_results(folder, job, means, records, started)
@@ -245,40 +256,41 @@ def hardened(folder: Path, method: str, plain: Run, means: JobContext) -> Run:
     return run
 
 
-class _Siege:
-    """Every attack on a link, those that were trained on the plain one too."""
+class _Attacks:
+    """Every attack on a link, and the generators that were trained on the plain link."""
 
     def __init__(self, plain: Run, means: JobContext) -> None:
         self.plain, self.means = plain, means
-        self._prepared: Mapping[str, Any] | None = None
+        self._fitted: list[Attack] | None = None
 
     def _system(self, run: Run) -> Any:
         return run.links(run.train(self.means.progress))[0].under_test()
 
-    def prepared(self) -> Mapping[str, Any]:
-        """Return the generators that practised on the plain link."""
-        if self._prepared is None:
+    def fitted(self) -> list[Attack]:
+        """Return the generator attacks, trained on the plain link."""
+        if self._fitted is None:
             run = self.plain
-            names = [name for name in run.recipe.attack.names if name in GENERATORS]
-            settings = run.recipe.attack.model_copy(update={"names": names})
-            self._prepared = prepare(
+            self._fitted = fit_attacks(
                 self._system(run),
                 run.splits,
                 run.setting(),
-                settings,
+                [one for one in chosen(run.recipe.attack) if isinstance(one, GeneratorAttack)],
+                run.recipe.attack,
                 run.hardware.device,
                 self.means.progress,
             )
-        return self._prepared
+        return self._fitted
 
     def on(self, run: Run) -> Any:
         """Return the findings on a run's link."""
-        common = run.splits, run.setting(), run.recipe.attack, run.hardware.device
-        system = self._system(run)
-        earlier = None if run is self.plain else self.prepared()
-        found = attack_system(system, *common, self.means.progress, earlier=earlier)
-        if run is not self.plain:
-            again = attack_system(system, *common, self.means.progress, prepared=self.prepared())
-            # Undisturbed it was measured before.
-            found.records += [record for record in again.records if record.adversary]
+        common = run.recipe.attack, run.hardware.device, self.means.progress
+        system, attacks = self._system(run), chosen(run.recipe.attack)
+        if run is self.plain:
+            return attack_system(system, run.splits, run.setting(), attacks, *common)
+        known = {attack.name: attack for attack in self.fitted()}
+        attacks = [known.get(attack.name, attack) for attack in attacks]
+        found = attack_system(system, run.splits, run.setting(), attacks, *common)
+        again = attack_system(system, run.splits, run.setting(), self.fitted(), *common, fit=False)
+        # Without an attack it was measured before.
+        found.records += [record for record in again.records if record.adversary]
         return found

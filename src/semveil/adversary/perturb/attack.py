@@ -2,35 +2,84 @@
 
 from __future__ import annotations
 
+import copy
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from semveil.adversary.configured import Configured
+from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
-from semveil.recipe import AttackConfig as Settings
+from semveil.recipe import AttackConfig
 
 Progress = Callable[[str, int, int], None]
 """Told ``(what is going on, done, in all)``."""
 
 
-class Attack(Protocol):
-    """A perturbation of what Bob receives.
-
-    An attack is made from its settings alone, prepared on Mallory's own images, and then asked
-    what it sends beside each batch.
+@dataclass(frozen=True)
+class Goal:
+    """What all attacks of one evaluation have in common.
 
     Attributes:
-        name: Its name on the command line and in records.
-        needs_gradient: Whether Bob's answer must have one.
-        per_input: Whether it looks at the signal that it perturbs.
+        source_class: Class whose images Bob shall misunderstand; all classes if None.
+        target_class: Class that Bob shall answer; any wrong one if None.
+        draws: Draws of what Mallory does not know that a gradient is averaged over.
+        batch: Images per training step of an attack.
     """
 
-    name: str
-    needs_gradient: bool
-    per_input: bool
+    source_class: int | None = None
+    target_class: int | None = None
+    draws: int = 1
+    batch: int = 250
+
+    @property
+    def each_class(self) -> bool:
+        """Whether neither class is chosen."""
+        return self.source_class is None and self.target_class is None
+
+
+class Attack(Configured, ABC):
+    """A perturbation of what Bob receives.
+
+    An attack is made from its own settings, told its goal, prepared on Mallory's images, and
+    asked for a perturbation of each batch. A subclass states at least ``name`` and
+    :meth:`craft`; with ``@ATTACKS.register`` it can be chosen by its name.
+
+    Args:
+        config: Its settings, checked already; those of ``settings``, or the defaults, if omitted.
+        settings: Its settings by name.
+
+    Attributes:
+        needs_gradient: Whether Bob's answer must have a gradient.
+        per_input: Whether it looks at the signal that it perturbs.
+        selective: Whether it spares images of other classes than the source class.
+        goal: What it is to achieve; see :meth:`towards`.
+
+    Example:
+        >>> class Tone(Attack):
+        ...     name = "tone"
+        ...     def craft(self, victim, incoming, psrs_db, source):
+        ...         signal = incoming.arrival.signal
+        ...         return torch.ones_like(signal).expand(len(psrs_db), *signal.shape)
+        >>> Tone().towards(Goal(target_class=3)).goal.target_class
+        3
+    """
+
+    needs_gradient: ClassVar[bool] = False
+    per_input: ClassVar[bool] = True
+    selective: ClassVar[bool] = False
+    goal: Goal = Goal()
+
+    def towards(self, goal: Goal) -> Self:
+        """Return a copy with a goal; what it has learned is copied too."""
+        found = copy.deepcopy(self)
+        found.goal = goal
+        return found
 
     def fit(
         self,
@@ -41,7 +90,7 @@ class Attack(Protocol):
         seed: int,
         progress: Progress,
     ) -> None:
-        """Prepare on images that are Mallory's own; there may be nothing to prepare.
+        """Prepare on Mallory's own images; most attacks that see the signal need not.
 
         Args:
             victim: The link, frozen; attacks that do not see inside use its answers alone.
@@ -53,41 +102,78 @@ class Attack(Protocol):
         """
         return
 
+    @abstractmethod
     def craft(
         self,
         victim: Victim,
-        scene: IncomingBatch,
+        incoming: IncomingBatch,
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
-        """Return what is sent beside one batch, at every budget.
+        """Return the perturbations of one batch at every budget.
 
         Args:
             victim: The link.
-            scene: The batch; attacks with ``per_input`` false look at its shape alone.
+            incoming: The batch; attacks with ``per_input`` false look at its shape alone.
             psrs_db: Budgets, dB, ascending.
             source: Source of the attack's own randomness.
 
         Returns:
             Perturbations, complex ``[P, B, T]``; only their directions matter.
         """
-        ...
+
+    @property
+    def serves_each_class(self) -> bool:
+        """Whether it is evaluated with each class as the source class in turn, by :meth:`aimed`."""
+        return False
+
+    def aimed(self, source_class: int) -> Attack:
+        """Return the prepared attack with one class as its source class.
+
+        Raises:
+            ValueError: If it has not been prepared for each class.
+        """
+        raise ValueError(f"{self.name} is not prepared for each class")
+
+
+def in_order() -> list[str]:
+    """Return the names of all attacks, in the order of tables and legends."""
+    return sorted(ATTACKS.names(), key=lambda name: (ATTACKS.get(name).style.order, name))
+
+
+def chosen(settings: AttackConfig) -> list[Attack]:
+    """Return the attacks that a recipe names, with their settings.
+
+    Example:
+        >>> chosen(AttackConfig(names=["fgm", "pgd"], pgd={"steps": 3}))
+        [FGM(), PGD(steps=3, restarts=2)]
+    """
+    names = in_order() if settings.names == ["all"] else settings.names
+    kinds = [ATTACKS.get(name) for name in names]
+    return [kind(settings.of(kind.Config)) for kind in kinds]
+
+
+def goal_of(settings: AttackConfig) -> Goal:
+    """Return the goal that a recipe states."""
+    return Goal(
+        settings.source_class, settings.target_class, settings.mallory.draws, settings.batch
+    )
 
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Bob's logits ``[B, C]`` and true labels ``[B]`` → what Mallory wants small, ``[B]``."""
 
 
-def misclassify(settings: Settings) -> Loss:
-    """Return what an attack on Bob's answer minimises, whatever it averages over.
+def misclassify(goal: Goal) -> Loss:
+    """Return what an attack minimises that averages over images.
 
-    ``−CE`` of the true label, or ``CE`` of the class that he is to answer.
+    ``−CE`` of the true label, or ``CE`` of the target class.
 
     Example:
-        >>> misclassify(Settings(wrong=1))(torch.zeros(1, 2), torch.tensor([0]))
+        >>> misclassify(Goal(target_class=1))(torch.zeros(1, 2), torch.tensor([0]))
         tensor([0.6931])
     """
-    wanted = settings.wrong
+    wanted = goal.target_class
 
     def loss(logits: Tensor, labels: Tensor) -> Tensor:
         if wanted is None:
@@ -117,14 +203,14 @@ def log_odds(logits: Tensor, labels: Tensor) -> Tensor:
     return chosen.squeeze(1) - others.logsumexp(1)
 
 
-def misanswer(settings: Settings) -> Loss:
+def misanswer(goal: Goal) -> Loss:
     """Return what an attack on single images minimises: :func:`misclassify` by its log-odds.
 
     Example:
-        >>> misanswer(Settings(wrong=1))(torch.tensor([[200.0, 0.0]]), torch.tensor([0]))
+        >>> misanswer(Goal(target_class=1))(torch.tensor([[200.0, 0.0]]), torch.tensor([0]))
         tensor([200.])
     """
-    wanted = settings.wrong
+    wanted = goal.target_class
     if wanted is None:
         return log_odds
     return lambda logits, labels: -log_odds(logits, torch.full_like(labels, wanted))

@@ -1,4 +1,4 @@
-"""Mallory's rehearsal: images of her own that Alice sends, over fresh draws of Bob's channel."""
+"""What attacks are trained on: Mallory's own images, over fresh draws of Bob's channel."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _AT_ONCE = 1000
 class AttackData:
     """Waveforms of images whose classes Mallory knows; Alice sends every image once.
 
-    What she trains sees them again and again, each time over a fading of its own.
+    Training receives them again and again, each time over a fading of its own.
 
     Args:
         victim: The link: Alice's transmitter, and Bob's channel up to his antenna.
@@ -29,9 +29,9 @@ class AttackData:
         >>> victim = Victim(
         ...     lambda images, source, _: to_waveform(images.flatten(1) + 1),
         ...     lambda reception, _: Answer(reception.features()), Channel(), 10.0, 2)
-        >>> rehearsal = AttackData(victim, torch.zeros(5, 1, 2, 2, dtype=torch.uint8),
-        ...                       torch.zeros(5, dtype=torch.long), seed=0)
-        >>> rehearsal.scene(torch.tensor([4, 0, 1]), generator(0)).arrival.signal.shape
+        >>> data = AttackData(victim, torch.zeros(5, 1, 2, 2, dtype=torch.uint8),
+        ...                   torch.zeros(5, dtype=torch.long), seed=0)
+        >>> data.send(torch.tensor([4, 0, 1]), generator(0)).arrival.signal.shape
         torch.Size([3, 2])
     """
 
@@ -50,7 +50,7 @@ class AttackData:
         return len(self.labels)
 
     @torch.no_grad()
-    def scene(self, rows: Tensor, source: torch.Generator) -> IncomingBatch:
+    def send(self, rows: Tensor, source: torch.Generator) -> IncomingBatch:
         """Send some of the images over one draw of the channel.
 
         Args:

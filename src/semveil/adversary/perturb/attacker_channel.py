@@ -1,4 +1,4 @@
-"""Mallory's way to Bob's antenna: her own channel, her timing, her carrier's phase."""
+"""Mallory's channel to Bob's antenna: fading, timing, the phase of her carrier."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from semveil.rng import Randomness, uniform
 
 @dataclass(frozen=True)
 class AttackerChannel:
-    """What happens to a perturbation on its way, drawn afresh for every image.
+    """What a perturbation undergoes on its way to Bob, drawn afresh for every image.
 
     Attributes:
         fading: ``none``, ``rayleigh`` (one coefficient) or ``multipath`` (eight taps, decay 1.5).
@@ -78,7 +78,7 @@ class AttackerChannel:
 
 
 def attacker_channel(mallory: AttackerConfig) -> AttackerChannel:
-    """Return the path that a recipe describes.
+    """Return the channel that a recipe describes.
 
     Example:
         >>> attacker_channel(AttackerConfig(phase=True)).name

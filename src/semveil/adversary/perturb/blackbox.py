@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.attack import Attack, misanswer
 from semveil.adversary.perturb.iterative import expected
 from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.phy.broadcast import squared_magnitude
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import normal, uniform
+from semveil.section import Section
+from semveil.style import BLACK, Style
 
 _WIDEST, _HALVINGS = 0.3, 3
 
@@ -61,50 +65,55 @@ def propose(delta: Tensor, share: float, in_frequency: bool, source: torch.Gener
     return torch.fft.ifft(state, norm="ortho") if in_frequency else state
 
 
+@ATTACKS.register
 class BlackBox(Attack):
     """Random search on the sphere of the budget, by Bob's scores alone.
 
-    After Square Attack (Andriushchenko et al., arXiv 1912.00049), our reading for waveforms: a
-    stretch of samples or a band of frequencies is drawn afresh, the narrower the later, and kept
-    where Mallory's loss did not rise. What is proposed and what it would replace are heard
-    through the same noise, which is new every time, so that nothing is kept for its luck. Each
-    budget begins with what the one below it found by queries of its own.
-
-    Args:
-        settings: Answers of Bob per image and budget (``queries``), draws, the class that he is
-            to answer.
+    After Square Attack, our reading for waveforms: a stretch of samples or a band of frequencies
+    is drawn afresh, the narrower the later, and kept where Mallory's loss did not rise. The
+    proposal and what it would replace are received with the same noise, which is new every time,
+    so that nothing is kept by chance. Each budget begins with what the one below it found by
+    queries of its own.
 
     Example:
-        >>> BlackBox(Settings(queries=50)).needs_gradient
+        >>> BlackBox(queries=50).needs_gradient
         False
     """
 
     name = "blackbox"
-    needs_gradient = False
-    per_input = True
+    description = "random search per input by Bob's scores, without gradients"
+    source = "after Square Attack, Andriushchenko et al., arXiv 1912.00049"
+    style = Style(BLACK, "*", 80)
 
-    def __init__(self, settings: Settings) -> None:
-        self.loss = misanswer(settings)
-        self.draws = settings.mallory.draws
-        # Each proposal and what it would replace are both asked about, over every draw.
-        self.proposals = settings.queries // (2 * self.draws)
+    class Config(Section):
+        """Settings of the random search.
+
+        Attributes:
+            queries: Answers of Bob per image and budget.
+        """
+
+        queries: Annotated[int, Field(gt=0, le=100000)] = 200
+
+    config: Config
 
     @torch.no_grad()
     def craft(
         self,
         victim: Victim,
-        scene: IncomingBatch,
+        incoming: IncomingBatch,
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
         """Return the perturbations, complex ``[P, B, T]``; see :class:`Attack`."""
-        signal = scene.arrival.signal
+        signal, draws = incoming.arrival.signal, self.goal.draws
+        # Each proposal and what it would replace are both asked about, over every draw.
+        proposals = self.config.queries // (2 * draws)
         delta = jamming(signal, psrs_db[0], generator=source)
         found = list[Tensor]()
         for psr_db in psrs_db:
-            loss = expected(victim, scene, self.loss, psr_db, self.draws, source)
-            for number in range(self.proposals):
-                share = _WIDEST / 2 ** (_HALVINGS * number / self.proposals)
+            loss = expected(victim, incoming, misanswer(self.goal), psr_db, draws, source)
+            for number in range(proposals):
+                share = _WIDEST / 2 ** (_HALVINGS * number / proposals)
                 other = propose(delta, share, bool(number % 2), source)
                 same = source.get_state()
                 before = loss(delta, 0)

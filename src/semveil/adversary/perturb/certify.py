@@ -1,21 +1,21 @@
-"""What no perturbation of a stated size can change: randomised smoothing by the channel's noise.
+"""Certified predictions: randomised smoothing by the channel's noise.
 
-Bob lets Alice repeat the waveform and answers what most receptions say. Their noise is white
+Alice repeats the waveform, and Bob gives the most frequent answer. Their noise is white
 Gaussian, ``σ²/2`` per real component, so that the vote is a smoothed classifier, and the theorem
 of Cohen, Rosenfeld and Kolter (arXiv 1902.02918) holds at his antenna: where one reception gives
 the answer with a probability of at least ``p > 1/2``, the vote gives it under every perturbation
 with ``‖δ‖₂ < (σ/√2)·Φ⁻¹(p)``.
 
-Covered is every perturbation of the waveform as it arrives, pilots and prefix included, by an
-attacker of any knowledge: white-box, knowing image, fading and key. Bob's receiver may be anything;
-its channel estimate is part of it. Assumed is that
+The certificate covers every perturbation of the waveform as it arrives, pilots and prefix included,
+by an attacker of any knowledge: white-box, knowing image, fading and key. Bob's receiver may be
+anything; its channel estimate is part of it. The certificate assumes that
 
-- δ is the same in every repetition, chosen without sight of the noise;
-- fading is the same in every repetition (block fading), and CSI that is said to be perfect is not
-  Mallory's to change;
-- the noise is there whoever attacks, at the stated SNR, independent between repetitions.
+- δ is the same in every repetition and does not depend on the noise;
+- fading is the same in every repetition (block fading), and Mallory cannot change CSI that is
+  stated to be perfect;
+- the noise is at the stated SNR, attack or not, and independent between repetitions.
 
-It costs Bob one transmission per vote in place of one.
+The price is one transmission per vote in place of one.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _AT_ONCE = 4096
 
 @dataclass(frozen=True)
 class Certificate:
-    """What is certified for every image of a batch.
+    """Certificates of the images of a batch.
 
     Attributes:
         answers: The vote, int64 ``[B]``; −1 where it was too close to certify anything.
@@ -58,7 +58,7 @@ class Certificate:
         """Return the share of images whose right answer no perturbation of a PSR can change.
 
         Args:
-            psr_db: Budget, dB; ``-inf`` for the accuracy of the vote where nobody attacks.
+            psr_db: Budget, dB; ``-inf`` for the accuracy of the vote without an attack.
 
         Returns:
             The share with Wilson's interval, which is over images; every certificate holds with
@@ -99,30 +99,30 @@ def lower_bound(hits: Tensor, votes: int, confidence: float = 0.999) -> Tensor:
 @torch.no_grad()
 def count_votes(
     victim: Victim,
-    scene: IncomingBatch,
+    incoming: IncomingBatch,
     votes: int,
     source: Randomness = None,
     injected: Tensor | None = None,
 ) -> Tensor:
-    """Count what Bob answers to repeated transmissions, fresh noise in each.
+    """Count Bob's answers to repeated transmissions, fresh noise in each.
 
     Args:
         victim: The link.
-        scene: What arrives; its fading holds for all repetitions.
+        incoming: What arrives; its fading holds for all repetitions.
         votes: How many of them.
         source: Source of the noise.
-        injected: What arrives beside each of them, complex ``[B, T]``.
+        injected: What arrives on top of each of them, complex ``[B, T]``.
 
     Returns:
         Votes for every class, int64 ``[B, classes]``; rows sum to ``votes``.
     """
-    batch = len(scene.labels)
-    counts = torch.zeros(batch, victim.classes, dtype=torch.long, device=scene.labels.device)
+    batch = len(incoming.labels)
+    counts = torch.zeros(batch, victim.classes, dtype=torch.long, device=incoming.labels.device)
     rounds = torch.arange(votes).split(max(1, _AT_ONCE // batch))
     for some in rounds:
         rows = torch.arange(batch, device=counts.device).repeat(len(some))
-        arrival = Arrival(scene.arrival.signal[rows], scene.arrival.fading[rows])
-        again = IncomingBatch(arrival, scene.labels[rows], scene.messages[rows])
+        arrival = Arrival(incoming.arrival.signal[rows], incoming.arrival.fading[rows])
+        again = IncomingBatch(arrival, incoming.labels[rows], incoming.messages[rows])
         beside = None if injected is None else injected[rows]
         answers = victim.answer(again, beside, source).logits.argmax(1)
         counts.view(-1).index_add_(0, rows * victim.classes + answers, torch.ones_like(answers))
@@ -131,20 +131,20 @@ def count_votes(
 
 def certify(
     victim: Victim,
-    scene: IncomingBatch,
+    incoming: IncomingBatch,
     source: Randomness = None,
     votes: int = 1000,
     selection: int = 100,
     confidence: float = 0.999,
 ) -> Certificate:
-    """Let Bob vote over repetitions, and certify what he answers, image by image.
+    """Vote over repetitions, and certify the answers, image by image.
 
-    The first votes choose the class, further ones bound its probability, so that the choice does
-    not flatter the bound.
+    The first votes choose the class, and further ones bound its probability, so that the choice
+    does not bias the bound.
 
     Args:
         victim: The link.
-        scene: What arrives at his antenna.
+        incoming: What arrives at his antenna.
         source: Source of the noise.
         votes: Repetitions that bound the probability; the largest certifiable radius grows
             with them: ``(σ/√2)·Φ⁻¹((1 − confidence)^(1/votes))``.
@@ -157,21 +157,21 @@ def certify(
         >>> send = lambda images, source, messages: torch.view_as_complex(images)
         >>> victim = Victim(send, lambda heard, _: Answer(torch.view_as_real(heard.symbols)[:, 0]),
         ...                 Channel("awgn"), 0.0, 2)
-        >>> scene = victim.scene(torch.tensor([[[2.0, 0.0]]]), torch.tensor([0]))
-        >>> found = certify(victim, scene, torch.Generator().manual_seed(0))
+        >>> incoming = victim.send(torch.tensor([[[2.0, 0.0]]]), torch.tensor([0]))
+        >>> found = certify(victim, incoming, torch.Generator().manual_seed(0))
         >>> # Half the distance of the reals, 2/√2, decides.
         >>> 1.2 < float(found.radius) < 2**0.5
         True
     """
-    chosen = count_votes(victim, scene, selection, source).argmax(1)
-    hits = count_votes(victim, scene, votes, source).gather(1, chosen.unsqueeze(1)).squeeze(1)
+    chosen = count_votes(victim, incoming, selection, source).argmax(1)
+    hits = count_votes(victim, incoming, votes, source).gather(1, chosen.unsqueeze(1)).squeeze(1)
     bound = lower_bound(hits, votes, confidence)
     sure = bound > 0.5
-    right = sure & (chosen == scene.labels)
+    right = sure & (chosen == incoming.labels)
     deviation = float(phy.snr_to_noise_variance(victim.snr_db) / 2) ** 0.5
     quantile = torch.as_tensor(norm.ppf(bound.cpu().numpy())).to(bound.device)
     radius = torch.where(right, deviation * quantile, 0.0)
-    signal = squared_magnitude(scene.arrival.signal).sum(1)
+    signal = squared_magnitude(incoming.arrival.signal).sum(1)
     psr_db = 10 * torch.log10(radius.square() / signal)
     answers = torch.where(sure, chosen, -1)
     return Certificate(answers, right, radius.float(), psr_db.float(), votes + selection)

@@ -1,31 +1,49 @@
-"""What the generators PGM and SemAdv share: drawing, remapping, their game, fitting, crafting.
+"""What the generators PGM and SemAdv share: drawing, remapping, and the losses of their training.
 
-A :class:`PerturbationGenerator` holds a generator network and what it is trained with. It knows no
-link, so that a loop which trains Alice and Bob against it builds Bob's graph once and passes his
-logits on::
+A :class:`PerturbationGenerator` holds a generator network and what it is trained with. It has no
+access to a link: whoever trains it builds Bob's graph once and passes his logits on::
 
-    targets = game.targets(labels, source)                # classes aimed at, or None
-    delta = game.draw(len(labels), psr_db, source, targets)
-    logits = ...                                          # Bob's, with delta at his antenna
-    game.loss(logits, labels, targets, delta, source)     # the generator wants it small
-    game.discriminator_loss(delta.detach(), source)       # where players() has a discriminator
+    classes = model.source_classes(labels, source)           # classes attacked, or None
+    delta = model.draw(len(labels), psr_db, source, classes)
+    logits = ...                                             # Bob's, with delta at his antenna
+    model.loss(logits, labels, classes, delta, source)       # minimised over the generator
+    model.discriminator_loss(delta.detach(), source)         # where players() has a discriminator
 
-The caller applies the attacker's channel (:meth:`PerturbationGenerator.rehearsed`) and the exact
-PSR. :class:`semveil.adversary.perturb.generator_attack.GeneratorAttack` makes attacks of it.
+The caller applies the attacker's channel (:meth:`PerturbationGenerator.training_channel`) and the
+exact PSR. :class:`semveil.adversary.perturb.generator_attack.GeneratorAttack` makes attacks of it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.attacker_channel import AttackerChannel
 from semveil.nets.generator import GeneratorNetwork
 from semveil.phy.broadcast import squared_magnitude
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import Randomness, uniform
+from semveil.section import Section
+
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class GeneratorConfig(Section):
+    """Settings of every generator.
+
+    Attributes:
+        epochs: Passes over Mallory's images.
+        lr: Learning rate; a discriminator's is a tenth of it.
+        diversity: Weight of the distance between perturbations.
+    """
+
+    epochs: Annotated[int, Field(gt=0)] = 10
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    diversity: Weight = 0.1
 
 
 def remap(waveforms: Tensor) -> Tensor:
@@ -51,7 +69,7 @@ def spread(waveforms: Tensor, groups: Tensor | None = None) -> Tensor:
 
     Args:
         waveforms: Of one norm, complex ``[B, T]``.
-        groups: Pairs are counted within these alone, int ``[B]``; all if None.
+        groups: Only pairs within these are counted, int ``[B]``; all if None.
 
     Returns:
         Scalar from 0 to 2; independent noise comes to √2. 0 where there is no pair.
@@ -73,41 +91,51 @@ class PerturbationGenerator(nn.Module, ABC):
     """A generator and what it is trained with.
 
     Args:
-        settings: Weights.
+        config: Settings of the attack.
+        goal: Source and target class, images per step.
         length: Samples of a waveform, ``T``.
         classes: Answers of Bob's task.
-        aimed: Whether the generator is told a class.
+        conditional: Whether the generator is told a class.
     """
 
-    def __init__(self, settings: Settings, length: int, classes: int, aimed: bool = False) -> None:
+    config: Any
+
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        goal: Goal,
+        length: int,
+        classes: int,
+        conditional: bool = False,
+    ) -> None:
         super().__init__()
-        self.settings, self.classes = settings, classes
-        self.generator = GeneratorNetwork(length, classes if aimed else 0)
+        self.config, self.goal, self.classes = config, goal, classes
+        self.generator = GeneratorNetwork(length, classes if conditional else 0)
 
     def players(self) -> dict[str, list[nn.Parameter]]:
         """Return the parameters of ``generator`` and, where there is one, ``discriminator``."""
         return {"generator": list(self.generator.parameters())}
 
-    def rehearsed(self, path: AttackerChannel) -> AttackerChannel:
-        """Return the path that is trained for where Mallory's is ``path``."""
-        return path
+    def training_channel(self, channel: AttackerChannel) -> AttackerChannel:
+        """Return the attacker's channel in training, given the one in the test."""
+        return channel
 
     def pick(self, labels: Tensor, count: int, source: Randomness) -> tuple[Tensor, Tensor | None]:
-        """Choose images for one of Mallory's own steps, and the classes aimed at.
+        """Choose images for one training step, and the classes attacked.
 
         Args:
-            labels: Of all her images, int ``[N]``.
+            labels: Of all of Mallory's images, int ``[N]``.
             count: Images wanted, ``B``.
             source: Source of randomness.
 
         Returns:
-            Rows, int ``[B]``, and classes, int ``[B]``; None where nothing is aimed.
+            Rows, int ``[B]``, and classes, int ``[B]``; None where no class is attacked.
         """
         draws = uniform((count,), device=labels.device, generator=source)
         return (draws * len(labels)).long().clamp_max(len(labels) - 1), None
 
-    def targets(self, labels: Tensor, source: Randomness) -> Tensor | None:
-        """Return classes to aim at that tell nothing of the labels, int ``[B]``, or None."""
+    def source_classes(self, labels: Tensor, source: Randomness) -> Tensor | None:
+        """Return classes to attack that are independent of the labels, int ``[B]``, or None."""
         return None
 
     def seeds(self, batch: int, source: Randomness, device: torch.device | str = "cpu") -> Tensor:
@@ -115,10 +143,10 @@ class PerturbationGenerator(nn.Module, ABC):
         shape = batch, self.generator.seeds
         return 2 * uniform(shape, device=device, generator=source) - 1
 
-    def shape(self, seeds: Tensor, psr_db: Tensor | float, targets: Tensor | None = None) -> Tensor:
+    def shape(self, seeds: Tensor, psr_db: Tensor | float, classes: Tensor | None = None) -> Tensor:
         """Return the perturbations of given seeds; see :meth:`draw`."""
         budgets = torch.as_tensor(psr_db, dtype=seeds.dtype, device=seeds.device)
-        told = targets if self.generator.classes else None
+        told = classes if self.generator.classes else None
         return remap(self.generator(seeds, budgets.expand(len(seeds)), told))
 
     def draw(
@@ -126,7 +154,7 @@ class PerturbationGenerator(nn.Module, ABC):
         batch: int,
         psr_db: Tensor | float,
         source: Randomness,
-        targets: Tensor | None = None,
+        classes: Tensor | None = None,
     ) -> Tensor:
         """Draw perturbations, differentiable in the generator's parameters.
 
@@ -134,24 +162,24 @@ class PerturbationGenerator(nn.Module, ABC):
             batch: How many, ``B``.
             psr_db: Budgets that the generator is told, dB, one or ``[B]``.
             source: Source of its random input.
-            targets: Classes aimed at, int ``[B]``, where :meth:`targets` returns any.
+            classes: Classes attacked, int ``[B]``, where :meth:`source_classes` returns any.
 
         Returns:
             Directions of zero mean and unit power, complex ``[B, T]``.
         """
         device = next(self.generator.parameters()).device
-        return self.shape(self.seeds(batch, source, device), psr_db, targets)
+        return self.shape(self.seeds(batch, source, device), psr_db, classes)
 
     @abstractmethod
-    def aim(
-        self, logits: Tensor, labels: Tensor, targets: Tensor | None, source: Randomness
+    def objective(
+        self, logits: Tensor, labels: Tensor, classes: Tensor | None, source: Randomness
     ) -> Tensor:
-        """Return what is wanted of Bob's answer, a scalar to be small.
+        """Return the loss of Bob's answer, a scalar that falls as the attack succeeds.
 
         Args:
             logits: Bob's, float ``[B, C]``.
             labels: True classes, int ``[B]``.
-            targets: Classes aimed at, int ``[B]`` or None.
+            classes: Classes attacked, int ``[B]`` or None.
             source: Source of randomness.
         """
 
@@ -159,22 +187,22 @@ class PerturbationGenerator(nn.Module, ABC):
         self,
         logits: Tensor,
         labels: Tensor,
-        targets: Tensor | None,
+        classes: Tensor | None,
         delta: Tensor,
         source: Randomness,
     ) -> Tensor:
-        """Return the generator's loss, a scalar: its aim, less the spread of what it draws.
+        """Return the generator's loss, a scalar: its objective minus the weighted spread.
 
         Args:
             logits: Bob's under the perturbations, float ``[B, C]``.
             labels: True classes, int ``[B]``.
-            targets: Classes aimed at, int ``[B]`` or None.
+            classes: Classes attacked, int ``[B]`` or None.
             delta: What :meth:`draw` returned for them, complex ``[B, T]``.
             source: Source of randomness.
         """
-        total = self.aim(logits.float(), labels, targets, source)
-        if self.settings.diversity:
-            total = total - self.settings.diversity * spread(delta, targets)
+        total = self.objective(logits.float(), labels, classes, source)
+        if self.config.diversity:
+            total = total - self.config.diversity * spread(delta, classes)
         return total
 
     def discriminator_loss(self, delta: Tensor, source: Randomness) -> Tensor:
@@ -182,9 +210,9 @@ class PerturbationGenerator(nn.Module, ABC):
 
         Args:
             delta: Perturbations without gradient, complex ``[B, T]``.
-            source: Source of the noise that they are to be told from.
+            source: Source of the noise that they are compared with.
 
         Raises:
             ValueError: If there is none.
         """
-        raise ValueError("this game has no discriminator")
+        raise ValueError("this generator has no discriminator")

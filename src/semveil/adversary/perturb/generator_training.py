@@ -18,11 +18,11 @@ from semveil.rng import generator
 _BETAS = (0.5, 0.999)
 _SLOWER = 10
 _HELD_OUT = 10
-_STARTS, _HEAT = 4, 10
+_STARTS, _FIRST_SHARE = 4, 10
 
 
 class GeneratorTraining:
-    """What generators are trained on and judged by: a link, Mallory's images, budgets.
+    """What generators are trained and compared on: a link, Mallory's images, budgets.
 
     Args:
         name: The attack's.
@@ -44,61 +44,65 @@ class GeneratorTraining:
     ) -> None:
         self.name, self.seed, self.device = name, seed, images.device
         self.victim, self.labels, self.psrs_db = victim, labels, psrs_db
-        self.rehearsal = AttackData(victim, images, labels, seed)
+        self.data = AttackData(victim, images, labels, seed)
         order = torch.randperm(len(images), generator=generator(seed, name, "split"))
-        self.held, self.mine = order.to(self.device).tensor_split([-(-len(images) // _HELD_OUT)])
+        count = -(-len(images) // _HELD_OUT)
+        self.held_out, self.training = order.to(self.device).tensor_split([count])
         self.bfloat16 = native_bfloat16(self.device)
 
     @property
     def length(self) -> int:
         """Samples that arrive at Bob's antenna of one image."""
-        scene = self.rehearsal.scene(self.held[:1], self.source("length"))
-        return scene.arrival.signal.shape[1]
+        incoming = self.data.send(self.held_out[:1], self.source("length"))
+        return incoming.arrival.signal.shape[1]
 
     def source(self, *scope: str | int) -> torch.Generator:
         """Return a stream of random numbers where the images lie."""
         return generator(self.seed, self.name, *scope, device=self.device)
 
-    def play(
+    def attacked(
         self,
-        game: PerturbationGenerator,
+        model: PerturbationGenerator,
         rows: Tensor,
         size: int,
         psr_db: float,
         source: torch.Generator,
     ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-        """Perturb so many of some images: Bob's logits, labels, classes aimed at, directions."""
-        picked, targets = game.pick(self.labels[rows], size, source)
-        scene = self.rehearsal.scene(rows[picked], source)
-        victim = replace(self.victim, path=game.rehearsed(self.victim.path))
+        """Perturb so many of some images: Bob's logits, labels, classes attacked, directions."""
+        picked, classes = model.pick(self.labels[rows], size, source)
+        incoming = self.data.send(rows[picked], source)
+        channel = model.training_channel(self.victim.attacker_channel)
+        victim = replace(self.victim, attacker_channel=channel)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            delta = game.draw(size, psr_db, source, targets)
-            logits = victim.attacked(scene, delta, psr_db, source).logits
-        return logits.float(), scene.labels, targets, delta
+            delta = model.draw(size, psr_db, source, classes)
+            logits = victim.attacked(incoming, delta, psr_db, source).logits
+        return logits.float(), incoming.labels, classes, delta
 
     @torch.no_grad()
-    def score(self, game: PerturbationGenerator) -> float:
-        """Return what the game wants of Bob, on images held out and draws the same for all."""
+    def score(self, model: PerturbationGenerator) -> float:
+        """Return a generator's mean objective on held-out images; the same draws for all."""
         total = 0.0
         for number, psr_db in enumerate(self.psrs_db):
             source = self.source("held out", number)
-            logits, labels, targets, _ = self.play(game, self.held, len(self.held), psr_db, source)
-            total += float(game.aim(logits, labels, targets, source))
+            logits, labels, classes, _ = self.attacked(
+                model, self.held_out, len(self.held_out), psr_db, source
+            )
+            total += float(model.objective(logits, labels, classes, source))
         return total / len(self.psrs_db)
 
 
 class Learner:
-    """One game with its optimisers.
+    """One generator with its optimisers.
 
     Args:
-        course: What it is trained on.
-        game: What is trained, in place.
+        training: What it is trained on.
+        model: What is trained, in place.
     """
 
-    def __init__(self, course: GeneratorTraining, game: PerturbationGenerator) -> None:
-        self.course, self.game, self.players = course, game, game.players()
-        self.size = min(game.settings.batch, len(course.mine))
-        rate = game.settings.lr
+    def __init__(self, training: GeneratorTraining, model: PerturbationGenerator) -> None:
+        self.training, self.model, self.players = training, model, model.players()
+        self.size = min(model.goal.batch, len(training.training))
+        rate = model.config.lr
         self.optimisers = {
             player: torch.optim.Adam(
                 parameters, rate if player == "generator" else rate / _SLOWER, _BETAS
@@ -107,69 +111,74 @@ class Learner:
         }
 
     def step(self, step: int) -> None:
-        """Let the generator move, then the discriminator, at one budget of the list."""
-        course = self.course
-        # Drawn apart, where the host can see it without waiting for a device.
-        lot = torch.randint(
-            len(course.psrs_db), (), generator=generator(course.seed, course.name, "budget", step)
+        """Update the generator, then the discriminator, at one budget of the list."""
+        training = self.training
+        # Drawn on the host, so that it need not wait for a device.
+        chosen = torch.randint(
+            len(training.psrs_db),
+            (),
+            generator=generator(training.seed, training.name, "budget", step),
         )
-        source = course.source("step", step)
-        play = course.play(self.game, course.mine, self.size, course.psrs_db[int(lot)], source)
-        self._update("generator", self.game.loss(*play, source))
+        source = training.source("step", step)
+        psr_db = training.psrs_db[int(chosen)]
+        found = training.attacked(self.model, training.training, self.size, psr_db, source)
+        self._update("generator", self.model.loss(*found, source))
         if "discriminator" in self.players:
-            loss = self.game.discriminator_loss(play[3].detach(), source)
+            loss = self.model.discriminator_loss(found[3].detach(), source)
             self._update("discriminator", loss)
 
     def _update(self, player: str, loss: Tensor) -> None:
-        # Gradients of this player alone: Bob's stay untouched.
+        # Only this player's gradients: Bob's stay as they are.
         self.optimisers[player].zero_grad(set_to_none=True)
         loss.backward(inputs=self.players[player])
         self.optimisers[player].step()
 
 
 def train_generator(
-    course: GeneratorTraining,
+    training: GeneratorTraining,
     fresh: Callable[[int], PerturbationGenerator],
     progress: Progress,
     known: PerturbationGenerator | None = None,
 ) -> PerturbationGenerator:
-    """Train a generator: several begin, the best goes on, its best epoch stays.
+    """Train a generator: several start, the best goes on, its best epoch is kept.
 
-    Which perturbation a generator ends at depends on where it begins: on handwritten digits,
-    PGM's starts end at accuracies of Bob's that differ by a seventh. A tenth of the steps tells
-    most of it, so that four starts cost little more than one.
+    The result depends on the initialisation: on handwritten digits, Bob's accuracy under PGM varies
+    by up to 14 % between starts. A tenth of the steps shows most of the difference, so that four
+    starts cost little more than one.
 
     Args:
-        course: What it is trained on, and judged by.
-        fresh: Number of a start → a game that has not begun.
+        training: What it is trained and compared on.
+        fresh: Number of a start → an untrained generator.
         progress: Told how far it is.
-        known: A game that was played against another link: one more start.
+        known: A generator that was trained against another link: one more start.
     """
-    first = None if known is None else (course.score(known), _copy(known))
-    begun = [fresh(start) for start in range(_STARTS)]
-    learners = [Learner(course, game) for game in ([known] if known else []) + begun]
-    per_epoch = len(course.mine) // learners[0].size
-    steps = per_epoch * learners[0].game.settings.epochs
-    heat = max(1, steps // _HEAT)
-    rounds = [(learner, step) for learner in learners for step in range(heat)]
-    in_all = len(rounds) + steps - heat
+    first = None if known is None else (training.score(known), _copy(known))
+    learners = [
+        Learner(training, model)
+        for model in [*([known] if known else []), *map(fresh, range(_STARTS))]
+    ]
+    per_epoch = len(training.training) // learners[0].size
+    steps = per_epoch * learners[0].model.config.epochs
+    trial = max(1, steps // _FIRST_SHARE)
+    rounds = [(learner, step) for learner in learners for step in range(trial)]
+    in_all = len(rounds) + steps - trial
     for done, (learner, step) in enumerate(rounds):
         learner.step(step)
-        progress(course.name, done + 1, in_all)
-    scores = [course.score(learner.game) for learner in learners]
+        progress(training.name, done + 1, in_all)
+    scores = [training.score(learner.model) for learner in learners]
     best = min(scores)
     learner = learners[scores.index(best)]
-    kept = _copy(learner.game)
+    kept = _copy(learner.model)
     if first is not None and first[0] < best:
         best, kept = first
-    for step in range(heat, steps):
+    for step in range(trial, steps):
         learner.step(step)
-        if (step + 1) % per_epoch == 0 and (score := course.score(learner.game)) < best:
-            best, kept = score, _copy(learner.game)
-        progress(course.name, len(rounds) + step - heat + 1, in_all)
-    learner.game.load_state_dict(kept)
-    return learner.game
+        if (step + 1) % per_epoch == 0 and (score := training.score(learner.model)) < best:
+            best, kept = score, _copy(learner.model)
+        progress(training.name, len(rounds) + step - trial + 1, in_all)
+    learner.model.load_state_dict(kept)
+    return learner.model
 
 
-def _copy(game: PerturbationGenerator) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in game.state_dict().items()}
+def _copy(model: PerturbationGenerator) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.attack import Attack, Loss, misanswer
 from semveil.adversary.perturb.gradient import ImageLoss, descend
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import normal
+from semveil.section import Section
+from semveil.style import BLUE, SKY, Style
 
 
 def expected(
     victim: Victim,
-    scene: IncomingBatch,
+    incoming: IncomingBatch,
     loss: Loss,
     psr_db: float,
     draws: int,
     source: torch.Generator,
 ) -> ImageLoss:
-    """Return the mean loss over draws of what Mallory does not know: noise, her path, a key.
+    """Return the mean loss over draws of what Mallory does not know: noise, her channel, a key.
 
     Args:
         victim: The link.
-        scene: The batch.
+        incoming: The batch.
         loss: What is to be small.
         psr_db: Budget, dB.
         draws: Draws per step.
@@ -35,7 +39,7 @@ def expected(
 
     def mean(delta: Tensor, step: int) -> Tensor:
         losses = [
-            loss(victim.attacked(scene, delta, psr_db, source).logits, scene.labels)
+            loss(victim.attacked(incoming, delta, psr_db, source).logits, incoming.labels)
             for _ in range(draws)
         ]
         return losses[0] if draws == 1 else torch.stack(losses).mean(0)
@@ -56,43 +60,51 @@ def best_of(candidates: Sequence[Tensor], loss: ImageLoss) -> Tensor:
     return torch.stack(list(candidates))[scores.argmin(0), rows]
 
 
+@ATTACKS.register
 class PGD(Attack):
     """Projected gradient descent per input, several starts, the best kept.
 
     The first start is without perturbation, whose first step is the fast gradient method; the
     others are random. Each budget begins with what the one below it found as one more candidate.
 
-    Args:
-        settings: Steps, starts, draws, the class that Bob is to answer.
-
     Example:
-        >>> PGD(Settings(steps=3)).name
-        'pgd'
+        >>> PGD(steps=3)
+        PGD(steps=3, restarts=2)
     """
 
     name = "pgd"
+    description = "projected gradient descent per input, several starts"
+    source = "Madry et al., arXiv 1706.06083"
     needs_gradient = True
-    per_input = True
+    style = Style(BLUE, "^", 30)
 
-    def __init__(self, settings: Settings) -> None:
-        self.loss = misanswer(settings)
-        self.steps, self.restarts = settings.steps, settings.restarts
-        self.draws = settings.mallory.draws
+    class Config(Section):
+        """Settings of PGD.
+
+        Attributes:
+            steps: Gradient steps.
+            restarts: Starts, of which the best is kept.
+        """
+
+        steps: Annotated[int, Field(gt=0, le=10000)] = 20
+        restarts: Annotated[int, Field(gt=0, le=100)] = 2
+
+    config: Config
 
     def craft(
         self,
         victim: Victim,
-        scene: IncomingBatch,
+        incoming: IncomingBatch,
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
         """Return the perturbations, complex ``[P, B, T]``; see :class:`Attack`."""
-        signal = scene.arrival.signal
+        signal = incoming.arrival.signal
         found: list[Tensor] = []
         for psr_db in psrs_db:
-            mean = expected(victim, scene, self.loss, psr_db, self.draws, source)
+            mean = expected(victim, incoming, misanswer(self.goal), psr_db, self.goal.draws, source)
             candidates = list(found[-1:])
-            for start in range(self.restarts):
+            for start in range(self.config.restarts):
                 begin = None
                 if start:
                     begin = normal(
@@ -101,32 +113,35 @@ class PGD(Attack):
                         device=signal.device,
                         generator=source,
                     )
-                candidates.append(descend(signal, mean, psr_db, self.steps, begin))
+                candidates.append(descend(signal, mean, psr_db, self.config.steps, begin))
             found.append(best_of(candidates, mean))
         return torch.stack(found)
 
 
-class FGM(PGD):
-    """The fast gradient method: the whole budget along one gradient (arXiv 1902.08391).
+@ATTACKS.register
+class FGM(Attack):
+    """The fast gradient method: the whole budget along one gradient.
 
     Example:
-        >>> attack = FGM(Settings(steps=3))
-        >>> attack.steps
-        1
+        >>> FGM().needs_gradient
+        True
     """
 
     name = "fgm"
-
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings.model_copy(update={"steps": 1, "restarts": 1}))
+    description = "one gradient step per input"
+    source = "Sadeghi and Larsson, arXiv 1902.08391"
+    needs_gradient = True
+    style = Style(SKY, "v", 20)
 
     def craft(
         self,
         victim: Victim,
-        scene: IncomingBatch,
+        incoming: IncomingBatch,
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
         """Return the perturbations, complex ``[P, B, T]``: one direction serves all budgets."""
-        (delta,) = super().craft(victim, scene, psrs_db[:1], source)
+        loss = misanswer(self.goal)
+        mean = expected(victim, incoming, loss, psrs_db[0], self.goal.draws, source)
+        delta = descend(incoming.arrival.signal, mean, psrs_db[0])
         return delta.expand(len(psrs_db), *delta.shape)

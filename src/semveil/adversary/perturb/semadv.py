@@ -2,23 +2,28 @@
 
 Nan et al., arXiv 2305.07220, equations (13) to (16). Our readings: the wrong class of an image
 is drawn afresh in every step, so that the best answer is spread over all wrong ones (the most
-likely wrong one would be easier to reach); target and innocent set count alike, as means, where
-the paper's sums would give the innocent nine times the weight; Mallory takes half of each batch
-from the target class; budgets are met exactly.
+likely wrong one would be easier to reach); attacked and other images count alike, as means, where
+the paper's sums would give the others nine times the weight; Mallory takes half of each batch
+from the source class; budgets are met exactly.
 """
 
 from __future__ import annotations
+
+import copy
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.generator_attack import GeneratorAttack
-from semveil.adversary.perturb.generator_loss import PerturbationGenerator
+from semveil.adversary.perturb.generator_loss import GeneratorConfig, PerturbationGenerator
 from semveil.adversary.perturb.victim import Victim
 from semveil.errors import SemveilError
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import Randomness, uniform
+from semveil.style import VERMILLION, Style
 
 
 def _below(counts: Tensor, source: Randomness) -> Tensor:
@@ -28,7 +33,7 @@ def _below(counts: Tensor, source: Randomness) -> Tensor:
 
 
 def wrong_classes(labels: Tensor, classes: int, source: Randomness) -> Tensor:
-    """Draw a wrong class for every label, all alike probable, int ``[B]``.
+    """Draw a wrong class for every label, all equally probable, int ``[B]``.
 
     Example:
         >>> wrong_classes(torch.tensor([0, 1]), 2, None)
@@ -37,12 +42,12 @@ def wrong_classes(labels: Tensor, classes: int, source: Randomness) -> Tensor:
     return (labels + 1 + _below(torch.full_like(labels, classes - 1), source)) % classes
 
 
-def half_of(labels: Tensor, targets: Tensor, source: Randomness) -> Tensor:
-    """Choose one image for every class aimed at: of that class every other time, else of another.
+def half_of(labels: Tensor, classes: Tensor, source: Randomness) -> Tensor:
+    """Choose one image for every class attacked: of that class every other time, else of another.
 
     Args:
         labels: Of all images, int ``[N]``.
-        targets: Classes aimed at, int ``[B]``.
+        classes: Classes attacked, int ``[B]``.
         source: Source of randomness.
 
     Returns:
@@ -55,9 +60,9 @@ def half_of(labels: Tensor, targets: Tensor, source: Randomness) -> Tensor:
         [True, False, True, False]
     """
     order = labels.argsort(stable=True)
-    counts = torch.bincount(labels, minlength=int(targets.max()) + 1)
-    first, count = (counts.cumsum(0) - counts)[targets], counts[targets]
-    own = torch.arange(len(targets), device=labels.device) % 2 == 0
+    counts = torch.bincount(labels, minlength=int(classes.max()) + 1)
+    first, count = (counts.cumsum(0) - counts)[classes], counts[classes]
+    own = torch.arange(len(classes), device=labels.device) % 2 == 0
     # A set of few images may hold none of a class, or no other.
     own = (own & (count > 0)) | (count == len(labels))
     other = _below(len(labels) - count, source)
@@ -66,111 +71,141 @@ def half_of(labels: Tensor, targets: Tensor, source: Randomness) -> Tensor:
 
 
 class SemAdvGenerator(PerturbationGenerator):
-    """The class aimed at is misunderstood, all others are understood.
+    """Images of the class attacked are misunderstood, all others are understood.
 
-    With ``settings.target`` null the generator is told the class and serves them all, unless
-    ``settings.wrong`` is set: then nobody is innocent, and every image is to be answered so.
+    Without a source class the generator is told the class and serves them all, unless there is a
+    target class: then Bob shall answer it to every image.
 
     Args:
-        settings: Weights; the class aimed at, and the class that Bob is to answer, if any.
+        config: Weights.
+        goal: Source class and target class, if any.
         length: Samples of a waveform, ``T``.
         classes: Answers of Bob's task.
 
     Example:
         >>> from semveil.rng import generator
-        >>> game = SemAdvGenerator(Settings(), length=12, classes=10)
-        >>> targets = game.targets(torch.tensor([3, 1, 4, 1]), generator(0))
-        >>> game.draw(4, -6.0, generator(0), targets).shape
+        >>> model = SemAdvGenerator(GeneratorConfig(), Goal(), length=12, classes=10)
+        >>> classes = model.source_classes(torch.tensor([3, 1, 4, 1]), generator(0))
+        >>> model.draw(4, -6.0, generator(0), classes).shape
         torch.Size([4, 12])
     """
 
-    def __init__(self, settings: Settings, length: int, classes: int) -> None:
-        self.everybody = settings.target is None and settings.wrong is not None
-        self.each = settings.target is None and settings.wrong is None
-        super().__init__(settings, length, classes, aimed=self.each)
+    def __init__(self, config: GeneratorConfig, goal: Goal, length: int, classes: int) -> None:
+        super().__init__(config, goal, length, classes, conditional=goal.each_class)
+
+    @property
+    def every_image(self) -> bool:
+        """Whether every image is attacked."""
+        return self.goal.source_class is None and self.goal.target_class is not None
 
     def pick(self, labels: Tensor, count: int, source: Randomness) -> tuple[Tensor, Tensor | None]:
-        """Choose images for a step of Mallory's, half of them of the classes aimed at."""
+        """Choose images for a training step, half of them of the classes attacked."""
         rows, _ = super().pick(labels, count, source)
-        if self.everybody:
+        if self.every_image:
             return rows, None
-        targets = labels[rows] if self.each else self.targets(labels[rows], source)
-        assert targets is not None
-        return half_of(labels, targets, source), targets
+        chosen = labels[rows]
+        classes = chosen if self.goal.each_class else self.source_classes(chosen, source)
+        assert classes is not None
+        return half_of(labels, classes, source), classes
 
-    def targets(self, labels: Tensor, source: Randomness) -> Tensor | None:
-        """Return classes to aim at, int ``[B]``: one for each image, whatever its label.
+    def source_classes(self, labels: Tensor, source: Randomness) -> Tensor | None:
+        """Return classes to attack, int ``[B]``: one for each image, independent of its label.
 
-        The paper draws one for a whole batch; drawn image by image, every step serves all. They
-        must not depend on the label where Bob learns: he would read it off the perturbation.
+        The paper draws one for a whole batch; drawn image by image, every step serves all. Where
+        Bob learns, a class that depended on the label would show him the label.
         """
-        if self.everybody:
+        if self.every_image:
             return None
-        if self.settings.target is not None:
-            return torch.full_like(labels, self.settings.target)
+        if self.goal.source_class is not None:
+            return torch.full_like(labels, self.goal.source_class)
         return _below(torch.full_like(labels, self.classes), source)
 
-    def aim(
-        self, logits: Tensor, labels: Tensor, targets: Tensor | None, source: Randomness
+    def objective(
+        self, logits: Tensor, labels: Tensor, classes: Tensor | None, source: Randomness
     ) -> Tensor:
         """Return equation (14): both sets' mean cross-entropies, of a wrong class and the true."""
-        chosen = self.settings.wrong
-        if chosen is None:
+        wanted = self.goal.target_class
+        if wanted is None:
             wrong = wrong_classes(labels, self.classes, source)
         else:
-            wrong = torch.full_like(labels, chosen)
-        if targets is None:
+            wrong = torch.full_like(labels, wanted)
+        if classes is None:
             return F.cross_entropy(logits, wrong)
-        hit = targets == labels
+        hit = classes == labels
         losses = F.cross_entropy(logits, torch.where(hit, wrong, labels), reduction="none")
         means = [(losses * of).sum() / of.sum().clamp_min(1) for of in (hit, ~hit)]
         return means[0] + means[1]
 
 
+@ATTACKS.register
 class SemAdv(GeneratorAttack):
     """SemAdv as an attack.
 
     Example:
-        >>> attack = SemAdv(Settings(target=2))
-        >>> attack.name, attack.per_input
-        ('semadv', False)
+        >>> attack = SemAdv(epochs=2).towards(Goal(source_class=2))
+        >>> attack.serves_each_class
+        False
     """
 
     name = "semadv"
+    description = "a generator that attacks one class and spares the others"
+    source = "Nan et al., arXiv 2305.07220"
+    selective = True
+    style = Style(VERMILLION, "o", 60)
     kind = SemAdvGenerator
+
+    class Config(GeneratorConfig):
+        """Settings of SemAdv.
+
+        Attributes:
+            epochs: Passes over Mallory's images.
+            lr: Learning rate.
+            diversity: Weight of the distance between perturbations that attack one class.
+        """
+
+    config: Config
 
     def check(self, victim: Victim, labels: Tensor) -> None:
         """Refuse classes that are not there; see :class:`GeneratorAttack`."""
         super().check(victim, labels)
-        target, wrong = self.settings.target, self.settings.wrong
-        if target is None and wrong is not None:
+        attacked, wanted = self.goal.source_class, self.goal.target_class
+        if attacked is None and wanted is not None:
             return
-        if target is not None and not (labels == target).any():
-            raise SemveilError(f"attack.target: none of Mallory's images is of class {target}")
-        if target is not None and target == wrong:
-            raise SemveilError(f"attack.wrong: {wrong} is the class that attack.target names")
+        if attacked is not None and not (labels == attacked).any():
+            raise SemveilError(
+                f"attack.source_class: none of Mallory's images is of class {attacked}"
+            )
+        if attacked is not None and attacked == wanted:
+            raise SemveilError(
+                f"attack.target_class: {wanted} is the class that attack.source_class names"
+            )
         if len(labels.unique()) < 2:
-            raise SemveilError("attack.target: Mallory's images are all of one class")
+            raise SemveilError("attack.source_class: Mallory's images are all of one class")
 
-    def aimed(self, target: int) -> SemAdv:
+    @property
+    def serves_each_class(self) -> bool:
+        """Whether neither class is chosen: one generator then serves every source class."""
+        return self.goal.each_class
+
+    def aimed(self, source_class: int) -> SemAdv:
         """Return the same trained attack on one class, where it has been trained on each.
 
         Raises:
             ValueError: If it has not.
         """
-        if self.game is None or not self.game.generator.classes:
-            raise ValueError("it has not been trained to be aimed at any class")
-        one = SemAdv(self.settings.model_copy(update={"target": target}))
-        one.game = self.game
-        return one
+        if self.model is None or not self.model.generator.classes:
+            raise ValueError("SemAdv has not been trained for each class")
+        found = copy.copy(self)
+        found.goal = replace(self.goal, source_class=source_class)
+        return found
 
-    def targets(self, batch: int, source: torch.Generator) -> Tensor | None:
+    def source_classes(self, batch: int, source: torch.Generator) -> Tensor | None:
         """Return the class of every perturbation, int ``[B]``: drawn once for the whole batch."""
-        if self.game is None or not self.game.generator.classes:
+        if self.model is None or not self.model.generator.classes:
             return None
-        if self.settings.target is not None:
-            return torch.full((batch,), self.settings.target, device=source.device)
+        if self.goal.source_class is not None:
+            return torch.full((batch,), self.goal.source_class, device=source.device)
         one = torch.randint(
-            self.game.generator.classes, (1,), generator=source, device=source.device
+            self.model.generator.classes, (1,), generator=source, device=source.device
         )
         return one.expand(batch)

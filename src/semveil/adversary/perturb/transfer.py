@@ -1,15 +1,18 @@
-"""Transfer: Mallory attacks a receiver that she trained herself, and sends Bob what fools it."""
+"""Transfer: gradients of a receiver that Mallory trained herself, used against Bob."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.attack import Progress
 from semveil.adversary.perturb.attack_data import AttackData
 from semveil.adversary.perturb.iterative import PGD
@@ -17,39 +20,53 @@ from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.channel import Reception
 from semveil.link import Answer
 from semveil.nets.eavesdropper import inference_network
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator, seeded
+from semveil.style import PURPLE, Style
 
 Surrogate = Callable[[int, int], nn.Module]
 """Features of a reception, classes → network float ``[B, inputs]`` → logits ``[B, classes]``."""
 
-_DENSE: Surrogate = partial(inference_network, "mlp")
+_MLP: Surrogate = partial(inference_network, "mlp")
 
 
-class Transfer:
-    """Projected gradient descent against a surrogate of Bob (Papernot et al., arXiv 1605.07277).
+class TransferConfig(PGD.Config):
+    """Settings of the transfer attack.
 
-    Mallory sees nothing of Bob, not even his answers. She hears images whose classes she knows
+    Attributes:
+        steps: Gradient steps against the surrogate.
+        restarts: Starts, of which the best is kept.
+        epochs: Passes over Mallory's images that train the surrogate.
+        lr: Learning rate of the surrogate.
+    """
+
+    epochs: Annotated[int, Field(gt=0)] = 10
+    lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+
+
+@ATTACKS.register
+class Transfer(PGD):
+    """Projected gradient descent against a surrogate of Bob.
+
+    Mallory sees nothing of Bob, not even his answers. She receives images whose classes she knows
     with an antenna as good as his, learns to classify them, and attacks her own receiver.
 
-    Args:
-        settings: Passes over her images, images per step and learning rate of the surrogate;
-            steps, starts and draws of the attack.
-        surrogate: Her receiver; two hidden layers of 256 if omitted.
+    Attributes:
+        surrogate: Builds her receiver: an MLP with two hidden layers of 256.
 
     Example:
-        >>> Transfer(Settings(epochs=2)).needs_gradient
+        >>> Transfer(epochs=2).needs_gradient
         False
     """
 
     name = "transfer"
+    description = "gradients per input of a receiver that Mallory trained herself"
+    source = "Papernot et al., arXiv 1605.07277"
     needs_gradient = False
-    per_input = True
-
-    def __init__(self, settings: Settings, surrogate: Surrogate = _DENSE) -> None:
-        self.settings, self.surrogate = settings, surrogate
-        self.inner = PGD(settings)
-        self.network: nn.Module | None = None
+    style = Style(PURPLE, "P", 70)
+    Config = TransferConfig
+    config: TransferConfig
+    surrogate: Surrogate = staticmethod(_MLP)
+    network: nn.Module | None = None
 
     def fit(
         self,
@@ -61,32 +78,31 @@ class Transfer:
         progress: Progress,
     ) -> None:
         """Train the surrogate on what arrives at Bob's antenna; see :class:`Attack`."""
-        rehearsal = AttackData(victim, images, labels, seed)
-        settings, device = self.settings, images.device
+        data, config, device = AttackData(victim, images, labels, seed), self.config, images.device
 
         def hear(rows: Tensor, source: torch.Generator) -> Tensor:
-            arrival = rehearsal.scene(rows, source).arrival
+            arrival = data.send(rows, source).arrival
             return victim.channel.hear(arrival, victim.snr_db, generator=source).features()
 
         source = generator(seed, "transfer", device=device)
         inputs = hear(torch.zeros(1, dtype=torch.long, device=device), source).shape[1]
         with seeded(seed, "transfer", "weights"):
             network = self.surrogate(inputs, victim.classes).to(device)
-        optimiser = torch.optim.Adam(network.parameters(), lr=settings.lr)
-        for epoch in range(settings.epochs):
+        optimiser = torch.optim.Adam(network.parameters(), lr=config.lr)
+        for epoch in range(config.epochs):
             shuffled = torch.randperm(len(labels), generator=source, device=device)
-            for rows in shuffled.split(settings.batch):
+            for rows in shuffled.split(self.goal.batch):
                 loss = F.cross_entropy(network(hear(rows, source)), labels[rows])
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
-            progress("transfer: surrogate", epoch + 1, settings.epochs)
+            progress("transfer: surrogate", epoch + 1, config.epochs)
         self.network = network.eval().requires_grad_(False)
 
     def craft(
         self,
         victim: Victim,
-        scene: IncomingBatch,
+        incoming: IncomingBatch,
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
@@ -102,4 +118,4 @@ class Transfer:
         def receive(reception: Reception, messages: Tensor) -> Answer:
             return Answer(network(reception.features()))
 
-        return self.inner.craft(replace(victim, receive=receive), scene, psrs_db, source)
+        return super().craft(replace(victim, receive=receive), incoming, psrs_db, source)

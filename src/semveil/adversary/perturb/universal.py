@@ -2,61 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
-from semveil.adversary.perturb.attack import Loss, Progress, misclassify
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import Attack, Goal, Loss, Progress, misclassify
 from semveil.adversary.perturb.attack_data import AttackData
 from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.iterative import expected
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.errors import SemveilError
-from semveil.recipe import AttackConfig as Settings
 from semveil.rng import generator
+from semveil.section import Section
+from semveil.style import GREEN, Style
 
-_JUDGED = 1000
+_HELD_OUT = 1000
 
 
-def withstood(settings: Settings) -> Loss:
-    """Return what is counted to judge a perturbation: 1 where Bob does not answer as wished.
+def failures(goal: Goal) -> Loss:
+    """Return what is counted to compare perturbations: 1 where the attack fails.
 
     Example:
-        >>> withstood(Settings())(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+        >>> failures(Goal())(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
         tensor([1.])
     """
-    if settings.wrong is None:
+    if goal.target_class is None:
         return lambda logits, labels: (logits.argmax(1) == labels).float()
-    wanted = settings.wrong
+    wanted = goal.target_class
     return lambda logits, labels: (logits.argmax(1) != wanted).float()
 
 
-class UAP:
+@ATTACKS.register
+class UAP(Attack):
     """One perturbation per budget, the same whatever Alice sends.
 
-    The aim is that of Moosavi-Dezfooli et al. (arXiv 1610.08401), the way projected gradient
-    descent (our reading): on images of Mallory's own, over draws of fading, noise and her path,
-    a fresh batch per step. Each budget begins where the one below it ended. Of all passes the one
-    that does best on a tenth of her images, which no step saw, is kept.
-
-    Args:
-        settings: Passes (``epochs``), steps per pass, images per step (``batch``), draws, the
-            class that Bob is to answer.
+    The aim is the published one, the method projected gradient descent (our reading): on images
+    of Mallory's own, over draws of fading, noise and her channel, a fresh batch per step. Each
+    budget begins where the one below it ended. Of all passes the one that does best on a tenth of
+    her images, which no step saw, is kept.
 
     Example:
-        >>> UAP(Settings()).per_input
+        >>> UAP(epochs=2).per_input
         False
     """
 
     name = "uap"
+    description = "one perturbation for all inputs, by projected gradient descent"
+    source = "after Moosavi-Dezfooli et al., arXiv 1610.08401"
     needs_gradient = True
     per_input = False
+    style = Style(GREEN, "D", 40)
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.loss, self.verdict = misclassify(settings), withstood(settings)
-        self.found: dict[float, Tensor] = {}
+    class Config(Section):
+        """Settings of the search.
+
+        Attributes:
+            steps: Gradient steps per pass.
+            epochs: Passes.
+        """
+
+        steps: Annotated[int, Field(gt=0, le=10000)] = 20
+        epochs: Annotated[int, Field(gt=0)] = 10
+
+    config: Config
+    found: Mapping[float, Tensor] = MappingProxyType({})
 
     def fit(
         self,
@@ -73,60 +87,62 @@ class UAP:
             SemveilError: If there are fewer than two images.
         """
         if len(images) < 2:
-            raise SemveilError(f"uap: {len(images)} images are too few to learn from and judge by")
-        rehearsal = AttackData(victim, images, labels, seed)
+            raise SemveilError(f"uap: {len(images)} images are too few to train and validate with")
+        data = AttackData(victim, images, labels, seed)
         shuffled = torch.randperm(len(images), generator=generator(seed, "uap", "judges"))
         held, own = shuffled.to(images.device).tensor_split([max(1, len(images) // 10)])
-        # Few images make up for it by many fadings.
-        heard = held.repeat(-(-_JUDGED // len(held)))
-        judge = rehearsal.scene(heard, generator(seed, "uap", "judge", device=images.device))
+        # A few images are received over many draws of the fading.
+        repeated = held.repeat(-(-_HELD_OUT // len(held)))
+        unseen = data.send(repeated, generator(seed, "uap", "judge", device=images.device))
         best: Tensor | None = None
+        self.found = found = dict[float, Tensor]()
         for psr_db in sorted(psrs_db):
-            best = self._search(victim, rehearsal, own, judge, psr_db, best, seed, progress)
-            self.found[psr_db] = best
+            best = self._search(victim, data, own, unseen, psr_db, best, seed, progress)
+            found[psr_db] = best
 
     def _search(
         self,
         victim: Victim,
-        rehearsal: AttackData,
+        data: AttackData,
         own: Tensor,
-        judge: IncomingBatch,
+        unseen: IncomingBatch,
         psr_db: float,
         begin: Tensor | None,
         seed: int,
         progress: Progress,
     ) -> Tensor:
         """Return the best of what all passes end with and what they begin with, ``[1, T]``."""
-        scope, device, settings = ("uap", f"{psr_db:g} dB"), own.device, self.settings
+        scope, device, config = ("uap", f"{psr_db:g} dB"), own.device, self.config
         source = generator(seed, *scope, device=device)
 
-        def mean(loss: Loss, scene: IncomingBatch, delta: Tensor, draws: torch.Generator) -> Tensor:
-            each = expected(victim, scene, loss, psr_db, settings.mallory.draws, draws)
-            return each(delta.expand_as(scene.arrival.signal), 0).mean().unsqueeze(0)
+        def mean(loss: Loss, batch: IncomingBatch, delta: Tensor, draws: torch.Generator) -> Tensor:
+            each = expected(victim, batch, loss, psr_db, self.goal.draws, draws)
+            return each(delta.expand_as(batch.arrival.signal), 0).mean().unsqueeze(0)
 
         def of_batch(delta: Tensor, step: int) -> Tensor:
-            chosen = torch.randperm(len(own), generator=source, device=device)[: settings.batch]
-            return mean(self.loss, rehearsal.scene(own[chosen], source), delta, source)
+            chosen = torch.randperm(len(own), generator=source, device=device)[: self.goal.batch]
+            batch = data.send(own[chosen], source)
+            return mean(misclassify(self.goal), batch, delta, source)
 
         @torch.no_grad()
         def score(delta: Tensor) -> float:
-            # The same draws for all, so that none is chosen for its luck.
+            # The same draws for all, so that none is chosen by chance.
             draws = generator(seed, *scope, "judge", device=device)
-            return float(mean(self.verdict, judge, delta, draws))
+            return float(mean(failures(self.goal), unseen, delta, draws))
 
         # One perturbation is a batch of one; as it arrives, each image's signal sets its size.
-        frame = torch.ones_like(judge.arrival.signal[:1])
+        frame = torch.ones_like(unseen.arrival.signal[:1])
         ends = [] if begin is None else [begin]
-        for epoch in range(settings.epochs):
+        for epoch in range(config.epochs):
             last = ends[-1] if ends else None
-            ends.append(descend(frame, of_batch, psr_db, settings.steps, last))
-            progress(" ".join(scope), epoch + 1, settings.epochs)
+            ends.append(descend(frame, of_batch, psr_db, config.steps, last))
+            progress(" ".join(scope), epoch + 1, config.epochs)
         return min(ends, key=score)
 
     def craft(
         self,
         victim: Victim,
-        scene: IncomingBatch,
+        incoming: IncomingBatch,
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
@@ -139,4 +155,4 @@ class UAP:
         if missing:
             raise ValueError(f"uap was not fitted at {missing} dB")
         found = torch.stack([self.found[psr_db] for psr_db in psrs_db])
-        return found.expand(-1, len(scene.labels), -1)
+        return found.expand(-1, len(incoming.labels), -1)

@@ -1,4 +1,4 @@
-"""The link that Mallory attacks, as far as her threat model lets her see it."""
+"""The link that Mallory attacks, as far as her threat model shows it to her."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Receive = Callable[[Reception, Tensor], Answer]
 
 @dataclass(frozen=True)
 class IncomingBatch:
-    """One batch on its way to Bob, as Mallory meets it.
+    """One batch on its way to Bob, as Mallory sees it.
 
     Attributes:
         arrival: What arrives at his antenna, noise excluded, and the fading that it went through:
@@ -38,10 +38,10 @@ class IncomingBatch:
 
 @dataclass(frozen=True)
 class Victim:
-    """A link under attack: Alice's transmitter, Bob's channel and receiver, Mallory's path.
+    """A link under attack: Alice's transmitter, Bob's channel and receiver, Mallory's channel.
 
-    White-box: gradients run through :meth:`answer`. Its noise, her path and, where there is a
-    key, that key are not hers to know: a crafting victim draws its own.
+    White-box: gradients run through :meth:`answer`. Mallory does not know its noise, her channel
+    or a key: the victim by which she crafts draws its own.
 
     Attributes:
         transmit: Alice.
@@ -49,7 +49,7 @@ class Victim:
         channel: Bob's channel.
         snr_db: His mean E_s/N_0, dB.
         classes: Answers of his task.
-        path: Mallory's way to his antenna.
+        attacker_channel: Mallory's channel to his antenna.
         differentiable: Whether his answer has a gradient.
 
     Example:
@@ -58,8 +58,8 @@ class Victim:
         >>> victim = Victim(
         ...     lambda images, source, _: link.transmit(images, source),
         ...     lambda reception, _: link.receive(reception), link.channel, 10.0, 10)
-        >>> scene = victim.scene(torch.zeros(2, 1, 8, 8), torch.tensor([3, 4]))
-        >>> victim.answer(scene).logits.shape
+        >>> incoming = victim.send(torch.zeros(2, 1, 8, 8), torch.tensor([3, 4]))
+        >>> victim.answer(incoming).logits.shape
         torch.Size([2, 10])
     """
 
@@ -68,18 +68,18 @@ class Victim:
     channel: Channel
     snr_db: float
     classes: int
-    path: AttackerChannel = field(default_factory=AttackerChannel)
+    attacker_channel: AttackerChannel = field(default_factory=AttackerChannel)
     differentiable: bool = True
 
     @torch.no_grad()
-    def scene(
+    def send(
         self,
         images: Tensor,
         labels: Tensor,
         source: torch.Generator | None = None,
         messages: Tensor | None = None,
     ) -> IncomingBatch:
-        """Let Alice send images over one draw of the channel.
+        """Send images over one draw of the channel.
 
         Args:
             images: float ``[B, C, H, W]`` in [0, 1].
@@ -95,36 +95,46 @@ class Victim:
         return IncomingBatch(self.channel.arrive(waveform, source), labels, messages)
 
     def arriving(
-        self, delta: Tensor, scene: IncomingBatch, psr_db: Tensor | float, source: Randomness = None
+        self,
+        delta: Tensor,
+        incoming: IncomingBatch,
+        psr_db: Tensor | float,
+        source: Randomness = None,
     ) -> Tensor:
         """Return a sent perturbation as it arrives, at exactly its budget.
 
         Args:
             delta: What Mallory sends, complex ``[B, T]``; its size does not matter.
-            scene: What it is added to.
+            incoming: What it is added to.
             psr_db: Budget at Bob's antenna, dB, one number or one per image.
-            source: Source of what her path draws.
+            source: Source of what her channel draws.
 
         Returns:
             complex ``[B, T]``.
         """
-        return to_psr(self.path(delta, source), scene.arrival.signal, psr_db)
+        return to_psr(self.attacker_channel(delta, source), incoming.arrival.signal, psr_db)
 
     def answer(
-        self, scene: IncomingBatch, injected: Tensor | None = None, source: Randomness = None
+        self, incoming: IncomingBatch, injected: Tensor | None = None, source: Randomness = None
     ) -> Answer:
         """Return Bob's answer.
 
         Args:
-            scene: What Alice sent.
-            injected: What arrives beside it, complex ``[B, T]``.
+            incoming: What Alice sent.
+            injected: What arrives on top of it, complex ``[B, T]``.
             source: Source of his noise.
         """
-        heard = self.channel.hear(scene.arrival, self.snr_db, generator=source, injected=injected)
-        return self.receive(heard, scene.messages)
+        heard = self.channel.hear(
+            incoming.arrival, self.snr_db, generator=source, injected=injected
+        )
+        return self.receive(heard, incoming.messages)
 
     def attacked(
-        self, scene: IncomingBatch, delta: Tensor, psr_db: Tensor | float, source: Randomness = None
+        self,
+        incoming: IncomingBatch,
+        delta: Tensor,
+        psr_db: Tensor | float,
+        source: Randomness = None,
     ) -> Answer:
         """Return Bob's answer where Mallory sends ``delta``; see :meth:`arriving`."""
-        return self.answer(scene, self.arriving(delta, scene, psr_db, source), source)
+        return self.answer(incoming, self.arriving(delta, incoming, psr_db, source), source)

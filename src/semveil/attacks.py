@@ -1,0 +1,45 @@
+"""Attacks on the receiver as objects, with settings of their own.
+
+``semveil.attacks.PGD(steps=20)`` makes one; a subclass of :class:`Attack` works as well, and can be
+chosen by its name after ``@ATTACKS.register``. :func:`standard` returns all with their defaults.
+"""
+
+from __future__ import annotations
+
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import Attack, Goal, in_order
+from semveil.adversary.perturb.blackbox import BlackBox
+from semveil.adversary.perturb.iterative import FGM, PGD
+from semveil.adversary.perturb.jamming import Jamming
+from semveil.adversary.perturb.pgm import PGM
+from semveil.adversary.perturb.semadv import SemAdv
+from semveil.adversary.perturb.transfer import Transfer
+from semveil.adversary.perturb.universal import UAP
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
+
+__all__ = [
+    "ATTACKS",
+    "FGM",
+    "PGD",
+    "PGM",
+    "UAP",
+    "Attack",
+    "BlackBox",
+    "Goal",
+    "IncomingBatch",
+    "Jamming",
+    "SemAdv",
+    "Transfer",
+    "Victim",
+    "standard",
+]
+
+
+def standard() -> list[Attack]:
+    """Return every registered attack, with its default settings.
+
+    Example:
+        >>> [attack.name for attack in standard()][:3]
+        ['jamming', 'fgm', 'pgd']
+    """
+    return [ATTACKS.get(name)() for name in in_order()]
