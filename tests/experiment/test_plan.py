@@ -103,7 +103,7 @@ def test_a_hardened_run_notes_its_training_everywhere():
     ]
 
 
-def test_random_streams_keep_the_names_of_the_first_version():
+def test_random_streams_keep_the_names_that_they_had():
     recipe, names = asked("shuffle")
     assert [system.stream for system in plan(names, recipe)][1:] == [
         "shuffle",

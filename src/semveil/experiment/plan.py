@@ -86,7 +86,7 @@ def stream_of(name: SystemName) -> str:
         >>> stream_of(SystemName("shuffle", variant="fixed-key"))
         'shuffle (fixed key)'
     """
-    # The form that names had in version 0.1: another would draw other keys and weights.
+    # The form that names had before records had these fields: another would draw other keys.
     text = "+".join([name.scheme, *name.protections])
     if name.control:
         text += f"/{name.control}"
