@@ -336,8 +336,8 @@ def _read(line: str, place: str) -> Record:
         raise SemveilError(f"{place}: not a record") from None
     if "variant" not in plain or any(mark in scheme for mark in _MARKS):
         raise SemveilError(
-            f"{place}: a record of an older semveil, with all that tells the system apart in its "
-            f"name {scheme!r}; run the same recipe and seed again, which gives the same numbers"
+            f"{place}: a record of an older semveil, without variant, control, training and params; "
+            "run the same recipe and seed again, which gives the same numbers"
         )
     try:
         record = Record(value=math.nan if value is None else value, **plain)
