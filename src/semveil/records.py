@@ -336,7 +336,7 @@ def _read(line: str, place: str) -> Record:
         raise SemveilError(f"{place}: not a record") from None
     if "variant" not in plain or any(mark in scheme for mark in _MARKS):
         raise SemveilError(
-            f"{place}: a record of an older semveil, without variant, control, training and params; "
+            f"{place}: record of an older semveil, without variant, control, training and params; "
             "run the same recipe and seed again, which gives the same numbers"
         )
     try:
