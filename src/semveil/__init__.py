@@ -6,22 +6,45 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from semveil import attacks, data, phy
+    from semveil.api import harden, load, run, train
     from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
+    from semveil.experiment.link import Link
     from semveil.result import Result
 
     __version__: str
 
-# Where each public name is defined. A name is loaded when it is first used: importing the
-# package, as the help of the command line does, is instant and imports no torch.
+# Where each public name is defined; None for modules. A name is loaded when it is first used:
+# importing the package, as the help of the command line does, is instant and imports no torch.
 _HOMES = {
+    "Link": "semveil.experiment.link",
     "Result": "semveil.result",
     "attack": "semveil.evaluation.attack_api",
+    "attacks": None,
     "audit": "semveil.evaluation.api",
+    "data": None,
+    "harden": "semveil.api",
+    "load": "semveil.api",
+    "phy": None,
+    "run": "semveil.api",
+    "train": "semveil.api",
 }
-_MODULES = ("attacks", "data", "phy")
 
-__all__ = ["Result", "__version__", "attack", "audit"]
+__all__ = [
+    "Link",
+    "Result",
+    "__version__",
+    "attack",
+    "attacks",
+    "audit",
+    "data",
+    "harden",
+    "load",
+    "phy",
+    "run",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -29,12 +52,11 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("semveil")
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
-    if name in _MODULES:
-        return import_module(f"semveil.{name}")
-    raise AttributeError(f"module 'semveil' has no attribute '{name}'")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'semveil' has no attribute '{name}'")
+    home = _HOMES[name]
+    return import_module(f"semveil.{name}") if home is None else getattr(import_module(home), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__, *_MODULES})
+    return sorted({*globals(), *__all__})

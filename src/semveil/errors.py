@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import shlex
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class SemveilError(Exception):
@@ -13,6 +16,10 @@ class SemveilError(Exception):
         >>> str(SemveilError("no recipe 'mnst'"))
         "no recipe 'mnst'"
     """
+
+
+class Interrupted(KeyboardInterrupt):
+    """Work that was interrupted and can go on; its text says by which command."""
 
 
 class SemveilWarning(UserWarning):
@@ -40,3 +47,18 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
     # A list that nobody would read to its end hides the hint.
     known_names = f" (there are: {', '.join(names)})" if len(names) <= 20 or not nearest else ""
     return SemveilError(f"unknown {kind} '{name}'{hint}{known_names}")
+
+
+@contextmanager
+def resumable(folder: Path, command: str) -> Iterator[None]:
+    """Say how to go on when the work in a folder is interrupted.
+
+    Raises:
+        Interrupted: In place of KeyboardInterrupt.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        option = "" if command == "audit" else "--resume "
+        how = f"semveil {command} {option}{shlex.quote(str(folder))}"
+        raise Interrupted(f"interrupted; go on with: {how}") from None

@@ -91,3 +91,17 @@ def new_folder(path: Path) -> Path:
     except OSError as error:
         raise SemveilError(f"cannot make output folder {path}: {error.strerror}") from error
     return path
+
+
+def unused_folder(wanted: Path) -> Path:
+    """Return the first of FOLDER, FOLDER-2, FOLDER-3 and so on that does not exist.
+
+    Example:
+        >>> unused_folder(Path("nowhere/at-all")).name
+        'at-all'
+    """
+    number, folder = 1, wanted
+    while folder.exists():
+        number += 1
+        folder = wanted.with_name(f"{wanted.name}-{number}")
+    return folder

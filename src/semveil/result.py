@@ -28,6 +28,7 @@ class Result:
         records: One per measured number.
         samples: Arrays for pictures by key: ``originals``, ``bob/<system>`` and ``eve/<system>``
             uint8 ``[N, C, H, W]``, ``labels`` int ``[N]``, ``waveform/<system>`` complex64 ``[M]``.
+        folder: Where a command left them, beside its report; None if they lie nowhere yet.
 
     Example:
         >>> eve = Record(scheme="mine", dataset="digits", channel="awgn/perfect", role="eve",
@@ -42,6 +43,7 @@ class Result:
 
     records: list[Record] = field(default_factory=list)
     samples: Samples = field(default_factory=dict)
+    folder: Path | None = None
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the records as a data frame: one row each, one column per field."""
@@ -144,6 +146,18 @@ class Result:
             write_samples(path.with_name("samples.npz"), self.samples)
         write_records(path, self.records)
         return path
+
+
+def read_result(folder: Path) -> Result:
+    """Read the records and samples of a folder.
+
+    Raises:
+        SemveilError: If there are no records, or a file cannot be read.
+    """
+    from semveil.report.folder import read_run
+
+    found = read_run(folder)
+    return Result(found.records, found.samples, folder)
 
 
 def write_samples(path: Path, samples: Samples) -> None:

@@ -15,7 +15,7 @@ from semveil.cli import (
     study,
     train,
 )
-from semveil.cli.app import app, main
+from semveil.cli.app import app, command, main
 
 __all__ = ["main"]
 
@@ -29,7 +29,7 @@ for _command in (
     report.report,
     show.show,
 ):
-    app.command()(_command)
+    command(_command)
 app.add_typer(data.data_app, name="data")
-app.command("list")(list_.list_names)
-app.command()(bench.bench)
+command(list_.list_names, "list")
+command(bench.bench)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from typing import Annotated
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any
 
 import typer
 
 from semveil.cli.output import survive_any_encoding
-from semveil.errors import SemveilError, SemveilWarning
+from semveil.errors import Interrupted, SemveilError, SemveilWarning
 
 # Options that have another name now.
 RENAMED = {"--target": "--source-class", "--wrong": "--target-class"}
@@ -64,6 +66,21 @@ def _about_words(error: typer.TyperException) -> str:
         return f"{option} is now {RENAMED[option]}"
     # Its text is a method of the subclasses.
     return str(getattr(error, "format_message", error.__str__)())
+
+
+def command(function: Callable[..., None], name: str | None = None) -> None:
+    """Add a command; when it is interrupted, it says how to go on."""
+
+    @wraps(function)
+    def run(*args: Any, **options: Any) -> None:
+        try:
+            function(*args, **options)
+        except Interrupted as stop:
+            # Here, since typer turns it into an exit without a word.
+            print(f"semveil: {stop}", file=sys.stderr)
+            sys.exit(130)
+
+    app.command(name)(run)
 
 
 _whole_warning = warnings.formatwarning

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from semveil.cli.folders import resumable, unused
-from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, Resume, Set, hardware
-from semveil.cli.output import print_records
+from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, Resume, Set
+from semveil.cli.output import print_result
 from semveil.errors import SemveilError
 
 
@@ -56,30 +55,23 @@ def attack(
     as_json: AsJson = False,
 ) -> None:
     """Perturb what Bob receives in a trained run, by every attack at every budget, and report."""
-    from semveil import recipe as recipes
     from semveil.cli.parse import attack_settings
-    from semveil.progress import bars
 
     given = attack_settings(attacks, psr, snr, source_class, target_class, votes)
     if resume is not None and (folder or given or systems or changes or out):
         raise SemveilError("--resume takes no folder and no other setting of the attacks")
-    if resume is None and folder is None:
-        raise SemveilError("name the folder of a run, or --resume a folder of attacks")
+    from semveil import api
+    from semveil.progress import bars
 
-    from semveil.experiment.attack_run import AttackRun
-    from semveil.experiment.run import Run
-
-    machine = hardware(device)
-    if resume is not None:
-        job = AttackRun.open(resume, machine, data)
-    else:
-        assert folder is not None
-        run = Run.open(folder, machine, data)
-        recipe = recipes.override(recipes.update(run.recipe, {"attack": given}), changes or [])
-        if recipes.changes(recipe, {"attack"}) != recipes.changes(run.recipe, {"attack"}):
-            raise SemveilError("--set: an attack changes settings of attack alone")
-        job = AttackRun.create(out or unused(folder / "attacks"), run, recipe.attack, systems)
-    with resumable(job.folder, "attack"), bars(quiet or as_json) as progress:
-        job.execute(progress)
-        page = job.report()
-    print_records(job.folder, quiet, as_json, page)
+    with bars(quiet or as_json) as progress:
+        found = api.attack_run(
+            folder,
+            [*given, *(changes or [])],
+            systems=systems,
+            out=out,
+            resume=resume,
+            device=device.value,
+            data=data,
+            progress=progress,
+        )
+    print_result(found, quiet, as_json)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from semveil.cli.folders import resumable
-from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, RunFolder, hardware
-from semveil.cli.output import print_records
-from semveil.errors import SemveilError
+from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, RunFolder
+from semveil.cli.output import print_result
 
 
 def audit(
@@ -16,13 +14,9 @@ def audit(
     as_json: AsJson = False,
 ) -> None:
     """Let eavesdroppers attack a trained run, and report."""
-    from semveil.experiment.run import MODEL, Run
+    from semveil import api
     from semveil.progress import bars
 
-    job = Run.open(folder, hardware(device), data)
-    if not (folder / MODEL).exists():
-        raise SemveilError(f"{folder} is not trained: finish it with `semveil train --resume`")
-    with resumable(folder, "audit"), bars(quiet or as_json) as progress:
-        job.audit(job.train(progress), progress)
-        page = job.report()
-    print_records(folder, quiet, as_json, page)
+    with bars(quiet or as_json) as progress:
+        found = api.audit_run(folder, device=device.value, data=data, progress=progress)
+    print_result(found, quiet, as_json)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from semveil.errors import SemveilError
+
 if TYPE_CHECKING:
     from semveil.experiment.training import Hardware
 
@@ -53,6 +55,22 @@ DataRoot = Annotated[
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no table.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as one JSON object.")]
+
+
+def check_recipe(
+    recipe: str | None,
+    changes: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    seed: int | None,
+) -> None:
+    """Refuse what is wrong with a recipe and its settings, before torch is imported."""
+    if resume is None and recipe is not None:
+        from semveil.recipe import load
+
+        load(recipe, changes or ())
+    elif resume is not None and (recipe or changes or out or seed is not None):
+        raise SemveilError("--resume takes no recipe, --set, --out or --seed")
 
 
 def hardware(device: Device, devices: int = 1) -> Hardware:

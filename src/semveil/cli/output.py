@@ -7,11 +7,13 @@ import io
 import json
 import sys
 import unicodedata
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from semveil.experiment.link import Link
+    from semveil.result import Result
 
 _PLAIN = {"–": "-", "−": "-", "—": "-", "×": "x", "·": "|", "…": "...", "’": "'"}
 _PLAIN |= {"≥": ">=", "≤": "<=", "→": "->", "±": "+-", "ε": "epsilon", "σ": "sigma", "‖": "|"}
@@ -45,32 +47,33 @@ def console() -> Console:
     return found if found.is_terminal else Console(markup=False, emoji=False, width=100)
 
 
-def print_folder(title: str, folder: Path, quiet: bool, as_json: bool) -> None:
-    """Print which folder a command filled."""
+def print_folder(title: str, link: Link, quiet: bool, as_json: bool) -> None:
+    """Print the folder of a trained link."""
+    assert link.run is not None
+    folder = link.run.folder
     if as_json:
         print(json.dumps({"folder": str(folder)}))
     elif not quiet:
         print(f"{title}: {folder}")
 
 
-def print_records(folder: Path, quiet: bool, as_json: bool, page: Path | None = None) -> None:
-    """Print the table of a folder's records, or the records themselves as JSON."""
-    from semveil.records import read_records, to_line
+def print_result(found: Result, quiet: bool, as_json: bool, page: str = "report.html") -> None:
+    """Print the table of a result, or its records as JSON."""
+    from semveil.records import to_line
     from semveil.report.attack_rows import only_attacks
     from semveil.report.attacks import attack_table
-    from semveil.report.select import frame
     from semveil.report.table import summary_table
 
-    records = read_records(folder / "records.jsonl")
+    assert found.folder is not None
     if as_json:
         shown: dict[str, Any] = {
-            "folder": str(folder),
-            "report": str(page) if page else None,
-            "records": [json.loads(to_line(record)) for record in records],
+            "folder": str(found.folder),
+            "report": str(found.folder / page),
+            "records": [json.loads(to_line(record)) for record in found.records],
         }
         print(json.dumps(shown))
     elif not quiet:
-        attacks = only_attacks(frame(records))
-        console().print(attack_table(records) if attacks else summary_table(records))
-        if page:
-            print(f"Report: {page}")
+        attacks = only_attacks(found.to_pandas())
+        table = attack_table if attacks else summary_table
+        console().print(table(found.records))
+        print(f"Report: {found.folder / page}")

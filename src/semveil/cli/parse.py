@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
@@ -49,12 +50,12 @@ def attack_settings(
     source_class: int | None,
     target_class: int | None,
     votes: int | None,
-) -> dict[str, Any]:
-    """Return the settings of attacks that a command's options change.
+) -> list[str]:
+    """Return the settings of attacks that a command's options change, as ``--set`` takes them.
 
     Example:
         >>> attack_settings("pgd", "-6", None, 2, None, None)
-        {'names': ['pgd'], 'psr_db': [-6.0], 'source_class': 2}
+        ['attack.names=["pgd"]', 'attack.psr_db=[-6.0]', 'attack.source_class=2']
     """
     given: dict[str, Any] = {}
     if names is not None:
@@ -67,4 +68,5 @@ def attack_settings(
         "target_class": target_class,
         "votes": votes,
     }
-    return given | {key: value for key, value in chosen.items() if value is not None}
+    given |= {key: value for key, value in chosen.items() if value is not None}
+    return [f"attack.{key}={json.dumps(value)}" for key, value in given.items()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from semveil.cli.folders import resumable
 from semveil.cli.options import (
     AsJson,
     DataRoot,
@@ -15,9 +14,9 @@ from semveil.cli.options import (
     Resume,
     Seed,
     Set,
+    check_recipe,
 )
-from semveil.cli.output import print_records
-from semveil.cli.start import open_run
+from semveil.cli.output import print_result
 
 
 def run(
@@ -33,10 +32,20 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe's links, let eavesdroppers attack them, and report what everybody gets."""
+    check_recipe(recipe, changes, out, resume, seed)
+    from semveil import api
     from semveil.progress import bars
 
-    job = open_run(recipe, changes, out, resume, seed, device, devices, data)
-    with resumable(job.folder, "run"), bars(quiet or as_json) as progress:
-        job.audit(job.train(progress), progress)
-        page = job.report()
-    print_records(job.folder, quiet, as_json, page)
+    with bars(quiet or as_json) as progress:
+        found = api.run(
+            recipe,
+            changes or (),
+            out=out,
+            resume=resume,
+            seed=seed or 0,
+            device=device.value,
+            devices=devices,
+            data=data,
+            progress=progress,
+        )
+    print_result(found, quiet, as_json)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from semveil.cli.folders import resumable, unused
 from semveil.cli.options import (
     AsJson,
     DataRoot,
@@ -21,8 +20,8 @@ from semveil.cli.options import (
     Seed,
     hardware,
 )
-from semveil.cli.output import print_records
-from semveil.errors import SemveilError
+from semveil.cli.output import print_result
+from semveil.errors import SemveilError, resumable
 
 if TYPE_CHECKING:
     from semveil.experiment.training import Hardware
@@ -77,8 +76,9 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of a study, then draw its figures and write its page."""
-    from semveil.files import remove_scraps
+    from semveil.files import remove_scraps, unused_folder
     from semveil.progress import bars
+    from semveil.result import read_result
     from semveil.studies import base, execute
 
     machine, runner = _runner(device, devices, workers, ray, cores, gpus)
@@ -93,11 +93,11 @@ def study(
             raise SemveilError("name a study (see `semveil list`), or --resume a folder")
         chosen = base.get(name)
         execute.check(chosen, budget.value, seed or 0, machine, data)
-        folder = out or unused(Path("runs") / f"{name}-{budget.value}")
+        folder = out or unused_folder(Path("runs") / f"{name}-{budget.value}")
         execute.start(folder, chosen, budget.value, seed or 0)
     with resumable(folder, "study"), bars(quiet or as_json) as progress:
         execute.execute(folder, chosen, machine, data, progress, runner, links)
-    print_records(folder, quiet, as_json, folder / execute.PAGE)
+    print_result(read_result(folder), quiet, as_json, execute.PAGE)
 
 
 def _runner(

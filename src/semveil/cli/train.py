@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from semveil.cli.folders import resumable
 from semveil.cli.options import (
     AsJson,
     DataRoot,
@@ -15,9 +14,9 @@ from semveil.cli.options import (
     Resume,
     Seed,
     Set,
+    check_recipe,
 )
 from semveil.cli.output import print_folder
-from semveil.cli.start import open_run
 
 
 def train(
@@ -33,9 +32,20 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe's links and stop there; `semveil audit` goes on."""
+    check_recipe(recipe, changes, out, resume, seed)
+    from semveil import api
     from semveil.progress import bars
 
-    job = open_run(recipe, changes, out, resume, seed, device, devices, data)
-    with resumable(job.folder, "train"), bars(quiet or as_json) as progress:
-        job.train(progress)
-    print_folder("Trained", job.folder, quiet, as_json)
+    with bars(quiet or as_json) as progress:
+        link = api.train(
+            recipe,
+            changes or (),
+            out=out,
+            resume=resume,
+            seed=seed or 0,
+            device=device.value,
+            devices=devices,
+            data=data,
+            progress=progress,
+        )
+    print_folder("Trained", link, quiet, as_json)

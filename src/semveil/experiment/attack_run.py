@@ -17,7 +17,7 @@ from semveil.evaluation.recorder import Findings
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import plan
 from semveil.experiment.provenance import provenance
-from semveil.experiment.run import FACTS, MODEL, PAGE, RECORDS, SAMPLES, Run
+from semveil.experiment.run import FACTS, PAGE, RECORDS, SAMPLES, Run
 from semveil.experiment.training import Hardware
 from semveil.files import new_folder, remove_scraps, write_atomic
 from semveil.recipe import AttackConfig
@@ -59,10 +59,7 @@ class AttackRun:
             SemveilError: If the run is not trained, a system or a class is not there, no attack
                 applies, or the folder exists; nothing is written then.
         """
-        if not (run.folder / MODEL).exists():
-            raise SemveilError(
-                f"{run.folder} is not trained: finish it with `semveil train --resume`"
-            )
+        run.require_trained()
         check(settings, run.splits.n_classes)
         # The names stay these, whatever plugins are there when the run is resumed.
         attacks = chosen(settings)

@@ -30,8 +30,7 @@ def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
         SemveilError: If the run is not trained or already hardened, the settings make no sense
             for it, or the folder exists; nothing is written then.
     """
-    if not (run.folder / MODEL).exists():
-        raise SemveilError(f"{run.folder} is not trained: finish it with `semveil train --resume`")
+    run.require_trained()
     if run.recipe.harden.method != "none":
         raise SemveilError(
             f"{run.folder} is hardened already, by {run.recipe.harden.method}: name the run that "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -25,6 +25,9 @@ from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName
 from semveil.rng import Randomness, seeded
 
+if TYPE_CHECKING:
+    from semveil.experiment.run import Run
+
 
 class Link:
     """One system of a run: scheme, networks, learned layer, keyed transform, channel, recipe.
@@ -37,6 +40,7 @@ class Link:
         networks: Networks of the run, trained.
         seed: Seed of the run.
         key: Session key, 32 bytes; by default the run's research key, which is no secret.
+        run: The run that it is of; None if there is none.
 
     Attributes:
         network: Encoder, channel and decoder as one torch module.
@@ -63,8 +67,9 @@ class Link:
         networks: TrainedNetworks,
         seed: int,
         key: bytes | None = None,
+        run: Run | None = None,
     ) -> None:
-        self.plan, self.networks, self.seed = plan, networks, seed
+        self.plan, self.networks, self.seed, self.run = plan, networks, seed, run
         self.network: LinkNetwork = networks.link(plan.link.stream)
         self.layer = None if plan.layer is None else networks.layer(plan.stream)
         self.transform = None
@@ -106,7 +111,7 @@ class Link:
 
     def with_key(self, key: bytes) -> Link:
         """Return the same system under another session key of 32 bytes."""
-        return Link(self.plan, self.networks, self.seed, key)
+        return Link(self.plan, self.networks, self.seed, key, self.run)
 
     @torch.no_grad()
     def send(

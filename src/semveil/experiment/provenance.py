@@ -12,8 +12,6 @@ from typing import Any
 
 import torch
 
-import semveil
-
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
 
 
@@ -25,19 +23,20 @@ def code_version() -> str:
     does not change what that process runs.
 
     Example:
-        >>> code_version().startswith(semveil.__version__)
+        >>> code_version().startswith(version("semveil"))
         True
     """
-    here = Path(semveil.__file__).resolve().parents[2]
+    number = version("semveil")
+    here = Path(__file__).resolve().parents[3]
     if not (here / ".git").exists():
-        return semveil.__version__
+        return number
     commit = subprocess.run(
         ["git", "-C", str(here), "describe", "--always", "--dirty"],
         capture_output=True,
         text=True,
         check=False,
     )
-    return f"{semveil.__version__}+{commit.stdout.strip()}".rstrip("+")
+    return f"{number}+{commit.stdout.strip()}".rstrip("+")
 
 
 def provenance(device: torch.device, devices: int) -> dict[str, Any]:

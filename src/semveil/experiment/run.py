@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,12 +19,12 @@ from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
 from semveil.channel import channel_of
 from semveil.data.splits import ImageSplits
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
-from semveil.experiment.plan import SystemPlan, complete, plan
+from semveil.experiment.plan import SystemPlan, complete, plan, requested
 from semveil.experiment.provenance import provenance
 from semveil.experiment.training import (
     Hardware,
@@ -35,6 +35,7 @@ from semveil.experiment.training import (
     train,
 )
 from semveil.files import new_folder, remove_scraps, write_atomic
+from semveil.nets.convolutional import ImageShape
 from semveil.recipe import AuditConfig, Recipe
 from semveil.records import Asked, from_plain, to_plain, write_records
 from semveil.result import Samples, write_samples
@@ -92,6 +93,10 @@ class Run:
             "schemes": [to_plain(asked) for asked in schemes],
             "seed": seed,
             "recipe": run.recipe.model_dump(),
+            "images": {
+                "shape": list(run.splits.image_shape),
+                "classes": list(run.splits.classes),
+            },
             "wall_s": 0.0,
             "finished": False,
         } | provenance(hardware.device, hardware.devices)
@@ -109,13 +114,9 @@ class Run:
         Raises:
             SemveilError: If a scheme or the data cannot be had, or if the settings do not fit.
         """
-        systems = plan(self.schemes, self.recipe)
-        splits = self.splits
-        trained = TrainedNetworks(
-            systems, self.recipe, splits.image_shape, splits.n_classes, self.seed
-        )
+        trained, splits = self._untrained(), self.splits
         for stage in trained.stages():
-            build_objective(trained, systems, stage)
+            build_objective(trained, plan(self.schemes, self.recipe), stage)
         # A file that cannot be used is told before anything slow starts.
         _ = self._perceptual
         batch = self.recipe.train.batch
@@ -181,12 +182,8 @@ class Run:
     def train(self, progress: Progress | None = None) -> TrainedNetworks:
         """Train what is not trained yet and return the networks."""
         path = self.folder / MODEL
-        systems = plan(self.schemes, self.recipe)
         if path.exists():
-            splits = self.splits
-            trained = TrainedNetworks(
-                systems, self.recipe, splits.image_shape, splits.n_classes, self.seed
-            )
+            trained = self._untrained()
             load(trained, path, self.recipe, self.seed)
             self._remove_checkpoints(trained)
             return trained.to(self.hardware.device)
@@ -205,6 +202,26 @@ class Run:
         self._remove_checkpoints(trained)
         self._add_time(started)
         return trained.to(self.hardware.device)
+
+    def _untrained(self) -> TrainedNetworks:
+        shape, classes = self.image_shape, len(self.class_names)
+        systems = plan(self.schemes, self.recipe)
+        return TrainedNetworks(systems, self.recipe, shape, classes, self.seed)
+
+    @property
+    def image_shape(self) -> ImageShape:
+        """Channels, height, width of the images; known without the data set."""
+        if "images" not in self.facts:
+            return self.splits.image_shape
+        channels, height, width = self.facts["images"]["shape"]
+        return channels, height, width
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Answers of the task; known without the data set."""
+        if "images" not in self.facts:
+            return self.splits.classes
+        return tuple(self.facts["images"]["classes"])
 
     def _remove_checkpoints(self, trained: TrainedNetworks) -> None:
         for stage in trained.stages():
@@ -240,7 +257,37 @@ class Run:
     def links(self, trained: TrainedNetworks) -> list[Link]:
         """Return every system of the run, its networks frozen."""
         trained.requires_grad_(False).eval()
-        return [Link(each, trained, self.seed) for each in plan(self.schemes, self.recipe)]
+        systems = plan(self.schemes, self.recipe)
+        return [Link(each, trained, self.seed, run=self) for each in systems]
+
+    def link(self, system: str | None = None) -> Link:
+        """Return one system of a trained run.
+
+        Args:
+            system: Its label, as tables show it; what the recipe asks for if None.
+
+        Raises:
+            SemveilError: If the run is not trained, or there is no such system.
+        """
+        self.require_trained()
+        method = self.recipe.harden.method
+        asked = replace(requested(self.recipe), training=None if method == "none" else method)
+        links = {link.name.label: link for link in self.links(self.train())}
+        wanted = system or asked.label
+        if wanted not in links:
+            raise unknown("system", wanted, links)
+        return links[wanted]
+
+    def require_trained(self) -> None:
+        """Raise unless the run is trained.
+
+        Raises:
+            SemveilError: If it is not.
+        """
+        if not (self.folder / MODEL).exists():
+            raise SemveilError(
+                f"{self.folder} is not trained: finish it with `semveil train --resume`"
+            )
 
     def setting(self) -> Conditions:
         """Return where and when its systems are measured."""

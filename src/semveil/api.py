@@ -1,0 +1,279 @@
+"""The public interface: train, load and use links, and evaluate them.
+
+The commands of the command line call these functions. ``import semveil`` offers the most important
+of them by their names alone, such as ``semveil.load``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from semveil import recipe as recipes
+from semveil.device import pick_device
+from semveil.errors import SemveilError, resumable
+from semveil.experiment.attack_run import AttackRun
+from semveil.experiment.harden import harden as start_hardening
+from semveil.experiment.link import Link
+from semveil.experiment.plan import requested, with_reference
+from semveil.experiment.run import Run
+from semveil.experiment.training import Hardware
+from semveil.files import unused_folder
+from semveil.recipe import Recipe
+from semveil.result import Result, read_result
+
+Changes = Mapping[str, Any] | Sequence[str]
+"""Settings by dotted keys, ``{"link.latent_dim": 64}``, or as texts ``link.latent_dim=64``."""
+Progress = Callable[[str, int, int], None]
+"""Called with the name of a stage, the steps done, and the steps in all."""
+
+
+def load(
+    folder: str | Path, system: str | None = None, *, device: str = "auto", data: Path | None = None
+) -> Link:
+    """Load a trained link from the folder of a run.
+
+    A run holds several systems: the scheme that its recipe asks for, the unprotected reference,
+    controls and variants.
+
+    Args:
+        folder: Folder of a run.
+        system: Which of its systems, as tables name it; the recipe's scheme if omitted.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted. Sending needs no data set.
+
+    Raises:
+        SemveilError: If the folder holds no trained run or no such system; the message names the
+            systems there are.
+
+    Example:
+        >>> load("runs/none")
+        Traceback (most recent call last):
+        ...
+        semveil.errors.SemveilError: runs/none holds no run: there is no run.json in it
+    """
+    return _open(folder, device, 1, data).link(system)
+
+
+def train(
+    recipe: str | Path | None = None,
+    changes: Changes = (),
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    data: Path | None = None,
+    progress: Progress | None = None,
+    resume: str | Path | None = None,
+) -> Link:
+    """Train the links of a recipe, and return the one of its scheme.
+
+    Args:
+        recipe: Name of a recipe, or path of a ``.yaml`` file.
+        changes: Settings to change, such as ``{"link.latent_dim": 64}``.
+        out: Folder to make; ``runs/NAME``, or ``runs/NAME-2`` and so on, if omitted.
+        seed: Seed of every random number.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        devices: Processes that train together.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+        resume: Folder of an interrupted run to go on with, instead of a recipe.
+
+    Raises:
+        SemveilError: If a setting, the data or the folder does not fit, before anything is trained.
+
+    Example:
+        >>> import tempfile
+        >>> quick = {"data.limit": 100, "train.epochs": 1, "train.batch": 20, "link.width": 4}
+        >>> link = train("deepjscc-digits", quick, out=tempfile.mkdtemp() + "/run", device="cpu")
+        >>> link.name.label
+        'deepjscc'
+    """
+    run = _begin(recipe, changes, out, resume, seed, device, devices, data)
+    with resumable(run.folder, "train"):
+        run.train(progress)
+    return run.link()
+
+
+def run(
+    recipe: str | Path | None = None,
+    changes: Changes = (),
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    data: Path | None = None,
+    progress: Progress | None = None,
+    resume: str | Path | None = None,
+) -> Result:
+    """Train the links of a recipe, let eavesdroppers attack them, and write the report.
+
+    Arguments and errors are those of :func:`train`.
+
+    Returns:
+        What was measured of every system of the run.
+    """
+    started = _begin(recipe, changes, out, resume, seed, device, devices, data)
+    with resumable(started.folder, "run"):
+        return _audited(started, progress)
+
+
+def audit_run(
+    folder: str | Path,
+    *,
+    device: str = "auto",
+    data: Path | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Let eavesdroppers attack every system of a trained run, and write the report.
+
+    Args:
+        folder: Folder of the run; records and report are written into it.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+
+    Raises:
+        SemveilError: If the folder holds no trained run.
+    """
+    started = _open(folder, device, 1, data)
+    started.require_trained()
+    with resumable(started.folder, "audit"):
+        return _audited(started, progress)
+
+
+def attack_run(
+    folder: str | Path | None = None,
+    changes: Changes = (),
+    *,
+    systems: Sequence[str] | None = None,
+    out: str | Path | None = None,
+    device: str = "auto",
+    data: Path | None = None,
+    progress: Progress | None = None,
+    resume: str | Path | None = None,
+) -> Result:
+    """Attack Bob in the systems of a trained run, and write the report.
+
+    Args:
+        folder: Folder of the run.
+        changes: Settings of attacks to change, such as ``{"attack.names": ["pgd"]}``.
+        systems: Labels of systems of the run; all if omitted.
+        out: Folder to make; ``RUN/attacks``, or ``RUN/attacks-2`` and so on, if omitted.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+        resume: Folder of interrupted attacks to go on with, instead of a run.
+
+    Raises:
+        SemveilError: If the run is not trained, a system or a class is not there, or a setting
+            does not fit.
+    """
+    if resume is not None:
+        job = AttackRun.open(Path(resume), _hardware(device), data)
+    elif folder is None:
+        raise SemveilError("name the folder of a run, or --resume a folder of attacks")
+    else:
+        attacked = _open(folder, device, 1, data)
+        recipe = recipes.override(attacked.recipe, _texts(changes))
+        if recipes.changes(recipe, {"attack"}) != recipes.changes(attacked.recipe, {"attack"}):
+            raise SemveilError("--set: an attack changes settings of attack alone")
+        place = Path(out) if out else unused_folder(attacked.folder / "attacks")
+        job = AttackRun.create(place, attacked, recipe.attack, list(systems or []) or None)
+    with resumable(job.folder, "attack"):
+        job.execute(progress)
+        job.report()
+    return read_result(job.folder)
+
+
+def harden(
+    folder: str | Path,
+    method: str = "semmixed",
+    changes: Changes = (),
+    *,
+    out: str | Path | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    data: Path | None = None,
+    progress: Progress | None = None,
+) -> Link:
+    """Train the link of a run against attacks, as a new run.
+
+    Args:
+        folder: Folder of the trained run that it begins with.
+        method: ``noise``, ``at-pgd``, ``at-pgm``, ``at-semadv`` or ``semmixed``.
+        changes: Settings of ``harden`` and ``attack`` to change.
+        out: Folder to make; ``RUN-METHOD`` if omitted.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        devices: Processes that train together.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+
+    Raises:
+        SemveilError: If the run is not trained or already adversarially trained, or a setting
+            does not fit.
+    """
+    plain = _open(folder, device, devices, data)
+    chosen = recipes.update(plain.recipe, {"harden": {"method": method}})
+    settings = recipes.override(chosen, _texts(changes))
+    if recipes.without_hardening(settings) != recipes.without_hardening(plain.recipe):
+        raise SemveilError("--set: hardening changes settings of harden and attack alone")
+    place = Path(out) if out else unused_folder(_beside(plain.folder, method))
+    new = start_hardening(plain, settings.model_dump(include={"harden", "attack"}), place)
+    with resumable(new.folder, "train"):
+        new.train(progress)
+    return new.link()
+
+
+def _begin(
+    name: str | Path | None,
+    changes: Changes,
+    out: str | Path | None,
+    resume: str | Path | None,
+    seed: int,
+    device: str,
+    devices: int,
+    data: Path | None,
+) -> Run:
+    """Start a run, or open one to go on with."""
+    if resume is not None:
+        return _open(resume, device, devices, data)
+    if name is None:
+        raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
+    recipe: Recipe = recipes.load(str(name), _texts(changes))
+    stem = Path(name).stem
+    place = Path(out) if out else unused_folder(Path("runs") / stem)
+    schemes = with_reference(requested(recipe))
+    return Run.create(place, stem, recipe, schemes, seed, _hardware(device, devices), data)
+
+
+def _open(folder: str | Path, device: str, devices: int, data: Path | None) -> Run:
+    return Run.open(Path(folder), _hardware(device, devices), data)
+
+
+def _hardware(device: str, devices: int = 1) -> Hardware:
+    return Hardware(pick_device(device), devices)
+
+
+def _audited(started: Run, progress: Progress | None) -> Result:
+    started.audit(started.train(progress), progress)
+    started.report()
+    return read_result(started.folder)
+
+
+def _texts(changes: Changes) -> list[str]:
+    """Return changes as the command line takes them; JSON is YAML."""
+    if isinstance(changes, Mapping):
+        return [f"{key}={json.dumps(value, default=str)}" for key, value in changes.items()]
+    return list(changes)
+
+
+def _beside(folder: Path, note: str) -> Path:
+    """Return the folder beside another, whatever dots the other was named by."""
+    if folder.name in ("", ".."):
+        folder = folder.resolve()
+    return folder.with_name(f"{folder.name}-{note}")
