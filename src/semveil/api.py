@@ -17,7 +17,7 @@ from semveil.errors import SemveilError, resumable
 from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.link import Link
-from semveil.experiment.plan import requested, with_reference
+from semveil.experiment.plan import complete, requested, with_reference
 from semveil.experiment.run import Run
 from semveil.experiment.training import Hardware
 from semveil.files import unused_folder
@@ -55,6 +55,24 @@ def load(
         semveil.errors.SemveilError: runs/none holds no run: there is no run.json in it
     """
     return _open(folder, device, 1, data).link(system)
+
+
+def settings(recipe: str | Path, changes: Changes = ()) -> Recipe:
+    """Return every setting that a run of a recipe has, those of its schemes included.
+
+    Args:
+        recipe: Name of a recipe, or path of a ``.yaml`` file.
+        changes: Settings to change, such as ``{"link.latent_dim": 64}``.
+
+    Raises:
+        SemveilError: If the recipe or a setting is unknown, or a value does not fit.
+
+    Example:
+        >>> settings("dp-digits", {"dp.epsilon": 0.5}).model_dump()["dp"]["epsilon"]
+        0.5
+    """
+    found = recipes.load(str(recipe), _texts(changes))
+    return complete(with_reference(requested(found)), found)
 
 
 def train(

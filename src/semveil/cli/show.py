@@ -23,8 +23,8 @@ def show(
     """Show every setting that a run of a recipe would have, as YAML that is a recipe too."""
     import yaml
 
-    from semveil import recipe as recipes
+    from semveil import api
 
-    settings = recipes.load(recipe, changes or []).model_dump(mode="json")
+    settings = api.settings(recipe, changes or ()).model_dump(mode="json")
     text = json.dumps(settings) if as_json else yaml.safe_dump(settings, sort_keys=False)
     print(text.rstrip("\n"))
