@@ -23,6 +23,7 @@ from semveil.experiment.training import Hardware
 from semveil.files import unused_folder
 from semveil.recipe import Recipe
 from semveil.result import Result, read_result
+from semveil.training import TRAININGS
 
 Changes = Mapping[str, Any] | Sequence[str]
 """Settings by dotted keys, ``{"link.latent_dim": 64}``, or as texts ``link.latent_dim=64``."""
@@ -235,6 +236,7 @@ def harden(
         SemveilError: If the run is not trained or already adversarially trained, or a setting
             does not fit.
     """
+    TRAININGS.get(method)
     plain = _open(folder, device, devices, data)
     chosen = recipes.update(plain.recipe, {"harden": {"method": method}})
     settings = recipes.override(chosen, _texts(changes))
