@@ -120,7 +120,7 @@ def test_the_system_under_test_is_the_link():
         answer = system.receive(reception, messages)
     assert torch.equal(answer.logits, link.receive(reception, messages).logits)
     assert (system.keyed, system.permutes, system.asymmetry) == (True, True, "key")
-    transmit, receive = system.rehearsal
+    transmit, receive = system.surrogate
     with torch.no_grad():
         assert not torch.equal(transmit(images(), generator(0), messages), waveform)
         assert not torch.allclose(receive(reception, messages).logits, answer.logits, atol=1e-2)
