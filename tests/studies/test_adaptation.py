@@ -11,6 +11,7 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.experiment.adaptation import Adaptation
+from semveil.experiment.jobs import JobContext, read_images, run_job
 from semveil.experiment.training import Hardware
 from semveil.records import read_records
 from semveil.report.adaptation import curves
@@ -18,7 +19,6 @@ from semveil.report.select import frame, where
 from semveil.studies import execute
 from semveil.studies.adaptation import STUDY
 from semveil.studies.base import Job
-from semveil.studies.jobs import JobContext, read_images, run_job
 from semveil.training.shift import SHIFTS
 from semveil.training.transfer import PARTS
 

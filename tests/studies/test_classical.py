@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from semveil.experiment.jobs import JobContext, run_job, work_of
 from semveil.experiment.training import Hardware
 from semveil.records import Record, SystemName, read_records
 from semveil.report.select import frame, where
@@ -13,7 +14,6 @@ from semveil.studies import base
 from semveil.studies.classical import SYSTEMS, jobs
 from semveil.studies.classical_page import figures, page
 from semveil.studies.classical_systems import ADAPTIVE, AVIF, SNRS_DB, STREAM
-from semveil.studies.jobs import JobContext, run_job, work_of
 
 
 @pytest.mark.parametrize("budget", base.BUDGETS)

@@ -15,6 +15,7 @@ from scipy.stats import ttest_1samp
 
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
+from semveil.experiment.jobs import JobContext
 from semveil.experiment.training import Hardware
 from semveil.protect.laplace import DpConfig
 from semveil.records import Record
@@ -25,7 +26,6 @@ from semveil.studies.base import nested
 from semveil.studies.face_claims import claims
 from semveil.studies.face_records import ATTRIBUTES, DP, Faces, interval
 from semveil.studies.faces import STUDY, pictures
-from semveil.studies.jobs import JobContext
 
 CPU = Hardware(torch.device("cpu"))
 RESULTS = Path(__file__).parents[2] / "results"

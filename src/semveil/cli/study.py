@@ -24,8 +24,8 @@ from semveil.cli.output import print_result
 from semveil.errors import SemveilError, resumable
 
 if TYPE_CHECKING:
+    from semveil.experiment.jobs import Runner
     from semveil.experiment.training import Hardware
-    from semveil.studies.jobs import Runner
 
 
 class Budget(StrEnum):
@@ -118,20 +118,17 @@ def _runner(
     if ray:
         import torch
 
+        from semveil.experiment.cluster import Cluster
         from semveil.experiment.training import Hardware
-        from semveil.studies.cluster import Cluster
 
         # The GPUs are the cluster's: this machine need not have one.
         if gpus is None:
             gpus = devices if device is Device.cuda else 0
         kind = torch.device("cuda" if gpus else "cpu")
         return Hardware(kind, devices), Cluster(ray, cores or 1, gpus)
-    from semveil.studies.jobs import OneByOne
-    from semveil.studies.workers import Workers
+    from semveil.experiment.pool import Pool
 
     machine = hardware(device, devices)
-    if workers is None:
-        return machine, OneByOne(cores)
     if gpus is None:
-        gpus = devices if machine.device.type == "cuda" else 0
-    return machine, Workers(workers, cores, gpus)
+        gpus = devices if workers and machine.device.type == "cuda" else 0
+    return machine, Pool(workers, cores, gpus)

@@ -30,12 +30,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semveil import recipe as recipes
+from semveil.experiment.jobs import Job
 from semveil.papers.files import read
 from semveil.papers.values import choose
 from semveil.records import from_plain
-from semveil.studies.base import BUDGETS, Job, nested
+from semveil.studies.base import BUDGETS, nested
 
-TRAIN_AND_AUDIT = "semveil.studies.jobs:train_and_audit"
+TRAIN_AND_AUDIT = "semveil.experiment.jobs:train_and_audit"
 
 
 class _Spec(BaseModel):

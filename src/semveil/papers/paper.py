@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from semveil.studies.base import Job
+    from semveil.experiment.jobs import Job
 
 JOBS, CLAIMS, PAGE = "jobs.yaml", "claims.yaml", "page.md.j2"
 

@@ -24,7 +24,7 @@ from semveil.studies.words import markdown_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from semveil.studies.jobs import JobContext
+    from semveil.experiment.jobs import JobContext
 
 # "Without extensive retraining", as the page judges it.
 SHARE, MARGIN = 0.1, 0.01
@@ -77,7 +77,7 @@ def adapt(folder: Path, job: Job, means: JobContext) -> None:
         SemveilError: If the images cannot be had, or a loss is not finite.
     """
     from semveil.experiment.adaptation import Adaptation
-    from semveil.studies.jobs import read_images, write_results
+    from semveil.experiment.jobs import read_images, write_results
 
     started = time.monotonic()
     splits = means.splits or read_images(job, means)

@@ -3,46 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import semveil.studies
 from semveil.errors import unknown
-from semveil.recipe import Recipe
-from semveil.records import Asked, Params
+from semveil.experiment.jobs import Job
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+__all__ = ["BUDGETS", "Job", "Study", "get", "names", "nested"]
+
 BUDGETS = ("smoke", "cpu", "full")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One run of a study; pure in what it states, so that any machine runs it alike.
-
-    Attributes:
-        name: Its folder.
-        recipe: Every setting.
-        schemes: What it measures.
-        seed: Seed of every stream.
-        params: Put into the params of its records, where jobs differ in a setting that records
-            have no field for.
-        work: What it does, ``"module:function"``: trains and audits unless stated otherwise. It
-            is called with the job's folder, the job and :class:`semveil.studies.jobs.Means`, and
-            leaves ``run.json`` and ``records.jsonl`` there, the records last; see
-            :func:`semveil.studies.jobs.do`.
-    """
-
-    name: str
-    recipe: Recipe
-    schemes: tuple[Asked, ...]
-    seed: int = 0
-    params: Params = field(default_factory=dict)
-    work: str = "semveil.studies.jobs:train_and_audit"
 
 
 @dataclass(frozen=True)

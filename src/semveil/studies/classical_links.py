@@ -9,10 +9,10 @@ from semveil.adversary.perturb.attack import chosen
 from semveil.evaluation.attack_records import attack_system, fit_attacks
 from semveil.evaluation.system import SystemUnderTest
 from semveil.experiment.checkpoint_cache import train_or_load
+from semveil.experiment.jobs import JobContext, begin, write_results
 from semveil.experiment.run import Run
 from semveil.records import Record
 from semveil.studies.base import Job
-from semveil.studies.jobs import JobContext, begin, write_results
 from semveil.studies.robustness import hardened
 
 _KEPT = ("psnr_db", "ssim", "accuracy")
@@ -28,7 +28,7 @@ def measure(folder: Path, job: Job, means: JobContext) -> None:
     """
     started = time.monotonic()
     plain = begin(folder / "plain", job, means)
-    train_or_load(plain, means.shelf, means.progress)
+    train_or_load(plain, means.links, means.progress)
     mixed = hardened(folder, "semmixed", plain, means)
     attack, device = job.recipe.attack, plain.hardware.device
     attacks = fit_attacks(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.experiment.jobs import JobContext, read_images, write_results
 from semveil.experiment.link import Link
 from semveil.profiling.systems import costs
 from semveil.recipe import Recipe
@@ -18,7 +19,6 @@ from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.ratios import ratios
 from semveil.report.select import where
 from semveil.studies.base import Job, Study, nested
-from semveil.studies.jobs import JobContext, read_images, write_results
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
 

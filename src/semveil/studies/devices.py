@@ -13,6 +13,7 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
+from semveil.experiment.jobs import JobContext, read_images, write_results
 from semveil.experiment.link import Link, untrained
 from semveil.link import as_float
 from semveil.metrics.intervals import bootstrap_mean, exact
@@ -28,7 +29,6 @@ from semveil.protect.laplace import DpConfig, Laplace
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.growth import Curve, growth
 from semveil.studies.base import Job, Study, nested
-from semveil.studies.jobs import JobContext, read_images, write_results
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
 

@@ -13,13 +13,13 @@ from semveil.adversary.perturb.generator_attack import GeneratorAttack
 from semveil.evaluation.attack_records import attack_system, fit_attacks
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.harden import harden
+from semveil.experiment.jobs import JobContext, begin, write_results
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.run import SAMPLES, Run
 from semveil.recipe import AttackConfig, Recipe
 from semveil.records import Record
 from semveil.result import write_samples
 from semveil.studies.base import Job, nested
-from semveil.studies.jobs import JobContext, begin, write_results
 from semveil.training import TRAININGS
 
 TARGET, WRONG = 2, 5
@@ -187,7 +187,7 @@ def _attack(
 ) -> None:
     started = time.monotonic()
     run = begin(folder / "plain", job, means)
-    links = run.links(train_or_load(run, means.shelf, means.progress))
+    links = run.links(train_or_load(run, means.links, means.progress))
     parts, records = PartialResults(folder), list[Record]()
     samples = run.originals()
     for name, settings in variants.items():
@@ -220,7 +220,7 @@ def harden_links(folder: Path, job: Job, means: JobContext) -> None:
     """
     started = time.monotonic()
     run = begin(folder / "plain", job, means)
-    train_or_load(run, means.shelf, means.progress)
+    train_or_load(run, means.links, means.progress)
     parts, records = PartialResults(folder), list[Record]()
     attacks = _Attacks(run, means)
     for method in ("none", *METHODS):
@@ -252,7 +252,7 @@ def hardened(folder: Path, method: str, plain: Run, means: JobContext) -> Run:
     else:
         run = harden(plain, {"harden": {"method": method}}, place)
     run.splits = plain.splits
-    train_or_load(run, means.shelf, means.progress)
+    train_or_load(run, means.links, means.progress)
     return run
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.experiment.jobs import JobContext, read_images, write_results
 from semveil.nets.semantic import SYSTEMS
 from semveil.profiling.networks import costs, semantic_network
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.ratios import ratios
 from semveil.studies.base import Job, Study, nested
-from semveil.studies.jobs import JobContext, read_images, write_results
 from semveil.studies.size_page import OURS, page, series_of
 
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
-"""Doing the jobs of a study on a Ray cluster, whose machines may come and go.
+"""Running jobs on a Ray cluster, whose machines may come and go.
 
-A job works in a scratch folder of the machine that it runs on, and its files travel back as
-bytes: no shared file system and no data folder is needed on the machines. The process that
-called alone writes the study's folder, so that a job is recorded once however often it was tried.
+A job works in a temporary folder of its machine, and its files are returned as bytes: the machines
+need no shared file system and no data folder. Only the calling process writes the study's folder,
+so that a job is recorded once, however often it was retried.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ import torch
 
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
-from semveil.experiment.run import FACTS, RECORDS
-from semveil.files import new_folder, write_atomic
-from semveil.studies.base import Job
-from semveil.studies.jobs import (
+from semveil.experiment.jobs import (
     FINISHED,
+    Job,
     JobContext,
     OnProgress,
+    images_key,
     read_images,
     run_job,
-    which_images,
 )
+from semveil.experiment.run import FACTS, RECORDS
+from semveil.files import new_folder, write_atomic
 
-# Machines that are lent for a while are taken away more than once in a long job.
+# Machines may leave the cluster more than once during a long job.
 RETRIES = 20
 
 Files = dict[str, bytes]
@@ -46,13 +46,13 @@ class Cluster:
     """Runner on a Ray cluster.
 
     Attributes:
-        address: Where it is, as ``ray.init`` takes it: ``auto`` on one of its machines,
-            ``ray://HOST:10001`` from outside, ``local`` for one made of this machine.
-        cores: Cores that a job is given, and threads that it uses.
-        gpus: GPUs that a job is given, or the part of one.
+        address: Its address as for ``ray.init``: ``auto`` on one of its machines,
+            ``ray://HOST:10001`` from outside, ``local`` for a new one on this machine.
+        cores: Cores, and threads, per job.
+        gpus: GPUs per job, or the share of one.
 
     Raises:
-        SemveilError: If Ray is not installed, or nobody answers at the address.
+        SemveilError: If Ray is not installed, or the address cannot be reached.
     """
 
     address: str
@@ -64,18 +64,18 @@ class Cluster:
         host, _, port = self.address.removeprefix("ray://").rpartition(":")
         if not port.isdecimal():
             return
-        # Ray would try again for minutes.
+        # Ray would retry for minutes.
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         except (OSError, OverflowError) as error:
             raise SemveilError(f"--ray {self.address}: cannot be reached: {error}") from None
 
     def __call__(
-        self, folder: Path, jobs: Sequence[Job], means: JobContext, tell: OnProgress
+        self, folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress
     ) -> None:
         """Do jobs, and write each into a folder of its name when it has finished.
 
-        A job whose machine dies is done again elsewhere.
+        A job whose machine dies is retried on another.
 
         Raises:
             SemveilError: As the first job that fails; if the cluster cannot be reached, has no
@@ -87,29 +87,29 @@ class Cluster:
         with _connected(ray, self.address):
             self._check_room(ray)
             remote = ray.remote(_do)
-            there = replace(means, root=None, progress=None)
+            there = replace(context, root=None, progress=None)
             # A machine fetches the images once; its jobs share the memory.
             images: dict[str, Any] = {}
             running: dict[Any, Job] = {}
             for job in jobs:
-                which = which_images(job)
-                if which not in images:
-                    images[which] = ray.put(read_images(job, means))
+                key = images_key(job)
+                if key not in images:
+                    images[key] = ray.put(read_images(job, context))
                 asked = remote.options(
                     name=f"job {job.name}",
                     num_cpus=self.cores,
                     num_gpus=self.gpus,
                     max_retries=RETRIES,
                 )
-                running[asked.remote(job, there, images[which], self.cores)] = job
+                running[asked.remote(job, there, images[key], self.cores)] = job
             while running:
                 (ready, *_), _ = ray.wait(list(running), num_returns=1)
                 job = running.pop(ready)
                 _write(folder / job.name, _result(ray, ready, job))
-                tell(job, FINISHED, 1, 1)
+                on_progress(job, FINISHED, 1, 1)
 
     def _check_room(self, ray: ModuleType) -> None:
-        # Ray would wait for such a machine without a word.
+        # Ray would wait silently for such a machine.
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if not any(
             machine.get("CPU", 0) >= self.cores and machine.get("GPU", 0) >= self.gpus
@@ -122,9 +122,9 @@ class Cluster:
 
 
 def _ray() -> ModuleType:
-    # Before the import, which reads it: nothing is reported to anybody.
+    # Before the import, which reads it: no usage statistics are sent.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    # Jobs without GPUs have nothing to see there.
+    # Jobs without GPUs must not see any.
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     try:
         import ray
@@ -143,19 +143,19 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # Jobs that run end with it.
+        # Running jobs end with it.
         ray.shutdown()
 
 
-def _do(job: Job, means: JobContext, splits: ImageSplits, cores: int) -> Files | str:
-    """Do a job on one of the machines; return its files, or why it cannot be done."""
-    # Shared images cannot be written to, and nothing does.
+def _do(job: Job, context: JobContext, splits: ImageSplits, cores: int) -> Files | str:
+    """Do a job on a machine of the cluster; return its files, or the error message."""
+    # Shared images are read-only.
     warnings.filterwarnings("ignore", "The given NumPy array is not writable")
     torch.set_num_threads(cores)
     with TemporaryDirectory(prefix="semveil-") as scratch:
         folder = Path(scratch) / job.name
         try:
-            run_job(folder, job, replace(means, splits=splits))
+            run_job(folder, job, replace(context, splits=splits))
         except SemveilError as error:
             return str(error)
         return {
@@ -169,7 +169,7 @@ def _result(ray: ModuleType, ready: Any, job: Job) -> Files:
     try:
         result: Files | str = ray.get(ready)
     except ray.exceptions.RayTaskError:
-        # A mistake in the job's work, with its traceback.
+        # An error in the job's work, with its traceback.
         raise
     except ray.exceptions.RayError as error:
         raise SemveilError(f"job {job.name} was lost: {error}") from None
@@ -179,9 +179,9 @@ def _result(ray: ModuleType, ready: Any, job: Job) -> Files:
 
 
 def _write(folder: Path, files: Files) -> None:
-    """Write a job's files; it counts as finished when the last of them is there."""
+    """Write a job's files, the one that completes it last."""
     if folder.exists():
-        # What an interrupted attempt on this machine left.
+        # Left by an interrupted attempt on this machine.
         shutil.rmtree(folder)
     new_folder(folder)
     for name in sorted(files, key=lambda name: (name == RECORDS, name != FACTS)):

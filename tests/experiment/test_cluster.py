@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from commands import refusal
+from experiment.small import run_jobs, same_results, small_jobs
 from semveil.errors import SemveilError
-from semveil.studies.cluster import Cluster
-from studies.small import run_study, same_studies, small_study
+from semveil.experiment.cluster import Cluster
 
 JOBS = 3
 PATIENCE_S = 120.0
@@ -74,35 +74,35 @@ class Death(threading.Thread):
 
 
 def test_a_machine_dies_and_no_job_is_lost_or_recorded_twice(tmp_path: Path, machines: Any) -> None:
-    study = small_study(JOBS)
+    jobs = small_jobs(JOBS)
     death = Death(machines.add_node(**MACHINE))
     death.start()
     told: list[str] = []
-    records = run_study(tmp_path / "cluster", study, Cluster(machines.address), told)
+    records = run_jobs(tmp_path / "cluster", jobs, Cluster(machines.address), told)
     death.join()
-    assert death.lost in {job.name for job in study.jobs("smoke", 0)}
+    assert death.lost in {job.name for job in jobs}
 
     assert sorted(told) == sorted(
         [f"{n + 1}/{JOBS} seed-{n} 1/1" for n in range(JOBS)]
         + [f"jobs {n + 1}/{JOBS}" for n in range(JOBS)]
     )
     assert len(set(records)) == len(records)
-    run_study(tmp_path / "serial", study)
-    same_studies(tmp_path / "cluster", tmp_path / "serial", study)
+    run_jobs(tmp_path / "serial", jobs)
+    same_results(tmp_path / "cluster", tmp_path / "serial", jobs)
 
 
 def test_a_job_that_cannot_be_done_says_why_and_the_others_are_kept(
     tmp_path: Path, machines: Any
 ) -> None:
     # One core: the first has finished before the second begins.
-    study = small_study(2, [(1, "train.batch=400")])
+    jobs = small_jobs(2, [(1, "train.batch=400")])
     with pytest.raises(SemveilError, match=r"train\.batch: 400 images a step, but digits has only"):
-        run_study(tmp_path / "study", study, Cluster(machines.address))
+        run_jobs(tmp_path / "study", jobs, Cluster(machines.address))
     assert [path.name for path in (tmp_path / "study" / "jobs").iterdir()] == ["seed-0"]
     kept = tmp_path / "study" / "jobs" / "seed-0" / "records.jsonl"
     before = kept.stat().st_mtime_ns
     # Goes on elsewhere, with a setting that works.
-    assert {r.seed for r in run_study(tmp_path / "study", small_study(2))} == {0, 1}
+    assert {r.seed for r in run_jobs(tmp_path / "study", small_jobs(2))} == {0, 1}
     assert kept.stat().st_mtime_ns == before
 
 
@@ -110,7 +110,7 @@ def test_a_job_for_which_no_machine_is_large_enough_is_refused(
     tmp_path: Path, machines: Any
 ) -> None:
     with pytest.raises(SemveilError, match=r"no machine of the cluster has 3 cores and 0\.5 GPUs"):
-        run_study(tmp_path / "study", small_study(1), Cluster(machines.address, 3, 0.5))
+        run_jobs(tmp_path / "study", small_jobs(1), Cluster(machines.address, 3, 0.5))
 
 
 def test_a_cluster_that_is_not_there_is_one_line(semveil, tmp_path: Path) -> None:

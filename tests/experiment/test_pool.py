@@ -5,30 +5,30 @@ from __future__ import annotations
 import json
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from commands import eventually, refusal, scraps, succeed
+from experiment.small import run_jobs, same_results, small_jobs
 from semveil.errors import SemveilError
-from semveil.studies.workers import Workers, visible_gpus
-from studies.small import run_study, same_studies, small_study
+from semveil.experiment.pool import Pool, visible_gpus
 
 WORDS = ("study", "minmax-settings", "--budget", "smoke", "--cores-per-job", "1", "--quiet")
 
 
-def processes_of(parent: int) -> list[int]:
-    """Return the workers that a command has started."""
-    found = []
+def processes_of(command: int) -> list[int]:
+    """Return the workers that a command has started: children of its server of processes."""
+    parents = {}
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit():
+            if entry.name.isdigit() and b"forkserver" in (entry / "cmdline").read_bytes():
                 state = (entry / "stat").read_text().rpartition(")")[2].split()
-                if int(state[1]) == parent and b"spawn_main" in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
+                parents[int(entry.name)] = int(state[1])
         except (FileNotFoundError, ProcessLookupError):
             continue
-    return found
+    return [pid for pid, parent in parents.items() if parents.get(parent) == command]
 
 
 def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -> None:
@@ -62,7 +62,9 @@ def test_a_process_is_killed_and_its_job_goes_on_later(semveil, tmp_path: Path) 
     (worker,) = processes_of(command.pid)
     os.kill(worker, signal.SIGKILL)
     line = refusal(command.wait())
-    assert line.startswith(f"job {second.name}: its process was killed, perhaps for want of memory")
+    assert line.startswith(
+        f"job {second.name}: its process was killed, perhaps because memory is short"
+    )
     kept = (first / "records.jsonl").stat().st_mtime_ns
 
     succeed(semveil("study", "--resume", "study", "--quiet", folder=tmp_path))
@@ -73,26 +75,24 @@ def test_a_process_is_killed_and_its_job_goes_on_later(semveil, tmp_path: Path) 
 
 
 def test_a_job_that_cannot_be_done_says_why_and_the_others_are_kept(tmp_path: Path) -> None:
-    study = small_study(2, [(1, "train.batch=400")])
+    jobs = small_jobs(2, [(1, "train.batch=400")])
     with pytest.raises(SemveilError, match=r"train\.batch: 400 images a step, but digits has only"):
-        run_study(tmp_path / "study", study, Workers(1, cores=1))
+        run_jobs(tmp_path / "study", jobs, Pool(1, cores=1))
     assert (tmp_path / "study" / "jobs" / "seed-0" / "records.jsonl").exists()
     told: list[str] = []
-    mended = small_study(2)
-    run_study(tmp_path / "study", mended, told=told)
+    mended = small_jobs(2)
+    run_jobs(tmp_path / "study", mended, told=told)
     assert not any(line.startswith("1/2") for line in told)
     assert told[-2:] == ["2/2 seed-1 1/1", "jobs 2/2"]
-    run_study(tmp_path / "serial", mended)
-    same_studies(tmp_path / "study", tmp_path / "serial", mended)
+    run_jobs(tmp_path / "serial", mended)
+    same_results(tmp_path / "study", tmp_path / "serial", mended)
 
 
 def test_a_mistake_in_the_work_shows_its_place(tmp_path: Path) -> None:
-    study = small_study(1)
-    (job,) = study.jobs("smoke", 0)
     # A function, but one that takes no job.
-    object.__setattr__(job, "work", "json:dumps")
+    jobs = [replace(job, work="json:dumps") for job in small_jobs(1)]
     with pytest.raises(RuntimeError, match=r"(?s)job seed-0 failed in its process:.*TypeError"):
-        run_study(tmp_path / "study", study, Workers(1, cores=1))
+        run_jobs(tmp_path / "study", jobs, Pool(1, cores=1))
 
 
 @pytest.mark.parametrize(

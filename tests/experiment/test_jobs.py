@@ -11,21 +11,21 @@ import pytest
 import torch
 
 from semveil import recipe as recipes
+from semveil.experiment import study
+from semveil.experiment.jobs import Job, JobContext, is_finished, run_job, write_results
+from semveil.experiment.pool import Pool
 from semveil.experiment.training import Hardware
 from semveil.files import write_atomic
 from semveil.records import Record, read_records
-from semveil.studies import execute
-from semveil.studies.base import Job, Study
-from semveil.studies.jobs import JobContext, is_finished, run_job, write_results
 
-CPU = Hardware(torch.device("cpu"))
+CONTEXT = JobContext("counting", Hardware(torch.device("cpu")))
 
 
-def count_test_images(folder: Path, job: Job, means: JobContext) -> None:
+def count_test_images(folder: Path, job: Job, context: JobContext) -> None:
     """Count, with the seed added so that jobs differ."""
     started = time.monotonic()
     found = Record(
-        study=means.study,
+        study=context.study,
         scheme=job.schemes[0],
         dataset=job.recipe.data.name,
         channel="none",
@@ -35,10 +35,10 @@ def count_test_images(folder: Path, job: Job, means: JobContext) -> None:
         n=360,
         seed=job.seed,
     )
-    write_results(folder, job, means, [found], started)
+    write_results(folder, job, context, [found], started)
 
 
-def leave_nothing(folder: Path, job: Job, means: JobContext) -> None:
+def leave_nothing(folder: Path, job: Job, context: JobContext) -> None:
     """Forget the result."""
 
 
@@ -46,15 +46,11 @@ def counting(name: str, seed: int, work: str = f"{__name__}:count_test_images") 
     return Job(name, recipes.load("quickstart"), ("multitask",), seed, {"seed": seed}, work)
 
 
-def study_of(*jobs: Job) -> Study:
-    return Study("counting", "", lambda *_: list(jobs), lambda _: {}, lambda _: "# Counting\n")
-
-
 def test_records_of_other_work_are_gathered(tmp_path: Path) -> None:
-    study = study_of(counting("one", 1), counting("two", 2))
-    execute.check(study, "smoke", 0, CPU, None)
-    execute.start(tmp_path / "study", study, "smoke", 0)
-    records = execute.execute(tmp_path / "study", study, CPU)
+    jobs = [counting("one", 1), counting("two", 2)]
+    study.check(jobs, CONTEXT)
+    study.start(tmp_path / "study", "counting", "smoke", 0)
+    records = study.run(tmp_path / "study", jobs, CONTEXT, Pool())
     assert [(r.system.label, r.value) for r in records] == [
         ("multitask (seed = 1)", 361.0),
         ("multitask (seed = 2)", 362.0),
@@ -66,24 +62,23 @@ def test_records_of_other_work_are_gathered(tmp_path: Path) -> None:
 
 
 def test_finished_jobs_are_not_done_again(tmp_path: Path) -> None:
-    study = study_of(counting("one", 1), counting("two", 2))
-    execute.start(tmp_path / "study", study, "smoke", 0)
+    study.start(tmp_path / "study", "counting", "smoke", 0)
     jobs = tmp_path / "study" / "jobs"
     jobs.mkdir()
-    run_job(jobs / "one", counting("one", 1), JobContext("counting", CPU))
+    run_job(jobs / "one", counting("one", 1), CONTEXT)
     before = (jobs / "one" / "run.json").stat().st_mtime_ns
     # Facts without records are what an interruption leaves.
-    run_job(jobs / "two", counting("two", 2), JobContext("counting", CPU))
+    run_job(jobs / "two", counting("two", 2), CONTEXT)
     (jobs / "two" / "records.jsonl").unlink()
     assert not is_finished(jobs / "two")
-    told: list[str] = []
-    execute.execute(tmp_path / "study", study, CPU, progress=lambda stage, *_: told.append(stage))
+    both = [counting("one", 1), counting("two", 2)]
+    study.run(tmp_path / "study", both, CONTEXT, Pool())
     assert (jobs / "one" / "run.json").stat().st_mtime_ns == before
     assert is_finished(jobs / "two")
 
 
 def test_facts_that_do_not_say_finished_are_unfinished(tmp_path: Path) -> None:
-    run_job(tmp_path / "one", counting("one", 1), JobContext("counting", CPU))
+    run_job(tmp_path / "one", counting("one", 1), CONTEXT)
     facts = json.loads((tmp_path / "one" / "run.json").read_text())
     assert is_finished(tmp_path / "one")
     write_atomic(tmp_path / "one" / "run.json", json.dumps(facts | {"finished": False}))
@@ -93,11 +88,11 @@ def test_facts_that_do_not_say_finished_are_unfinished(tmp_path: Path) -> None:
 def test_work_that_leaves_nothing_is_a_mistake(tmp_path: Path) -> None:
     job = counting("one", 1, f"{__name__}:leave_nothing")
     with pytest.raises(ValueError, match="left no finished"):
-        run_job(tmp_path / "one", job, JobContext("counting", CPU))
+        run_job(tmp_path / "one", job, CONTEXT)
 
 
 def test_work_that_is_not_there_is_a_mistake_before_anything_is_written(tmp_path: Path) -> None:
-    study = study_of(replace(counting("one", 1), work=f"{__name__}:nothing"))
+    job = replace(counting("one", 1), work=f"{__name__}:nothing")
     with pytest.raises(ValueError, match=r"job one: there is no function .*:nothing"):
-        execute.check(study, "smoke", 0, CPU, None)
+        study.check([job], CONTEXT)
     assert list(tmp_path.iterdir()) == []

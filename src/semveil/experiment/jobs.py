@@ -1,0 +1,208 @@
+"""Jobs: independent pieces of work, each with a folder of its own, that any machine can do."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from semveil.data.splits import ImageSplits
+from semveil.experiment.checkpoint_cache import train_or_load
+from semveil.experiment.provenance import provenance
+from semveil.experiment.run import FACTS, RECORDS, Run
+from semveil.experiment.training import Hardware
+from semveil.files import write_atomic
+from semveil.recipe import Recipe
+from semveil.records import Asked, Params, Record, to_plain, write_records
+from semveil.training.loop import Progress
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study; its result depends on nothing but these settings.
+
+    Attributes:
+        name: Its folder.
+        recipe: Every setting.
+        schemes: What it measures.
+        seed: Seed of every stream.
+        params: Merged into the params of its records, where jobs differ in a setting that records
+            have no field for.
+        work: The function that does it, ``"module:function"``, a :data:`Work`; trains and audits
+            unless given.
+    """
+
+    name: str
+    recipe: Recipe
+    schemes: tuple[Asked, ...]
+    seed: int = 0
+    params: Params = field(default_factory=dict)
+    work: str = "semveil.experiment.jobs:train_and_audit"
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """The circumstances of a job, which do not change its result.
+
+    Attributes:
+        study: Name in its records.
+        hardware: Device and number of processes.
+        root: Folder of the data sets; ``SEMVEIL_DATA`` if None.
+        splits: The job's images where they are in memory already, for instance because the
+            machine has no data folder; the job reads them itself if None.
+        progress: Called with ``(stage, done, in all)``.
+        links: Folder of trained links that jobs take from and add to; None for none.
+    """
+
+    study: str
+    hardware: Hardware
+    root: Path | None = None
+    splits: ImageSplits | None = None
+    progress: Progress | None = None
+    links: Path | None = None
+
+
+Work = Callable[[Path, Job, JobContext], None]
+"""Does a job in its folder: leaves ``run.json`` and, last, ``records.jsonl`` there.
+
+``run.json`` has at least ``version``, ``hardware``, ``wall_s``, ``seed``, ``schemes``, ``recipe``
+and a true ``finished``. Called again for a folder in which it was interrupted, it ends at the same
+records.
+"""
+
+OnProgress = Callable[[Job, str, int, int], None]
+"""Called with ``(job, stage, done, in all)``."""
+
+Runner = Callable[[Path, Sequence[Job], JobContext, OnProgress], None]
+"""Does every job in a folder of its name below the given one."""
+
+FINISHED = "finished"
+"""The stage that a runner reports when a job's folder is complete."""
+
+
+def work_of(job: Job) -> Work:
+    """Return the function that a job names.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    module, _, name = job.work.partition(":")
+    work: Work | None = getattr(import_module(module), name, None)
+    if not callable(work):
+        raise ValueError(f"job {job.name}: there is no function {job.work}")
+    return work
+
+
+def run_job(folder: Path, job: Job, context: JobContext) -> None:
+    """Do a job's work; afterwards :func:`is_finished` holds for its folder.
+
+    Raises:
+        SemveilError: As its work.
+        ValueError: If its work is not a function, or leaves no result.
+    """
+    work_of(job)(folder, job, context)
+    if not is_finished(folder):
+        raise ValueError(f"{job.work} left no finished {FACTS} and {RECORDS} in {folder}")
+
+
+def is_finished(folder: Path) -> bool:
+    """Return whether a job's folder holds all of its results.
+
+    Example:
+        >>> is_finished(Path("nowhere"))
+        False
+    """
+    try:
+        facts = json.loads((folder / FACTS).read_text())
+        return (folder / RECORDS).exists() and bool(facts["finished"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def train_and_audit(folder: Path, job: Job, context: JobContext) -> None:
+    """Train the job's links and measure its schemes: the work of most jobs.
+
+    Raises:
+        SemveilError: As :class:`semveil.experiment.run.Run`.
+    """
+    run = begin(folder, job, context)
+    run.audit(train_or_load(run, context.links, context.progress), context.progress)
+
+
+def begin(folder: Path, job: Job, context: JobContext) -> Run:
+    """Start the run of a job in a folder, or open it where it was started.
+
+    Raises:
+        SemveilError: As :class:`semveil.experiment.run.Run`.
+    """
+    kind = Run if context.splits is None else _with_images(context.splits)
+    if (folder / FACTS).exists():
+        return kind.open(folder, context.hardware, context.root)
+    return kind.create(folder, *run_settings(job, context))
+
+
+def run_settings(job: Job, context: JobContext) -> tuple[Any, ...]:
+    """Return the arguments of a :class:`Run`, its folder left out."""
+    return (
+        context.study,
+        job.recipe,
+        list(job.schemes),
+        job.seed,
+        context.hardware,
+        context.root,
+    )
+
+
+def _with_images(images: ImageSplits) -> type[Run]:
+    """Return the kind of run that is given its images instead of reading them."""
+
+    class WithImages(Run):
+        splits = images
+
+    return WithImages
+
+
+def write_results(
+    folder: Path, job: Job, context: JobContext, records: list[Record], started: float
+) -> None:
+    """Write the results of work that is not a :class:`Run`: facts, then records.
+
+    Args:
+        folder: The job's folder; made if it does not exist.
+        job: The job.
+        context: Its context.
+        records: Its records.
+        started: ``time.monotonic()`` at its beginning.
+
+    Raises:
+        SemveilError: If the files cannot be written.
+    """
+    facts: dict[str, Any] = {
+        "study": context.study,
+        "schemes": [to_plain(asked) for asked in job.schemes],
+        "seed": job.seed,
+        "recipe": job.recipe.model_dump(),
+        "wall_s": round(time.monotonic() - started, 1),
+        "finished": True,
+    } | provenance(context.hardware.device, context.hardware.devices)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    write_records(folder / RECORDS, records)
+
+
+def images_key(job: Job) -> str:
+    """Return what the images of a job depend on; jobs with the same key share them."""
+    return f"{job.recipe.data.model_dump_json()} {job.seed}"
+
+
+def read_images(job: Job, context: JobContext) -> ImageSplits:
+    """Read the images of a job.
+
+    Raises:
+        SemveilError: If they cannot be read.
+    """
+    return Run(Path(), *run_settings(job, context)).splits

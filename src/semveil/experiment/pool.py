@@ -1,0 +1,265 @@
+"""Running jobs on this machine, in this process or in several."""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import pickle
+import signal
+import sys
+import traceback
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import torch
+
+from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
+from semveil.experiment.jobs import (
+    FINISHED,
+    Job,
+    JobContext,
+    OnProgress,
+    images_key,
+    read_images,
+    run_job,
+)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Runner on this machine.
+
+    An interrupted job continues from its folder. All processes share the images in memory.
+
+    Attributes:
+        workers: Jobs at a time, each in a process; None for one after another in this process.
+        cores: Threads per job; by default this process's, shared among the workers. The number of
+            threads changes the last digits of what a processor computes: with the same number,
+            any number of workers gives the same records.
+        gpus: GPUs per job, or the share of one; 0 on a processor.
+
+    Raises:
+        SemveilError: If there are too few GPUs.
+    """
+
+    workers: int | None = None
+    cores: int | None = None
+    gpus: float = 0
+
+    def __post_init__(self) -> None:
+        if self.workers and self.gpus:
+            visible_gpus(self.workers - 1, self.gpus, _gpus())
+
+    def __call__(
+        self, folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress
+    ) -> None:
+        """Do jobs, each in a folder of its name.
+
+        Raises:
+            SemveilError: As the first job that fails, or if a process dies; the others are
+                stopped, and finished jobs stay.
+            RuntimeError: If a job in another process fails in another way.
+        """
+        if self.workers is None:
+            self._in_this_process(folder, jobs, context, on_progress)
+        else:
+            self._in_processes(self.workers, folder, jobs, context, on_progress)
+
+    def _in_this_process(
+        self, folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress
+    ) -> None:
+        before = torch.get_num_threads()
+        torch.set_num_threads(self.cores or before)
+        key, splits = "", context.splits
+        try:
+            for job in jobs:
+                # Reading a set of faces takes as long as an epoch: consecutive jobs share it.
+                if images_key(job) != key:
+                    key, splits = images_key(job), read_images(job, context)
+                given = replace(context, splits=splits, progress=partial(on_progress, job))
+                run_job(folder / job.name, job, given)
+                on_progress(job, FINISHED, 1, 1)
+        finally:
+            torch.set_num_threads(before)
+
+    def _in_processes(
+        self,
+        workers: int,
+        folder: Path,
+        jobs: Sequence[Job],
+        context: JobContext,
+        on_progress: OnProgress,
+    ) -> None:
+        waiting, free = deque(jobs), list(range(workers))
+        threads = self.cores or max(1, torch.get_num_threads() // workers)
+        busy: dict[Connection, _Process] = {}
+        with TemporaryDirectory(prefix="semveil-") as scratch:
+            images = _store_images(jobs, context, Path(scratch))
+            try:
+                while waiting or busy:
+                    while waiting and free:
+                        job, slot = waiting.popleft(), free.pop(0)
+                        gpus = visible_gpus(slot, self.gpus, _gpus()) if self.gpus else None
+                        given = replace(context, progress=None)
+                        process = _Process(
+                            job, slot, folder, given, images[images_key(job)], threads, gpus
+                        )
+                        busy[process.pipe] = process
+                    for pipe in [pipe for pipe in wait(list(busy)) if isinstance(pipe, Connection)]:
+                        if busy[pipe].listen(on_progress):
+                            process = busy.pop(pipe)
+                            process.stop()
+                            free.append(process.slot)
+                            on_progress(process.job, FINISHED, 1, 1)
+            finally:
+                for process in busy.values():
+                    process.stop()
+
+
+def visible_gpus(number: int, share: float, gpus: Sequence[str]) -> str:
+    """Return the GPUs of one process, as in ``CUDA_VISIBLE_DEVICES``.
+
+    Args:
+        number: Number of the process, from 0.
+        share: GPUs per process: a whole number, or a part of one; 0 for none.
+        gpus: Names of the machine's GPUs.
+
+    Raises:
+        SemveilError: If there are too few GPUs, or the share is no such number.
+
+    Example:
+        >>> [visible_gpus(n, 0.5, ["4", "6"]) for n in range(4)], visible_gpus(1, 1, ["4", "6"])
+        (['4', '4', '6', '6'], '6')
+    """
+    if share > 1 and share != int(share):
+        raise SemveilError(f"--gpus-per-job {share:g}: a whole number, or a part of one GPU")
+    if share == 0:
+        return ""
+    # Rounded first: 1 / 0.1 may lie below 10.
+    together = math.floor(round(1 / share, 6)) if share <= 1 else 1
+    each = math.ceil(share)
+    first = number // together * each
+    if first + each > len(gpus):
+        raise SemveilError(
+            f"{number + 1} workers with {share:g} GPUs each, but there are {len(gpus)} GPUs: "
+            "ask for fewer --workers or a smaller --gpus-per-job"
+        )
+    return ",".join(gpus[first : first + each])
+
+
+def _gpus() -> list[str]:
+    named = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if named is not None:
+        return [name for name in named.split(",") if name]
+    return [str(number) for number in range(torch.cuda.device_count())]
+
+
+class _Process:
+    """A process that does one job."""
+
+    def __init__(self, job: Job, slot: int, *given: Any) -> None:
+        self.job, self.slot = job, slot
+        # A fork of this process would inherit its threads and CUDA; the server has only imported.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([__name__])
+        self.pipe, theirs = context.Pipe(duplex=False)
+        self.process = context.Process(target=_work, args=(theirs, job, *given))
+        self.process.start()
+        # Otherwise the pipe would not end with the process.
+        theirs.close()
+
+    def listen(self, on_progress: OnProgress) -> bool:
+        """Receive one message; return whether the job has finished."""
+        try:
+            kind, *rest = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            raise SemveilError(
+                f"job {self.job.name}: its process was killed, perhaps because memory is short; "
+                "finished jobs are kept; continue with --resume and fewer --workers"
+            ) from None
+        if kind == "progress":
+            on_progress(self.job, *rest)
+        elif kind == "refused":
+            raise SemveilError(rest[0])
+        elif kind == "failed":
+            raise RuntimeError(f"job {self.job.name} failed in its process:\n{rest[0]}")
+        return bool(kind == "done")
+
+    def stop(self) -> None:
+        """End the process, if it still runs."""
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join(10)
+        self.process.kill()
+        self.process.join()
+
+
+def _work(
+    pipe: Connection,
+    job: Job,
+    folder: Path,
+    context: JobContext,
+    images: Path,
+    threads: int,
+    gpus: str | None,
+) -> None:
+    # Ctrl-C reaches every process of a terminal, but only the first one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An exit instead of a death, so that processes that the job has started end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    torch.set_num_threads(threads)
+
+    def progress(stage: str, done: int, total: int) -> None:
+        pipe.send(("progress", stage, done, total))
+
+    answer: tuple[str, ...] = ("done",)
+    try:
+        given = replace(context, splits=_load_images(images), progress=progress)
+        run_job(folder / job.name, job, given)
+    except SemveilError as error:
+        answer = ("refused", str(error))
+    except BrokenPipeError:
+        return  # the first process is gone
+    except Exception:
+        answer = ("failed", traceback.format_exc())
+    pipe.send(answer)
+
+
+def _store_images(jobs: Sequence[Job], context: JobContext, scratch: Path) -> dict[str, Path]:
+    """Write the jobs' images to files, so that processes that map them share the memory."""
+    places: dict[str, Path] = {}
+    for job in jobs:
+        key = images_key(job)
+        if key in places:
+            continue
+        place = places[key] = scratch / str(len(places))
+        place.mkdir()
+        arrays: list[pickle.PickleBuffer] = []
+        frame = pickle.dumps(read_images(job, context), protocol=5, buffer_callback=arrays.append)
+        try:
+            (place / "frame").write_bytes(frame)
+            for number, array in enumerate(arrays):
+                (place / f"{number}.array").write_bytes(array.raw())
+        except OSError as error:
+            raise SemveilError(f"cannot write images to {place}: {error.strerror}") from error
+    return places
+
+
+def _load_images(place: Path) -> ImageSplits:
+    """Return images of :func:`_store_images`; writing to them would copy."""
+    count = len(list(place.glob("*.array")))
+    arrays = [np.memmap(place / f"{number}.array", mode="c") for number in range(count)]
+    splits = pickle.loads((place / "frame").read_bytes(), buffers=arrays)
+    assert isinstance(splits, ImageSplits)
+    return splits

@@ -1,0 +1,128 @@
+"""A study's folder: its jobs are run, resumed where interrupted, and their records gathered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
+from semveil.experiment.jobs import (
+    FINISHED,
+    Job,
+    JobContext,
+    Runner,
+    images_key,
+    is_finished,
+    run_settings,
+    train_and_audit,
+    work_of,
+)
+from semveil.experiment.provenance import provenance
+from semveil.experiment.run import FACTS, RECORDS, Run
+from semveil.files import new_folder, write_atomic
+from semveil.records import Record, read_records, write_records
+
+_KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe")
+
+
+def check(jobs: Sequence[Job], context: JobContext) -> None:
+    """Check everything that can be checked of every job, before anything is written.
+
+    Raises:
+        SemveilError: As the jobs' runs would.
+    """
+    loaded: dict[str, ImageSplits] = {}
+    for job in jobs:
+        run = Run(Path(), *run_settings(job, context))
+        # Reading the images again for every job would take longer than the checks.
+        key = images_key(job)
+        if key in loaded:
+            run.splits = loaded[key]
+        loaded[key] = run.splits
+        # Other work checks its own requirements.
+        if work_of(job) is train_and_audit:
+            run.check()
+
+
+def start(folder: Path, study: str, budget: str, seed: int) -> None:
+    """Make the folder of a study.
+
+    Raises:
+        SemveilError: If the folder exists.
+    """
+    new_folder(folder)
+    facts = {"study": study, "budget": budget, "seed": seed, "finished": False}
+    write_atomic(folder / FACTS, json.dumps(facts) + "\n")
+
+
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Return the facts of a study's folder, at least ``study``, ``budget`` and ``seed``.
+
+    Raises:
+        SemveilError: If the folder holds no study.
+    """
+    try:
+        facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
+        facts["study"], facts["budget"], facts["seed"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise SemveilError(f"{folder} holds no study") from None
+    return facts
+
+
+def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) -> list[Record]:
+    """Run the jobs of a study that have not finished, and write the records of all.
+
+    Args:
+        folder: Folder of the study, made by :func:`start`.
+        jobs: All its jobs.
+        context: Their context; its progress is called for every job and for all together.
+        runner: Runs them.
+
+    Returns:
+        All records.
+
+    Raises:
+        SemveilError: As the jobs; finished jobs stay.
+    """
+    place = folder / "jobs"
+    place.mkdir(exist_ok=True)
+    heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
+    unfinished = [job for job in jobs if not is_finished(place / job.name)]
+    finished = len(jobs) - len(unfinished)
+    progress = context.progress or (lambda *_: None)
+
+    def on_progress(job: Job, stage: str, done: int, total: int) -> None:
+        nonlocal finished
+        if stage != FINISHED:
+            progress(f"{heads[job.name]}: {stage}", done, total)
+            return
+        finished += 1
+        progress(heads[job.name], 1, 1)
+        progress("jobs", finished, len(jobs))
+
+    runner(place, unfinished, context, on_progress)
+    records: list[Record] = []
+    # A job keeps the version that it ran on, also where the study was resumed with another.
+    ran: dict[str, dict[str, Any]] = {}
+    for job in jobs:
+        facts = json.loads((place / job.name / FACTS).read_text())
+        ran[job.name] = {key: facts[key] for key in _KEPT}
+        records += [
+            record.with_params(job.params) for record in read_records(place / job.name / RECORDS)
+        ]
+    write_records(folder / RECORDS, records)
+    facts = read_facts(folder) | {
+        "finished": True,
+        "wall_s": round(sum(job["wall_s"] for job in ran.values()), 1),
+        "jobs": ran,
+    }
+    facts |= provenance(torch.device("cpu"), context.hardware.devices)
+    # The hardware of the jobs counts, which may have run on other machines.
+    facts["hardware"] = next(reversed(ran.values()))["hardware"]
+    write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")
+    return records
