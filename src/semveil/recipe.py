@@ -368,19 +368,17 @@ def names() -> list[str]:
         >>> "quickstart" in names()
         True
     """
-    single = [
-        file.name.removesuffix(".yaml") for file in _FOLDER.iterdir() if file.name.endswith(".yaml")
-    ]
-    return sorted([*single, *_family_members()])
+    return sorted([*_recipes(), *_SHORT])
 
 
 _FOLDER = resources.files("semveil") / "recipes"
+_SHORT = {"quickstart": "minmax-cooperative-digits"}
 
 
-def _family_members() -> dict[str, dict[str, Any]]:
-    """Return the recipes named SCHEME-DATASET: a dataset's settings, a scheme's over them."""
+def _recipes() -> dict[str, dict[str, Any]]:
+    """Return the recipes named SCHEME-DATASET: a data set's settings, a scheme's over them."""
     found = {}
-    for file in (_FOLDER / "families").iterdir():
+    for file in _FOLDER.iterdir():
         family = yaml.safe_load(file.read_text())
         for dataset, base in family["datasets"].items():
             for scheme, changes in family["schemes"].items():
@@ -442,11 +440,13 @@ def _read(name: str) -> dict[str, Any]:
             text = Path(name).read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise SemveilError(f"cannot read recipe {name}: {error}") from None
-    elif (_FOLDER / f"{name}.yaml").is_file():
-        text = (_FOLDER / f"{name}.yaml").read_text()
-    elif name in (members := _family_members()):
-        return members[name]
     else:
+        known = _recipes()
+        if (short := _SHORT.get(name, name)) in known:
+            return known[short]
+        first, _, rest = name.partition("-")
+        if f"{rest}-{first}" in known:
+            raise SemveilError(f"recipe {name} is now {rest}-{first}")
         raise unknown("recipe", name, names())
     plain = _yaml(text, f"recipe {name}")
     if not isinstance(plain, dict):
@@ -467,16 +467,21 @@ def _override(plain: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise SemveilError(f"--set {override}: expected key=value, as in link.latent_dim=32")
-        *path, last = key.split(".")
-        section = plain
-        for part in path:
-            section = section.setdefault(part, {})
-            if not isinstance(section, dict):
-                if key in keys():
-                    raise SemveilError(f"{part}: expected keys with values (got {section!r})")
-                raise unknown("key", key, keys())
-        section[last] = _yaml(value, f"--set {key}")
+        plain = _set(plain, key, key.split("."), _yaml(value, f"--set {key}"))
     return plain
+
+
+def _set(section: dict[str, Any], key: str, path: list[str], value: Any) -> dict[str, Any]:
+    """Return a section with one value set; the others, which YAML may share, are left alone."""
+    first, *rest = path
+    if rest:
+        inner = section.get(first, {})
+        if not isinstance(inner, dict):
+            if key in keys():
+                raise SemveilError(f"{first}: expected keys with values (got {inner!r})")
+            raise unknown("key", key, keys())
+        value = _set(inner, key, rest, value)
+    return section | {first: value}
 
 
 def keys() -> list[str]:

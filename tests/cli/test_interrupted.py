@@ -190,7 +190,7 @@ def test_a_run_that_was_not_interrupted_by_its_user_does_not_say_so(semveil, tmp
     (tmp_path / "data").mkdir()
     before = content(tmp_path)
     line = refusal(
-        semveil("run", "mnist-minmax", "--data", "data", "--out", folder, folder=tmp_path)
+        semveil("run", "minmax-mnist", "--data", "data", "--out", folder, folder=tmp_path)
     )
     assert "interrupted" not in line
     assert content(tmp_path) == before

@@ -77,10 +77,3 @@ def test_an_image_that_does_not_fit_its_bits_is_named(semveil, tmp_path):
     line = refusal(semveil(*words, "--out", "run", folder=tmp_path))
     assert "bytes" in line
     assert not (tmp_path / "run" / "records.jsonl").exists()
-
-
-def test_recipes_of_both_families_are_listed(semveil):
-    found = json.loads(succeed(semveil("list", "recipes", "--json")).out)["recipes"]
-    for scheme in ("mobilesc", "jscc-ofdm", "mobilenetv2", "classical"):
-        for dataset in ("digits", "mnist", "cifar10", "imagenette"):
-            assert found[f"{scheme}-{dataset}"] == scheme

@@ -38,7 +38,7 @@ def refuse(semveil, tmp_path):
         for name, packed in files.items():
             (raw / name).write_bytes(packed)
         before = content(tmp_path)
-        words = ("run", "mnist-minmax", "--data", tmp_path / "data", *more)
+        words = ("run", "minmax-mnist", "--data", tmp_path / "data", *more)
         line = refusal(semveil(*words, folder=tmp_path))
         assert content(tmp_path) == before
         assert [path.name for path in tmp_path.iterdir()] == ["data"]
@@ -63,13 +63,13 @@ def test_no_files_at_all(refuse):
 
 
 def test_no_folder(semveil, tmp_path):
-    line = refusal(semveil("run", "mnist-minmax", "--data", "nowhere", folder=tmp_path))
+    line = refusal(semveil("run", "minmax-mnist", "--data", "nowhere", folder=tmp_path))
     assert "mnist is not in nowhere" in line
     assert list(tmp_path.iterdir()) == []
 
 
 def test_nobody_said_where(semveil, tmp_path):
-    line = refusal(semveil("run", "mnist-minmax", folder=tmp_path))
+    line = refusal(semveil("run", "minmax-mnist", folder=tmp_path))
     assert "set SEMVEIL_DATA" in line
     assert list(tmp_path.iterdir()) == []
 
@@ -100,7 +100,7 @@ def test_the_environment_says_where_as_well(semveil, blank, tmp_path):
     for name, packed in blank.items():
         (raw / name).write_bytes(packed[:40] if name == IMAGES else packed)
     line = refusal(
-        semveil("run", "mnist-minmax", environment={"SEMVEIL_DATA": str(tmp_path)}, folder=tmp_path)
+        semveil("run", "minmax-mnist", environment={"SEMVEIL_DATA": str(tmp_path)}, folder=tmp_path)
     )
     assert IMAGES in line
     assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]

@@ -11,7 +11,8 @@ from commands import refusal
     ("words", "message"),
     [
         (["run", "quikstart"], "unknown recipe 'quikstart': did you mean 'quickstart'?"),
-        (["train", "mnist-minimax"], "unknown recipe 'mnist-minimax': did you mean 'mnist-minmax'"),
+        (["train", "minimax-mnist"], "unknown recipe 'minimax-mnist': did you mean 'minmax-mnist'"),
+        (["run", "cifar10-minmax-cooperative"], "is now minmax-cooperative-cifar10"),
         (["run", "xyz"], "unknown recipe 'xyz' (there are: "),
         (["run", "quickstart", "--set=link.latentdim=8"], "did you mean 'link.latent_dim'?"),
         (["run", "quickstart", "--set=latent_dim=8"], "did you mean 'link.latent_dim'?"),

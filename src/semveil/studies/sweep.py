@@ -14,7 +14,7 @@ from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick, points
 
 SNR_DB = 10.0
-RECIPE = "mnist-minmax"
+RECIPE = "minmax-mnist"
 _LIGHT: dict[str, Any] = {
     "audit.inversion": [],
     "audit.bob_snr_db": [SNR_DB],
