@@ -41,7 +41,7 @@ def _even(value: int) -> int:
     return value
 
 
-class DataConfig(Section):
+class DataConfig(OpenSection):
     """Which images.
 
     Attributes:
@@ -52,6 +52,9 @@ class DataConfig(Section):
         target: Attribute that is Bob's task, of a set that has several.
         private: Attribute that Eve is after; Bob's task if null.
     """
+
+    section: ClassVar[str] = "data"
+    registries: ClassVar[tuple[str, ...]] = ("semveil.data:DATASETS",)
 
     name: str = "digits"
     limit: Positive | None = None

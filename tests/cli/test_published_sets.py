@@ -36,7 +36,7 @@ LIGHT = [
     ("dataset", "classes", "ratio"), [("mnist", 10, 16 / 784), ("cifar10", 10, 64 / 3072)]
 )
 def test_the_recipe_of_the_game(semveil, tmp_path, dataset, classes, ratio):
-    words = ("run", f"{dataset}-minmax", *LIGHT, "--data", os.environ["SEMVEIL_DATA"])
+    words = ("run", f"minmax-{dataset}", *LIGHT, "--data", os.environ["SEMVEIL_DATA"])
     succeed(semveil(*words, "--out", "run", folder=tmp_path))
     records = read_records(tmp_path / "run" / "records.jsonl")
     assert {record.scheme for record in records} == {"multitask", "minmax"}

@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semveil.data import cifar10
-from semveil.data.cifar10 import read_batch, read_classes
+from semveil.data.cifar10 import Cifar10, read_batch, read_classes
 from semveil.data.safe_unpickle import _ByteArray, unpickle_arrays
 from semveil.errors import SemveilError
 
@@ -259,7 +259,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_layouts(small: Path) -> None:
     for root in (small, small / "cifar-10-batches-py"):
-        source = cifar10.read(root)
+        source = Cifar10().read(root)
         assert source.train.x.shape == (20, 3, 32, 32)
         assert source.test is not None
         assert source.test.x.shape == (4, 3, 32, 32)
@@ -271,7 +271,7 @@ def test_missing_and_altered_files_are_named(small: Path, name: str) -> None:
     path = small / "cifar-10-batches-py" / name
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(SemveilError, match=f"{name} is not the published file"):
-        cifar10.read(small)
+        Cifar10().read(small)
     path.unlink()
     with pytest.raises(SemveilError, match=f"{name} is missing; run 'semveil data fetch cifar10'"):
-        cifar10.read(small)
+        Cifar10().read(small)

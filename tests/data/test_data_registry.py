@@ -10,8 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from semveil.data import load, names, status
-from semveil.data.registry import READERS
+from semveil.data import DATASETS, load, names, status
 from semveil.errors import SemveilError
 
 
@@ -44,10 +43,10 @@ def test_no_torch_needed() -> None:
 
 
 def test_names_and_status_agree(tmp_path: Path) -> None:
-    assert set(names()) == {*READERS, "folder:PATH"}
+    assert set(names()) == {*DATASETS.names(), "folder:PATH"}
     assert all(about and "\n" not in about for about in names().values())
     entries = {entry.name: entry for entry in status(tmp_path)}
-    assert set(entries) == set(READERS)
+    assert set(entries) == set(DATASETS.names())
     assert entries["digits"].problem is None
     assert entries["mnist"].problem is not None
     assert "semveil data fetch mnist" in entries["mnist"].problem
@@ -79,5 +78,5 @@ def test_unknown_names() -> None:
         with pytest.raises(SemveilError) as error:
             load(name)
         assert "\n" not in str(error.value)
-    with pytest.raises(SemveilError, match="has its own image size"):
+    with pytest.raises(SemveilError, match=r"data\.image_size: digits has none"):
         load("digits", image_size=16)

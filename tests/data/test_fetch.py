@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from semveil.data import load, mnist
+from semveil.data import DATASETS, load, mnist
 from semveil.data.download import Remote
 from semveil.data.fetch import PACKAGES, fetch, unpack
-from semveil.data.registry import READERS
+from semveil.data.mnist import Mnist
 from semveil.errors import SemveilError
 
 if TYPE_CHECKING:
@@ -89,16 +89,16 @@ def test_plain_files_stay_as_they_are(
     )
     assert folder == tmp_path / "MNIST" / "raw"
     assert {f.name for f in folder.iterdir()} == seen == {f.name for f in small}
-    assert mnist.locate(tmp_path) == folder
+    assert Mnist().locate(tmp_path) == folder
 
 
 def test_published_files_are_those_that_the_readers_read() -> None:
     assert {f.name for f in PACKAGES["mnist"].files} == {f"{name}.gz" for name in mnist.FILES}
-    assert set(PACKAGES) <= set(READERS)
+    assert set(PACKAGES) <= set(DATASETS.names())
 
 
 def test_what_cannot_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SemveilError, match="digits is embedded"):
+    with pytest.raises(SemveilError, match="digits has nothing to fetch"):
         fetch("digits", tmp_path)
     with pytest.raises(SemveilError, match=r"celeba cannot be fetched: agree to its terms .*mmlab"):
         fetch("celeba", tmp_path)
@@ -166,7 +166,7 @@ def test_wrong_archives_are_refused(tmp_path: Path) -> None:
 @pytest.mark.dataset
 @pytest.mark.skipif("SEMVEIL_DATA" not in os.environ, reason="SEMVEIL_DATA is not set")
 def test_the_published_mnist_files_pass_and_load(server: Server, tmp_path: Path) -> None:
-    for file in mnist.locate().iterdir():
+    for file in Mnist().locate().iterdir():
         server.files[file.name] = file.read_bytes()
     fetch("mnist", tmp_path, sources=[server.url])
     assert len(load("mnist", root=tmp_path).test) == 10_000

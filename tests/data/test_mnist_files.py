@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from semveil.data import mnist
-from semveil.data.mnist import read_idx
+from semveil.data.mnist import Mnist, read_idx
 from semveil.errors import SemveilError
 
 SHAPE = (5, 3, 2)
@@ -103,20 +103,20 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_layouts(small: Path) -> None:
     raw = small / "MNIST" / "raw"
     for root in (small, raw):
-        source = mnist.read(root)
+        source = Mnist().read(root)
         assert source.train.x.shape == (20, 1, 28, 28)
         assert source.test is not None
         assert source.test.x.shape == (10, 1, 28, 28)
     for file in list(raw.iterdir()):
         file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
         file.unlink()
-    assert np.array_equal(mnist.read(small).train.x, source.train.x)
+    assert np.array_equal(Mnist().read(small).train.x, source.train.x)
 
 
 def test_missing_file_is_named(small: Path) -> None:
     (small / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz").unlink()
     with pytest.raises(SemveilError, match=r"t10k-labels.* is missing; run 'semveil data fetch"):
-        mnist.read(small)
+        Mnist().read(small)
 
 
 def test_label_that_is_no_digit_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +124,7 @@ def test_label_that_is_no_digit_is_refused(small: Path, monkeypatch: pytest.Monk
     content = bytes([0, 0, 8, 1, 0, 0, 0, 10, *range(1, 11)])
     (small / "MNIST" / "raw" / f"{name}.gz").write_bytes(gzip.compress(content))
     with pytest.raises(SemveilError, match="sha256 differs"):
-        mnist.read(small)
+        Mnist().read(small)
     monkeypatch.setitem(mnist.FILES, name, ((10,), hashlib.sha256(content).hexdigest()))
     with pytest.raises(SemveilError, match="label 10 is not a digit"):
-        mnist.read(small)
+        Mnist().read(small)

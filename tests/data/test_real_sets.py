@@ -10,11 +10,9 @@ import numpy as np
 import pytest
 
 from semveil.data import Images, load
-from semveil.data.celeba import locate as locate_celeba
-from semveil.data.celeba import read as read_celeba
-from semveil.data.cifar10 import read as read_cifar10
-from semveil.data.mnist import locate as locate_mnist
-from semveil.data.mnist import read as read_mnist
+from semveil.data.celeba import CelebA
+from semveil.data.cifar10 import Cifar10
+from semveil.data.mnist import Mnist
 from semveil.errors import SemveilError
 
 pytestmark = [
@@ -36,7 +34,7 @@ def moments(images: Images) -> tuple[list[float], list[float]]:
 
 
 def test_mnist() -> None:
-    source = read_mnist()
+    source = Mnist().read()
     assert source.test is not None
     assert source.train.x.shape == (60000, 1, 28, 28)
     assert source.test.x.shape == (10000, 1, 28, 28)
@@ -51,7 +49,7 @@ def test_mnist() -> None:
 
 
 def test_cifar10() -> None:
-    source = read_cifar10()
+    source = Cifar10().read()
     assert source.test is not None
     assert source.train.x.shape == (50000, 3, 32, 32)
     assert np.bincount(source.train.y).tolist() == [5000] * 10
@@ -82,17 +80,17 @@ def test_parts_are_disjoint(name: str, sizes: list[int]) -> None:
 def faces() -> None:
     """Skip where the set of faces, which is not for everybody, is not there."""
     try:
-        locate_celeba()
+        CelebA().locate()
     except SemveilError as error:
         pytest.skip(str(error))
 
 
 def test_celeba_has_the_labels_of_its_list(faces: None) -> None:
-    source = read_celeba(image_size=8, target="Mustache", private="Male")
+    source = CelebA().read(image_size=8, target="Mustache", private="Male")
     assert source.test is not None
-    rows = [line.split() for line in (locate_celeba() / "list_attr_celeba.txt").open()][2:]
+    rows = [line.split() for line in (CelebA().locate() / "list_attr_celeba.txt").open()][2:]
     official = [
-        int(line.split()[1]) for line in (locate_celeba() / "list_eval_partition.txt").open()
+        int(line.split()[1]) for line in (CelebA().locate() / "list_eval_partition.txt").open()
     ]
     for images, part in ((source.train, 0), (source.test, 2)):
         chosen = [row[1:] for row, which in zip(rows, official, strict=True) if which == part]
@@ -119,10 +117,10 @@ def test_nobody_in_celeba_is_in_two_parts(faces: None) -> None:
 
 
 def test_one_altered_byte_is_noticed(tmp_path: Path) -> None:
-    shutil.copytree(locate_mnist(), tmp_path / "raw", copy_function=shutil.copyfile)
+    shutil.copytree(Mnist().locate(), tmp_path / "raw", copy_function=shutil.copyfile)
     file = tmp_path / "raw" / "t10k-labels-idx1-ubyte.gz"
     content = bytearray(file.read_bytes())
     content[2000] ^= 1
     file.write_bytes(content)
     with pytest.raises(SemveilError, match="t10k-labels"):
-        read_mnist(tmp_path / "raw")
+        Mnist().read(tmp_path / "raw")

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from semveil import recipe as recipes
-from semveil.data import digits
+from semveil.data.digits import Digits
 from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.links.classical import as_pixels
@@ -22,7 +22,7 @@ SHAPE = (1, 8, 8)
 
 @pytest.fixture(scope="module")
 def source():
-    return digits.read().train
+    return Digits().read().train
 
 
 @pytest.fixture(scope="module")

@@ -1,15 +1,19 @@
 """Readers of the usual on-disk layouts into seeded in-memory splits, and verified download."""
 
-from semveil.data.registry import Status, is_resized, load, names, status
+from semveil.data.base import DATASETS, Dataset
+from semveil.data.registry import Status, is_resized, load, load_configured, names, status
 from semveil.data.splits import Images, ImageSplits, hold_out, split
 
 __all__ = [
+    "DATASETS",
+    "Dataset",
     "ImageSplits",
     "Images",
     "Status",
     "hold_out",
     "is_resized",
     "load",
+    "load_configured",
     "names",
     "split",
     "status",

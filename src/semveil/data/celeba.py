@@ -14,13 +14,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semveil.data.base import DATASETS, Dataset
 from semveil.data.decode import decode
 from semveil.data.paths import ROOT_VARIABLE, data_root, read_file
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError, unknown
 
-ABOUT = "faces, resized, any of 40 attributes as task (data.target); the whole set or a part"
-ORIGIN = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 FOLDER = "celeba"
 IMAGES = "img_align_celeba"
 ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
@@ -30,97 +29,85 @@ IMAGE_SIZE = 64
 TRAIN, TEST = 0, 2  # of the official partition; 1 is its validation set, which is not used
 
 
-def locate(root: Path | None = None) -> Path:
-    """Return the folder with the images and the lists.
+@DATASETS.register
+class CelebA(Dataset):
+    """CelebA, labelled with one attribute or two."""
 
-    Args:
-        root: Data folder; ``SEMVEIL_DATA`` if omitted. The set lies in ``celeba`` below it, or
-            in it.
+    name = "celeba"
+    description = "faces, resized; any of 40 attributes as task (data.target); the set or a part"
+    source = "Liu, Luo, Wang, Tang, ICCV 2015"
+    origin = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+    takes = ("image_size", "target", "private")
 
-    Returns:
-        The folder.
-
-    Raises:
-        SemveilError: If the images, the list of attributes or the official partition is missing.
-
-    Example:
-        >>> locate(Path("nowhere"))  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: celeba is not in nowhere (no celeba/); agree to its terms ...
-    """
-    base = data_root(root)
-    needed = ((IMAGES,), ATTRIBUTES, PARTITION)
-    remedy = f"agree to its terms and get it from {ORIGIN}"
-    for place in (base / FOLDER, base):
-        missing = [names[0] for names in needed if _first(place, names) is None]
-        if not missing:
-            return place
-        if missing[0] == IMAGES and os.path.isfile(place / f"{IMAGES}.zip"):
-            raise SemveilError(f"celeba: unpack {place / IMAGES}.zip, next to it")
-        if len(missing) < len(needed):
-            raise SemveilError(f"celeba: {place / missing[0]} is missing; {remedy}")
-    raise SemveilError(
-        f"celeba is not in {base} (no {FOLDER}/); {remedy}, "
-        f"or set {ROOT_VARIABLE} to the folder that holds it"
-    )
-
-
-def read(
-    root: Path | None = None,
-    *,
-    image_size: int | None = None,
-    target: str | None = None,
-    private: str | None = None,
-) -> Source:
-    """Read the official training and test set, labelled with one attribute or two.
-
-    Args:
-        root: See :func:`locate`.
-        image_size: Height and width in pixels; 64 if omitted. The central 178×178 of the 178×218
-            is resized (bicubic, antialiased).
-        target: Attribute that is Bob's task.
-        private: Attribute that Eve is after instead.
-
-    Returns:
-        Images uint8 ``[N, 3, S, S]``, class 1 where the face has the attribute, 0 where not; with
-        the person, if the list of identities is there. The official validation set is left out.
-
-    Raises:
-        SemveilError: If no target is given, an attribute is unknown or both are the same, a list
-            is not of the published form, or an image is missing or damaged.
-
-    Example:
-        >>> read(Path("nowhere"), target="Smiling")  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: celeba is not in nowhere (no celeba/); agree to its terms ...
-    """
-    place = locate(root)
-    files, labels = _attributes(_found(place, ATTRIBUTES), target, private)
-    part = _numbers(_found(place, PARTITION), files)
-    identity = _first(place, IDENTITY)
-    person = None if identity is None else _numbers(identity, files)
-    # Some copies of the set have the images in a folder of the same name once more.
-    folder = _first(place / IMAGES, (IMAGES,)) or place / IMAGES
-
-    def images(which: int) -> Images:
-        rows = np.flatnonzero(part == which)
-        x, _ = decode(
-            [folder / files[row] for row in rows], IMAGE_SIZE if image_size is None else image_size
-        )
-        return Images(
-            x,
-            labels[0][rows],
-            labels[1][rows] if private else None,
-            None if person is None else person[rows],
+    def locate(self, root: Path | None = None) -> Path:
+        """Return the folder with images and lists: ``celeba`` below ``root``, or ``root``."""
+        base = data_root(root)
+        needed = ((IMAGES,), ATTRIBUTES, PARTITION)
+        remedy = f"agree to its terms and get it from {self.origin}"
+        for place in (base / FOLDER, base):
+            missing = [names[0] for names in needed if _first(place, names) is None]
+            if not missing:
+                return place
+            if missing[0] == IMAGES and os.path.isfile(place / f"{IMAGES}.zip"):
+                raise SemveilError(f"celeba: unpack {place / IMAGES}.zip, next to it")
+            if len(missing) < len(needed):
+                raise SemveilError(f"celeba: {place / missing[0]} is missing; {remedy}")
+        raise SemveilError(
+            f"celeba is not in {base} (no {FOLDER}/); {remedy}, "
+            f"or set {ROOT_VARIABLE} to the folder that holds it"
         )
 
-    return Source(
-        "celeba",
-        _classes(str(target)),
-        images(TRAIN),
-        images(TEST),
-        _classes(private) if private else None,
-    )
+    def read(
+        self,
+        root: Path | None = None,
+        *,
+        image_size: int = IMAGE_SIZE,
+        target: str | None = None,
+        private: str | None = None,
+    ) -> Source:
+        """Read the official training and test set, labelled with one attribute or two.
+
+        Args:
+            root: As for :meth:`locate`.
+            image_size: Height and width in pixels. The central 178×178 is resized (bicubic,
+                antialiased).
+            target: Attribute that is Bob's task.
+            private: Attribute that Eve is after instead.
+
+        Returns:
+            Images uint8 ``[N, 3, S, S]``, class 1 where the face has the attribute, 0 where not;
+            with the person, if the list of identities is there. The official validation set is
+            left out.
+
+        Raises:
+            SemveilError: If no target is given, an attribute is unknown or both are the same, a
+                list is not of the published form, or an image is missing or damaged.
+        """
+        place = self.locate(root)
+        files, labels = _attributes(_found(place, ATTRIBUTES), target, private)
+        part = _numbers(_found(place, PARTITION), files)
+        identity = _first(place, IDENTITY)
+        person = None if identity is None else _numbers(identity, files)
+        # Some copies of the set have the images in a folder of the same name once more.
+        folder = _first(place / IMAGES, (IMAGES,)) or place / IMAGES
+
+        def images(which: int) -> Images:
+            rows = np.flatnonzero(part == which)
+            x, _ = decode([folder / files[row] for row in rows], image_size)
+            return Images(
+                x,
+                labels[0][rows],
+                labels[1][rows] if private else None,
+                None if person is None else person[rows],
+            )
+
+        return Source(
+            "celeba",
+            _classes(str(target)),
+            images(TRAIN),
+            images(TEST),
+            _classes(private) if private else None,
+        )
 
 
 def _classes(attribute: str) -> tuple[str, str]:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from semveil.data.base import DATASETS, Dataset
 from semveil.data.paths import find_files, read_file, verify
 from semveil.data.safe_unpickle import unpickle_arrays
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError
 
-ABOUT = "60,000 small photos, 32×32 colour, 10 classes"
 FOLDER = "cifar-10-batches-py"
 META = "batches.meta"
 TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
@@ -28,52 +28,32 @@ MD5 = {
 }
 
 
-def locate(root: Path | None = None) -> Path:
-    """Return the folder with the seven files.
+@DATASETS.register
+class Cifar10(Dataset):
+    """CIFAR-10."""
 
-    Args:
-        root: Data folder; ``SEMVEIL_DATA`` if omitted. The files lie in ``cifar-10-batches-py``
-            below it, or in it.
+    name = "cifar10"
+    description = "60,000 small photos, 32×32 colour, 10 classes"
+    source = "Krizhevsky, 2009"
 
-    Returns:
-        The folder.
+    def locate(self, root: Path | None = None) -> Path:
+        """Return the folder of the batches: ``cifar-10-batches-py`` below ``root``, or ``root``."""
+        return find_files("cifar10", root, FOLDER, [(name,) for name in MD5])
 
-    Raises:
-        SemveilError: If a file is missing.
+    def read(self, root: Path | None = None) -> Source:
+        """Read the official training and test set, every file checked against its digest first.
 
-    Example:
-        >>> locate(Path("nowhere"))  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: cifar10 is not in nowhere (no cifar-10-batches-py/); run ...
-    """
-    return find_files("cifar10", root, FOLDER, [(name,) for name in MD5])
-
-
-def read(root: Path | None = None) -> Source:
-    """Read the official training and test set, every file checked against its digest first.
-
-    Args:
-        root: See :func:`locate`.
-
-    Returns:
-        Training set uint8 ``[50000, 3, 32, 32]``, test set ``[10000, 3, 32, 32]``.
-
-    Raises:
-        SemveilError: If a file is missing, damaged or altered.
-
-    Example:
-        >>> read(Path("nowhere"))  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: cifar10 is not in nowhere (no cifar-10-batches-py/); run ...
-    """
-    folder = locate(root)
-    classes = read_classes(folder / META, MD5[META])
-    batches = [read_batch(folder / name, MD5[name]) for name in TRAIN]
-    train = Images(
-        np.concatenate([batch.x for batch in batches]),
-        np.concatenate([batch.y for batch in batches]),
-    )
-    return Source("cifar10", classes, train, read_batch(folder / TEST, MD5[TEST]))
+        Returns:
+            Training set uint8 ``[50000, 3, 32, 32]``, test set ``[10000, 3, 32, 32]``.
+        """
+        folder = self.locate(root)
+        classes = read_classes(folder / META, MD5[META])
+        batches = [read_batch(folder / name, MD5[name]) for name in TRAIN]
+        train = Images(
+            np.concatenate([batch.x for batch in batches]),
+            np.concatenate([batch.y for batch in batches]),
+        )
+        return Source("cifar10", classes, train, read_batch(folder / TEST, MD5[TEST]))
 
 
 def read_batch(path: Path, md5: str | None) -> Images:

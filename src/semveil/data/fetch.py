@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semveil.data import cifar10, mnist
+from semveil.data.base import DATASETS
 from semveil.data.download import Progress, Remote, download
 from semveil.data.paths import data_root, read_file, verify
-from semveil.data.registry import READERS
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError
 from semveil.files import write_atomic
 
 MEMBER_LIMIT = 1 << 26  # bytes; the largest expected member has 31 million
@@ -107,14 +107,12 @@ def fetch(
     Example:
         >>> fetch("digits")
         Traceback (most recent call last):
-        semveil.errors.SemveilError: digits is embedded: there is nothing to fetch
+        semveil.errors.SemveilError: digits has nothing to fetch
     """
-    if name not in READERS:
-        raise unknown("data set", name, READERS)
-    if origin := READERS[name].origin:
+    if origin := DATASETS.get(name).origin:
         raise SemveilError(f"{name} cannot be fetched: agree to its terms and get it from {origin}")
     if name not in PACKAGES:
-        raise SemveilError(f"{name} is embedded: there is nothing to fetch")
+        raise SemveilError(f"{name} has nothing to fetch")
     package = PACKAGES[name]
     folder = data_root(root) / package.folder
     if package.members and _unpacked(folder, package.members):

@@ -11,7 +11,9 @@ from semveil.data.decode import decode
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError
 
-ABOUT = "any image folder with one subfolder per class, resized; also train/ and test/ or val/"
+DESCRIPTION = (
+    "any image folder with one subfolder per class, resized; also train/ and test/ or val/"
+)
 SUFFIXES = {".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".webp"}
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from semveil.data.base import DATASETS, Dataset
 from semveil.data.paths import find_files, read_file, verify
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError
 
-ABOUT = "70,000 handwritten digits, 28×28 grey, 10 classes"
 FOLDER = "MNIST/raw"
 
 # Shape, and sha256 of the uncompressed file: the same whoever compressed it.
@@ -38,59 +38,39 @@ FILES: dict[str, tuple[tuple[int, ...], str]] = {
 }
 
 
-def locate(root: Path | None = None) -> Path:
-    """Return the folder with the four files.
+@DATASETS.register
+class Mnist(Dataset):
+    """MNIST."""
 
-    Args:
-        root: Data folder; ``SEMVEIL_DATA`` if omitted. The files lie in ``MNIST/raw`` below it,
-            or in it.
+    name = "mnist"
+    description = "70,000 handwritten digits, 28×28 grey, 10 classes"
+    source = "LeCun, Cortes, Burges, 1998"
 
-    Returns:
-        The folder.
+    def locate(self, root: Path | None = None) -> Path:
+        """Return the folder of the four files: ``MNIST/raw`` below ``root``, or ``root``."""
+        return find_files("mnist", root, FOLDER, [(name, f"{name}.gz") for name in FILES])
 
-    Raises:
-        SemveilError: If a file is missing.
+    def read(self, root: Path | None = None) -> Source:
+        """Read the official training and test set, every file checked against its digest.
 
-    Example:
-        >>> locate(Path("nowhere"))  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: mnist is not in nowhere (no MNIST/raw/); run ...
-    """
-    return find_files("mnist", root, FOLDER, [(name, f"{name}.gz") for name in FILES])
-
-
-def read(root: Path | None = None) -> Source:
-    """Read the official training and test set, every file checked against its digest.
-
-    Args:
-        root: See :func:`locate`.
-
-    Returns:
-        Training set uint8 ``[60000, 1, 28, 28]``, test set ``[10000, 1, 28, 28]``.
-
-    Raises:
-        SemveilError: If a file is missing, damaged or altered.
-
-    Example:
-        >>> read(Path("nowhere"))  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: mnist is not in nowhere (no MNIST/raw/); run ...
-    """
-    folder = locate(root)
-    arrays = []
-    for name, (shape, digest) in FILES.items():
-        packed = folder / f"{name}.gz"
-        path = packed if packed.is_file() else folder / name
-        arrays.append(read_idx(path, shape, digest))
-        if len(shape) == 1 and arrays[-1].max() > 9:
-            raise SemveilError(f"{path}: label {arrays[-1].max()} is not a digit")
-    train_x, train_y, test_x, test_y = arrays
-    return Source(
-        "mnist",
-        tuple(str(digit) for digit in range(10)),
-        Images(train_x[:, None], train_y.astype(np.int64)),
-        Images(test_x[:, None], test_y.astype(np.int64)),
-    )
+        Returns:
+            Training set uint8 ``[60000, 1, 28, 28]``, test set ``[10000, 1, 28, 28]``.
+        """
+        folder = self.locate(root)
+        arrays = []
+        for name, (shape, digest) in FILES.items():
+            packed = folder / f"{name}.gz"
+            path = packed if packed.is_file() else folder / name
+            arrays.append(read_idx(path, shape, digest))
+            if len(shape) == 1 and arrays[-1].max() > 9:
+                raise SemveilError(f"{path}: label {arrays[-1].max()} is not a digit")
+        train_x, train_y, test_x, test_y = arrays
+        return Source(
+            "mnist",
+            tuple(str(digit) for digit in range(10)),
+            Images(train_x[:, None], train_y.astype(np.int64)),
+            Images(test_x[:, None], test_y.astype(np.int64)),
+        )
 
 
 def read_idx(path: Path, shape: tuple[int, ...], sha256: str | None = None) -> NDArray[np.uint8]:

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from semveil.data import celeba, cifar10, digits, folder, imagenette, mnist
+from semveil.data import folder
+from semveil.data.base import DATASETS
 from semveil.data.splits import ImageSplits, Source, hold_out, split
 from semveil.errors import SemveilError, unknown
-
-
-@dataclass(frozen=True)
-class Reader:
-    """A data set that can be asked for by name.
-
-    Attributes:
-        about: One line about it.
-        locate: Data folder → where the set lies, None if it is embedded.
-        read: Data folder → the set. Takes the settings named in ``takes`` as keywords.
-        takes: Settings that make sense for it, of those in ``REFUSALS``.
-        origin: Where its publisher hands it out to those who agree to its terms; None if it can
-            be fetched or is embedded.
-    """
-
-    about: str
-    locate: Callable[[Path | None], Path | None]
-    read: Callable[..., Source]
-    takes: frozenset[str] = frozenset()
-    origin: str | None = None
-
+from semveil.recipe import DataConfig, Section
 
 FOLDER_PREFIX = "folder:"
-
-# What is said when a setting is given to a set that it makes no sense for.
-REFUSALS = {
-    "image_size": "has its own image size; only folders of images, faces and photos are resized",
-    "target": "has one task only; data.target names an attribute of a set of faces",
-    "private": "has no attributes; data.private names one of a set of faces",
-}
-
-# A new set is a module with these three names and a line here.
-READERS = {
-    "digits": Reader(digits.ABOUT, digits.locate, digits.read),
-    "mnist": Reader(mnist.ABOUT, mnist.locate, mnist.read),
-    "cifar10": Reader(cifar10.ABOUT, cifar10.locate, cifar10.read),
-    "celeba": Reader(celeba.ABOUT, celeba.locate, celeba.read, frozenset(REFUSALS), celeba.ORIGIN),
-    "imagenette": Reader(
-        imagenette.ABOUT,
-        imagenette.locate,
-        imagenette.read,
-        frozenset({"image_size"}),
-        imagenette.ORIGIN,
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -82,7 +41,8 @@ def names() -> dict[str, str]:
         >>> sorted(names())
         ['celeba', 'cifar10', 'digits', 'folder:PATH', 'imagenette', 'mnist']
     """
-    return {name: r.about for name, r in READERS.items()} | {f"{FOLDER_PREFIX}PATH": folder.ABOUT}
+    found = {name: dataset.description for name, dataset in DATASETS.items()}
+    return found | {f"{FOLDER_PREFIX}PATH": folder.DESCRIPTION}
 
 
 def status(root: Path | None = None) -> list[Status]:
@@ -99,11 +59,13 @@ def status(root: Path | None = None) -> list[Status]:
         ['digits']
     """
     entries = []
-    for name, reader in READERS.items():
+    for name, dataset in DATASETS.items():
+        where, problem = None, None
         try:
-            entries.append(Status(name, reader.about, reader.locate(root), None))
+            where = dataset().locate(root)
         except SemveilError as error:
-            entries.append(Status(name, reader.about, None, str(error)))
+            problem = str(error)
+        entries.append(Status(name, dataset.description, where, problem))
     return entries
 
 
@@ -117,7 +79,7 @@ def is_resized(name: str) -> bool:
         >>> is_resized("celeba"), is_resized("mnist"), is_resized("folder:photos")
         (True, False, True)
     """
-    return name not in READERS or "image_size" in READERS[name].takes
+    return name not in DATASETS or "image_size" in DATASETS.get(name).takes
 
 
 def load(
@@ -129,6 +91,7 @@ def load(
     image_size: int | None = None,
     target: str | None = None,
     private: str | None = None,
+    settings: Section | None = None,
 ) -> ImageSplits:
     """Load a data set, dealt out to system, adversary, validation and test.
 
@@ -147,6 +110,7 @@ def load(
             if omitted for faces, 256 for photos; the other sets have their own.
         target: Attribute that is Bob's task, required for faces.
         private: Attribute that Eve is after, of faces; Bob's task if omitted.
+        settings: Those of the data set's own ``Config``, if it has one.
 
     Returns:
         The four parts.
@@ -160,7 +124,8 @@ def load(
         >>> parts.image_shape, parts.n_classes
         ((1, 8, 8), 10)
     """
-    source = _read(name, root, image_size=image_size, target=target, private=private)
+    given = {"image_size": image_size, "target": target, "private": private}
+    source = _read(name, root, settings, {k: v for k, v in given.items() if v is not None})
     if source.test is None:
         train, test = hold_out(source.train, seed)
     else:
@@ -169,21 +134,48 @@ def load(
     return replace(parts, private_classes=source.private_classes)
 
 
-def _read(name: str, root: Path | None, **settings: Any) -> Source:
-    given = {key: value for key, value in settings.items() if value is not None}
-    if name in READERS:
-        reader = READERS[name]
-        _refuse(name, given.keys() - reader.takes)
-        return reader.read(root, **given)
+def load_configured(settings: DataConfig, root: Path | None = None, seed: int = 0) -> ImageSplits:
+    """Load the data set that a recipe names; see :func:`load`.
+
+    Example:
+        >>> load_configured(DataConfig(limit=500)).name
+        'digits'
+    """
+    own = None
+    if settings.name in DATASETS and (config := DATASETS.get(settings.name).Config) is not None:
+        own = settings.of(config)
+    return load(
+        settings.name,
+        root=root,
+        seed=seed,
+        limit=settings.limit,
+        image_size=settings.image_size if is_resized(settings.name) else None,
+        target=settings.target,
+        private=settings.private,
+        settings=own,
+    )
+
+
+def _read(name: str, root: Path | None, settings: Section | None, given: dict[str, Any]) -> Source:
     path = os.path.expanduser(name.removeprefix(FOLDER_PREFIX))
-    if not (name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path)):
-        raise unknown("data set", name, [*READERS, f"{FOLDER_PREFIX}PATH"])
-    _refuse(f"image folder {path}", given.keys() - {"image_size"})
-    if "image_size" not in given:
-        raise SemveilError(f"image folder {path}: say which image size to resize to")
-    return folder.read(Path(path), given["image_size"])
+    if name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path):
+        _refuse(f"image folder {path}", ("image_size",), given)
+        if "image_size" not in given:
+            raise SemveilError(f"image folder {path}: say which image size to resize to")
+        return folder.read(Path(path), given["image_size"])
+    if name not in DATASETS.names():
+        raise unknown("data set", name, [*DATASETS.names(), f"{FOLDER_PREFIX}PATH"])
+    dataset = DATASETS.get(name)(settings)
+    _refuse(name, dataset.takes, given)
+    read: Any = dataset.read
+    source: Source = read(root, **given)
+    return source
 
 
-def _refuse(what: str, settings: set[str]) -> None:
-    if settings:
-        raise SemveilError(f"{what} {REFUSALS[min(settings)]}")
+def _refuse(what: str, takes: Collection[str], given: dict[str, Any]) -> None:
+    for setting in given.keys() - set(takes):
+        able = [name for name, dataset in DATASETS.items() if setting in dataset.takes]
+        folders = ["image folders"] if setting == "image_size" else []
+        raise SemveilError(
+            f"data.{setting}: {what} has none; it is a setting of {', '.join([*able, *folders])}"
+        )

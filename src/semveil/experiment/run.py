@@ -160,16 +160,7 @@ class Run:
     @cached_property
     def splits(self) -> ImageSplits:
         """The images, loaded once."""
-        settings = self.recipe.data
-        return data.load(
-            settings.name,
-            root=self.root,
-            seed=self.seed,
-            limit=settings.limit,
-            image_size=settings.image_size if data.is_resized(settings.name) else None,
-            target=settings.target,
-            private=settings.private,
-        )
+        return data.load_configured(self.recipe.data, self.root, self.seed)
 
     def write_facts(self) -> None:
         """Write down what the run is."""

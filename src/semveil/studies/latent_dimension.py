@@ -79,7 +79,7 @@ def jobs(budget: str, seed: int) -> list[Job]:
         changes = {key: value for key, value in settings.items() if key != "dimensions"}
         for dimension in settings["dimensions"]:
             for pair, schemes in PAIRS.items():
-                base = recipes.load(f"{dataset}-minmax" if dataset != "digits" else "quickstart")
+                base = recipes.load(f"minmax-{dataset}" if dataset != "digits" else "quickstart")
                 recipe = recipes.update(
                     base, nested({**changes, "link.latent_dim": dimension, "scheme": schemes[-1]})
                 )

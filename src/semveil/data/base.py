@@ -1,0 +1,63 @@
+"""What a data set is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+from semveil.data.splits import Source
+from semveil.recipe import DataConfig, Section
+from semveil.registry import Registry
+
+
+class Dataset:
+    """Images that a recipe names.
+
+    Attributes:
+        name: Its name.
+        description: One line about it.
+        source: Where it was published.
+        origin: Where its publisher hands it out to those who agree to its terms; None if it needs
+            no such step.
+        takes: Settings of the recipe's section ``data`` that it takes, as keywords of
+            :meth:`read`: ``image_size``, ``target``, ``private``.
+        Config: Settings of its own, in the recipe as ``data.NAME``; None if it has none.
+
+    Args:
+        settings: Those of its ``Config``; the defaults if None.
+    """
+
+    name: str
+    description: ClassVar[str] = ""
+    source: ClassVar[str] = "not published"
+    origin: ClassVar[str | None] = None
+    takes: ClassVar[tuple[str, ...]] = ()
+    Config: ClassVar[type[Section] | None] = None
+
+    def __init__(self, settings: Section | None = None) -> None:
+        self.settings = self.Config() if settings is None and self.Config else settings
+
+    def locate(self, root: Path | None = None) -> Path | None:
+        """Return the folder of its files; None if it needs none.
+
+        Args:
+            root: Data folder; ``SEMVEIL_DATA`` if None.
+
+        Raises:
+            SemveilError: If files are missing.
+        """
+        return None
+
+    def read(self, root: Path | None = None) -> Source:
+        """Return the images with their classes.
+
+        Args:
+            root: As for :meth:`locate`.
+
+        Raises:
+            SemveilError: If files are missing, damaged or altered.
+        """
+        raise NotImplementedError
+
+
+DATASETS: Registry[Dataset] = Registry("data set", "semveil.data", section=DataConfig)
