@@ -374,6 +374,20 @@ def names() -> list[str]:
     return sorted([*_recipes(), *_SHORT])
 
 
+def overview() -> dict[str, dict[str, str]]:
+    """Return scheme and data set of the recipes that come with the package, by name.
+
+    Example:
+        >>> overview()["ibal-mnist"]
+        {'scheme': 'ibal', 'data': 'mnist'}
+    """
+    known = _recipes() | {name: _read(name) for name in _SHORT}
+    return {
+        name: {"scheme": plain["scheme"], "data": plain["data"]["name"]}
+        for name, plain in sorted(known.items())
+    }
+
+
 _FOLDER = resources.files("semveil") / "recipes"
 _SHORT = {"quickstart": "minmax-cooperative-digits"}
 

@@ -110,7 +110,7 @@ def _scheme(name: SystemName, recipe: Recipe) -> Scheme:
     """Return a scheme under the settings of a run, with the protections that the name lists."""
     scheme = SCHEMES.get(name.scheme)
     if name.protections and not scheme.composes:
-        composing = [other for other, kind in SCHEMES.items() if kind.composes]
+        composing = sorted(other for other, kind in SCHEMES.items() if kind.composes)
         raise SemveilError(
             f"protections: none can be laid over {scheme.name}; those that compose are "
             f"{', '.join(composing)}"
