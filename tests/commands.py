@@ -97,13 +97,21 @@ class Process:
 
 
 class CommandLine:
-    """The process of which commands are forks."""
+    """The process of which commands are forks.
 
-    def __init__(self, scratch: Path) -> None:
+    Args:
+        scratch: Folder for what commands print.
+        packages: Folder of further packages that are installed for it.
+    """
+
+    def __init__(self, scratch: Path, packages: Path | None = None) -> None:
         self.scratch = scratch
         # One thread each: the processes of a test share the machine with nobody's patience.
         environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         environment.pop("SEMVEIL_DATA", None)
+        if packages is not None:
+            paths = [str(packages), os.environ.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         self.origin = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,

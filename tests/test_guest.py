@@ -1,0 +1,206 @@
+"""A package of one's own adds one of each kind without a change of ours, and may be broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import CommandLine, refusal, succeed
+from semveil.records import read_records
+
+GUEST = Path(__file__).parent / "guest"
+SHORT = [
+    f"--set={setting}"
+    for setting in (
+        "link.latent_dim=8",
+        "link.width=4",
+        "link.head_width=8",
+        "train.epochs=1",
+        "audit.inference=[linear]",
+        "audit.inversion=[linear]",
+        "audit.max_epochs=2",
+        "audit.pictures=1",
+        "audit.bob_snr_db=[12]",
+        "audit.eve_snr_db=[12]",
+    )
+]
+ALL = [
+    "--set=scheme=guarded",
+    "--set=guarded.weight=2",
+    "--set=protections=[signs, rotation]",
+    "--set=data.name=stripes",
+    "--set=data.stripes.noise=10",
+]
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder into which the guest is installed, as pip installs it."""
+    scratch = tmp_path_factory.mktemp("guest")
+    source, target = scratch / "source", scratch / "packages"
+    shutil.copytree(GUEST, source)
+    words = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--target", target]
+    subprocess.run([sys.executable, "-m", "pip", "install", *words, source], check=True)
+    return target
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory, packages: Path) -> Iterator[CommandLine]:
+    """The command line where the guest is installed."""
+    line = CommandLine(tmp_path_factory.mktemp("commands"), packages)
+    yield line
+    line.close()
+
+
+def test_what_a_guest_adds_is_listed_with_its_package(line):
+    found = json.loads(succeed(line("list", "--json")).out)
+    for kind, name in (
+        ("schemes", "guarded"),
+        ("protections", "signs"),
+        ("data sets", "stripes"),
+    ):
+        assert found[kind][name]["package"] == "semveil-guest"
+    assert "[from semveil-guest]" in succeed(line("list", "protections")).out
+
+
+def test_a_run_uses_what_the_guest_adds(line, tmp_path):
+    succeed(line("run", "deepjscc-digits", *SHORT, *ALL, "--out", "run", folder=tmp_path))
+    facts = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert facts["recipe"]["guarded"] == {"weight": 2.0}
+    assert facts["recipe"]["data"]["stripes"] == {"noise": 10.0}
+    records = read_records(tmp_path / "run" / "records.jsonl")
+    assert {record.dataset for record in records} == {"stripes"}
+    assert {record.scheme for record in records} == {"deepjscc", "guarded"}
+    (bob,) = (
+        record
+        for record in records
+        if record.scheme == "guarded" and record.role == "bob" and record.metric == "accuracy"
+    )
+    assert bob.params == {"protections": ["signs", "rotation"]}
+    assert bob.asymmetry == "key"
+
+
+def test_python_uses_what_the_guest_adds(line, tmp_path):
+    settings = {word.removeprefix("--set=").partition("=")[0]: word for word in [*SHORT, *ALL]}
+    changes = [word.removeprefix("--set=") for word in settings.values()]
+    code = f"""
+import semveil
+link = semveil.train("deepjscc-digits", {changes!r}, out="run", device="cpu")
+print(link.name.label, link.classes)
+"""
+    result = succeed(line("python", folder=tmp_path, instead=code))
+    assert result.out.splitlines()[-1] == "guarded+signs+rotation 4"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (["guarded.weight=-1"], "guarded.weight: "),
+        (["guarded.wieght=1"], "unknown key 'guarded.wieght': did you mean 'guarded.weight'"),
+        (["data.stripes.noise=300"], "data.stripes.noise: "),
+        (["scheme=gaurded"], "unknown scheme 'gaurded': did you mean 'guarded'"),
+        (["protections=[signs, laplace]"], "protections: laplace must come before signs"),
+    ],
+)
+def test_settings_of_a_guest_are_checked_as_ours(line, tmp_path, settings, said):
+    words = [f"--set={setting}" for setting in settings]
+    refused = refusal(line("run", "deepjscc-digits", *SHORT, *words, folder=tmp_path))
+    assert refused.startswith(said)
+
+
+BROKEN = {
+    "absent": "import a_module_that_is_not_there",
+    "confused": """
+from semveil.schemes import SCHEMES, Scheme
+
+@SCHEMES.register
+class Confused(Scheme):
+    name = "confused"
+    Config = int
+
+@SCHEMES.register
+class Sound(Scheme):
+    name = "sound"
+    base = "deepjscc"
+    protections = ("shuffle",)
+    reference = "deepjscc"
+""",
+    "twin-one": "from semveil.protect import *\n"
+    "@PROTECTIONS.register\nclass Twin(KeyedProtection):\n    name = 'twin'",
+    "twin-two": "from semveil.protect import *\n"
+    "@PROTECTIONS.register\nclass Twin(KeyedProtection):\n    name = 'twin'",
+}
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A folder with four packages, none of which is as it should be."""
+    folder = tmp_path / "packages"
+    for name, code in BROKEN.items():
+        module = name.replace("-", "_")
+        facts = folder / f"{module}-1.0.dist-info"
+        facts.mkdir(parents=True)
+        (folder / f"{module}.py").write_text(code)
+        (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (facts / "entry_points.txt").write_text(f"[semveil.plugins]\n{name} = {module}\n")
+    return folder
+
+
+COMMANDS = [
+    ["list", "--json"],
+    ["train", "deepjscc-digits", "--set=scheme=confused"],
+    ["train", "deepjscc-digits", "--set=protections=[twin]"],
+]
+ONE_BY_ONE = f"""
+import contextlib, io, json, sys
+from semveil.cli import main
+for words in {COMMANDS!r}:
+    sys.argv = ["semveil", *words]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            code = main()
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]))
+"""
+
+
+def test_broken_guests_are_told_in_a_line_each_and_leave_the_rest(broken, tmp_path):
+    paths = [str(broken), os.environ.get("PYTHONPATH", "")]
+    ran = subprocess.run(
+        [sys.executable, "-c", ONE_BY_ONE],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    (code, out, err), *refused = (json.loads(line) for line in ran.stdout.splitlines())
+    assert not code
+    assert [line.removeprefix("semveil: ").split(":")[0] for line in err.splitlines()] == [
+        "plugin absent cannot be loaded",
+        "scheme 'confused'",
+        "protection 'twin' is registered twice, by twin-one and by twin-two",
+    ]
+    found = json.loads(out)
+    assert "ibal" in found["schemes"]
+    assert found["schemes"]["sound"]["package"] == "confused"
+    assert "confused" not in found["schemes"]
+    expected = (
+        "scheme 'confused': Config of confused.Confused is <class 'int'>; expected a subclass of "
+        "semveil.recipe.Section",
+        "protection 'twin' is registered twice, by twin-one and by twin-two: ",
+    )
+    for (code, out, err), said in zip(refused, expected, strict=True):
+        assert (code, out) == (2, "")
+        assert err.startswith(f"semveil: {said}")
+        assert err.count("\n") == 1
+    assert not (tmp_path / "runs").exists()
