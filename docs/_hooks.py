@@ -21,10 +21,10 @@ from mkdocs.exceptions import PluginError
 from pydantic import BaseModel
 
 import semveil.schemes
+from semveil import papers
 from semveil import recipe as recipes
 from semveil.records import FIELDS
 from semveil.schemes import SCHEMES
-from semveil.studies import base as studies
 
 BLOCK = re.compile(r'^```python(?: title="(?P<file>[\w/.]+)")?\n(?P<code>.*?)^```$', re.M | re.S)
 
@@ -147,7 +147,7 @@ def _schemes() -> str:
 def _studies() -> str:
     return _table(
         ["study", "what it is"],
-        [[f"`{study.name}`", study.title] for study in map(studies.get, studies.names())],
+        [[f"`{study.name}`", study.title] for study in map(papers.get, papers.names())],
     )
 
 

@@ -280,12 +280,12 @@ def _serve(questions: Iterable[str]) -> None:
         "semveil.experiment.run",
     ):
         import_module(name)
+    from semveil import papers
     from semveil.schemes import SCHEMES
-    from semveil.studies import base as studies
 
     SCHEMES.load()
-    for name in studies.names():
-        studies.get(name)
+    for name in papers.names():
+        papers.get(name)
     # Nobody but the tests may interrupt; the origin ends when its input does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w")

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from commands import content, refusal, scraps, succeed
-from semveil.records import read_records
-from semveil.studies import base
+from semveil import papers
+from semveil.records import named, read_records
 
 
-@pytest.mark.parametrize("name", base.names())
+@pytest.mark.parametrize("name", papers.names())
 def test_a_study_ends_with_its_page(semveil, tmp_path, name):
     words = ("study", name, "--budget", "smoke", "--json")
     result = succeed(semveil(*words, folder=tmp_path))
@@ -23,7 +23,7 @@ def test_a_study_ends_with_its_page(semveil, tmp_path, name):
     about = json.loads((folder / "run.json").read_text())
     assert about["finished"] is True
     assert (about["study"], about["budget"], about["seed"]) == (name, "smoke", 0)
-    jobs = base.get(name).jobs("smoke", 0)
+    jobs = papers.get(name).jobs("smoke", 0)
     assert list(about["jobs"]) == [job.name for job in jobs]
     assert sorted(path.name for path in (folder / "jobs").iterdir()) == sorted(about["jobs"])
 
@@ -33,7 +33,7 @@ def test_a_study_ends_with_its_page(semveil, tmp_path, name):
     per_job = [read_records(folder / "jobs" / job.name / "records.jsonl") for job in jobs]
     assert [r.value for r in records] == [r.value for part in per_job for r in part]
     for job, part in zip(jobs, per_job, strict=True):
-        assert set(job.schemes) <= {record.scheme for record in part}
+        assert {named(asked).scheme for asked in job.schemes} <= {record.scheme for record in part}
         assert json.loads((folder / "jobs" / job.name / "run.json").read_text())["finished"]
 
     page = (folder / "README.md").read_text()
@@ -47,7 +47,7 @@ def test_a_study_ends_with_its_page(semveil, tmp_path, name):
     assert not {"nan", "NaN"} & set(page.split())
     # Pictures of the user's own images are drawn beside the page, which does not name them.
     pictures = sorted(path.name for path in folder.glob("*.png"))
-    assert bool(pictures) == (base.get(name).pictures is not None)
+    assert bool(pictures) == (papers.get(name).pictures is not None)
     # The case is its pictures, of a set whose terms allow a few.
     assert name == "case" or not any(picture in page for picture in pictures)
     top = {"README.md", "records.jsonl", "run.json", *figures, *pictures}

@@ -6,10 +6,10 @@ import pytest
 
 from papers.numbers import row, table
 from semveil.errors import SemveilError
-from semveil.metrics.intervals import Estimate
 from semveil.papers.claims import Claim, Claims, cases, compare, judge
 from semveil.papers.files import read
 from semveil.papers.values import Selector
+from semveil.records import Estimate
 
 YES, NO, OPEN = "confirmed", "refuted", "undecided"
 

@@ -157,7 +157,7 @@ def test_a_function_makes_what_no_form_does():
 
 
 def gap(rows):
-    from semveil.metrics.intervals import Estimate
+    from semveil.records import Estimate
 
     width = rows["value"].max() - rows["value"].min()
     return Estimate(width, width, width, len(rows))
@@ -169,7 +169,7 @@ def test_a_function_that_is_not_there_is_one_line():
 
 
 def test_intervals_of_differences_and_ratios_agree_with_each_other():
-    from semveil.metrics.intervals import Estimate
+    from semveil.records import Estimate
 
     one, other = Estimate(4.0, 3.0, 6.0, 5), Estimate(2.0, 1.5, 2.5, 7)
     logs = [Estimate(*map(math.log, (x.value, x.low, x.high)), x.n) for x in (one, other)]

@@ -26,6 +26,7 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """Show what can be chosen by name, and which installed package adds it."""
+    from semveil import papers
     from semveil import recipe as recipes
     from semveil.adversary.perturb import ATTACKS
     from semveil.adversary.perturb.attack import in_order
@@ -33,7 +34,6 @@ def list_names(
     from semveil.metrics import METRICS
     from semveil.protect import PROTECTIONS
     from semveil.schemes import SCHEMES
-    from semveil.studies import base as studies
     from semveil.training import TRAININGS
 
     found: dict[str, dict[str, dict[str, str]]] = {
@@ -44,7 +44,7 @@ def list_names(
         "metrics": _entries(METRICS),
         "data sets": _entries(DATASETS) | {"folder:PATH": {"description": folder.DESCRIPTION}},
         "recipes": recipes.overview(),
-        "studies": {name: {"description": studies.get(name).title} for name in studies.names()},
+        "studies": {name: {"description": papers.get(name).title} for name in papers.names()},
     }
     if kind is not None:
         if kind not in found:

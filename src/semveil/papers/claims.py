@@ -13,8 +13,9 @@
 - ``judge``: one part or several, of which all must hold. A part is a value with one comparison:
   ``at_least``, ``at_most``, ``above``, ``below`` (never reached), ``within: [low, high]``,
   ``meets: [low, high]`` (the interval reaches the range) or ``meets: VALUE`` (the intervals
-  overlap), ``increasing: [values]``, ``decreasing: [values]``. What is compared with is a number,
-  a choice, or a value with an interval of its own;
+  overlap), ``equals`` (refuted if they lie apart, else undecided: no interval proves equality),
+  ``increasing: [values]``, ``decreasing: [values]``. What is compared with is a number, a choice,
+  or a value with an interval of its own;
 - ``beside``: parts without a comparison, shown next to the verdict.
 
 ``show`` names how a part is printed (:data:`semveil.papers.words.FORMATS`) and ``as`` what is put
@@ -35,7 +36,6 @@ from typing import Any
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from semveil.metrics.intervals import Estimate
 from semveil.papers.values import (
     FORMS,
     TAKES,
@@ -47,9 +47,9 @@ from semveil.papers.values import (
     choose,
 )
 from semveil.papers.words import FORMATS, named
-from semveil.records import FIELDS
+from semveil.records import FIELDS, Estimate
 
-COMPARISONS = ("at_least", "at_most", "above", "below", "within", "meets")
+COMPARISONS = ("at_least", "at_most", "above", "below", "within", "meets", "equals")
 ORDERS = ("increasing", "decreasing")
 
 
@@ -112,6 +112,9 @@ def compare(comparison: str, found: Estimate, *others: Estimate) -> Verdict:
     if comparison == "meets":
         low, high = others[0], others[-1]
         return meets(found, Estimate(low.value, low.low, high.high, low.n))
+    if comparison == "equals":
+        apart = meets(found, others[0]) is Verdict.REFUTED
+        return Verdict.REFUTED if apart else Verdict.UNDECIDED
     if comparison in ("at_most", "below"):
         judge = at_least if comparison == "at_most" else above
         return judge(_negative(found), _negative(others[0]))
@@ -178,7 +181,12 @@ def check_value(value: Any, more: Sequence[str] = ()) -> None:
         SemveilError: If a field is misspelt.
         ValueError: If something else is not allowed.
     """
-    if isinstance(value, str | int | float):
+    if value is None or isinstance(value, str | int | float):
+        return
+    if isinstance(value, Mapping) and "by" in value:
+        for key, choice in value.items():
+            if key != "by":
+                check_value(choice)
         return
     if not isinstance(value, Mapping):
         raise ValueError(f"{value!r} is no value: give a number, a name or fields of records")

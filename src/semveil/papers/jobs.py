@@ -8,8 +8,9 @@ The file holds ``title`` (one line), ``citation``, ``shows`` (the table or figur
   ask for the name of the study (``study``) and all variables of the grid;
 - ``jobs``: entries with ``name``, ``recipe`` (its starting point), ``schemes``, ``work`` (a
   function, ``"module:function"``; trains and audits unless given), ``params`` (what the records
-  carry besides), ``set`` (settings of its own, over the layers), ``when``, ``over``, a grid of
-  variables, and ``jobs``, entries within the grid that take all else from the one around them;
+  carry besides), ``set`` (settings of its own, over the layers; ``settings: false`` for none but
+  these), ``when``, ``over``, a grid of variables, and ``jobs``, entries within the grid that take
+  all else from the one around them;
 - ``pictures``: a function that draws pictures of the user's own images from the jobs' folders.
 
 A variable's values are a list, or a choice by the budget: ``{by: budget, smoke: [digits], else:
@@ -30,6 +31,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from semveil import recipe as recipes
+from semveil.errors import SemveilError
 from semveil.experiment.jobs import Job
 from semveil.papers.files import read
 from semveil.papers.values import choose
@@ -59,6 +61,7 @@ class Entry(_Spec):
     work: Any = None
     params: dict[str, Any] = Field(default_factory=dict)
     set: dict[str, Any] = Field(default_factory=dict)
+    settings: bool = True
     when: dict[str, Any] = Field(default_factory=dict)
     over: dict[str, Any] = Field(default_factory=dict)
     jobs: list[Entry] = Field(default_factory=list)
@@ -113,7 +116,9 @@ def expand(jobs: Jobs, study: str, budget: str, seed: int) -> list[Job]:
 
 
 def _expanded(entry: Entry, layers: Sequence[Layer], variables: dict[str, Any]) -> Iterator[Job]:
-    for point in _grid(entry.over, variables):
+    known = {name: wanted for name, wanted in entry.when.items() if name in variables}
+    # What a budget does not run need not have values for it.
+    for point in _grid(entry.over, variables) if _holds(known, variables) else ():
         here = {**variables, **point, "seed": variables["seed"] + point.get("seed", 0)}
         if not _holds(entry.when, here):
             continue
@@ -128,6 +133,7 @@ def _within(outer: Entry, inner: Entry) -> Entry:
     common = outer.model_dump(include={"name", "recipe", "schemes", "work"})
     own = {name: getattr(inner, name) or value for name, value in common.items()}
     own["set"], own["params"] = outer.set | inner.set, outer.params | inner.params
+    own["settings"] = outer.settings and inner.settings
     return inner.model_copy(update=own)
 
 
@@ -150,14 +156,16 @@ def _holds(when: Mapping[str, Any], variables: Mapping[str, Any]) -> bool:
 
 def _job(entry: Entry, layers: Sequence[Layer], variables: Mapping[str, Any]) -> Job:
     settings: dict[str, Any] = {}
-    for layer in [*layers, Layer(set=entry.set)]:
+    for layer in [*(layers if entry.settings else []), Layer(set=entry.set)]:
         if _holds(layer.when, variables):
             settings |= {key: filled(value, variables) for key, value in layer.set.items()}
+    if not (entry.name and entry.recipe and entry.schemes):
+        raise SemveilError(f"job {entry.name}: give name, recipe and schemes")
     base = recipes.load(filled(entry.recipe, variables))
     return Job(
         name=str(filled(entry.name, variables)),
         recipe=recipes.update(base, nested(settings)),
-        schemes=tuple(from_plain(filled(asked, variables)) for asked in entry.schemes or ()),
+        schemes=tuple(from_plain(filled(asked, variables)) for asked in entry.schemes),
         seed=variables["seed"],
         params={key: filled(value, variables) for key, value in entry.params.items()},
         work=filled(choose(entry.work, variables), variables) or TRAIN_AND_AUDIT,
@@ -177,9 +185,14 @@ def filled(value: Any, variables: Mapping[str, Any]) -> Any:
     if not isinstance(value, str) or "{" not in value:
         return value
     parts = list(string.Formatter().parse(value))
-    if len(parts) == 1 and parts[0][:1] == ("",) and not parts[0][2]:
-        return variables[str(parts[0][1])]
-    return value.format_map(variables)
+    try:
+        if len(parts) == 1 and parts[0][0] == "" and not parts[0][2]:
+            return variables[str(parts[0][1])]
+        return value.format_map(variables)
+    except KeyError as error:
+        raise SemveilError(
+            f"{value}: no variable {error} (there are: {', '.join(variables)})"
+        ) from error
 
 
 __all__ = ["BUDGETS", "Entry", "Jobs", "Layer", "expand", "filled", "load"]

@@ -10,7 +10,7 @@ The template calls these functions. ``where`` is a mapping of fields, as in
   "metric": "accuracy", "show": "percent"}``.
 - ``figure(file, function, alt, where={}, **options)``: draws the records with a function of
   :mod:`semveil.report.figures` (``"curves.against_snr"``) or any other (``"module:function"``), and
-  places the image.
+  places the image; ``where`` may be a list, of which each adds records.
 - ``claims()``: a table of how often each claim was confirmed, then claim by claim.
 - ``facts()``: what was measured: data sets, SNRs, images, seeds. ``sanity_checks()``: the orderings
   that every evaluation of attacks must keep.
@@ -21,8 +21,9 @@ The template calls these functions. ``where`` is a mapping of fields, as in
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,11 +32,12 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from semveil.errors import SemveilError
-from semveil.metrics.intervals import Estimate
 from semveil.papers import words
 from semveil.papers.claims import Judged, Verdict, cases, check_value
 from semveil.papers.values import Scope, Selector, choose, function
 from semveil.papers.words import ABSENT, FORMATS, head, markdown_table, named, signed
+from semveil.records import Estimate
+from semveil.studies.base import Page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,26 +45,24 @@ if TYPE_CHECKING:
 SHARED = Path(__file__).parent / "shared"
 
 
-@dataclass(frozen=True)
-class Page:
-    """A page and what draws its figures, by file name."""
-
-    text: str
-    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
-
-
-def render(path: Path, table: pd.DataFrame, judged: Sequence[Judged] = ()) -> Page:
+def render(
+    path: Path,
+    table: pd.DataFrame,
+    judged: Sequence[Judged] = (),
+    values: Mapping[str, Any] | None = None,
+) -> Page:
     """Fill a template from records.
 
     Args:
         path: The template.
         table: Frame of records.
         judged: The paper's claims and what became of them.
+        values: Values that tables may name.
 
     Raises:
         SemveilError: If the template cannot be read, or asks for what there is not.
     """
-    filler = _Filler(table, judged)
+    filler = _Filler(table, judged, values or {})
     environment = Environment(
         loader=FileSystemLoader([path.parent, SHARED]),
         undefined=StrictUndefined,
@@ -77,11 +77,11 @@ def render(path: Path, table: pd.DataFrame, judged: Sequence[Judged] = ()) -> Pa
         text = environment.get_template(path.name).render()
     except UnicodeDecodeError as error:
         raise SemveilError(f"cannot read {path}: {error}") from error
-    except TemplateError as error:
-        line = getattr(error, "lineno", None)
+    except (TemplateError, SemveilError) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+        line = getattr(error, "lineno", None) or (lines[-1] if lines else None)
         raise SemveilError(f"{path}{f', line {line}' if line else ''}: {error}") from error
-    except SemveilError as error:
-        raise SemveilError(f"{path}: {error}") from error
     return Page(_squeezed(text), filler.figures)
 
 
@@ -99,9 +99,12 @@ def _squeezed(text: str) -> str:
 class _Filler:
     """What a template calls."""
 
-    def __init__(self, table: pd.DataFrame, judged: Sequence[Judged]) -> None:
+    def __init__(
+        self, table: pd.DataFrame, judged: Sequence[Judged], named_values: Mapping[str, Any]
+    ) -> None:
         self.records, self.judged = table, judged
         self.selector = Selector(table)
+        self.scope = Scope(self.selector, named_values)
         self.figures: dict[str, Callable[[], Figure]] = {}
 
     @property
@@ -115,8 +118,8 @@ class _Filler:
         columns: Sequence[Mapping[str, Any]],
         where: Mapping[str, Any] | None = None,
     ) -> str:
-        scope = Scope(self.selector, {}, where or {})
-        down = cases(self.selector, scope.fields, rows)
+        scope = replace(self.scope, fields=where or {})
+        down = cases(self.selector, where or {}, rows)
         across = [each for column in columns for each in self._columns(column, where or {})]
         cells = [[self._cell(scope, row.fields, column) for column in across] for row in down]
         shown = [at for at in range(len(across)) if any(line[at] for line in cells)]
@@ -154,10 +157,11 @@ class _Filler:
         file: str,
         name: str,
         alt: str,
-        where: Mapping[str, Any] | None = None,
+        where: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         **options: Any,
     ) -> str:
-        rows = self.selector.rows(where or {})
+        several = [where or {}] if isinstance(where, Mapping | None) else where
+        rows = pd.concat([self.selector.rows(each) for each in several])
         if rows.empty:
             return ""
         draw = function(name if ":" in name else _in_report(name))
@@ -182,7 +186,7 @@ class _Filler:
         return words.sanity_checks(self.records)
 
     def number(self, where: Mapping[str, Any]) -> Estimate | None:
-        return Scope(self.selector).number(where)
+        return self.scope.number(where)
 
     def values(self, field: str, where: Mapping[str, Any] | None = None) -> list[Any]:
         found = self.selector.distinct(self.selector.rows(where or {}), [field])

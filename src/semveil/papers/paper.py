@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from semveil.errors import SemveilError, unknown
+from semveil.experiment.jobs import Job
 from semveil.papers import jobs, page
 from semveil.papers.claims import Claims, Judged, verdicts
 from semveil.papers.files import read
 from semveil.papers.values import function
 from semveil.registry import Registry
+from semveil.studies import base
+from semveil.studies.base import Page, Study
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
-
-    from semveil.experiment.jobs import Job
 
 JOBS, CLAIMS, PAGE = "jobs.yaml", "claims.yaml", "page.md.j2"
 
@@ -56,49 +56,45 @@ class Paper:
     source: ClassVar[str] = _Stated("citation")  # type: ignore[assignment]
     shows: ClassVar[str] = _Stated("shows")  # type: ignore[assignment]
 
-    @classmethod
-    def jobs(cls, budget: str, seed: int) -> list[Job]:
+    def jobs(self, budget: str, seed: int) -> list[Job]:
         """Return the jobs of a budget.
 
         Raises:
             SemveilError: If ``jobs.yaml`` is wrong.
         """
-        return jobs.expand(_jobs(cls.folder / JOBS), cls.name, budget, seed)
+        path = self.folder / JOBS
+        try:
+            return jobs.expand(_jobs(path), self.name, budget, seed)
+        except SemveilError as error:
+            raise SemveilError(f"{path}: {error}") from error
 
-    @classmethod
-    def claims(cls) -> Claims:
+    def claims(self) -> Claims:
         """Return what the paper claims.
 
         Raises:
             SemveilError: If ``claims.yaml`` is wrong.
         """
-        return read(cls.folder / CLAIMS, Claims)
+        return read(self.folder / CLAIMS, Claims)
 
-    @classmethod
-    def judge(cls, table: pd.DataFrame) -> list[Judged]:
+    def judge(self, table: pd.DataFrame) -> list[Judged]:
         """Judge its claims by a frame of records."""
-        return verdicts(cls.claims(), table)
+        return verdicts(self.claims(), table)
 
-    @classmethod
-    def render(cls, table: pd.DataFrame) -> page.Page:
+    def render(self, table: pd.DataFrame) -> Page:
         """Return the page of a frame of records, with its figures.
 
         Raises:
             SemveilError: If the page cannot be made of these records.
         """
-        return page.render(cls.folder / PAGE, table, cls.judge(table))
+        claims = self.claims()
+        judged = verdicts(claims, table)
+        return page.render(self.folder / PAGE, table, judged, claims.values)
 
-    @classmethod
-    def pictures(cls, place: Path, done: Sequence[Job]) -> Mapping[str, Figure] | None:
-        """Return pictures of the user's own images by file name; None if it draws none.
-
-        Args:
-            place: Folder of the jobs' folders.
-            done: The jobs, all finished.
-        """
-        name = _jobs(cls.folder / JOBS).pictures
-        found: Mapping[str, Figure] | None = function(name)(place, done) if name else None
-        return found
+    def study(self) -> Study:
+        """Return what runs it."""
+        pictures = _jobs(self.folder / JOBS).pictures
+        draw = None if pictures is None else function(pictures)
+        return Study(self.name, self.description, self.jobs, self.render, draw)
 
 
 @cache
@@ -107,3 +103,21 @@ def _jobs(path: Path) -> jobs.Jobs:
 
 
 PAPERS: Registry[Paper] = Registry("study", "semveil.papers.ours")
+
+
+def names() -> list[str]:
+    """Return the names of all studies."""
+    return sorted({*PAPERS.names(), *base.names()})
+
+
+def get(name: str) -> Study:
+    """Return what runs a study, by its name.
+
+    Raises:
+        SemveilError: If there is none, with the nearest name.
+    """
+    if name in PAPERS:
+        return PAPERS.get(name)().study()
+    if name in base.names():
+        return base.get(name)
+    raise unknown("study", name, names())

@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 
 from semveil.errors import SemveilError, unknown
-from semveil.metrics.intervals import Estimate
+from semveil.records import Estimate
 from semveil.report.select import strongest
 
 Fields = Mapping[str, Any]
@@ -216,6 +216,9 @@ class Scope:
 
     def find(self, value: Any) -> Found | None:
         """Return a value's number with the fields of its record; None if it was not measured."""
+        value = choose(value, self.fields)
+        if value is None:
+            return None
         if isinstance(value, int | float):
             return Found(Estimate(value, value, value, 1), self.fields)
         if isinstance(value, str):
@@ -266,7 +269,7 @@ class Scope:
 
 
 def choose(value: Any, fields: Fields) -> Any:
-    """Make a choice by another field, ``{by: FIELD, VALUE: ..., else: ...}``; null counts as none.
+    """Make a choice by another field, ``{by: FIELD, VALUE: ..., else: ...}``; choices may nest.
 
     Example:
         >>> choose({"by": "dataset", "mnist": 0.02, "else": 0.05}, {"dataset": "cifar10"})
@@ -275,11 +278,9 @@ def choose(value: Any, fields: Fields) -> Any:
     if not isinstance(value, Mapping) or "by" not in value:
         return value
     key = fields.get(value["by"])
-    if key in value:
-        return value[key]
-    if "else" not in value:
+    if key not in value and "else" not in value:
         raise SemveilError(f"no choice by {value['by']} for {key}: add it, or else")
-    return value["else"]
+    return choose(value[key] if key in value else value["else"], fields)
 
 
 def single(rows: pd.DataFrame, take: str | None = None) -> Found | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from semveil.metrics.intervals import Estimate
+from semveil.records import Estimate
 
 ABSENT = "–"
 HEADS = {
@@ -17,6 +17,7 @@ HEADS = {
     "test_snr_db": "SNR, dB",
     "latent_dim": "d",
     "training": "adversarial training",
+    "params.ofdm_symbols": "OFDM symbols",
 }
 NULLS = {"adversary": "No attack", "training": "none", "variant": "none", "control": "none"}
 
@@ -33,7 +34,7 @@ def signed(number: float) -> str:
 
 def head(name: str) -> str:
     """Return the head of a table's column for a field of records."""
-    return HEADS.get(name, name.removeprefix("params."))
+    return HEADS.get(name, name.removeprefix("params.").replace("_", " "))
 
 
 def named(name: str, value: Any) -> str:
@@ -45,6 +46,8 @@ def named(name: str, value: Any) -> str:
     """
     if value is None or pd.isna(value):
         return NULLS.get(name, ABSENT)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, int | float):
         return signed(value)
     return f"`{value}`" if name in ("system", "scheme") else str(value)
@@ -58,7 +61,7 @@ def percent(number: Estimate) -> str:
         '50.0 (49.0–51.2)'
     """
     value, low, high = (f"{100 * x:.1f}" for x in (number.value, number.low, number.high))
-    return f"{value} ({low}–{high})"
+    return value if number.low == number.high else f"{value} ({low}–{high})"
 
 
 def points(number: Estimate) -> str:
@@ -88,6 +91,10 @@ def level(digits: int, unit: str = "") -> Callable[[Estimate], str]:
     return written
 
 
+def _scaled(number: Estimate, by: float) -> Estimate:
+    return Estimate(by * number.value, by * number.low, by * number.high, number.n)
+
+
 FORMATS: Mapping[str, Callable[[Estimate], str]] = {
     "percent": percent,
     "points": points,
@@ -97,6 +104,10 @@ FORMATS: Mapping[str, Callable[[Estimate], str]] = {
     "number3": level(3),
     "dB": level(2, " dB"),
     "bits": level(3, " bits"),
+    "MB": level(2, " MB"),
+    "milliseconds": lambda number: level(2, " ms")(_scaled(number, 1000)),
+    "share": lambda number: f"{100 * number.value:.1f}",
+    "short": lambda number: f"{number.value:.2g}",
     "value": lambda number: f"{number.value:.2f}",
     "value1": lambda number: f"{number.value:.1f}",
 }

@@ -18,7 +18,7 @@ import pandas as pd
 from semveil import recipe as recipes
 from semveil.report.adaptation import Difference, Verdict, curves, verdicts
 from semveil.report.select import where
-from semveil.studies.base import Job, Study, nested
+from semveil.studies.base import Job, Study, in_code, nested
 from semveil.studies.words import markdown_table
 
 if TYPE_CHECKING:
@@ -274,6 +274,5 @@ STUDY = Study(
     name="adaptation",
     title="Transfer to a new task, images or channel, against starting anew at equal cost",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,14 @@ BUDGETS = ("smoke", "cpu", "full")
 
 
 @dataclass(frozen=True)
+class Page:
+    """A page, Markdown, and what draws its figures, by file name."""
+
+    text: str
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Study:
     """One published table or figure.
 
@@ -29,8 +38,7 @@ class Study:
         name: Its name on the command line and in the records.
         title: One line about it.
         jobs: Budget and seed → jobs.
-        figures: Frame of all records → figures by file name.
-        page: Frame of all records → the page, Markdown.
+        render: Frame of all records → the page with its figures.
         pictures: Folder of the jobs and the jobs → pictures by file name that show the user's own
             images: drawn beside the page. Unless the terms of the set allow it, they are named
             nowhere in it, and not for handing on.
@@ -39,9 +47,20 @@ class Study:
     name: str
     title: str
     jobs: Callable[[str, int], list[Job]]
-    figures: Callable[[pd.DataFrame], Mapping[str, Figure]]
-    page: Callable[[pd.DataFrame], str]
+    render: Callable[[pd.DataFrame], Page]
     pictures: Callable[[Path, Sequence[Job]], Mapping[str, Figure]] | None = None
+
+
+def in_code(
+    figures: Callable[[pd.DataFrame], Mapping[str, Figure]], page: Callable[[pd.DataFrame], str]
+) -> Callable[[pd.DataFrame], Page]:
+    """Return the ``render`` of a study whose page and figures are functions."""
+
+    def render(table: pd.DataFrame) -> Page:
+        drawn = figures(table)
+        return Page(page(table), {name: partial(drawn.__getitem__, name) for name in drawn})
+
+    return render
 
 
 def names() -> list[str]:

@@ -18,7 +18,7 @@ from semveil.recipe import Recipe
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.ratios import ratios
 from semveil.report.select import where
-from semveil.studies.base import Job, Study, nested
+from semveil.studies.base import Job, Study, in_code, nested
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
 
@@ -355,6 +355,5 @@ STUDY = Study(
     name="cost",
     title="FLOPs, weights, training time, latency, memory and keys of every scheme",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
 )

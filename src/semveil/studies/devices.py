@@ -28,7 +28,7 @@ from semveil.profiling.devices import (
 from semveil.protect.laplace import DpConfig, Laplace
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.figures.growth import Curve, growth
-from semveil.studies.base import Job, Study, nested
+from semveil.studies.base import Job, Study, in_code, nested
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
 
@@ -421,6 +421,5 @@ STUDY = Study(
     name="devices",
     title="Keys, mixed batches, means under DP and training time against the number of devices",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
 )

@@ -72,8 +72,8 @@ def execute(
     context = JobContext(study.name, hardware, root, progress=progress, links=links)
     records = folders.run(folder, jobs, context, runner or Pool())
     draw(folder, study)
-    for name, figure in study.pictures(folder / "jobs", jobs).items() if study.pictures else ():
-        save(figure, folder / name)
+    for name, picture in study.pictures(folder / "jobs", jobs).items() if study.pictures else ():
+        save(picture, folder / name)
     return records
 
 
@@ -81,8 +81,9 @@ def draw(folder: Path, study: Study) -> None:
     """Write figures and page of a study again, from its records alone."""
     table = frame(read_records(folder / RECORDS))
     facts = read_facts(folder)
-    for name, figure in study.figures(table).items():
-        save(figure, folder / name)
+    page = study.render(table)
+    for name, drawing in page.figures.items():
+        save(drawing(), folder / name)
     hardware = facts.get("hardware", {})
     footer = (
         f"\n## What was run\n\n"
@@ -93,4 +94,4 @@ def draw(folder: Path, study: Study) -> None:
         f"[`records.jsonl`](records.jsonl); every setting of every job is in "
         f"[`run.json`](run.json).\n"
     )
-    write_atomic(folder / PAGE, study.page(table) + footer)
+    write_atomic(folder / PAGE, page.text + footer)

@@ -17,7 +17,7 @@ from semveil import recipe as recipes
 from semveil.experiment.run import RECORDS, SAMPLES
 from semveil.records import asked_for, read_records
 from semveil.report.select import frame, strongest, where
-from semveil.studies.base import Job, Study, nested
+from semveil.studies.base import Job, Study, in_code, nested
 from semveil.studies.face_page import page
 from semveil.studies.face_records import ATTRIBUTES, HOME_DB, MI, PUBLISHED, by_system
 
@@ -153,7 +153,6 @@ STUDY = Study(
     name="faces",
     title="attributes of faces as the task, three attributes, several seeds",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
     pictures=pictures,
 )

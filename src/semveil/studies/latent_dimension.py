@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from semveil import recipe as recipes
-from semveil.studies.base import Job, Study, nested
+from semveil.studies.base import Job, Study, in_code, nested
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick, points
 
@@ -280,6 +280,5 @@ STUDY = Study(
     name="latent-dimension",
     title="Bob and Eve against the latent dimension, four protections, both protocols",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
 )

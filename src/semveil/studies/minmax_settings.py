@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from semveil.studies.base import Job, Study
+from semveil.studies.base import Job, Study, in_code
 from semveil.studies.sweep import about, settings_table, sweep
 
 if TYPE_CHECKING:
@@ -72,6 +72,5 @@ STUDY = Study(
     name="minmax-settings",
     title="Forms, weights and ratios of steps of the min-max game",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
 )

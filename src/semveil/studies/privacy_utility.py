@@ -13,7 +13,7 @@ import pandas as pd
 
 from semveil import recipe as recipes
 from semveil.records import Asked, Params, asked_for, named
-from semveil.studies.base import Job, Study, nested
+from semveil.studies.base import Job, Study, in_code, nested
 from semveil.studies.privacy_claims import HOME_DB, LEAK, System, claims, systems, unprotected
 from semveil.studies.words import Value as Number
 from semveil.studies.words import markdown_table, pick
@@ -321,6 +321,5 @@ STUDY = Study(
     name="privacy-utility",
     title="accuracy and leakage of every privacy-preserving scheme, both protocols",
     jobs=jobs,
-    figures=figures,
-    page=page,
+    render=in_code(figures, page),
 )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+UNDEFENDED = "undefended"
 # Attacks and trainings; an attack and the training against it share a colour.
 LOOKS: Mapping[str, tuple[str, str]] = {
     "nobody": (INK, ""),
@@ -43,7 +44,7 @@ LOOKS: Mapping[str, tuple[str, str]] = {
     "semadv": (VERMILLION, "o"),
     "transfer": (PURPLE, "P"),
     "blackbox": (BLACK, "*"),
-    "plain": (INK, "x"),
+    UNDEFENDED: (INK, "x"),
     "noise": (FAINT, "v"),
     "at-pgd": (BLUE, "^"),
     "at-pgm": (ORANGE, "s"),
@@ -282,23 +283,54 @@ def bars(
     return by_class(grouped(table, panel, line), **options)
 
 
+def trainings(table: pd.DataFrame, **options: Any) -> Figure:
+    """Draw links with and without adversarial training against the PSR, one panel per attack.
+
+    Args:
+        table: Frame of records of one link.
+        **options: As of `against_psr`.
+    """
+    return against_psr(_by_training(table), **options)
+
+
+def trainings_by_class(table: pd.DataFrame, **options: Any) -> Figure:
+    """Draw links with and without adversarial training class by class, one panel per attack.
+
+    Args:
+        table: Frame of records of one link.
+        **options: As of `by_class`.
+    """
+    return by_class(_by_training(table), **options)
+
+
+def _by_training(table: pd.DataFrame) -> Groups:
+    """One panel per attack and protocol; generators for the undefended link know it in both."""
+    attacked = table[table["adversary"].notna()]
+    known = attacked[attacked["training"].isna() & (attacked["protocol"] == "adaptive")]
+    copied = known[
+        known["adversary"].isin(attacked.loc[attacked["protocol"] == "paper", "adversary"])
+    ]
+    named = pd.concat([attacked, copied.assign(protocol="paper")], ignore_index=True)
+    return grouped(named, ("adversary", "protocol"), ("training",))
+
+
 def grouped(table: pd.DataFrame, panel: Sequence[str], line: Sequence[str]) -> Groups:
     """Sort the records of a frame into panels and lines, by fields.
 
     Args:
         table: Frame of records.
         panel: Fields that panels differ in.
-        line: Fields that lines differ in; an attack and its protocol are one name.
+        line: Fields that lines differ in.
     """
     groups: dict[str, dict[str, AttackRow]] = {}
     for row in attack_rows(merged(table)):
         if row.table.empty:
             continue
-        first = row.table.iloc[0]
-        names = {key: str(first[key]) for key in {*panel, *line} if not pd.isna(first[key])}
-        names |= {"adversary": row.name}
-        names.pop("protocol", None)
+        names = {"adversary": row.name, "training": UNDEFENDED}
+        for key in {*panel, *line} - {"adversary", "protocol"}:
+            if not pd.isna(row.table.iloc[0][key]):
+                names[key] = str(row.table.iloc[0][key])
         title = ": ".join(names[key] for key in panel if key in names)
-        lines = groups.setdefault(title, {})
-        lines.setdefault(" ".join(names[key] for key in line if key in names), row)
+        name = " ".join(names[key] for key in line if key in names)
+        groups.setdefault(title, {}).setdefault(name, row)
     return groups

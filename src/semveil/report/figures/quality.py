@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -55,3 +55,20 @@ def together(systems: Mapping[str, pd.DataFrame]) -> Figure:
         figure, axes, width=3.3, height=2.4, x="SNR (dB)", entries=entries, shared=False, left=0.5
     )
     return figure
+
+
+def against_snr(table: pd.DataFrame, names: Sequence[str]) -> Figure:
+    """Draw the image quality of all systems of a frame of records against Bob's SNR.
+
+    Args:
+        table: Frame of records.
+        names: Fields that tell the systems apart, which the legend shows.
+    """
+    bob = table[table["role"] == "bob"]
+    systems = {}
+    values: Any
+    for values, rows in bob.groupby(list(names), dropna=False, sort=False):
+        known = [value for value in values if not pd.isna(value)]
+        words = (f"{value:g}" if isinstance(value, float) else str(value) for value in known)
+        systems[", ".join(words)] = rows
+    return together(systems)

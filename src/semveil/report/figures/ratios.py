@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,20 @@ _MARKERS = "os^D"
 
 
 @styled
-def ratios(frame: pd.DataFrame, metrics: Mapping[str, str], *, over: str) -> Figure:
+def ratios(
+    frame: pd.DataFrame,
+    metrics: Mapping[str, str],
+    *,
+    over: str,
+    series: Sequence[str] = ("series",),
+) -> Figure:
     """Draw ratios with their intervals, on a logarithmic scale.
 
     Args:
-        frame: Frame of records, with a column ``series``: each has a colour of its own.
+        frame: Frame of records.
         metrics: Metrics that are ratios, and the title of each one's panel.
         over: Scheme of the reference, which is at 1 and gets no row.
+        series: Columns that tell series apart: each has a colour of its own.
 
     Returns:
         The figure.
@@ -35,16 +42,18 @@ def ratios(frame: pd.DataFrame, metrics: Mapping[str, str], *, over: str) -> Fig
     table = where(frame, role="system")
     table = table[table["scheme"] != over]
     names = list(table["scheme"].unique())
-    series = list(table["series"].unique())
+    of = table[[name for name in series if name in table.columns]]
+    table = table.assign(series=[_series(row) for row in of.to_dict("records")])
+    kinds = list(table["series"].unique())
     figure, axes = panels(len(metrics), columns=len(metrics))
     for place, (metric, title) in zip(axes, metrics.items(), strict=True):
         place.set_title(title)
         place.axvline(1.0, **GUESSING)
-        for number, one in enumerate(series):
+        for number, one in enumerate(kinds):
             rows = where(table, metric=metric, series=one).set_index("scheme").reindex(names)
             value = rows["value"].to_numpy()
             ends = np.abs(rows[["ci_low", "ci_high"]].to_numpy() - value[:, None]).T
-            height = np.arange(len(names)) + 0.24 * (number - (len(series) - 1) / 2)
+            height = np.arange(len(names)) + 0.24 * (number - (len(kinds) - 1) / 2)
             place.errorbar(
                 value,
                 height,
@@ -73,7 +82,7 @@ def ratios(frame: pd.DataFrame, metrics: Mapping[str, str], *, over: str) -> Fig
             linestyle="",
             label=one,
         )
-        for number, one in enumerate(series)
+        for number, one in enumerate(kinds)
         if one
     ]
     arrange(
@@ -86,3 +95,10 @@ def ratios(frame: pd.DataFrame, metrics: Mapping[str, str], *, over: str) -> Fig
         left=0.3 + LETTER * max(len(name) for name in names),
     )
     return figure
+
+
+def _series(row: Mapping[Hashable, Any]) -> str:
+    """Name a series by its columns: ``params.exported`` that is true is "exported"."""
+    known = ((str(name), value) for name, value in row.items() if not pd.isna(value))
+    words = (name.removeprefix("params.") if value is True else str(value) for name, value in known)
+    return " ".join(words)

@@ -1,4 +1,4 @@
-"""What the classical chain shows at each SNR: the work of the study's jobs."""
+"""What the classical chain shows at each SNR."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ VALIDATION = 100
 _BATCH = 1000
 
 
-def measure(folder: Path, job: Job, means: JobContext) -> None:
+def measure(folder: Path, job: Job, context: JobContext) -> None:
     """Measure the one mode that a job's recipe names."""
-    _measure(folder, job, means, whole=False)
+    _measure(folder, job, context, whole=False)
 
 
-def measure_whole(folder: Path, job: Job, means: JobContext) -> None:
+def measure_whole(folder: Path, job: Job, context: JobContext) -> None:
     """Measure the same with every file sent as it is, headers included."""
-    _measure(folder, job, means, whole=True)
+    _measure(folder, job, context, whole=True)
 
 
-def _measure(folder: Path, job: Job, means: JobContext, whole: bool) -> None:
-    started, bench = time.monotonic(), _Bench(job, means)
+def _measure(folder: Path, job: Job, context: JobContext, whole: bool) -> None:
+    started, bench = time.monotonic(), _Bench(job, context)
     system = Classical(job.recipe).system(bench.splits.image_shape)
     system = replace(system, codec=replace(system.codec, whole=whole))
-    write_results(folder, job, means, [*bench.about(system), *bench.curve(system)], started)
+    write_results(folder, job, context, [*bench.about(system), *bench.curve(system)], started)
 
 
-def adapt(folder: Path, job: Job, means: JobContext) -> None:
+def adapt(folder: Path, job: Job, context: JobContext) -> None:
     """Measure the best mode at each SNR, chosen on validation images under fading of their own."""
-    started, bench = time.monotonic(), _Bench(job, means)
+    started, bench = time.monotonic(), _Bench(job, context)
     system = Classical(job.recipe).system(bench.splits.image_shape)
     validation = bench.splits.validation.x[:VALIDATION]
     # Whether her images fit is Alice's to know.
@@ -67,15 +67,15 @@ def adapt(folder: Path, job: Job, means: JobContext) -> None:
         for metric, value in (("modulation_order", chosen.order), ("code_rate", chosen.rate)):
             exact = Estimate(value, value, value, len(validation))
             records.append(bench.record("system", metric, exact, test_snr_db=snr_db))
-    write_results(folder, job, means, records, started)
+    write_results(folder, job, context, records, started)
 
 
 class _Bench:
     """A job's images and channel."""
 
-    def __init__(self, job: Job, means: JobContext) -> None:
-        self.job, self.study, self.tell = job, means.study, means.progress
-        self.splits: ImageSplits = means.splits or read_images(job, means)
+    def __init__(self, job: Job, context: JobContext) -> None:
+        self.job, self.study, self.tell = job, context.study, context.progress
+        self.splits: ImageSplits = context.splits or read_images(job, context)
         self.images: Pixels = self.splits.test.x[: job.recipe.audit.images]
         self.fallback = self.splits.system.x.mean(0).round().astype(np.uint8)
         self.channel = channel_of(job.recipe.bob)

@@ -1,0 +1,213 @@
+"""Links under attack, with and without adversarial training: what studies of MobileSC measure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from semveil.adversary.perturb.attack import Attack, chosen
+from semveil.adversary.perturb.generator_attack import GeneratorAttack
+from semveil.evaluation.attack_records import Findings, attack_system, fit_attacks
+from semveil.experiment.checkpoint_cache import train_or_load
+from semveil.experiment.harden import harden
+from semveil.experiment.jobs import Job, JobContext, begin, write_results
+from semveil.experiment.partial_results import PartialResults
+from semveil.experiment.run import SAMPLES, Run
+from semveil.recipe import AttackConfig
+from semveil.records import Record
+from semveil.result import write_samples
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+TARGET_CLASS = 5
+METHODS = ("noise", "at-pgd", "at-pgm", "at-semadv", "semmixed")
+_KEPT = ("psnr_db", "ssim", "accuracy")
+
+
+def attack_links(folder: Path, job: Job, context: JobContext) -> None:
+    """Attack a link: first one source class, then all images with one target class.
+
+    Raises:
+        SemveilError: As runs and attacks.
+    """
+    attack = job.recipe.attack
+    towards = attack.model_copy(
+        update={
+            "source_class": None,
+            "target_class": TARGET_CLASS,
+            "names": ["jamming", "pgd", "semadv"],
+            "psr_db": [float(level) for level in range(-10, 0, 2)],
+        }
+    )
+    _attack(folder, job, context, {"aimed": attack, "misled": towards})
+
+
+def attack_link(folder: Path, job: Job, context: JobContext) -> None:
+    """Attack a link as the job's recipe says.
+
+    Raises:
+        SemveilError: As runs and attacks.
+    """
+    _attack(folder, job, context, {"aimed": job.recipe.attack})
+
+
+def _attack(
+    folder: Path, job: Job, context: JobContext, variants: Mapping[str, AttackConfig]
+) -> None:
+    started = time.monotonic()
+    run = begin(folder / "plain", job, context)
+    links = run.links(train_or_load(run, context.links, context.progress))
+    parts, records = PartialResults(folder), list[Record]()
+    samples = run.originals()
+    for name, settings in variants.items():
+        for link in links:
+            part = parts.get(f"{name} {link.plan.stream}")
+            if part is None:
+                part = attack_system(
+                    link.under_test(),
+                    run.splits,
+                    run.setting(),
+                    chosen(settings),
+                    settings,
+                    run.hardware.device,
+                    context.progress,
+                    run.recipe.audit.pictures if name == "aimed" else 0,
+                )
+                parts.keep(f"{name} {link.plan.stream}", part)
+            records += part.records
+            samples |= part.samples
+    write_samples(folder / SAMPLES, samples)
+    write_results(folder, job, context, records, started)
+    parts.remove()
+
+
+def harden_links(folder: Path, job: Job, context: JobContext) -> None:
+    """Train a link against attacks by every method, and attack each result by both protocols.
+
+    Raises:
+        SemveilError: As runs and attacks.
+    """
+    started = time.monotonic()
+    run = begin(folder / "plain", job, context)
+    train_or_load(run, context.links, context.progress)
+    parts, records = PartialResults(folder), list[Record]()
+    attacks = _Attacks(run, context)
+    for method in ("none", *METHODS):
+        link = run if method == "none" else hardened(folder, method, run, context)
+        part = parts.get(method)
+        if part is None:
+            part = attacks.on(link)
+            parts.keep(method, part)
+        records += part.records
+    write_results(folder, job, context, records, started)
+    parts.remove()
+
+
+def hardened(folder: Path, method: str, plain: Run, context: JobContext) -> Run:
+    """Return the run of a method that begins with a plain run's link, trained.
+
+    Args:
+        folder: Folder of the job; the run lies in a folder below it.
+        method: One of :data:`METHODS`.
+        plain: The plain run, trained.
+        context: What the job works with.
+
+    Raises:
+        SemveilError: As runs.
+    """
+    place = folder / method
+    if place.exists():
+        run = type(plain).open(place, context.hardware, context.root)
+    else:
+        run = harden(plain, {"harden": {"method": method}}, place)
+    run.splits = plain.splits
+    train_or_load(run, context.links, context.progress)
+    return run
+
+
+def attack_at_every_snr(folder: Path, job: Job, context: JobContext) -> None:
+    """Measure a link and its SemMixed form at every SNR, without attack and under attack.
+
+    Attacks are trained on the undefended link, at the SNR of its training, as in the paper.
+
+    Raises:
+        SemveilError: As runs and attacks.
+    """
+    started = time.monotonic()
+    plain = begin(folder / "plain", job, context)
+    train_or_load(plain, context.links, context.progress)
+    mixed = hardened(folder, "semmixed", plain, context)
+    attacks, records = _Attacks(plain, context), list[Record]()
+    for run in (plain, mixed):
+        for snr_db in job.recipe.audit.bob_snr_db:
+            settings = job.recipe.attack.model_copy(update={"snr_db": snr_db})
+            found = attacks.with_fitted(run, settings)
+            records += [record for record in found.records if record.metric in _KEPT]
+    write_results(folder, job, context, records, started)
+
+
+def attack_pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
+    """Draw a grid of Bob's images, one row an attack.
+
+    Args:
+        place: Folder of the jobs' folders.
+        done: The jobs, all finished.
+    """
+    from semveil.report.figures.case import attack_grid, attacked
+
+    drawn = {}
+    for job in done:
+        with np.load(place / job.name / SAMPLES, allow_pickle=False) as kept:
+            samples = {key: kept[key] for key in kept.files}
+        system = next(iter(attacked(samples)))
+        names = job.recipe.attack.names
+        drawn[f"case-{job.name}.png"] = attack_grid(samples, system, attacks=names)
+    return drawn
+
+
+class _Attacks:
+    """Attacks on links, among them generators that were trained on the undefended link."""
+
+    def __init__(self, plain: Run, context: JobContext) -> None:
+        self.plain, self.context = plain, context
+        self._fitted: list[Attack] | None = None
+
+    def _attack(
+        self, run: Run, attacks: Sequence[Attack], settings: AttackConfig, fit: bool
+    ) -> Findings:
+        system = run.links(run.train(self.context.progress))[0].under_test()
+        common = run.splits, run.setting(), attacks, settings, run.hardware.device
+        return attack_system(system, *common, self.context.progress, fit=fit)
+
+    def fitted(self) -> list[Attack]:
+        """Return the generator attacks, trained on the undefended link."""
+        if self._fitted is None:
+            run, settings = self.plain, self.plain.recipe.attack
+            system = run.links(run.train(self.context.progress))[0].under_test()
+            generators = [one for one in chosen(settings) if isinstance(one, GeneratorAttack)]
+            common = run.splits, run.setting(), generators, settings, run.hardware.device
+            self._fitted = fit_attacks(system, *common, self.context.progress)
+        return self._fitted
+
+    def with_fitted(self, run: Run, settings: AttackConfig) -> Findings:
+        """Return the findings on a run's link under generators for the undefended link."""
+        return self._attack(run, self.fitted(), settings, fit=False)
+
+    def on(self, run: Run) -> Findings:
+        """Return the findings on a run's link, by both protocols."""
+        settings = run.recipe.attack
+        attacks = chosen(settings)
+        if run is self.plain:
+            return self._attack(run, attacks, settings, fit=True)
+        known = {attack.name: attack for attack in self.fitted()}
+        attacks = [known.get(attack.name, attack) for attack in attacks]
+        found = self._attack(run, attacks, settings, fit=True)
+        again = self.with_fitted(run, settings)
+        # Without an attack it was measured before.
+        found.records += [record for record in again.records if record.adversary]
+        return found
