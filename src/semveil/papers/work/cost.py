@@ -98,7 +98,7 @@ def ratios_to_reference(rows: pd.DataFrame) -> Figure:
     """Draw each scheme's seconds over the reference's."""
     from semveil.report.figures.ratios import ratios
 
-    few = rows["params.tokens"].notna() if "params.tokens" in rows else False
+    few = rows.reindex(columns=["params.tokens"])["params.tokens"].notna()
     table = rows.assign(
         scheme=rows["scheme"].mask(few, PAPERS_TOKENS),
         series=[f"width {width:g}" for width in rows["params.width"].astype(float)],
