@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop.observations import Send
-from semveil.channel import Channel, Reception
+from semveil.channel import Channel, Reception, channel_of
 from semveil.link import Answer, LinkNetwork
 from semveil.protect.base import Mechanism
+from semveil.recipe import Recipe
 from semveil.records import SystemName
 
 
@@ -91,3 +92,16 @@ class Conditions:
     bob_snrs_db: tuple[float, ...]
     eve_snrs_db: tuple[float, ...]
     seed: int
+
+    @classmethod
+    def of(cls, recipe: Recipe, study: str | None, seed: int) -> Conditions:
+        """Return the conditions that a recipe describes."""
+        return cls(
+            study=study,
+            bob=channel_of(recipe.bob),
+            eve=channel_of(recipe.eve),
+            train_snr_db=recipe.bob.snr_db,
+            bob_snrs_db=tuple(recipe.audit.bob_snr_db),
+            eve_snrs_db=tuple(recipe.audit.eve_snr_db),
+            seed=seed,
+        )

@@ -14,6 +14,7 @@ from semveil.channel import Channel, Reception
 from semveil.device import channels_last
 from semveil.errors import SemveilError
 from semveil.evaluation.system import SystemUnderTest
+from semveil.experiment.card import Card, card_of
 from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.training import TrainedNetworks
 from semveil.link import Answer, LinkNetwork, as_float, own_noise
@@ -103,6 +104,11 @@ class Link:
     def classes(self) -> int:
         """Answers of the task."""
         return self.networks.classes
+
+    @property
+    def card(self) -> Card:
+        """What it is, how it was trained, and what its run's records say; ``print`` shows it."""
+        return card_of(self)
 
     @property
     def device(self) -> torch.device:

@@ -17,7 +17,6 @@ from typing import Any
 from semveil import data
 from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
-from semveil.channel import channel_of
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.measure import Findings, audit_system
@@ -282,15 +281,7 @@ class Run:
 
     def setting(self) -> Conditions:
         """Return where and when its systems are measured."""
-        return Conditions(
-            study=self.study,
-            bob=channel_of(self.recipe.bob),
-            eve=channel_of(self.recipe.eve),
-            train_snr_db=self.recipe.bob.snr_db,
-            bob_snrs_db=tuple(self.recipe.audit.bob_snr_db),
-            eve_snrs_db=tuple(self.recipe.audit.eve_snr_db),
-            seed=self.seed,
-        )
+        return Conditions.of(self.recipe, self.study, self.seed)
 
     @cached_property
     def _perceptual(self) -> PerceptualLoss | None:
