@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from semveil.api import harden, load, run, train
     from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
+    from semveil.experiment.evaluate import evaluate
     from semveil.experiment.link import Link
     from semveil.result import Result
 
@@ -24,6 +25,7 @@ _HOMES = {
     "attacks": None,
     "audit": "semveil.evaluation.api",
     "data": None,
+    "evaluate": "semveil.experiment.evaluate",
     "harden": "semveil.api",
     "load": "semveil.api",
     "phy": None,
@@ -39,6 +41,7 @@ __all__ = [
     "attacks",
     "audit",
     "data",
+    "evaluate",
     "harden",
     "load",
     "phy",

@@ -6,10 +6,8 @@ of them by their names alone, such as ``semveil.load``.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 from semveil import recipe as recipes
 from semveil.device import pick_device
@@ -25,8 +23,6 @@ from semveil.recipe import Recipe
 from semveil.result import Result, read_result
 from semveil.training import TRAININGS
 
-Changes = Mapping[str, Any] | Sequence[str]
-"""Settings by dotted keys, ``{"link.latent_dim": 64}``, or as texts ``link.latent_dim=64``."""
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, the steps done, and the steps in all."""
 
@@ -58,7 +54,7 @@ def load(
     return _open(folder, device, 1, data).link(system)
 
 
-def settings(recipe: str | Path, changes: Changes = ()) -> Recipe:
+def settings(recipe: str | Path, changes: recipes.Changes = ()) -> Recipe:
     """Return every setting that a run of a recipe has, those of its schemes included.
 
     Args:
@@ -72,13 +68,13 @@ def settings(recipe: str | Path, changes: Changes = ()) -> Recipe:
         >>> settings("dp-digits", {"dp.epsilon": 0.5}).model_dump()["dp"]["epsilon"]
         0.5
     """
-    found = recipes.load(str(recipe), _texts(changes))
+    found = recipes.load(str(recipe), changes)
     return complete(with_reference(requested(found)), found)
 
 
 def train(
     recipe: str | Path | None = None,
-    changes: Changes = (),
+    changes: recipes.Changes = (),
     *,
     out: str | Path | None = None,
     seed: int = 0,
@@ -119,7 +115,7 @@ def train(
 
 def run(
     recipe: str | Path | None = None,
-    changes: Changes = (),
+    changes: recipes.Changes = (),
     *,
     out: str | Path | None = None,
     seed: int = 0,
@@ -167,7 +163,7 @@ def audit_run(
 
 def attack_run(
     folder: str | Path | None = None,
-    changes: Changes = (),
+    changes: recipes.Changes = (),
     *,
     systems: Sequence[str] | None = None,
     out: str | Path | None = None,
@@ -198,9 +194,7 @@ def attack_run(
         raise SemveilError("name the folder of a run, or --resume a folder of attacks")
     else:
         attacked = _open(folder, device, 1, data)
-        recipe = recipes.override(attacked.recipe, _texts(changes))
-        if recipes.changes(recipe, {"attack"}) != recipes.changes(attacked.recipe, {"attack"}):
-            raise SemveilError("--set: an attack changes settings of attack alone")
+        recipe = recipes.override(attacked.recipe, changes, only={"attack"})
         place = Path(out) if out else unused_folder(attacked.folder / "attacks")
         job = AttackRun.create(place, attacked, recipe.attack, list(systems or []) or None)
     with resumable(job.folder, "attack"):
@@ -212,7 +206,7 @@ def attack_run(
 def harden(
     folder: str | Path,
     method: str = "semmixed",
-    changes: Changes = (),
+    changes: recipes.Changes = (),
     *,
     out: str | Path | None = None,
     device: str = "auto",
@@ -239,9 +233,7 @@ def harden(
     TRAININGS.get(method)
     plain = _open(folder, device, devices, data)
     chosen = recipes.update(plain.recipe, {"harden": {"method": method}})
-    settings = recipes.override(chosen, _texts(changes))
-    if recipes.without_hardening(settings) != recipes.without_hardening(plain.recipe):
-        raise SemveilError("--set: hardening changes settings of harden and attack alone")
+    settings = recipes.override(chosen, changes, only={"harden", "attack"})
     place = Path(out) if out else unused_folder(_beside(plain.folder, method))
     new = start_hardening(plain, settings.model_dump(include={"harden", "attack"}), place)
     with resumable(new.folder, "train"):
@@ -251,7 +243,7 @@ def harden(
 
 def _begin(
     name: str | Path | None,
-    changes: Changes,
+    changes: recipes.Changes,
     out: str | Path | None,
     resume: str | Path | None,
     seed: int,
@@ -264,7 +256,7 @@ def _begin(
         return _open(resume, device, devices, data)
     if name is None:
         raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
-    recipe: Recipe = recipes.load(str(name), _texts(changes))
+    recipe: Recipe = recipes.load(str(name), changes)
     stem = Path(name).stem
     place = Path(out) if out else unused_folder(Path("runs") / stem)
     schemes = with_reference(requested(recipe))
@@ -283,13 +275,6 @@ def _audited(started: Run, progress: Progress | None) -> Result:
     started.audit(started.train(progress), progress)
     started.report()
     return read_result(started.folder)
-
-
-def _texts(changes: Changes) -> list[str]:
-    """Return changes as the command line takes them; JSON is YAML."""
-    if isinstance(changes, Mapping):
-        return [f"{key}={json.dumps(value, default=str)}" for key, value in changes.items()]
-    return list(changes)
 
 
 def _beside(folder: Path, note: str) -> Path:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import warnings
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from importlib import import_module, resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
@@ -364,6 +365,10 @@ class Recipe(OpenSection):
     audit: AuditConfig = AuditConfig()
 
 
+Changes = Mapping[str, Any] | Sequence[str]
+"""Settings by dotted keys, ``{"link.latent_dim": 64}``, or as texts ``link.latent_dim=64``."""
+
+
 def names() -> list[str]:
     """Return the recipes that come with the package.
 
@@ -403,12 +408,12 @@ def _recipes() -> dict[str, dict[str, Any]]:
     return found
 
 
-def load(name: str, overrides: Iterable[str] = ()) -> Recipe:
+def load(name: str, overrides: Changes = ()) -> Recipe:
     """Load a recipe by name or from a file, apply overrides, and check it.
 
     Args:
         name: A recipe of the package, or the path of a ``.yaml`` file.
-        overrides: ``key=value`` with dotted keys, the value in YAML.
+        overrides: Settings by dotted keys, or texts ``key=value`` with the value in YAML.
 
     Returns:
         The recipe.
@@ -479,8 +484,8 @@ def _yaml(text: str, where: str) -> Any:
         raise SemveilError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
 
 
-def _override(plain: dict[str, Any], overrides: Iterable[str]) -> dict[str, Any]:
-    for override in overrides:
+def _override(plain: dict[str, Any], overrides: Changes) -> dict[str, Any]:
+    for override in as_texts(overrides):
         key, equals, value = override.partition("=")
         if not equals or not key:
             raise SemveilError(f"--set {override}: expected key=value, as in link.latent_dim=32")
@@ -511,19 +516,38 @@ def keys() -> list[str]:
     return keys_of(Recipe)
 
 
-def override(recipe: Recipe, overrides: Iterable[str]) -> Recipe:
-    """Return a recipe with ``key=value`` overrides applied, checked again; see :func:`load`.
+def as_texts(changes: Changes) -> list[str]:
+    """Return changes as the command line takes them: values in JSON, which is YAML.
 
     Example:
-        >>> override(Recipe(), ["attack.batch=5"]).attack.batch
+        >>> as_texts({"link.latent_dim": 64, "audit.attacks": ["rmle"]})
+        ['link.latent_dim=64', 'audit.attacks=["rmle"]']
+    """
+    if isinstance(changes, Mapping):
+        return [f"{key}={json.dumps(value, default=str)}" for key, value in changes.items()]
+    return list(changes)
+
+
+def override(recipe: Recipe, overrides: Changes, only: Set[str] | None = None) -> Recipe:
+    """Return a recipe with settings changed, checked again; see :func:`load`.
+
+    Args:
+        recipe: The recipe.
+        overrides: The changes.
+        only: Sections that may change; all if None.
+
+    Raises:
+        SemveilError: If a key or value does not fit, or another section changes.
+
+    Example:
+        >>> override(Recipe(), {"attack.images": 5}).attack.images
         5
     """
-    return check(_override(recipe.model_dump(), overrides))
-
-
-def without_hardening(recipe: Recipe) -> dict[str, Any]:
-    """Return the settings that hardening a link leaves alone."""
-    return changes(recipe, {"harden", "attack"})
+    found = check(_override(recipe.model_dump(), overrides))
+    if only is not None and changes(found, only) != changes(recipe, only):
+        sections = " and ".join(sorted(only))
+        raise SemveilError(f"--set: only settings of {sections} can be changed here")
+    return found
 
 
 def changes(section: Section, exclude: Set[str] = frozenset()) -> dict[str, Any]:

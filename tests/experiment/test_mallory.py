@@ -226,7 +226,7 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
             "attack.target_class: 2 is the class",
         ),
         (["--system", "mobilsc"], "unknown system 'mobilsc': did you mean 'mobilesc'?"),
-        (["--set=train.epochs=4"], "an attack changes settings of attack alone"),
+        (["--set=train.epochs=4"], "only settings of attack can be changed here"),
         (["--set=attack.mallory.fading=none", "--snr", "99"], "attack.snr_db: "),
     ],
 )
@@ -254,7 +254,7 @@ def test_what_is_no_trained_run_is_refused(semveil, trained, tmp_path):
         semveil("harden", trained, "--with", "semmixd", folder=tmp_path)
     )
     line = refusal(semveil("harden", trained, "--set=link.width=8", folder=tmp_path))
-    assert "hardening changes settings of harden and attack alone" in line
+    assert "only settings of attack and harden can be changed here" in line
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 

@@ -78,7 +78,10 @@ def audit(
         True
     """
     bob = channel or Channel()
-    bob_snrs_db, eve_snrs_db = _levels(bob_snr_db, "bob_snr_db"), _levels(eve_snr_db, "eve_snr_db")
+    bob_snrs_db, eve_snrs_db = (
+        levels_of(bob_snr_db, "bob_snr_db"),
+        levels_of(eve_snr_db, "eve_snr_db"),
+    )
     check_images(data)
     setting = Conditions(
         study=None,
@@ -106,7 +109,7 @@ def audit(
     return Result(findings.records, findings.samples)
 
 
-def _levels(values: Sequence[float], name: str) -> tuple[float, ...]:
+def levels_of(values: Sequence[float], name: str) -> tuple[float, ...]:
     """Return SNRs as plain floats, each once, whatever numbers they came as."""
     try:
         levels = tuple(dict.fromkeys(float(value) for value in values))

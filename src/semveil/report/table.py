@@ -75,6 +75,7 @@ def heading(condition: Iterable[tuple[str, Any]]) -> str:
     forms = {
         "latent_dim": lambda value: f"d = {value:g}",
         "train_snr_db": lambda value: f"trained at {signed(value)} dB",
+        "test_snr_db": lambda value: f"SNR {signed(value)} dB",
         "seed": lambda value: f"seed {value}",
     }
     words = (forms.get(key, str)(value) for key, value in condition if not pd.isna(value))
