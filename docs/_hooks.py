@@ -1,7 +1,8 @@
 """Keeps these pages true: tables are made from the code, and the Python blocks are run.
 
 A comment ``<!-- settings -->`` (or ``recipes``, ``schemes``, ``studies``) on a page is replaced by
-the table of that name. Whatever is wrong raises, and the build ends.
+the table of that name, and ``<!-- file PATH -->`` by a file of the repository, which the tests run.
+Whatever is wrong raises, and the build ends.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ import contextlib
 import inspect
 import json
 import re
-import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,13 +19,14 @@ import griffe
 from mkdocs.exceptions import PluginError
 from pydantic import BaseModel
 
-import semveil.schemes
 from semveil import papers
 from semveil import recipe as recipes
+from semveil.recipe import OpenSection
 from semveil.records import FIELDS
 from semveil.schemes import SCHEMES
 
-BLOCK = re.compile(r'^```python(?: title="(?P<file>[\w/.]+)")?\n(?P<code>.*?)^```$', re.M | re.S)
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.M | re.S)
+LANGUAGES = {".py": "python", ".toml": "toml"}
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -38,28 +38,25 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
             raise PluginError(f"{where}: fields of a record that it does not explain: {missing}")
     if not where.startswith("reference/"):
         _run_blocks(markdown, where)
+    markdown = re.sub(r"^<!-- file (\S+) -->$", lambda m: _file(m[1]), markdown, flags=re.M)
     return re.sub(r"^<!-- (\w+) -->$", lambda found: TABLES[found[1]](), markdown, flags=re.M)
 
 
 def _run_blocks(markdown: str, where: str) -> None:
-    """Run the Python blocks of a page in order; one with a title is a file of that name."""
+    """Run the Python blocks of a page in order."""
     space: dict[str, Any] = {"__name__": "__main__"}
-    with tempfile.TemporaryDirectory() as scratch:
-        semveil.schemes.__path__.append(scratch)
+    for block in BLOCK.finditer(markdown):
         try:
-            for block in BLOCK.finditer(markdown):
-                if block["file"]:
-                    (Path(scratch) / Path(block["file"]).name).write_text(block["code"])
-                    continue
-                with contextlib.redirect_stdout(None):
-                    exec(compile(block["code"], where, "exec"), space)
+            with contextlib.redirect_stdout(None):
+                exec(compile(block["code"], where, "exec"), space)
         except Exception as error:
             raise PluginError(f"{where}: an example fails: {error!r}") from error
-        finally:
-            semveil.schemes.__path__.remove(scratch)
-            for name in [name for name in sys.modules if name.startswith("semveil.schemes.")]:
-                if (getattr(sys.modules[name], "__file__", None) or "").startswith(scratch):
-                    del sys.modules[name]
+
+
+def _file(path: str) -> str:
+    """Return a file of the repository as a block of code."""
+    text = (Path(__file__).parents[1] / path).read_text().rstrip()
+    return f'```{LANGUAGES[Path(path).suffix]} title="{path}"\n{text}\n```'
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -77,7 +74,11 @@ def _settings() -> str:
 
 
 def _sections(kind: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
-    fields = [(name, field.annotation) for name, field in kind.model_fields.items()]
+    fields: list[tuple[str, Any]] = [
+        (n, field.annotation) for n, field in kind.model_fields.items()
+    ]
+    if issubclass(kind, OpenSection):
+        fields += sorted(kind.load().items())
     return [(n, k) for n, k in fields if isinstance(k, type) and issubclass(k, BaseModel)]
 
 
@@ -140,7 +141,7 @@ def _recipes() -> str:
 
 
 def _schemes() -> str:
-    rows = [[f"`{name}`", *scheme.statement().values()] for name, scheme in SCHEMES.items()]
+    rows = [[f"`{name}`", *kind.statement().values()] for name, kind in sorted(SCHEMES.items())]
     return _table(["scheme", "what it is", "what it protects", "asymmetry", "guarantee"], rows)
 
 
