@@ -115,6 +115,13 @@ def test_settings_of_a_guest_are_checked_as_ours(line, tmp_path, settings, said)
     assert refused.startswith(said)
 
 
+def test_what_a_guest_adds_keeps_the_contracts(line):
+    words = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(GUEST.parents[1])]
+    words += [str(GUEST.parent / "test_contracts.py"), "-k", "guarded or signs or stripes"]
+    result = line(instead=f"import pytest, sys; sys.exit(pytest.main({words!r}))")
+    assert result.code == 0, result.out
+
+
 BROKEN = {
     "absent": "import a_module_that_is_not_there",
     "confused": """
