@@ -13,8 +13,10 @@ from torch.nn import functional
 from benchmarks.agreement import require
 from benchmarks.link import IMAGE_SHAPE, random_images
 from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
-from semveil.adversary.eavesdrop.fit import INVERSION, fit_eavesdropper
+from semveil.adversary.eavesdrop.eavesdropper import Observations
+from semveil.adversary.eavesdrop.inversion import DeconvInversion
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, any_of, numbered
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.adversary.eavesdrop.trainer import Effort
 from semveil.channel import Channel
 from semveil.device import channels_last, native_bfloat16
@@ -59,16 +61,20 @@ class Epoch:
 
     def attack(self) -> nn.Module:
         """Train as the audit does, and return the network."""
-        return fit_eavesdropper(
-            INVERSION,
-            _CAPACITY,
-            self.training,
-            self.validation,
-            _SNRS_DB,
-            classes=10,
-            effort=Effort(1, 1),
-            seed=0,
+        eve = DeconvInversion()
+        eve.fit(
+            Observations(
+                self.training,
+                self.validation,
+                _SNRS_DB,
+                classes=10,
+                effort=Effort(1, 1),
+                seed=0,
+                perceptual=lambda: PerceptualLoss(lambda images: [images]),
+            )
         )
+        assert eve.trained is not None
+        return eve.trained
 
     def bare(self) -> nn.Module:
         """Train the same network on the same observations, and nothing else."""

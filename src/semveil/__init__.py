@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semveil import attacks, data, phy
+    from semveil import attacks, data, eavesdroppers, phy
     from semveil.api import harden, load, run, train
     from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
@@ -25,6 +25,7 @@ _HOMES = {
     "attacks": None,
     "audit": "semveil.evaluation.api",
     "data": None,
+    "eavesdroppers": None,
     "evaluate": "semveil.experiment.evaluate",
     "harden": "semveil.api",
     "load": "semveil.api",
@@ -41,6 +42,7 @@ __all__ = [
     "attacks",
     "audit",
     "data",
+    "eavesdroppers",
     "evaluate",
     "harden",
     "load",

@@ -6,7 +6,7 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -24,10 +24,7 @@ from semveil.section import OpenSection, Section, explain, keys_of
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-Inference = Literal["linear", "mlp", "wide", "set"]
-Inversion = Literal["linear", "mlp", "deconv", "set"]
 InversionLoss = Literal["mse", "perceptual"]
-LeakageAttack = Literal["rmle", "shadow", "known-plaintext"]
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -194,20 +191,6 @@ class AttackerConfig(Section):
     draws: Annotated[int, Field(gt=0, le=1000)] = 1
 
 
-def _registered(place: str, *others: str) -> AfterValidator:
-    """Refuse names that are not registered at ``module:REGISTRY``, besides some others."""
-    module, _, registry = place.partition(":")
-
-    def check(value: Any) -> Any:
-        names = value if isinstance(value, list) else [value]
-        if names != [other for other in others if other in names]:
-            for name in names:
-                getattr(import_module(module), registry).get(name)
-        return value
-
-    return AfterValidator(check)
-
-
 class AttackConfig(OpenSection):
     """Perturbations of what Bob receives; each attack has a section of its own settings below.
 
@@ -229,12 +212,7 @@ class AttackConfig(OpenSection):
     section: ClassVar[str] = "attack"
     registries: ClassVar[tuple[str, ...]] = ("semveil.adversary.perturb:ATTACKS",)
 
-    names: Annotated[
-        list[str],
-        Field(min_length=1),
-        AfterValidator(_distinct),
-        _registered("semveil.adversary.perturb:ATTACKS", "all"),
-    ] = ["all"]
+    names: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = ["all"]
     psr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
         -10.0,
         -8.0,
@@ -268,7 +246,7 @@ class HardenConfig(Section):
         generator_steps: Link steps per step of a generator.
     """
 
-    method: Annotated[str, _registered("semveil.training:TRAININGS", "none")] = "none"
+    method: str = "none"
     psr_db: Decibel = -2.0
     span_db: Annotated[float, Field(ge=0, le=60)] = 8.0
     clean: Annotated[float, Field(ge=0, lt=1)] = 0.5
@@ -279,19 +257,19 @@ class HardenConfig(Section):
 
 
 class AuditConfig(OpenSection):
-    """What the fresh eavesdroppers are given.
+    """The fresh eavesdroppers; each has a section of its own settings below.
 
     Attributes:
         eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
         bob_snr_db: Bob's SNRs in the test, dB.
-        inference: Capacities that guess the label.
-        inversion: Capacities that rebuild the image.
-        losses: What an inverter minimises: ``mse``, and ``perceptual`` (MSE and perceptual).
-        perceptual: Capacities of inverters that are trained with the perceptual loss.
+        inference: Eavesdroppers who infer the label, such as ``mlp`` for ``inference/mlp``.
+        inversion: Eavesdroppers who rebuild the image, such as ``deconv``.
+        losses: What inverters minimise: ``mse``, and ``perceptual`` (MSE and perceptual).
+        perceptual: Those of ``inversion`` that are trained with the perceptual loss.
         judge: File of weights (safetensors) of a judge whose maps the perceptual loss compares;
             one is trained on Eve's images if null.
-        attacks: Further attacks: ``rmle`` (white-box maximum likelihood), ``shadow`` (query-free,
-            through a shadow encoder), ``known-plaintext`` (on a fixed permutation).
+        attacks: Eavesdroppers who know more than receptions: ``rmle``, ``shadow``,
+            ``known-plaintext``; each is left out where its knowledge does not exist.
         metrics: Metrics of images that are measured of every reconstruction, beside PSNR and SSIM.
         leakage: Whether to measure mutual information, its variational bound and dFIL.
         invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
@@ -304,6 +282,7 @@ class AuditConfig(OpenSection):
     """
 
     section: ClassVar[str] = "audit"
+    registries: ClassVar[tuple[str, ...]] = ("semveil.adversary.eavesdrop:EAVESDROPPERS",)
 
     eve_snr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
         0.0,
@@ -317,16 +296,16 @@ class AuditConfig(OpenSection):
         15.0,
         20.0,
     ]
-    inference: Annotated[list[Inference], Field(min_length=1), AfterValidator(_distinct)] = [
+    inference: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = [
         "linear",
         "mlp",
         "wide",
     ]
-    inversion: Annotated[list[Inversion], AfterValidator(_distinct)] = ["linear", "mlp", "deconv"]
+    inversion: Annotated[list[str], AfterValidator(_distinct)] = ["linear", "mlp", "deconv"]
     losses: Annotated[list[InversionLoss], Field(min_length=1), AfterValidator(_distinct)] = ["mse"]
-    perceptual: Annotated[list[Inversion], AfterValidator(_distinct)] = ["deconv"]
+    perceptual: Annotated[list[str], AfterValidator(_distinct)] = ["deconv"]
     judge: str | None = None
-    attacks: Annotated[list[LeakageAttack], AfterValidator(_distinct)] = []
+    attacks: Annotated[list[str], AfterValidator(_distinct)] = []
     metrics: Annotated[list[str], AfterValidator(_distinct)] = []
     leakage: bool = False
     invert_controls: bool = True

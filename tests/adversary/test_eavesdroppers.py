@@ -1,26 +1,47 @@
-"""Every attack succeeds on a link that nothing protects, and fails where it must."""
+"""All eavesdroppers succeed on a link that nothing protects, and fail where they must."""
 
 import pytest
 import torch
 
-from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, fit_eavesdropper, listen
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.choice import chosen, find
+from semveil.adversary.eavesdrop.eavesdropper import Knowledge, Observations, listen
+from semveil.adversary.eavesdrop.inference import MLPInference, SetInference
+from semveil.adversary.eavesdrop.inversion import DeconvInversion
 from semveil.adversary.eavesdrop.known_plaintext import estimate_order, undo
 from semveil.adversary.eavesdrop.observations import numbered
 from semveil.adversary.eavesdrop.perceptual import (
     PerceptualLoss,
     fit_judge,
-    perceptual_inversion,
     recognised,
 )
 from semveil.adversary.eavesdrop.rmle import rmle
 from semveil.adversary.eavesdrop.shadow import fit_shadow
 from semveil.adversary.eavesdrop.trainer import Effort
+from semveil.errors import SemveilError
 from semveil.link import as_float
+from semveil.recipe import AuditConfig
 from semveil.rng import generator
 
 from .conftest import fresh_link
 
 EFFORT = Effort(60, 15)
+NAMES = EAVESDROPPERS.names()
+
+
+def observed(victim, send=None, snrs_db=(10.0,), effort=EFFORT, loss=None):
+    training, validation = (victim.hear(part, send) for part in ("adversary", "validation"))
+    return Observations(training, validation, snrs_db, 10, effort, 0, lambda: loss)
+
+
+def fitted(eve, given):
+    eve.fit(given)
+    return eve
+
+
+def heard(eve, test, snr_db, seed):
+    """Return an eavesdropper's guesses at the test images."""
+    return listen(lambda reception: eve.listen(reception, snr_db), test, snr_db, generator(seed))
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +51,7 @@ def judge(victim):
 
 @pytest.fixture(scope="module")
 def inverter(victim):
-    return fit_eavesdropper(
-        INVERSION, "deconv", victim.hear("adversary"), victim.hear("validation"), [10.0], 10,
-        EFFORT, seed=0,
-    )  # fmt: skip
+    return fitted(DeconvInversion(), observed(victim))
 
 
 def test_the_judge_knows_digits_and_noise_from_digits(victim, judge):
@@ -46,26 +64,22 @@ def test_the_judge_knows_digits_and_noise_from_digits(victim, judge):
 
 def test_an_inverter_rebuilds_what_the_judge_recognises(victim, judge, inverter):
     test = victim.hear("test")
-    images = listen(inverter, test, 10.0, generator(1))
+    images = heard(inverter, test, 10.0, 1)
     assert victim.quality(images) > victim.floor_db + 2
     assert float(recognised(judge, images, test.labels).float().mean()) > 0.5
 
 
 def test_a_perceptual_inverter_is_nearer_in_the_judges_eyes(victim, judge, inverter):
     loss = PerceptualLoss(judge.features)
-    goal = perceptual_inversion(loss)
-    network = fit_eavesdropper(
-        goal, "deconv", victim.hear("adversary"), victim.hear("validation"), [10.0], 10,
-        EFFORT, seed=0,
-    )  # fmt: skip
+    perceptual = fitted(DeconvInversion(loss="perceptual"), observed(victim, loss=loss))
     test = victim.hear("test")
     originals = as_float(test.images)
     perceived = {
-        name: float(loss(listen(eve, test, 10.0, generator(1)), originals))
-        for name, eve in (("mse", inverter), ("perceptual", network))
+        name: float(loss(heard(eve, test, 10.0, 1), originals))
+        for name, eve in (("mse", inverter), ("perceptual", perceptual))
     }
     assert perceived["perceptual"] < perceived["mse"]
-    assert victim.quality(listen(network, test, 10.0, generator(1))) > victim.floor_db + 1
+    assert victim.quality(heard(perceptual, test, 10.0, 1)) > victim.floor_db + 1
 
 
 def test_maximum_likelihood_rebuilds_images(victim):
@@ -100,16 +114,18 @@ def reals(images, link):
 @pytest.mark.parametrize("fixed", [True, False])
 def test_known_plaintext_breaks_a_fixed_permutation_alone(victim, inverter, fixed):
     send, order = shuffled(victim, fixed)
-    heard, test = victim.hear("adversary", send), victim.hear("test", send)
-    sent = reals(as_float(heard.images), victim.link)
+    training, test = victim.hear("adversary", send), victim.hear("test", send)
+    sent = reals(as_float(training.images), victim.link)
     shares = []
     for pairs in (8, 64, 256):
         rows = torch.arange(pairs)
-        observed = heard.hear(rows, 10.0, generator(5))[:, :-1]
-        shares.append(float((estimate_order(sent[rows], observed) == order).float().mean()))
-    found = estimate_order(sent[rows], observed)
+        received = training.hear(rows, 10.0, generator(5))[:, :-1]
+        shares.append(float((estimate_order(sent[rows], received) == order).float().mean()))
+    found = estimate_order(sent[rows], received)
     features = test.hear(torch.arange(len(test)), 10.0, generator(6))
-    before, after = (victim.quality(inverter(seen)) for seen in (features, undo(features, found)))
+    before, after = (
+        victim.quality(inverter.trained(seen)) for seen in (features, undo(features, found))
+    )
     if fixed:
         assert shares[0] < shares[-1]
         assert shares[-1] > 0.9
@@ -140,27 +156,91 @@ def test_a_shadow_speaks_enough_like_alice_to_be_inverted_for_her(victim):
     )
     assert all(torch.equal(a, b) for a, b in zip(before, victim.link.parameters(), strict=True))
     send = numbered(lambda images, source: shadow.transmit(images))
-    inverter = fit_eavesdropper(
-        INVERSION, "deconv", victim.hear("adversary", send), victim.hear("validation", send),
-        [10.0], 10, EFFORT, seed=0,
-    )  # fmt: skip
-    images = listen(inverter, victim.hear("test"), 10.0, generator(8))
+    inverter = fitted(DeconvInversion(), observed(victim, send))
+    images = heard(inverter, victim.hear("test"), 10.0, 8)
     assert victim.quality(images) > victim.floor_db + 1
 
 
 def test_sorted_values_leak_to_a_network_that_is_blind_to_order(victim):
     """A fresh permutation per message: the label is still guessed better than by chance."""
     send, _ = shuffled(victim, fixed=False)
-    training, validation, test = (
-        victim.hear(part, send) for part in ("adversary", "validation", "test")
+    test, given = victim.hear("test", send), observed(victim, send, (20.0,), Effort(40, 8))
+    ordered, unordered = (
+        float((heard(fitted(eve, given), test, 20.0, 9).argmax(1) == test.labels).float().mean())
+        for eve in (MLPInference(), SetInference())
     )
-    hits = {}
-    for capacity in ("mlp", "set"):
-        eve = fit_eavesdropper(
-            INFERENCE, capacity, training, validation, [20.0], 10, Effort(40, 8), seed=0
-        )
-        guesses = listen(eve, test, 20.0, generator(9)).argmax(1)
-        hits[capacity] = float((guesses == test.labels).float().mean())
     # 359 images: three standard deviations of guessing are 0.05.
-    assert hits["set"] > 0.1 + 0.1
-    assert hits["set"] > hits["mlp"] + 0.05
+    assert unordered > 0.1 + 0.1
+    assert unordered > ordered + 0.05
+
+
+def informed(victim, given):
+    """Return all that an informed eavesdropper may know of the victim, whose key permutes."""
+    bob = given.training, given.validation
+    return Knowledge(
+        **vars(given),
+        encoder=victim.link.transmit,
+        architecture=fresh_link,
+        receiver=victim.receive,
+        bob_channel=victim.channel,
+        bob_observations=bob,
+        permutes=True,
+        record=lambda send, purpose: tuple(
+            victim.hear(part, send) for part in ("adversary", "validation")
+        ),
+    )
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_eavesdropper_states_what_she_is_and_her_settings_have_defaults(name):
+    kind = EAVESDROPPERS.get(name)
+    assert kind.name == name
+    assert kind.description.splitlines() == [kind.description]
+    assert kind.source
+    assert kind.target in ("label", "image")
+    assert kind.Config.section == f"audit.{name}"
+    assert kind().config == kind.Config() == kind(**kind.Config().model_dump()).config
+    assert kind.needs <= set(Knowledge.__dataclass_fields__)
+    with pytest.raises(SemveilError, match=f"unknown key '{name}.widht'"):
+        kind(widht=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_eavesdropper_guesses_alike_from_a_seed_and_needs_what_she_states(victim, name):
+    given = observed(victim, effort=Effort(1, 1))
+    kind = EAVESDROPPERS.get(name)
+    quick = {"steps": 2} if "steps" in kind.Config.model_fields else {}
+    if kind.needs:
+        assert not kind().applies(given)
+        given = informed(victim, given)
+    reception = victim.hear("test").receive(torch.arange(5), 10.0, generator(3))
+    guesses = []
+    for _ in range(2):
+        eve = kind(**quick)
+        with pytest.raises(ValueError, match="before she listens"):
+            eve.listen(reception, 10.0)
+        assert eve.applies(given)
+        guesses.append(fitted(eve, given).listen(reception, 10.0))
+    assert torch.equal(*guesses)
+    assert guesses[0].shape == ((5, 10) if kind.target == "label" else (5, 1, 8, 8))
+
+
+def test_recipes_name_eavesdroppers_with_their_settings():
+    names = [eve.adversary for eve in chosen(AuditConfig(losses=["mse", "perceptual"]))]
+    assert names == [
+        *(f"inference/{name}" for name in ("linear", "mlp", "wide")),
+        *(f"inversion/{name}" for name in ("linear", "mlp", "deconv", "deconv+perceptual")),
+    ]
+    settings = AuditConfig(inference=["mlp"], inversion=["inversion/set"], attacks=["rmle"])
+    assert [eve.name for eve in chosen(settings)] == [
+        "inference/mlp",
+        "inversion/set",
+        "inversion/rmle",
+    ]
+    wide = AuditConfig.model_validate({"inference": ["mlp"], "inference/mlp": {"width": 8}})
+    assert chosen(wide)[0].config.width == 8
+    nearest = r"audit\.inference: unknown eavesdropper 'mpl': did you mean 'mlp'"
+    with pytest.raises(SemveilError, match=nearest):
+        find("inference", "mpl")
+    with pytest.raises(SemveilError, match=r"audit\.inversion: unknown eavesdropper 'rmle'"):
+        find("inversion", "rmle")

@@ -90,7 +90,10 @@ def test_a_value_that_cannot_be_is_named_with_its_full_key(refuse, setting, reas
     ("setting", "key", "reason"),
     [
         ("audit.eve_snr_db=[10, .nan]", "audit.eve_snr_db.1", "finite number"),
-        ("audit.inference=[mlp, huge]", "audit.inference.1", "'linear', 'mlp', 'wide' or 'set'"),
+        ("audit.inference=[mlp, huge]", "audit.inference", "(there are: linear, mlp, set, wide)"),
+        ("audit.inversion=[dconv]", "audit.inversion", "did you mean 'deconv'?"),
+        ("audit.attacks=[mlp]", "audit.attacks", "unknown eavesdropper 'mlp'"),
+        ("audit.inference/mlp.width=0", "audit.inference/mlp.width", "greater than or equal to 2"),
         ("link={latent_dim: 9}", "link.latent_dim", "even"),
     ],
 )

@@ -19,8 +19,8 @@ def list_names(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="schemes, protections, attacks, trainings, metrics, 'data sets', recipes or "
-            "studies; all if omitted."
+            help="schemes, protections, attacks, eavesdroppers, trainings, metrics, "
+            "'data sets', recipes or studies; all if omitted."
         ),
     ] = None,
     as_json: AsJson = False,
@@ -28,6 +28,7 @@ def list_names(
     """Show what can be chosen by name, and which installed package adds it."""
     from semveil import papers
     from semveil import recipe as recipes
+    from semveil.adversary.eavesdrop import EAVESDROPPERS
     from semveil.adversary.perturb import ATTACKS
     from semveil.adversary.perturb.attack import in_order
     from semveil.data import DATASETS, folder
@@ -40,6 +41,7 @@ def list_names(
         "schemes": _entries(SCHEMES),
         "protections": _entries(PROTECTIONS),
         "attacks": _entries(ATTACKS, in_order()),
+        "eavesdroppers": _entries(EAVESDROPPERS),
         "trainings": _entries(TRAININGS),
         "metrics": _entries(METRICS),
         "data sets": _entries(DATASETS) | {"folder:PATH": {"description": folder.DESCRIPTION}},

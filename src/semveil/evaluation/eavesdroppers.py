@@ -1,93 +1,177 @@
-"""What the Eves get who learn from receptions: the simulated one, and fresh ones."""
+"""Eavesdroppers as records: the simulated Eve of the paper protocol, and fresh ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from functools import partial
 from typing import Any
 
-from semveil.adversary.eavesdrop.fit import INFERENCE, INVERSION, Goal, fit_eavesdropper, listen
-from semveil.adversary.eavesdrop.observations import Intercepts
-from semveil.adversary.eavesdrop.perceptual import perceptual_inversion
+import torch
+from torch import Tensor, nn
+
+from semveil.adversary.eavesdrop.eavesdropper import (
+    Eavesdropper,
+    Knowledge,
+    Observations,
+    listen,
+)
+from semveil.adversary.eavesdrop.observations import Intercepts, Recording, Send
+from semveil.channel import Reception
+from semveil.data.splits import Images
 from semveil.evaluation.leakage import Leakage
 from semveil.evaluation.recorder import Recorder
+from semveil.evaluation.signal_checks import recorded
+from semveil.link import Answer
 from semveil.records import Record
 
 
 def simulated(case: Recorder, leakage: Leakage) -> Iterator[Record]:
-    """The simulated Eve, if there is one, as the system's training left her."""
+    """Yield the records of the simulated Eve, if there is one, without further training."""
     test = Intercepts(case.test, case.setting.eve)
     for snr_db in case.setting.eve_snrs_db:
-        fields: dict[str, Any] = {"test_snr_db": snr_db, "protocol": "paper"}
+        common: dict[str, Any] = {"test_snr_db": snr_db, "protocol": "paper"}
         if case.system.paper_eve is not None:
-            logits = listen(case.system.paper_eve, test, snr_db, case.hearing(snr_db))
-            fields["adversary"] = "inference/simulated"
+            eve = _reader(case.system.paper_eve)
+            logits = listen(eve, test, snr_db, case.hearing(snr_db))
+            common["adversary"] = "inference/simulated"
             # She was trained along with the link, whose training knows Bob's task alone.
-            yield from case.guesses("eve", case.task, case.task.right(logits), **fields)
+            yield from case.guesses("eve", case.task, case.task.right(logits), **common)
         if case.system.paper_inverter is not None:
-            images = listen(
-                case.system.paper_inverter,
-                test,
-                snr_db,
-                case.hearing(snr_db),
-                case.settings.images,
-            )
-            fields["adversary"] = "inversion/simulated"
-            yield from case.image("eve", images, **fields)
-            yield from leakage.image(images, **fields)
+            eve, most = _reader(case.system.paper_inverter), case.settings.images
+            images = listen(eve, test, snr_db, case.hearing(snr_db), most)
+            common["adversary"] = "inversion/simulated"
+            yield from case.image("eve", images, **common)
+            yield from leakage.image(images, **common)
 
 
-def goals(case: Recorder, leakage: Leakage) -> Iterator[tuple[Goal, str]]:
-    """What the fresh Eves are after, and their capacities."""
-    for capacity in case.settings.inference:
-        yield INFERENCE, capacity
-    if "mse" in case.settings.losses:
-        for architecture in case.settings.inversion:
-            yield INVERSION, architecture
-    if "perceptual" in case.settings.losses and case.settings.inversion:
-        goal = perceptual_inversion(leakage.perceptual)
-        for architecture in case.settings.perceptual:
-            yield goal, architecture
+def _reader(network: nn.Module) -> Callable[[Reception], Tensor]:
+    network.eval()
+
+    @torch.no_grad()
+    def read(reception: Reception) -> Tensor:
+        found: Tensor = network(reception.features())
+        return found
+
+    return read
 
 
-def fresh(
-    case: Recorder, leakage: Leakage, training: Intercepts, validation: Intercepts
-) -> Iterator[Record]:
-    """Fresh Eves, each at each of her SNRs."""
-    test = Intercepts(case.test, case.setting.eve)
-    best = -1.0
-    middle = sorted(case.setting.eve_snrs_db)[len(case.setting.eve_snrs_db) // 2]
-    for goal, capacity in goals(case, leakage):
-        adversary = goal.adversary(capacity)
-        stage = f"{case.system.name.label}: Eve {adversary}"
-        network = fit_eavesdropper(
-            goal,
-            capacity,
-            training,
-            validation,
+class FreshEavesdroppers:
+    """Eavesdroppers who are trained after the system is frozen, each at each of her SNRs.
+
+    Args:
+        case: The system under audit.
+        leakage: Its leakage figures.
+        adversary: What the system sends of Eve's own images.
+        validation: What it sends of the images for early stopping.
+    """
+
+    def __init__(
+        self, case: Recorder, leakage: Leakage, adversary: Recording, validation: Recording
+    ) -> None:
+        self.case, self.leakage, self.sent = case, leakage, adversary
+        self.test = Intercepts(case.test, case.setting.eve)
+        self.best = -1.0
+        self.observations = Observations(
+            leakage.training,
+            leakage.validation,
             case.setting.eve_snrs_db,
             case.wanted.classes,
             case.effort,
             case.setting.seed,
-            partial(case.progress, stage),
+            lambda: leakage.perceptual,
         )
-        case.progress(stage, 1, 1)
-        for snr_db in case.setting.eve_snrs_db:
-            most = None if goal is INFERENCE else case.settings.images
-            output = listen(network, test, snr_db, case.hearing(snr_db), most)
-            fields: dict[str, Any] = {
+
+    def run(self, eavesdroppers: Sequence[Eavesdropper]) -> Iterator[Record]:
+        """Train copies of eavesdroppers and yield their records; informed ones come last."""
+        for given_by_user in sorted(eavesdroppers, key=lambda eve: bool(eve.needs)):
+            eve = given_by_user.fresh()
+            given = self._knowledge(eve) if eve.needs else self.observations
+            if eve.applies(given):
+                progress = partial(
+                    self.case.progress, f"{self.case.system.name.label}: Eve {eve.adversary}"
+                )
+                eve.fit(given, progress)
+                progress(1, 1)
+                yield from self._records(eve)
+
+    def _records(self, eve: Eavesdropper) -> Iterator[Record]:
+        case, snrs_db = self.case, self.case.setting.eve_snrs_db
+        middle = sorted(snrs_db)[len(snrs_db) // 2]
+        most = None if eve.target == "label" else eve.limit(case.settings.images)
+        for snr_db in snrs_db:
+            source = case.hearing(snr_db)
+            hear = partial(eve.listen, snr_db=snr_db)
+            output = listen(hear, self.test, snr_db, source, most, eve.at_once)
+            common: dict[str, Any] = {
                 "test_snr_db": snr_db,
                 "protocol": "adaptive",
-                "adversary": adversary,
+                "adversary": eve.adversary,
             }
-            if goal is INFERENCE:
-                right = case.wanted.right(output)
-                yield from case.guesses("eve", case.wanted, right, **fields)
+            originals = case.originals[: len(output)]
+            for metric, target, estimate in eve.figures(snr_db, originals):
+                yield case.record("eve", metric, estimate, target=target, **common)
+            if eve.target == "label":
+                yield from case.guesses("eve", case.wanted, case.wanted.right(output), **common)
                 continue
-            records = list(case.image("eve", output, **fields))
+            records = list(case.image("eve", output, **common))
             yield from records
-            yield from leakage.image(output, **fields)
-            if snr_db == middle and records[0].value > best:
-                best = records[0].value
-                case.inverter = network
+            yield from self.leakage.image(output, recognise=not eve.pleases_judge, **common)
+            if not eve.needs and snr_db == middle and records[0].value > self.best:
+                self.best = records[0].value
+                case.inverter = eve
                 case.keep("eve", output)
+
+    def _knowledge(self, eve: Eavesdropper) -> Knowledge:
+        """Return what an informed eavesdropper needs of what there is, and nothing else."""
+        case, system, needs = self.case, self.case.system, eve.needs
+        readable = not system.keyed or system.permutes
+        return Knowledge(
+            **vars(self.observations),
+            encoder=system.white_box if "encoder" in needs and readable else None,
+            architecture=system.shadow if "architecture" in needs else None,
+            # Under a key, Bob's receiver would hold the key for her.
+            receiver=self._receiver() if "receiver" in needs and not system.keyed else None,
+            bob_channel=case.setting.bob,
+            bob_snr_db=case.setting.train_snr_db,
+            bob_observations=(
+                _for_task(self.leakage.training, case.splits.adversary),
+                _for_task(self.leakage.validation, case.splits.validation),
+            ),
+            own_noise=system.own_noise,
+            permutes=system.permutes,
+            noiseless=(lambda rows: self.sent.waveforms[0, rows]) if system.fixed_key else None,
+            record=self._record,
+            inverter=case.inverter,
+        )
+
+    def _receiver(self) -> Callable[[Reception], Answer] | None:
+        receive = self.case.system.receive
+        if receive is None:
+            return None
+
+        def answer(reception: Reception) -> Answer:
+            # Without a key, no message differs from another.
+            symbols = reception.symbols
+            return receive(reception, symbols.new_zeros(len(symbols), dtype=torch.int64))
+
+        return answer
+
+    def _record(self, send: Send, purpose: str) -> tuple[Intercepts, Intercepts]:
+        """Return what Eve receives of her images from a transmitter of her own."""
+        case, splits = self.case, self.case.splits
+        training, validation = (
+            Intercepts(
+                recorded(send, part, f"{purpose} {name}", case.setting.seed, case.test.device),
+                case.setting.eve,
+            )
+            for name, part in (("training", splits.adversary), ("validation", splits.validation))
+        )
+        return training, validation
+
+
+def _for_task(owner: Intercepts, images: Images) -> Intercepts:
+    """Return the same receptions with the labels of Bob's task."""
+    found = copy(owner)
+    found.labels = torch.from_numpy(images.y).to(owner.device)
+    return found

@@ -90,7 +90,7 @@ class Leakage:
         right = recognised(self.judge, images.float(), answers)
         yield from self.case.guesses(role, question, right, of, **fields)
 
-    def image(self, images: Tensor, **fields: Any) -> Iterator[Record]:
+    def image(self, images: Tensor, recognise: bool = True, **fields: Any) -> Iterator[Record]:
         """What Eve's reconstructions of the first test images share with them.
 
         Sharp pictures of anything share grey levels with any image. What a reconstruction has in
@@ -108,8 +108,8 @@ class Leakage:
         excess = mi_bits(originals, some, _BINS) - mi_bits(originals, others, _BINS)
         estimate = bootstrap_mean(excess, case.setting.seed)
         yield case.record("eve", f"mi_excess_bits_{_BINS}", estimate, target="image", **fields)
-        # Who has learned to please the judge is not to be judged by it.
-        if self._supplied or not str(fields.get("adversary")).endswith("+perceptual"):
+        # An inverter that was trained by the judge is not scored by it.
+        if self._supplied or recognise:
             yield from self._recognised("eve", some, "label_{}", **fields)
 
     def ends(self) -> Iterator[Record]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 
+from semveil.adversary.eavesdrop.choice import chosen
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Intercepts
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.data.splits import ImageSplits
 from semveil.evaluation.bob import bob
-from semveil.evaluation.eavesdroppers import fresh, simulated
-from semveil.evaluation.informed_attacks import InformedAttacks
+from semveil.evaluation.eavesdroppers import FreshEavesdroppers, simulated
 from semveil.evaluation.leakage import Leakage
 from semveil.evaluation.privacy_budget import privacy_budget
 from semveil.evaluation.recorder import Findings, Progress, Recorder
@@ -28,22 +31,24 @@ def audit_system(
     device: torch.device,
     progress: Progress | None = None,
     perceptual: PerceptualLoss | None = None,
+    eavesdroppers: Sequence[Eavesdropper] | None = None,
 ) -> Findings:
     """Measure one system under both protocols.
 
     Bob is scored on the official test set. Under the paper protocol the system's own simulated
-    Eve is scored as she is. Under the adaptive protocol the system is frozen, and fresh Eves of
-    every capacity are trained on images that it was not trained on, and whatever further attacks
-    and leakage figures the settings name are added.
+    Eve is scored as she is. Under the adaptive protocol the system is frozen, fresh eavesdroppers
+    are trained on images that it was not trained on, and the leakage figures that the settings
+    name are added.
 
     Args:
         system: What is audited.
         splits: Images; Eve trains on ``adversary``, stops early on ``validation``.
         setting: Channels, SNRs, seed.
-        settings: Capacities and effort of the Eves.
+        settings: Eavesdroppers, their effort, leakage figures.
         device: Where everything is computed.
         progress: Told ``(what is going on, done, in all)``.
         perceptual: Perceptual loss of inverters; by a judge trained on Eve's images if None.
+        eavesdroppers: Eavesdroppers, which stay as they are; those of the settings if None.
 
     Returns:
         Records and sample pictures.
@@ -68,8 +73,9 @@ def audit_system(
         leakage.ends(),
         bob(case),
         simulated(case, leakage),
-        fresh(case, leakage, training, listening),
-        InformedAttacks(case, leakage, adversary, validation).run(),
+        FreshEavesdroppers(case, leakage, adversary, validation).run(
+            chosen(settings) if eavesdroppers is None else eavesdroppers
+        ),
         leakage.information(),
         leakage.fisher(),
         privacy_budget(case),

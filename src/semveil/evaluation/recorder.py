@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Recording
 from semveil.adversary.eavesdrop.trainer import Effort
 from semveil.data.splits import ImageSplits
@@ -53,7 +54,7 @@ class Recorder:
         progress: Told ``(what is going on, done, in all)``.
 
     Attributes:
-        inverter: The fresh inverter who has done best so far; None before the first.
+        inverter: The fresh inverter with the best images so far; None before the first.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class Recorder:
         self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
         self.test, self.progress = test, progress
         self.effort = Effort(settings.max_epochs, settings.patience, settings.batch)
-        self.inverter: nn.Module | None = None
+        self.inverter: Eavesdropper | None = None
         self.metrics = image_metrics(settings.metrics)
         self.originals = as_float(test.images)
         self.task, self.wanted = tasks_of(splits, setting.seed)

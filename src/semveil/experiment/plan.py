@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from semveil import recipe as recipes
+from semveil.adversary.eavesdrop.choice import chosen as eavesdroppers
+from semveil.adversary.perturb.attack import chosen as attacks
 from semveil.errors import SemveilError
 from semveil.metrics import image_metrics
 from semveil.protect import check_order
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName, asked_for, named
 from semveil.schemes.base import SCHEMES, BuildLayer, BuildTransform, ReadReception, Scheme
+from semveil.training import TRAININGS
 
 
 @dataclass(frozen=True)
@@ -145,13 +148,22 @@ def _link(name: SystemName, recipe: Recipe) -> LinkPlan:
 
 
 def complete(asked: Iterable[Asked], recipe: Recipe) -> Recipe:
-    """Return a recipe with every setting of the schemes that a run measures written out.
+    """Return a recipe with every setting that a run has written out.
+
+    These are the settings of the schemes that it measures and of its eavesdroppers.
+
+    Raises:
+        SemveilError: If a scheme, an attack, an eavesdropper or a training is unknown.
 
     Example:
         >>> complete(["dp"], Recipe()).model_dump()["dp"]["epsilon"]
         0.1
     """
     sections = [section for each in asked for section in _scheme(named(each), recipe).sections()]
+    sections += [eve.Config for eve in eavesdroppers(recipe.audit) if eve.Config.model_fields]
+    attacks(recipe.attack)
+    if recipe.harden.method != "none":
+        TRAININGS.get(recipe.harden.method)
     return recipes.complete(recipe, dict.fromkeys(sections))
 
 

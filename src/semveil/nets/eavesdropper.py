@@ -13,7 +13,9 @@ INFERENCE = ("linear", "mlp", "wide", "set")
 INVERSION = ("linear", "mlp", "deconv", "set")
 
 
-def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
+def inference_network(
+    capacity: str, inputs: int, classes: int, units: int | None = None
+) -> nn.Module:
     """Build a network that infers the label.
 
     Args:
@@ -22,6 +24,7 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
             (permutation-invariant).
         inputs: Reals observed per image.
         classes: Number of classes.
+        units: Units of a hidden layer; those of the capacity if None.
 
     Returns:
         Network float ``[B, inputs]`` → logits ``[B, classes]``.
@@ -36,15 +39,17 @@ def inference_network(capacity: str, inputs: int, classes: int) -> nn.Module:
     if capacity == "linear":
         return Mlp(inputs, (), classes)
     if capacity == "mlp":
-        return Mlp(inputs, (256, 256), classes)
+        return Mlp(inputs, 2 * (units or 256,), classes)
     if capacity == "wide":
-        return ResidualMlp(inputs, 512, 3, classes)
+        return ResidualMlp(inputs, units or 512, 3, classes)
     if capacity == "set":
-        return SetMlp(inputs, 256, classes)
+        return SetMlp(inputs, units or 256, classes)
     raise unknown("inference capacity", capacity, INFERENCE)
 
 
-def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn.Module:
+def inversion_network(
+    capacity: str, inputs: int, image_shape: ImageShape, units: int | None = None
+) -> nn.Module:
     """Build a network that reconstructs the image, with outputs in [0, 1].
 
     Args:
@@ -52,6 +57,7 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
             ``set`` (permutation-invariant).
         inputs: Reals observed per image.
         image_shape: Channels, height, width.
+        units: Units of a hidden layer; those of the capacity if None.
 
     Returns:
         Network float ``[B, inputs]`` → images ``[B, C, H, W]``.
@@ -69,11 +75,11 @@ def inversion_network(capacity: str, inputs: int, image_shape: ImageShape) -> nn
     if capacity == "linear":
         return DenseImage(Mlp(inputs, (), pixels), image_shape)
     if capacity == "mlp":
-        return DenseImage(Mlp(inputs, (512, 512), pixels), image_shape)
+        return DenseImage(Mlp(inputs, 2 * (units or 512,), pixels), image_shape)
     if capacity == "deconv":
         return Reconstructor(inputs, image_shape)
     if capacity == "set":
-        return DenseImage(SetMlp(inputs, 512, pixels), image_shape)
+        return DenseImage(SetMlp(inputs, units or 512, pixels), image_shape)
     raise unknown("inversion capacity", capacity, INVERSION)
 
 

@@ -51,7 +51,7 @@ def fit_critic(
         critic = Critic(training.width, (channels, height, width))
     channels_last(critic.to(device))
     levels = torch.tensor(snrs_db, dtype=torch.float32, device=device)
-    heard = validation.rehearse(levels, generator(seed, "infonce", "validation", device=device))
+    heard = validation.hear_each(levels, generator(seed, "infonce", "validation", device=device))
 
     def step(rows: Tensor, source: torch.Generator) -> Tensor:
         features = training.hear(rows, any_of(levels, rows, source), source)

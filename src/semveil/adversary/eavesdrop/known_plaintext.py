@@ -1,10 +1,31 @@
-"""A fixed permutation does not outlive a few messages whose images Eve knows."""
+"""Known plaintext: a fixed permutation is estimated from messages whose images Eve knows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from scipy.optimize import linear_sum_assignment
-from torch import Tensor
+from torch import Tensor, nn
+
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.eavesdropper import (
+    Eavesdropper,
+    Knowledge,
+    Observations,
+    Progress,
+)
+from semveil.adversary.eavesdrop.inversion import MLPInversion
+from semveil.adversary.eavesdrop.observations import numbered
+from semveil.channel import Reception
+from semveil.link import as_float
+from semveil.metrics import Estimate, wilson
+from semveil.nets.convolutional import ImageShape
+from semveil.rng import generator
+from semveil.section import Section
 
 
 def estimate_order(sent: Tensor, heard: Tensor) -> Tensor:
@@ -62,3 +83,86 @@ def undo(heard: Tensor, order: Tensor) -> Tensor:
     restored = heard.clone()
     restored[:, order] = heard[:, : len(order)]
     return restored
+
+
+@EAVESDROPPERS.register
+class KnownPlaintext(Eavesdropper):
+    """Estimates a key's permutation from messages whose images she knows, and undoes it.
+
+    She knows the encoder: her inverter is trained on what it sends without a key.
+
+    Example:
+        >>> KnownPlaintext(messages=64).target
+        'image'
+    """
+
+    name = "inversion/known-plaintext"
+    description = "rebuilds the image after estimating the permutation from known messages"
+    source = "the project's own, by the Hungarian method"
+    target = "image"
+    needs = frozenset({"encoder"})
+    # All at once, so that their fading and noise are one draw.
+    at_once = 1 << 40
+
+    class Config(Section):
+        """Settings of the estimate.
+
+        Attributes:
+            messages: Messages whose images she knows.
+        """
+
+        messages: Annotated[int, Field(ge=2)] = 256
+
+    config: Config
+    inverter: MLPInversion | None = None
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return the network of the inverter."""
+        return MLPInversion().network(inputs, classes, image_shape)
+
+    def applies(self, given: Observations) -> bool:
+        """Tell whether a key permutes what a known encoder sends."""
+        return super().applies(given) and isinstance(given, Knowledge) and given.permutes
+
+    def fit(self, given: Observations, progress: Progress | None = None) -> None:
+        """Train the inverter and estimate the permutation; see :class:`Eavesdropper`."""
+        assert isinstance(given, Knowledge)
+        assert given.encoder
+        assert given.record
+        encoder, device = given.encoder, given.training.device
+        plain = numbered(lambda images, source: encoder(images))
+        training, validation = given.record(plain, "plain")
+        self.inverter = MLPInversion()
+        self.inverter.fit(replace(given, training=training, validation=validation), progress)
+        rows = torch.arange(min(self.config.messages, len(given.training)), device=device)
+        with torch.no_grad():
+            sent = _reals(encoder(as_float(given.training.images[rows])))
+        self.orders: dict[float, Tensor] = {}
+        for snr_db in given.snrs_db:
+            source = generator(given.seed, "known plaintext", str(float(snr_db)), device=device)
+            heard = given.training.hear(rows, snr_db, source)[:, :-1]
+            self.orders[snr_db] = estimate_order(sent, heard)
+        # Without noise the estimate is exact: the permutation itself.
+        noiseless = given.noiseless
+        self.truth = None if noiseless is None else estimate_order(sent, _reals(noiseless(rows)))
+
+    @torch.no_grad()
+    def listen(self, reception: Reception, snr_db: float) -> Tensor:
+        """Undo the permutation and invert; see :class:`Eavesdropper`."""
+        if self.inverter is None or self.inverter.trained is None:
+            raise ValueError(f"{self.name} is trained before she listens")
+        restored = undo(reception.features(), self.orders[snr_db])
+        return torch.cat([self.inverter.trained(some) for some in restored.split(2000)])
+
+    def figures(
+        self, snr_db: float, originals: Tensor
+    ) -> Iterator[tuple[str, str | None, Estimate]]:
+        """Yield the share of the permutation that she recovered, where one key serves all."""
+        if self.truth is not None:
+            order = self.orders[snr_db]
+            right = int((order == self.truth).sum())
+            yield "permutation_recovered", None, wilson(right, len(order))
+
+
+def _reals(waveform: Tensor) -> Tensor:
+    return torch.view_as_real(waveform.resolve_conj()).flatten(1)

@@ -161,7 +161,7 @@ class Intercepts:
         """
         return self.receive(rows, snr_db, source).features()
 
-    def rehearse(self, levels: Tensor, source: torch.Generator) -> Tensor:
+    def hear_each(self, levels: Tensor, source: torch.Generator) -> Tensor:
         """Hear every image once, the SNRs taking turns: what all epochs are judged on alike.
 
         Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +12,6 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from semveil.adversary.eavesdrop.fit import INVERSION, Goal
 from semveil.adversary.eavesdrop.observations import Intercepts
 from semveil.adversary.eavesdrop.trainer import Effort, train_network
 from semveil.device import channels_last, native_bfloat16
@@ -160,19 +159,3 @@ class PerceptualLoss:
         if self.channels in (None, images.shape[1]):
             return images
         return images.mean(1, keepdim=True).expand(-1, self.channels, -1, -1)
-
-
-def perceptual_inversion(loss: PerceptualLoss) -> Goal:
-    """Return the goal of an inverter that minimises MSE and perceptual loss, of equal weights.
-
-    Example:
-        >>> perceptual_inversion(PerceptualLoss(lambda images: [images])).adversary("deconv")
-        'inversion/deconv+perceptual'
-    """
-    return replace(
-        INVERSION,
-        variant="+perceptual",
-        loss=lambda output, images, labels: (
-            F.mse_loss(output.float(), images) + loss(output.float(), images)
-        ),
-    )

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import Annotated
 
 import torch
-from torch import Tensor
+from pydantic import Field
+from torch import Tensor, nn
 
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.eavesdropper import (
+    Eavesdropper,
+    Knowledge,
+    Observations,
+    Progress,
+)
 from semveil.channel import Reception
+from semveil.link import as_float
+from semveil.metrics import Estimate, bootstrap_mean, psnr_db
+from semveil.nets.convolutional import ImageShape
 from semveil.phy.broadcast import per_image, squared_magnitude
+from semveil.section import Section
 
 WhiteBox = Callable[[Tensor], Tensor]
 """Images → noiseless waveform complex ``[B, k]``; differentiable, each image on its own."""
 
 
-@dataclass(frozen=True)
-class Search:
-    """How an image is looked for.
+class RMLEConfig(Section):
+    """Settings of the search for an image.
 
     Attributes:
         steps: Steps of Adam.
@@ -25,11 +36,13 @@ class Search:
         variation: Weight of total variation, over that of a Laplace prior of the differences of
             neighbouring pixels. The whole prior smooths too much: it takes every difference for
             independent.
+        images: Test images that are rebuilt, the first ones.
     """
 
-    steps: int = 300
-    rate: float = 0.1
-    variation: float = 0.1
+    steps: Annotated[int, Field(gt=0, le=100000)] = 300
+    rate: Annotated[float, Field(gt=0, le=10)] = 0.1
+    variation: Annotated[float, Field(ge=0, le=1000)] = 0.1
+    images: Annotated[int, Field(gt=0)] = 64
 
 
 def roughness(images: Tensor) -> Tensor:
@@ -48,7 +61,7 @@ def rmle(
     reception: Reception,
     white_box: WhiteBox,
     known: Tensor,
-    search: Search | None = None,
+    search: RMLEConfig | None = None,
     invariant: bool = False,
     start: Tensor | None = None,
     own_noise: float = 0.0,
@@ -64,7 +77,7 @@ def rmle(
         reception: What Eve heard.
         white_box: The encoder.
         known: Images of her own, float ``[N, C, H, W]`` in [0, 1].
-        search: Steps and rate.
+        search: Steps, rate, weight of the prior.
         invariant: Compare the sorted real components of ``y/h`` and ``f(x)``: all that a fresh
             permutation per message leaves.
         start: Where the search begins, float ``[B, C, H, W]``, such as a trained inverter's
@@ -88,7 +101,7 @@ def rmle(
         >>> bool((rmle(heard, pixels, x) - x).abs().max() < 0.1)
         True
     """
-    search = search or Search()
+    search = search or RMLEConfig()
     mean = known.mean(0).expand(len(reception.symbols), -1, -1, -1)
     first = mean if start is None else start.float()
     logits = first.clamp(0.02, 0.98).logit().clone().requires_grad_()
@@ -118,3 +131,74 @@ def rmle(
 
 def _ordered(components: Tensor, invariant: bool) -> Tensor:
     return components.sort(dim=1).values if invariant else components
+
+
+@EAVESDROPPERS.register
+class RMLE(Eavesdropper):
+    """Maximum likelihood through the encoder, which she knows; see :func:`rmle`.
+
+    Where a key permutes the components, she compares their sorted values. The search starts from
+    the images of the best inverter, if one was trained before.
+
+    Example:
+        >>> RMLE(steps=50).limit(1000)
+        64
+    """
+
+    name = "inversion/rmle"
+    description = "rebuilds the image by regularised maximum likelihood through the known encoder"
+    source = "He et al., ACSAC 2019"
+    target = "image"
+    needs = frozenset({"encoder"})
+    Config = RMLEConfig
+    config: RMLEConfig
+    given: Knowledge | None = None
+    start: Tensor | None = None
+
+    @property
+    def adversary(self) -> str:
+        """Her name in records, which tells what she compares."""
+        return self.name + ("-sorted" if self.given is not None and self.given.permutes else "")
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """She has none.
+
+        Raises:
+            NotImplementedError: Always.
+        """
+        raise NotImplementedError(f"{self.name} has no network")
+
+    def fit(self, given: Observations, progress: Progress | None = None) -> None:
+        """Take note of what she knows; there is nothing to train."""
+        assert isinstance(given, Knowledge)
+        self.given, self.known = given, as_float(given.training.images[:2000])
+
+    def listen(self, reception: Reception, snr_db: float) -> Tensor:
+        """Search for the images that explain receptions best; see :class:`Eavesdropper`."""
+        given = self.given
+        if given is None or given.encoder is None:
+            raise ValueError(f"{self.name} is given an encoder before she listens")
+        if given.inverter is not None:
+            self.start = given.inverter.listen(reception, snr_db).float()
+        with torch.enable_grad():
+            return rmle(
+                reception,
+                given.encoder,
+                self.known,
+                self.config,
+                invariant=given.permutes,
+                start=self.start,
+                own_noise=given.own_noise,
+            )
+
+    def limit(self, images: int) -> int:
+        """Return how many test images she rebuilds."""
+        return self.config.images
+
+    def figures(
+        self, snr_db: float, originals: Tensor
+    ) -> Iterator[tuple[str, str | None, Estimate]]:
+        """Yield the PSNR of the images that her search started from."""
+        if self.start is not None and self.given is not None:
+            quality = psnr_db(self.start, originals)
+            yield "psnr_start_db", "image", bootstrap_mean(quality, self.given.seed)

@@ -1,0 +1,279 @@
+"""What every eavesdropper is: trained from scratch on her receptions, then asked for guesses."""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from semveil.adversary.configured import Configured
+from semveil.adversary.eavesdrop.observations import Intercepts, Send, any_of
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
+from semveil.adversary.eavesdrop.trainer import Effort, train_network
+from semveil.channel import Channel, Reception
+from semveil.device import channels_last, native_bfloat16
+from semveil.link import Answer, LinkNetwork, as_float
+from semveil.metrics import Estimate
+from semveil.nets.convolutional import ImageShape
+from semveil.rng import generator, seeded
+
+Progress = Callable[[int, int], None]
+"""Told ``(epochs done, epochs at most)``."""
+
+_AT_ONCE = 2000
+
+
+@dataclass(frozen=True)
+class Observations:
+    """All that an eavesdropper has who knows no more than her channel.
+
+    Attributes:
+        training: Her receptions of images that the defence was not trained on.
+        validation: Her receptions of further images, for early stopping.
+        snrs_db: Her mean E_s/N_0, dB.
+        classes: Labels that there are.
+        effort: When her training stops.
+        seed: Seed of her weights, order, fading and noise.
+        perceptual: Returns the perceptual loss, by a network trained on her images.
+    """
+
+    training: Intercepts
+    validation: Intercepts
+    snrs_db: Sequence[float]
+    classes: int
+    effort: Effort
+    seed: int
+    perceptual: Callable[[], PerceptualLoss]
+
+
+@dataclass(frozen=True)
+class Knowledge(Observations):
+    """What informed eavesdroppers have besides; None where it does not exist or she lacks it.
+
+    Attributes:
+        encoder: Images → noiseless waveform, differentiable, without key and without noise.
+        architecture: Seed → untrained link of the same architecture.
+        receiver: Bob's receiver.
+        bob_channel: Bob's channel.
+        bob_snr_db: Bob's SNR in training, dB; None if unknown.
+        bob_observations: Training and validation receptions with the labels of Bob's task.
+        own_noise: Variance per symbol of Alice's own noise.
+        permutes: Whether a key permutes the components of the waveform and does nothing else.
+        noiseless: Rows of her training images → their waveforms without channel, by which a
+            recovered permutation is scored; None where each message has a key of its own.
+        record: Transmitter, purpose → receptions of her training and validation images, sent by
+            that transmitter.
+        inverter: The inverter that has rebuilt images best so far.
+    """
+
+    encoder: Callable[[Tensor], Tensor] | None = None
+    architecture: Callable[[int], LinkNetwork] | None = None
+    receiver: Callable[[Reception], Answer] | None = None
+    bob_channel: Channel | None = None
+    bob_snr_db: float | None = None
+    bob_observations: tuple[Intercepts, Intercepts] | None = None
+    own_noise: float = 0.0
+    permutes: bool = False
+    noiseless: Callable[[Tensor], Tensor] | None = None
+    record: Callable[[Send, str], tuple[Intercepts, Intercepts]] | None = None
+    inverter: Eavesdropper | None = None
+
+
+class Eavesdropper(Configured, ABC):
+    """A passive adversary who learns from receptions.
+
+    A subclass states at least ``name`` and :meth:`network`; with ``@EAVESDROPPERS.register`` it can
+    be chosen by its name. One network serves all of her SNRs: each training image gets one of them
+    at random, and the reliability among her inputs tells her which.
+
+    Args:
+        config: Her settings, checked already; those of ``settings``, or the defaults, if omitted.
+        settings: Her settings by name.
+
+    Attributes:
+        target: What she is after: ``label`` or ``image``.
+        needs: Fields of :class:`Knowledge` that she needs besides her receptions; empty for those
+            who get :class:`Observations` alone.
+        at_once: Receptions that she is given at once.
+        pleases_judge: Whether she learned from the network that judges reconstructions, which is
+            then no judge of hers.
+
+    Example:
+        >>> class Linear(Eavesdropper):
+        ...     name = "inference/mine"
+        ...     def network(self, inputs, classes, image_shape):
+        ...         return nn.Linear(inputs, classes)
+        >>> Linear().network(17, 10, (1, 8, 8))
+        Linear(in_features=17, out_features=10, bias=True)
+    """
+
+    target: ClassVar[str] = "label"
+    needs: ClassVar[frozenset[str]] = frozenset()
+    at_once: ClassVar[int] = _AT_ONCE
+    pleases_judge: bool = False
+    trained: nn.Module | None = None
+
+    @classmethod
+    def kind(cls) -> str:
+        """Return ``informed``, or by her target ``inference`` or ``inversion``."""
+        if cls.needs:
+            return "informed"
+        return "inference" if cls.target == "label" else "inversion"
+
+    @property
+    def adversary(self) -> str:
+        """Her name in records."""
+        return self.name
+
+    @property
+    def scope(self) -> tuple[str, ...]:
+        """What names her random streams."""
+        return tuple(self.adversary.split("/"))
+
+    @abstractmethod
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Build her network, untrained.
+
+        Args:
+            inputs: Reals per reception; the last one is its reliability.
+            classes: Labels that there are.
+            image_shape: Channels, height, width.
+
+        Returns:
+            Network float ``[B, inputs]`` → logits ``[B, classes]``, or images ``[B, C, H, W]``.
+        """
+
+    def loss(self, output: Tensor, images: Tensor, labels: Tensor) -> Tensor:
+        """Return what her training minimises, a scalar.
+
+        Args:
+            output: Her network's.
+            images: float ``[B, C, H, W]`` in [0, 1].
+            labels: int ``[B]``.
+        """
+        if self.target == "image":
+            return F.mse_loss(output.float(), images)
+        return F.cross_entropy(output.float(), labels)
+
+    def applies(self, given: Observations) -> bool:
+        """Tell whether all that she needs is there."""
+        return all(getattr(given, need, None) is not None for need in self.needs)
+
+    def fit(self, given: Observations, progress: Progress | None = None) -> None:
+        """Train her from scratch to convergence.
+
+        Args:
+            given: What she knows; a :class:`Knowledge` for those with ``needs``.
+            progress: Told ``(epochs done, epochs at most)``.
+
+        Raises:
+            SemveilError: If her loss is not finite.
+        """
+        training, validation = given.training, given.validation
+        device, scope = training.device, self.scope
+        channels, height, width = training.images.shape[1:]
+        with seeded(given.seed, *scope, "weights"):
+            network = self.network(training.width, given.classes, (channels, height, width))
+        network = channels_last(network.to(device))
+        levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
+        source = generator(given.seed, *scope, "validation", device=device)
+        held_out = validation.hear_each(levels, source)
+
+        def loss(owner: Intercepts, features: Tensor, rows: Tensor) -> Tensor:
+            with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
+                output = network(features)
+            return self.loss(output, as_float(owner.images[rows]), owner.labels[rows])
+
+        def step(rows: Tensor, source: torch.Generator) -> Tensor:
+            return loss(training, training.hear(rows, any_of(levels, rows, source), source), rows)
+
+        def validate() -> float:
+            every = torch.arange(len(held_out), device=device)
+            parts = [
+                float(loss(validation, held_out[rows], rows)) * len(rows)
+                for rows in every.split(_AT_ONCE)
+            ]
+            return sum(parts) / len(held_out)
+
+        train_network(
+            network,
+            step,
+            validate,
+            len(training),
+            given.effort,
+            given.seed,
+            scope,
+            device,
+            progress,
+        )
+        self.trained = network
+
+    @torch.no_grad()
+    def listen(self, reception: Reception, snr_db: float) -> Tensor:
+        """Return her guesses from receptions of one SNR.
+
+        Args:
+            reception: What her antenna received of ``B`` images.
+            snr_db: Her mean E_s/N_0, dB.
+
+        Returns:
+            float32: logits ``[B, classes]`` or images ``[B, C, H, W]``.
+
+        Raises:
+            ValueError: Before :meth:`fit`.
+        """
+        if self.trained is None:
+            raise ValueError(f"{self.name} is trained before she listens")
+        guesses: Tensor = self.trained(reception.features())
+        return guesses
+
+    def limit(self, images: int) -> int:
+        """Return how many test images she is given where an audit rebuilds ``images``."""
+        return images
+
+    def figures(
+        self, snr_db: float, originals: Tensor
+    ) -> Iterator[tuple[str, str | None, Estimate]]:
+        """Yield further figures of her last guesses: metric, target, estimate.
+
+        Args:
+            snr_db: Her SNR then, dB.
+            originals: The images that were sent, float ``[B, C, H, W]``.
+        """
+        yield from ()
+
+    def fresh(self) -> Eavesdropper:
+        """Return a copy to be trained."""
+        return copy.deepcopy(self)
+
+
+def listen(
+    eve: Callable[[Reception], Tensor],
+    test: Intercepts,
+    snr_db: float,
+    source: torch.Generator,
+    most: int | None = None,
+    at_once: int = _AT_ONCE,
+) -> Tensor:
+    """Let somebody receive the test images once, at one SNR.
+
+    Args:
+        eve: Receptions → guesses.
+        test: Receptions of the test images.
+        snr_db: Mean E_s/N_0, dB.
+        source: Fading and noise.
+        most: How many of the first images; all if None.
+        at_once: Receptions at a time.
+
+    Returns:
+        Logits ``[N, classes]`` or images ``[N, C, H, W]``, float32.
+    """
+    rows = torch.arange(min(most or len(test), len(test)), device=test.device)
+    parts = [eve(test.receive(some, snr_db, source)) for some in rows.split(at_once)]
+    return torch.cat(parts)

@@ -1,0 +1,102 @@
+"""Eavesdroppers who infer the label, in four capacities."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+from torch import nn
+
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
+from semveil.nets.convolutional import ImageShape
+from semveil.nets.eavesdropper import inference_network
+from semveil.section import Section
+
+Width = Annotated[int, Field(ge=2, le=65536)]
+_SOURCE = "the project's own; fresh adversaries of several capacities"
+
+
+class DenseConfig(Section):
+    """Settings of a network with hidden layers.
+
+    Attributes:
+        width: Units of a hidden layer.
+    """
+
+    width: Width = 256
+
+
+class DenseInference(Eavesdropper):
+    """An eavesdropper who infers the label by a network with hidden layers."""
+
+    Config = DenseConfig
+    config: DenseConfig
+
+
+@EAVESDROPPERS.register
+class LinearInference(Eavesdropper):
+    """Logistic regression.
+
+    Example:
+        >>> LinearInference().adversary
+        'inference/linear'
+    """
+
+    name = "inference/linear"
+    description = "infers the label by logistic regression"
+    source = _SOURCE
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return one linear layer."""
+        return inference_network("linear", inputs, classes)
+
+
+@EAVESDROPPERS.register
+class MLPInference(DenseInference):
+    """Two hidden layers: Bob's architecture at its default size."""
+
+    name = "inference/mlp"
+    description = "infers the label by Bob's architecture, two hidden layers"
+    source = _SOURCE
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return the multilayer perceptron."""
+        return inference_network("mlp", inputs, classes, self.config.width)
+
+
+@EAVESDROPPERS.register
+class WideInference(DenseInference):
+    """A residual network with 20 times as many weights as Bob's."""
+
+    name = "inference/wide"
+    description = "infers the label by a residual network of 20 times Bob's size"
+    source = _SOURCE
+
+    class Config(DenseConfig):
+        """Settings of the network.
+
+        Attributes:
+            width: Units of a hidden layer.
+        """
+
+        width: Width = 512
+
+    config: Config
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return the residual network."""
+        return inference_network("wide", inputs, classes, self.config.width)
+
+
+@EAVESDROPPERS.register
+class SetInference(DenseInference):
+    """A network that does not depend on the order of the components."""
+
+    name = "inference/set"
+    description = "infers the label whatever the order of the components"
+    source = "deep sets, Zaheer et al., arXiv 1703.06114"
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return the deep-sets network."""
+        return inference_network("set", inputs, classes, self.config.width)
