@@ -23,7 +23,8 @@ SHORT = [
         "link.width=4",
         "link.head_width=8",
         "train.epochs=1",
-        "audit.inference=[linear]",
+        "audit.inference=[linear, narrow]",
+        "audit.inference/narrow.units=4",
         "audit.inversion=[linear]",
         "audit.max_epochs=2",
         "audit.pictures=1",
@@ -65,6 +66,8 @@ def test_what_a_guest_adds_is_listed_with_its_package(line):
         ("schemes", "guarded"),
         ("protections", "signs"),
         ("data sets", "stripes"),
+        ("attacks", "pulses"),
+        ("eavesdroppers", "inference/narrow"),
     ):
         assert found[kind][name]["package"] == "semveil-guest"
     assert "[from semveil-guest]" in succeed(line("list", "protections")).out
@@ -85,6 +88,16 @@ def test_a_run_uses_what_the_guest_adds(line, tmp_path):
     )
     assert bob.params == {"protections": ["signs", "rotation"]}
     assert bob.asymmetry == "key"
+    assert facts["recipe"]["audit"]["inference/narrow"] == {"units": 4}
+    eves = {record.adversary for record in records if record.role == "eve"}
+    assert "inference/narrow" in eves
+    words = ["--attacks", "jamming,pulses", "--psr=-6", "--set=attack.pulses.every=2"]
+    words += ["--set=attack.images=20", "--out", "attacked"]
+    succeed(line("attack", "run", *words, folder=tmp_path))
+    facts = json.loads((tmp_path / "attacked" / "run.json").read_text())
+    assert facts["recipe"]["attack"]["pulses"] == {"every": 2}
+    records = read_records(tmp_path / "attacked" / "records.jsonl")
+    assert {record.adversary for record in records} == {None, "jamming", "pulses"}
 
 
 def test_python_uses_what_the_guest_adds(line, tmp_path):
@@ -94,9 +107,13 @@ def test_python_uses_what_the_guest_adds(line, tmp_path):
 import semveil
 link = semveil.train("deepjscc-digits", {changes!r}, out="run", device="cpu")
 print(link.name.label, link.classes)
+from semveil_guest.attack import Pulses
+found = semveil.evaluate(link, attacks=[Pulses(every=2)], psr_db=[-6])
+print(*sorted({{r.adversary for r in found.records if r.adversary and r.role == "bob"}}))
+print([type(each).__name__ for each in semveil.attacks.standard()].count("Pulses"))
 """
     result = succeed(line("python", folder=tmp_path, instead=code))
-    assert result.out.splitlines()[-1] == "guarded+signs+rotation 4"
+    assert result.out.splitlines()[-3:] == ["guarded+signs+rotation 4", "pulses", "1"]
 
 
 @pytest.mark.parametrize(
@@ -105,6 +122,10 @@ print(link.name.label, link.classes)
         (["guarded.weight=-1"], "guarded.weight: "),
         (["guarded.wieght=1"], "unknown key 'guarded.wieght': did you mean 'guarded.weight'"),
         (["data.stripes.noise=300"], "data.stripes.noise: "),
+        (["audit.inference/narrow.units=0"], "audit.inference/narrow.units: "),
+        (["audit.inference=[narow]"], "audit.inference: unknown eavesdropper 'narow': did you"),
+        (["attack.pulses.evry=3"], "unknown key 'attack.pulses.evry': did you mean"),
+        (["attack.names=[pulse]"], "unknown attack 'pulse': did you mean 'pulses'"),
         (["scheme=gaurded"], "unknown scheme 'gaurded': did you mean 'guarded'"),
         (["protections=[signs, laplace]"], "protections: laplace must come before signs"),
     ],
