@@ -64,6 +64,7 @@ def test_settings_are_read_with_their_type_and_have_defaults():
         ({"red": {"dept": 1}}, "unknown key 'red.dept'"),
         ({"red": 3}, "red: "),
         ({"blue": {}}, "unknown key 'blue'"),
+        ({"crimsn": {"depth": 1}}, "unknown key 'crimsn': did you mean 'crimson'"),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_full_key(plain, said):

@@ -106,6 +106,8 @@ class LinkNetwork(nn.Module):
     """Whether Bob's answer has a gradient at the received signal."""
     encrypts = False
     """Whether training sends every image under a key."""
+    active: Callable[[float], int] | None = None
+    """How many features are switched on at an SNR in dB, where that may change."""
 
     def __init__(
         self,

@@ -82,9 +82,11 @@ class OpenSection(Section):
         if extra:
             known = self.load()
             for key, value in extra.items():
-                path = f"{self.section}.{key}".lstrip(".")
+                path = _joined(self.section, key)
                 if key not in known:
-                    raise unknown("key", path, keys_of(type(self), self.section))
+                    inner = [*type(self).model_fields, *known]
+                    near = {_joined(self.section, name) for name in inner}
+                    raise unknown("key", path, near.union(keys_of(type(self))))
                 try:
                     extra[key] = known[key].model_validate(value)
                 except ValidationError as error:
@@ -129,12 +131,16 @@ def keys_of(section: type[Section], prefix: str | None = None) -> list[str]:
         inner |= section.load()
     found = []
     for name, kind in inner.items():
-        key = f"{where}.{name}".lstrip(".")
+        key = _joined(where, name)
         if isinstance(kind, type) and issubclass(kind, Section):
             found += keys_of(kind, key)
         else:
             found.append(key)
     return found
+
+
+def _joined(section: str, key: str) -> str:
+    return f"{section}.{key}" if section else key
 
 
 def explain(
@@ -148,7 +154,7 @@ def explain(
         prefix: Where the section stands in a recipe.
     """
     first = error.errors()[0]
-    key = ".".join([*filter(None, [prefix]), *map(str, first["loc"])])
+    key = _joined(prefix, ".".join(map(str, first["loc"]))).rstrip(".")
     if first["type"] == "extra_forbidden":
         return unknown("key", key, known())
     reason = first["msg"].removeprefix("Value error, ")

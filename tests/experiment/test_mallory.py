@@ -299,7 +299,7 @@ def test_runs_of_every_kind_are_attacked_and_hardened(semveil, tmp_path, recipe)
     method = "noise" if recipe == "cipher" else "at-pgm"
     if recipe == "cipher":
         line = refusal(semveil("harden", "run", "--with", "at-pgm", "-q", folder=tmp_path))
-        assert "cipher decrypts in between" in line
+        assert "this link decrypts in between" in line
     succeed(semveil("harden", ".", "--with", method, "-q", folder=tmp_path / "run"))
     found, _ = attacked(semveil, tmp_path / f"run-{method}", "--attacks", "jamming", "--psr=-6")
     schemes = {record.system.label for record in read_records(found / "records.jsonl")}

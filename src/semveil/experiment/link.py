@@ -18,7 +18,6 @@ from semveil.experiment.card import Card, card_of
 from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.training import TrainedNetworks
 from semveil.link import Answer, LinkNetwork, as_float, own_noise
-from semveil.links.bottleneck import BottleneckLink
 from semveil.nets.convolutional import ImageShape
 from semveil.protect.keyed_transform import decrypt_features
 from semveil.protect.keys import research_key
@@ -243,7 +242,7 @@ class Link:
             own_noise=own_noise(network),
             digital=network.digital,
             permutes=self.transform is not None and self.transform.permutes,
-            active=network.active if isinstance(network, BottleneckLink) else None,
+            active=network.active,
             keyed=self.transform is not None,
             fixed_key=planned.fixed_key,
             differentiable=network.differentiable,

@@ -147,7 +147,7 @@ class Robust:
             # Gradients would be those of a receiver that decrypts nothing.
             raise SemveilError(
                 f"harden.method: {method.name} needs what Bob receives to be what he reads, and "
-                "cipher decrypts in between; use noise"
+                "this link decrypts in between; use noise"
             )
         if method.needs_gradient and not link.differentiable:
             raise SemveilError(f"harden.method: {method.name} needs a receiver with a gradient")
