@@ -1,1 +1,1 @@
-"""Adversaries: who listens (``eavesdrop``) and who disturbs (``perturb``)."""
+"""Adversaries: passive ones (``eavesdrop``) and active ones (``perturb``)."""

@@ -1,7 +1,7 @@
-"""What Alice wants of Eve's answer: three bounded forms of "learn nothing".
+"""Losses by which Alice keeps Eve from the label: three bounded forms.
 
-Maximising Eve's cross-entropy without a bound is won by making one of her logits explode. Each
-form here has a finite optimum at or near her knowing nothing.
+An unbounded loss, −CE of Eve's answer, is minimised by making one of her logits explode. Each form
+here has a finite optimum, at or near a posterior that says nothing of the label.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ def uniform(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: Eve's scores, float ``[B, C]``.
-        labels: True labels, not used: the wish is the same for every class.
+        labels: True labels, not used: the loss is the same for every class.
 
     Returns:
-        Loss per image, float ``[B]``, zero where she is perfectly undecided.
+        Loss per image, float ``[B]``, zero where her posterior is uniform.
 
     Example:
         >>> import torch

@@ -1,1 +1,1 @@
-"""The two protocols: the simulated Eve as trained, and fresh Eves of several capacities."""
+"""Evaluation: both protocols for eavesdroppers, robustness to attacks, leakage."""

@@ -1,10 +1,11 @@
-"""``semveil.audit``: the audit of a system that somebody else trained."""
+"""``semveil.audit``: the audit of a system that was trained elsewhere."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Transmit, numbered
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.channel import Channel, Reception
@@ -23,6 +24,7 @@ def audit(
     transmit: Transmit,
     data: ImageSplits,
     *,
+    eavesdroppers: Sequence[Eavesdropper] | None = None,
     receive: Callable[[Reception], Answer] | None = None,
     channel: Channel | None = None,
     eve_channel: Channel | None = None,
@@ -44,12 +46,14 @@ def audit(
             generator; it should treat each image on its own.
         data: Images, from ``semveil.data.load`` or made by hand; ``transmit`` should not have
             been trained on the adversary's split.
-        receive: Bob's receiver, if his figures are wanted: a reception → logits and images.
+        eavesdroppers: Eavesdroppers, such as ``semveil.eavesdroppers.standard()``; those that the
+            settings name if omitted.
+        receive: Bob's receiver, where his figures are wanted: a reception → logits and images.
         channel: Bob's channel; Rayleigh with perfect CSI if omitted.
         eve_channel: Eve's; as Bob's if omitted.
         bob_snr_db: Bob's mean E_s/N_0 values in the test, dB.
         eve_snr_db: Eve's; take some below, at and above Bob's.
-        settings: Capacities and effort; the defaults of the recipes if omitted.
+        settings: Eavesdroppers and their effort; the defaults of the recipes if omitted.
         fixed_gain: Allow powers that are one on average only, not for every image.
         scheme: Name in the records.
         seed: Seed of every stream.
@@ -63,7 +67,7 @@ def audit(
 
     Raises:
         SemveilError: If the waveform is not complex ``[B, k]`` of unit power, or if SNRs or
-            images make no sense.
+            images are not valid.
 
     Example:
         >>> import torch
@@ -72,8 +76,11 @@ def audit(
         >>> def pixels(images, generator):  # the image itself, two pixels a symbol
         ...     pairs = images.flatten(1).unflatten(1, (-1, 2)) - 0.5
         ...     return phy.normalise_power(torch.view_as_complex(pairs.contiguous()))
-        >>> quick = AuditConfig(inference=["linear"], inversion=["linear"], max_epochs=40)
-        >>> found = audit(pixels, load("digits"), eve_snr_db=[10.0], settings=quick, device="cpu")
+        >>> from semveil.eavesdroppers import LinearInference
+        >>> found = audit(
+        ...     pixels, load("digits"), eavesdroppers=[LinearInference()], eve_snr_db=[10.0],
+        ...     device="cpu",
+        ... )
         >>> found.strongest("accuracy", 10.0).value > 0.5
         True
     """
@@ -105,12 +112,13 @@ def audit(
         pick_device(device),
         progress,
         perceptual,
+        eavesdroppers,
     )
     return Result(findings.records, findings.samples)
 
 
 def levels_of(values: Sequence[float], name: str) -> tuple[float, ...]:
-    """Return SNRs as plain floats, each once, whatever numbers they came as."""
+    """Return SNRs as plain floats, each once."""
     try:
         levels = tuple(dict.fromkeys(float(value) for value in values))
     except TypeError:
@@ -134,6 +142,6 @@ def check_images(data: ImageSplits) -> None:
             raise SemveilError(f"{name} labels must lie in 0 … {data.n_classes - 1}")
         if (part.private is None) != (data.private_classes is None):
             raise SemveilError(f"{name}: private labels and private_classes go together")
-    heard = {row.tobytes() for row in data.adversary.x}
-    if any(row.tobytes() in heard for row in data.test.x):
-        raise SemveilError("Eve's images and the test images overlap: the audit would flatter her")
+    known = {row.tobytes() for row in data.adversary.x}
+    if any(row.tobytes() in known for row in data.test.x):
+        raise SemveilError("the adversary's images and the test images overlap: keep them apart")

@@ -1,4 +1,4 @@
-"""``semveil.attack``: perturbing what the receiver of somebody else's system hears."""
+"""``semveil.attack``: attacks on the receiver of a system that was trained elsewhere."""
 
 from __future__ import annotations
 

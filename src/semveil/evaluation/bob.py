@@ -1,4 +1,4 @@
-"""What Bob gets."""
+"""Bob as records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from semveil.rng import generator
 
 @torch.no_grad()
 def bob(case: Recorder) -> Iterator[Record]:
-    """Bob's accuracy and image quality at each of his SNRs."""
+    """Yield Bob's accuracy and image quality at each of his SNRs."""
     if case.system.receive is None:
         return
     nearest = min(case.setting.bob_snrs_db, key=lambda s: abs(s - (case.setting.train_snr_db or s)))

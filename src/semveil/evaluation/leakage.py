@@ -1,4 +1,4 @@
-"""How much of the image is in a reconstruction, in a reception, in the waveform."""
+"""Leakage as records: information in reconstructions, in receptions, in the waveform."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _FISHER_IMAGES = 256
 _BINS, _NMI_BINS = 20, 100
 
 
-# Judges of this process, by everything that they depend on: a study asks for the same one again.
+# Judges of this process by all that they depend on: the jobs of a study need the same one.
 _JUDGES: dict[str, Judge] = {}
 
 
 class Leakage:
-    """The leakage figures of one system; none at all where the settings do not want them.
+    """The leakage figures of one system; none where the settings switch them off.
 
     Args:
         case: The system under audit.
@@ -54,7 +54,7 @@ class Leakage:
 
     @cached_property
     def judge(self) -> Judge:
-        """The judge, trained when it is first asked for these images."""
+        """The judge, trained when it is first needed for these images."""
         what = hashlib.sha256()
         for part in (self.training, self.validation):
             what.update(part.images.cpu().numpy().tobytes() + part.labels.cpu().numpy().tobytes())
@@ -76,7 +76,7 @@ class Leakage:
 
     @property
     def perceptual(self) -> PerceptualLoss:
-        """What inverters may minimise beside the squared error."""
+        """What inverters may minimise besides the squared error."""
         return self._supplied or PerceptualLoss(self.judge.features)
 
     def _shared(self, images: Tensor, others: Tensor) -> Iterator[tuple[str, Estimate]]:
@@ -91,11 +91,16 @@ class Leakage:
         yield from self.case.guesses(role, question, right, of, **fields)
 
     def image(self, images: Tensor, recognise: bool = True, **fields: Any) -> Iterator[Record]:
-        """What Eve's reconstructions of the first test images share with them.
+        """Yield the mutual information of Eve's reconstructions with the first test images.
 
-        Sharp pictures of anything share grey levels with any image. What a reconstruction has in
-        common with its own original and not with somebody else's is due to the reception: its
-        expectation is zero where the reception says nothing.
+        Sharp pictures of anything share grey levels with any image. The excess over the information
+        with another image is due to the reception: its expectation is zero where image and
+        reception are independent.
+
+        Args:
+            images: Reconstructions, float ``[N, C, H, W]``.
+            recognise: Whether the judge scores them.
+            **fields: Fields of the records.
         """
         if not self.wanted:
             return
@@ -113,7 +118,7 @@ class Leakage:
             yield from self._recognised("eve", some, "label_{}", **fields)
 
     def ends(self) -> Iterator[Record]:
-        """The ends of those scales: an unrelated image, the image itself."""
+        """Yield floor and ceiling of these metrics: an unrelated image, the image itself."""
         if not self.wanted:
             return
         case = self.case
@@ -126,7 +131,7 @@ class Leakage:
         yield from self._recognised("system", images, "label_{}_of_originals")
 
     def information(self) -> Iterator[Record]:
-        """What a reception tells of the image at least, by a critic that Eve trained."""
+        """Yield a lower bound on the information in a reception, by a critic that Eve trained."""
         if not self.wanted:
             return
         case = self.case
@@ -151,10 +156,10 @@ class Leakage:
             yield case.record("eve", "infonce_ceiling_nats", ceiling, adversary="critic", **fields)
 
     def fisher(self) -> Iterator[Record]:
-        """What the waveform gives away to unbiased reconstructors, by its slope.
+        """Yield the Fisher information in the waveform, which bounds unbiased reconstructions.
 
-        Not of a waveform under a key, whose slope says nothing to those without it, nor of a
-        digital one, which has none.
+        Not under a key, where it does not bound those without the key, nor of a digital waveform,
+        which has no derivative.
         """
         case, transmit = self.case, self.case.system.white_box
         images = case.originals[:_FISHER_IMAGES]
@@ -166,7 +171,7 @@ class Leakage:
         source = generator(case.setting.seed, "fisher", device=case.test.device)
         unit = dfil(transmit, images, 1.0, source)
         for snr_db in case.setting.eve_snrs_db:
-            # Noise of Alice's own counts as if it were Gaussian.
+            # Alice's own noise is taken for Gaussian.
             noise = float(snr_to_noise_variance(torch.tensor(snr_db))) + case.system.own_noise
             each = unit / noise
             fields = {"test_snr_db": snr_db, "target": "image"}

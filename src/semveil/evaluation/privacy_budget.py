@@ -1,4 +1,4 @@
-"""What noise on the features guarantees, beside what an attack shows that it cannot."""
+"""The privacy budget of noise on the features: its guarantee, and a lower bound by attack."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _worst_pair(noise: Laplace) -> tuple[Tensor, Tensor]:
     """Return two feature vectors as far apart in ℓ1 as any two images' can be."""
     far = torch.zeros(noise.dim)
     if noise.fixed_gain:
-        # All of the sensitivity in one coordinate, where an attack sees it best.
+        # All of the sensitivity in one coordinate, where an attack finds it most easily.
         far[0] = noise.sensitivity
     else:
         far += 1.0
@@ -34,7 +34,7 @@ def _worst_pair(noise: Laplace) -> tuple[Tensor, Tensor]:
 
 
 def privacy_budget(case: Recorder) -> Iterator[Record]:
-    """Yield the privacy budget of a system with Laplace noise on its features; nothing of others.
+    """Yield the privacy budget of a system with Laplace noise on its features, if it has any.
 
     ``epsilon_vector``: ε of the whole vector of one message; ``epsilon_lower``: what a
     distinguishing attack on the worst pair of inputs proves it to be at least, at 95 %;
@@ -69,7 +69,7 @@ def privacy_budget(case: Recorder) -> Iterator[Record]:
         adversary="distinguisher",
     )
     if case.system.digital:
-        # Its symbols' distance is the constellation's, which the noise on the tokens does not say.
+        # The distance of symbols is the constellation's, whatever the noise on the tokens.
         return
     for snr_db in case.setting.eve_snrs_db:
         for claim in dp_guarantees(noise, snr_db, delta=_DELTA):

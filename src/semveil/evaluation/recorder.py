@@ -1,4 +1,4 @@
-"""What every figure of an audit shares: whose system, where, on which images."""
+"""What all records of an audit have in common: system, conditions, images."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from semveil.records import Record
 from semveil.rng import generator
 
 Progress = Callable[[str, int, int], None]
-# Whole test sets would make these figures dearer than the Eves; records carry the sample size.
+# On whole test sets these metrics would take longer than the eavesdroppers.
 SAMPLE = 2000
 
 
@@ -43,13 +43,13 @@ class Findings:
 
 
 class Recorder:
-    """One system under audit, and how its figures become records.
+    """One system under audit; turns its figures into records.
 
     Args:
         system: The system.
         splits: All parties' images.
         setting: Channels, SNRs, seed.
-        settings: What the Eves are given.
+        settings: Eavesdroppers, their effort, metrics.
         test: What the system sent of the test images.
         progress: Told ``(what is going on, done, in all)``.
 
@@ -76,9 +76,9 @@ class Recorder:
         self.findings = Findings()
 
     def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
-        """Return a figure with everything that it depends on."""
+        """Return a figure as a record."""
         uses = self.test.waveforms.shape[2]
-        # Where Eve is after something else than Bob, that alone tells them apart.
+        # Where Eve is after something else than Bob's task, that is the asymmetry.
         other = None if self.wanted is self.task else "task"
         asymmetry = fields.pop("asymmetry", self.system.asymmetry or other)
         return Record.of(
@@ -101,18 +101,23 @@ class Recorder:
     def guesses(
         self, role: str, question: GuessingTask, right: Tensor, of: str = "{}", **fields: Any
     ) -> Iterator[Record]:
-        """Return how many guesses at the first test images are right, bool ``[M]``.
+        """Yield the metrics of guesses at the first test images.
 
-        The names of the metrics are put into ``of``.
+        Args:
+            role: ``bob`` or ``eve``.
+            question: The task.
+            right: Which guesses are right, bool ``[M]``.
+            of: Pattern of the metrics' names.
+            **fields: Fields of the records.
         """
         if role == "eve" and question is self.task and self.system.asymmetry == "task":
-            # What protects the image does not protect the answer that Bob is to get.
+            # What protects the image does not protect the label, which Bob shall get.
             fields = {"asymmetry": None, **fields}
         for metric, estimate in question.score(right):
             yield self.record(role, of.format(metric), estimate, target=question.name, **fields)
 
     def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:
-        """Return the quality of reconstructions of the first test images, float ``[N, …]``."""
+        """Yield the quality of reconstructions of the first test images, float ``[N, …]``."""
         for metric in self.metrics:
             some = images[: metric.sample]
             values = metric(some, self.originals[: len(some)])
@@ -130,7 +135,7 @@ class Recorder:
         return generator(self.setting.seed, "eve", str(float(snr_db)), device=self.test.device)
 
     def floors(self) -> Iterator[Record]:
-        """What a party reaches who receives nothing: the majority class, a constant image."""
+        """Yield what a party reaches who receives nothing: majority class, constant image."""
         for question in {q.name: q for q in (self.task, self.wanted)}.values():
             for metric, estimate in question.floors():
                 yield self.record("system", metric, estimate, target=question.name)

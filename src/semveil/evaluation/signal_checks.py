@@ -1,4 +1,4 @@
-"""Recordings of a system under audit, and what its waveform must keep to."""
+"""Recordings of a system under audit, and checks of its waveform."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _POWER_TOLERANCE_DB = 0.1
 def recorded(
     transmit: Send, images: Images, name: str, seed: int, device: torch.device
 ) -> Recording:
-    """Record what a transmitter makes of a part of the images.
+    """Record the waveforms that a transmitter makes of a part of the images.
 
     Args:
         transmit: The transmitter.
@@ -31,7 +31,7 @@ def recorded(
         The recording.
 
     Raises:
-        SemveilError: If what is sent is no waveform.
+        SemveilError: If the transmitter returns no waveform.
     """
     return Recording(
         _checked(transmit, name),
@@ -77,11 +77,11 @@ def check_power(test: Recording, system: SystemUnderTest) -> None:
     """
     each = average_power(test.waveforms[0])
     power = each.mean(0, keepdim=True) if system.fixed_gain else each
-    # The mean of a sample wavers by its standard error, which is nobody's fault.
-    wavers = 3 * each.std() / len(each) ** 0.5 if system.fixed_gain else torch.zeros(())
+    # The mean of a sample varies by its standard error.
+    error = 3 * each.std() / len(each) ** 0.5 if system.fixed_gain else torch.zeros(())
     off = (10 * torch.log10(power.clamp(min=1e-12) / system.total_power)).abs()
     worst = int(off.argmax())
-    if float(off[worst]) > _POWER_TOLERANCE_DB + 4.35 * float(wavers):
+    if float(off[worst]) > _POWER_TOLERANCE_DB + 4.35 * float(error):
         whose = (
             "the mean power of all images" if system.fixed_gain else f"test image {worst}'s power"
         )

@@ -1,4 +1,4 @@
-"""What an audit needs of a system, whoever trained it."""
+"""What audits and attacks need of a system."""
 
 from __future__ import annotations
 
@@ -23,24 +23,23 @@ class SystemUnderTest:
         name: Which system it is.
         transmit: Images float ``[B, C, H, W]`` in [0, 1], a generator and message numbers int
             ``[B]`` → waveform complex ``[B, k]``; the only thing that Eve's side is given.
-        receive: What Bob receives and the numbers of the messages → his answer; no figures of
-            Bob's if None.
+        receive: Bob's receiver: reception and numbers of the messages → his answer; None where
+            there are no records of Bob.
         asymmetry: What protects it: task, channel, key or knowledge; None if nothing.
-        paper_eve: The adversary it was built against, features → logits; no figures under the
-            paper protocol if None.
+        paper_eve: The simulated Eve of its training, features → logits; None if there is none.
         paper_inverter: The same for the image, features → images.
         psr_db: Power of its perturbation over the signal's, dB; None if it has none.
         total_power: Power per symbol it declares; SNRs refer to one unit.
         fixed_gain: Whether it keeps to that power on average only, as a guarantee that forbids
             data-dependent gains needs it, and not image by image.
         white_box: Images → waveform, differentiable, without the secret and without Alice's own
-            randomness: all that an Eve knows who knows the encoder. No white-box attack if None.
-        shadow: Builds an untrained link of the same architecture from a seed, for an Eve who
-            knows no more than that; no query-free attack if None.
+            randomness; None if there is no white-box attack.
+        shadow: Builds an untrained link of the same architecture from a seed; None if there is no
+            query-free attack.
         own_noise: Variance per symbol of Alice's own noise in the waveform.
         digital: Whether symbols are points of a constellation.
-        permutes: Whether the key hides the order of the components and nothing else.
-        mechanism: Noise on its features whose privacy budget is to be stated; none if None.
+        permutes: Whether the key permutes the components and does nothing else.
+        mechanism: Noise on its features whose privacy budget is measured; None if there is none.
         active: How many features are switched on at an SNR in dB, where that may change.
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.

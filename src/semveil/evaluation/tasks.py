@@ -1,4 +1,4 @@
-"""What is guessed of an image: Bob's task, and what Eve is after."""
+"""Classification tasks on the images: Bob's, and Eve's."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from semveil.metrics import Estimate, rates
 
 @dataclass(frozen=True)
 class GuessingTask:
-    """A question about every test image, and who may answer it by guessing.
+    """A classification task on the test images.
 
     Attributes:
         name: What records call it: ``label`` for Bob's task, else the attribute.
-        classes: Answers there are.
-        answers: The right ones for the test images, int64 ``[N]``.
+        classes: Number of classes.
+        answers: Right answers for the test images, int64 ``[N]``.
         majority: The most frequent answer among Eve's images.
-        person: Who is shown on the test images, int64 ``[N]``; None if nobody, or not known.
+        person: Person shown on each test image, int64 ``[N]``; None if there is none, or unknown.
         seed: Seed of resampling.
     """
 
@@ -39,13 +39,13 @@ class GuessingTask:
         return logits.argmax(1) == self.answers.to(logits.device)
 
     def score(self, right: Tensor) -> Iterator[tuple[str, Estimate]]:
-        """Yield what is said of guesses at the first images, of which some are right.
+        """Yield the metrics of guesses at the first images.
 
         Args:
-            right: Which ones, bool ``[M]``.
+            right: Which ones are right, bool ``[M]``.
 
-        Returns:
-            Names of metrics and what they are.
+        Yields:
+            Name of the metric, estimate.
         """
         some = slice(len(right))
         person = None if self.person is None else self.person[some]
@@ -73,20 +73,20 @@ def eve_labels(images: Images) -> NDArray[np.int64]:
 
 
 def tasks_of(splits: ImageSplits, seed: int) -> tuple[GuessingTask, GuessingTask]:
-    """Return Bob's question and Eve's; the same one where she is after his task.
+    """Return Bob's task and Eve's; the same one where she is after his.
 
-    An attribute is called as its last class: ``Male`` of ``not Male`` and ``Male``.
+    An attribute has the name of its last class: ``Male`` of ``not Male`` and ``Male``.
     """
     person = splits.test.person
     people = None if person is None else torch.from_numpy(person)
 
-    def asked(name: str, classes: int, of: Callable[[Images], NDArray[np.int64]]) -> GuessingTask:
+    def task_on(name: str, classes: int, of: Callable[[Images], NDArray[np.int64]]) -> GuessingTask:
         majority = int(np.bincount(of(splits.adversary)).argmax())
         return GuessingTask(
             name, classes, torch.from_numpy(of(splits.test)), majority, people, seed
         )
 
-    task = asked("label", splits.n_classes, lambda images: images.y)
+    task = task_on("label", splits.n_classes, lambda images: images.y)
     if splits.private_classes is None:
         return task, task
-    return task, asked(splits.private_classes[-1], len(splits.private_classes), eve_labels)
+    return task, task_on(splits.private_classes[-1], len(splits.private_classes), eve_labels)

@@ -261,7 +261,7 @@ def listen(
     most: int | None = None,
     at_once: int = _AT_ONCE,
 ) -> Tensor:
-    """Let somebody receive the test images once, at one SNR.
+    """Receive the test images once, at one SNR, and return the guesses.
 
     Args:
         eve: Receptions → guesses.

@@ -1,4 +1,4 @@
-"""How much Eve's reception tells of the image, at least: a bound from a trained critic."""
+"""A lower bound on the information between image and reception, by a trained critic."""
 
 from __future__ import annotations
 

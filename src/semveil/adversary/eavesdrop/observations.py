@@ -1,4 +1,4 @@
-"""What Eve is handed: her own receptions of her own images, and nothing of Alice or Bob."""
+"""Eve's observations: her receptions of her own images, and nothing of Alice or Bob."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FIRST_FREE_MESSAGE = _MOST_SERIES * _SERIES
 
 
 def _number_of(purpose: str) -> int:
-    """Return the series of a purpose: the three that every audit has never share one."""
+    """Return the series of a purpose; the three purposes of every audit never share one."""
     known = ("test", "adversary", "validation")
     if purpose in known:
         return known.index(purpose)
@@ -34,23 +34,22 @@ def _number_of(purpose: str) -> int:
 
 
 def numbered(transmit: Transmit) -> Send:
-    """Return a transmitter that does not look at message numbers as one that is given them."""
+    """Return a transmitter that ignores message numbers, with an argument for them."""
     return lambda images, source, messages: transmit(images, source)
 
 
 class Recording:
-    """Waveforms of a set of images, made once and heard through Eve's channel again and again.
+    """Waveforms of a set of images, made once and received over Eve's channel again and again.
 
     A system whose waveform depends on the image alone is recorded once. A randomised one
     is recorded eight times, so that an adversary trains on the average over its randomness.
 
     Args:
-        transmit: The system, which is told the number of every message.
+        transmit: The system, with the numbers of the messages.
         images: uint8 ``[N, C, H, W]``.
         labels: int ``[N]``.
-        purpose: What it is for, such as ``test``: recordings for different purposes share no
-            draw of the system's randomness, so a key or noise that Eve trained on is not the one
-            she is tested on.
+        purpose: Such as ``test``. Recordings for different purposes share no draw of the system's
+            randomness: Eve is tested under other keys and other noise than she trained on.
         seed: Seed of the system's randomness.
         device: Where everything is computed.
         copies: Recordings of a randomised system.
@@ -71,16 +70,16 @@ class Recording:
         self.device = device
         self._scope = seed, "system", purpose
         self._first = _number_of(purpose) * _SERIES
-        first = self._play(transmit, self.images[:_BATCH], 0)
-        again = self._play(transmit, self.images[:_BATCH], 1)
+        first = self._transmit(transmit, self.images[:_BATCH], 0)
+        again = self._transmit(transmit, self.images[:_BATCH], 1)
         self.randomised = not torch.equal(first, again)
         takes = copies if self.randomised else 1
         self.waveforms = torch.stack(
-            [self._play(transmit, self.images, take) for take in range(takes)]
+            [self._transmit(transmit, self.images, take) for take in range(takes)]
         )
 
     @torch.no_grad()
-    def _play(self, transmit: Send, images: Tensor, take: int) -> Tensor:
+    def _transmit(self, transmit: Send, images: Tensor, take: int) -> Tensor:
         parts = [
             transmit(
                 as_float(images[rows]),
@@ -113,13 +112,13 @@ class Recording:
 
 
 class Intercepts:
-    """Eve's receptions of a recording, with fresh fading and noise at every hearing.
+    """Eve's receptions of a recording, with fresh fading and noise at every reception.
 
-    Eve's networks are trained and scored through this class alone. She owns the images and
-    labels (she made or bought them); of the system she hears the waveform over her channel.
+    Eve's networks are trained and scored through this class alone. The images and labels are her
+    own; of the system she receives the waveform over her channel.
 
     Args:
-        recording: What Alice's transmitter does with Eve's images.
+        recording: Waveforms that Alice's transmitter makes of Eve's images.
         channel: Eve's channel.
     """
 
@@ -134,7 +133,7 @@ class Intercepts:
 
     @property
     def width(self) -> int:
-        """Numbers per observation."""
+        """Reals per reception."""
         return 2 * self._recording.waveforms.shape[2] + 1
 
     def receive(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Reception:
@@ -146,13 +145,13 @@ class Intercepts:
             source: Fading, noise, and which transmission of a randomised system.
 
         Returns:
-            What her antenna heard, and what she knows of her channel.
+            What her antenna received, and her CSI.
         """
         waveform = self._recording.waveform(rows, source)
         return self._channel(waveform, snr_db, generator=source)
 
     def hear(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Tensor:
-        """Receive some of the images, as numbers for a network.
+        """Receive some of the images, as features for a network.
 
         Arguments are those of :meth:`receive`.
 
@@ -162,7 +161,7 @@ class Intercepts:
         return self.receive(rows, snr_db, source).features()
 
     def hear_each(self, levels: Tensor, source: torch.Generator) -> Tensor:
-        """Hear every image once, the SNRs taking turns: what all epochs are judged on alike.
+        """Receive every image once, the SNRs in rotation: the validation set of all epochs.
 
         Args:
             levels: SNRs, dB, float ``[L]``.

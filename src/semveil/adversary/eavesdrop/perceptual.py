@@ -1,4 +1,4 @@
-"""A judge of images: what a reconstruction still shows, and a perceptual loss for inverters."""
+"""A classifier of images as a judge of reconstructions, and a perceptual loss for inverters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def fit_judge(
     seed: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> Judge:
-    """Train a judge on Eve's own images; of the receptions it sees nothing.
+    """Train a judge on Eve's own images, not on her receptions.
 
     Args:
         training: Her images and labels.
@@ -103,7 +103,7 @@ def load_judge(path: str | Path, image_shape: tuple[int, int, int], classes: int
 
 @torch.no_grad()
 def recognised(judge: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Tensor:
-    """Tell in which images a judge still sees the right class.
+    """Tell which images a judge assigns to the right class.
 
     Args:
         judge: Images → logits.
@@ -127,13 +127,13 @@ class PerceptualLoss:
 
     The published attack on UIS-ToSC (Zhang et al., 2024, in its code) takes five depths of a VGG-19
     that was trained on ImageNet, with equal weights, and adds the mean squared error. Here the
-    network is a :class:`~semveil.nets.judge.Judge` that Eve trained on her own images; anybody's
-    ``features`` with weights of their own will do as well.
+    network is a :class:`~semveil.nets.judge.Judge` that Eve trained on her own images; the feature
+    maps of any other network can take its place.
 
     Attributes:
         features: The network's maps.
-        channels: Channels that it wants: grey images are repeated, colours averaged, to fit;
-            those of the images if None.
+        channels: Channels of its input: grey images are repeated, colours averaged, to fit; those
+            of the images if None.
 
     Example:
         >>> loss = PerceptualLoss(lambda images: [images, 2 * images], channels=3)

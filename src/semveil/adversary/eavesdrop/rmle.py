@@ -78,12 +78,12 @@ def rmle(
         white_box: The encoder.
         known: Images of her own, float ``[N, C, H, W]`` in [0, 1].
         search: Steps, rate, weight of the prior.
-        invariant: Compare the sorted real components of ``y/h`` and ``f(x)``: all that a fresh
-            permutation per message leaves.
+        invariant: Compare the sorted real components of ``y/h`` and ``f(x)``, which a permutation
+            does not change.
         start: Where the search begins, float ``[B, C, H, W]``, such as a trained inverter's
-            images; the mean of ``known`` if None. It is a prior too: leaving it costs the squared
-            distance over the error that it has on average, taken from its distance to ``known``'s
-            mean (our reading).
+            images; the mean of ``known`` if None. It is a prior too: the loss has the squared
+            distance from it, over its mean error, taken from its distance to ``known``'s mean
+            (our reading).
         own_noise: Variance per symbol of Alice's own noise, taken for Gaussian.
 
     Returns:

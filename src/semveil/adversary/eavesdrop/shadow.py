@@ -41,14 +41,14 @@ def fit_shadow(
 ) -> None:
     """Train a shadow encoder that Bob's frozen receiver understands (He et al., ACSAC 2019).
 
-    Eve knows the architecture, the channel law and Bob's receiver. A transmitter that this
-    receiver answers well has to speak much like Alice: an inverter of the shadow's transmissions,
-    which Eve can make at will, may then work on Alice's.
+    Eve knows the architecture, the channel law and Bob's receiver. An encoder that this receiver
+    decodes well resembles Alice's: an inverter of the shadow's transmissions, of which Eve can make
+    as many as she likes, may then work on Alice's.
 
     Args:
         shadow: Link of the same architecture, untrained; its transmitter is trained in place.
         receive: Bob's receiver; differentiable, stays as it is.
-        training: Her images and labels; of the receptions nothing is used.
+        training: Her images and labels; the receptions are not used.
         validation: Images for early stopping.
         channel: Channel that she simulates between shadow and receiver.
         snr_db: Its mean E_s/N_0, dB.

@@ -1,4 +1,4 @@
-"""One way to train whatever Eve trains: Adam, a falling learning rate, early stopping."""
+"""Training of Eve's networks: Adam, a falling learning rate, early stopping."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ _LEARNING_RATE = 2e-3
 
 @dataclass(frozen=True)
 class Effort:
-    """How hard an eavesdropper tries.
+    """When an eavesdropper's training stops, and how large its steps are.
 
     Attributes:
         max_epochs: Upper end of the training.
-        patience: Epochs without a better validation loss after which she stops.
+        patience: Epochs without a better validation loss after which it stops.
+        batch: Receptions per step.
     """
 
     max_epochs: int
@@ -56,7 +57,7 @@ def train_network(
         images: Size of the training set.
         effort: When it stops.
         seed: Seed of the order of the images and of all that ``step`` draws.
-        scope: Whose training this is; names its streams, and its errors.
+        scope: Names its random streams and its errors.
         device: Where the generators live.
         progress: Told ``(epochs done, epochs at most)``.
 

@@ -1,14 +1,14 @@
-"""The cooperative perturbation: Alice's own, crafted against Eve while it spares Bob.
+"""The cooperative perturbation: Alice adds it to her waveform against Eve, and it spares Bob.
 
 Sagduyu et al., arXiv 2512.24452: an auxiliary layer superimposes an adversarially crafted
-perturbation on the transmitted waveform. How it is crafted is not said; our reading::
+perturbation on the transmitted waveform. How it is crafted is not stated; our reading::
 
-    δ = argmin  wish(Eve(z + δ)) + μ [CE_Bob(z + δ) + w MSE_Bob(z + δ)]   at a stated PSR
+    δ = argmin  privacy_loss(Eve(z + δ)) + μ [CE_Bob(z + δ) + w MSE_Bob(z + δ)]   at a stated PSR
 
-Alice knows neither the label nor the fading. What Bob must go on saying is his answer to her
+Alice knows neither the label nor the fading. The answer that Bob shall keep is his answer to her
 noiseless waveform: with the true label instead, the perturbation would write that label into the
-waveform. The gradient forms average over channel draws that are the same for every image, so
-that a waveform depends on its image alone.
+waveform. The gradient forms average over channel draws that are the same for every image, so that a
+waveform depends on its image alone.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class PerturbationConfig(Section):
         form: ``fgm`` (one gradient step), ``pgd`` (several, projected) or ``learned``.
         psr_db: Its power over the signal's, dB, met exactly for every image.
         total_power: Power per symbol of signal and perturbation together.
-        aim: What is wanted of Eve, as in the min-max game.
+        aim: Privacy loss, as in min-max training: ``clipped``, ``uniform`` or ``gap``.
         spare_weight: Weight of Bob's own losses against Eve's.
         image_weight: Weight of Bob's image within them; 0 spares his label alone and is faster.
         steps: Gradient steps of ``pgd``.
@@ -80,7 +80,7 @@ def superimpose(waveform: Tensor, delta: Tensor, total_power: float = 1.0) -> Te
 
 @dataclass(frozen=True)
 class Wanted:
-    """What Bob shall go on answering.
+    """Bob's answers that shall not change.
 
     Attributes:
         labels: His labels, int ``[B]``.
@@ -100,7 +100,7 @@ class Wanted:
 
 
 class CooperativeAim:
-    """What a cooperative perturbation is crafted for.
+    """The objective of a cooperative perturbation.
 
     Args:
         settings: Weights and the privacy loss.
@@ -110,12 +110,12 @@ class CooperativeAim:
 
     def __init__(self, settings: PerturbationConfig, link: LinkNetwork, eve: nn.Module) -> None:
         self.link, self.eve = link, eve
-        self.wish = privacy_loss(settings.aim)
+        self.privacy_loss = privacy_loss(settings.aim)
         self.spare_weight, self.image_weight = settings.spare_weight, settings.image_weight
 
     @torch.no_grad()
     def wanted(self, waveform: Tensor) -> Wanted:
-        """Return what Bob makes of the waveform without fading and noise."""
+        """Return Bob's answers to the waveform without fading and noise."""
         one = waveform.new_ones(len(waveform), 1)
         features = Reception(waveform, one, one.real[:1, 0] * 0).features()
         labels = self.link.classifier(features).argmax(1)
@@ -139,7 +139,7 @@ class CooperativeAim:
             images = self.link.rebuild(heard).float()
             off = (images - wanted.images.float()).square().flatten(1).mean(1)
             kept = kept + self.image_weight * off
-        leak = self.wish(self.eve(eve.features()).float(), wanted.labels)
+        leak = self.privacy_loss(self.eve(eve.features()).float(), wanted.labels)
         return leak + self.spare_weight * kept
 
 
