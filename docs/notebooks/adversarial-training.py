@@ -40,7 +40,9 @@ plain.plot("accuracy", x="psr_db")
 # below follow the gradient of the hardened receiver.
 
 # %%
-hardened_link = semveil.harden(link, "at-pgd", {"harden.epochs": 3}, out=runs / "hardened")
+hardened_link = semveil.harden(
+    runs / "plain", "at-pgd", {"harden.epochs": 3}, out=runs / "hardened"
+)
 hardened = semveil.evaluate(hardened_link, data=digits, attacks=attacks, psr_db=budgets, snr_db=[10])
 hardened.plot("accuracy", x="psr_db")
 
