@@ -79,7 +79,8 @@ def _sections(kind: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
     ]
     if issubclass(kind, OpenSection):
         fields += sorted(kind.load().items())
-    return [(n, k) for n, k in fields if isinstance(k, type) and issubclass(k, BaseModel)]
+    found = [(n, k) for n, k in fields if isinstance(k, type) and issubclass(k, BaseModel)]
+    return [(name, kind) for name, kind in found if kind.model_fields]
 
 
 def _section(name: str, kind: type[BaseModel]) -> list[str]:

@@ -57,7 +57,7 @@ class DenseConfig(InversionConfig):
     """Settings of an inverter with hidden layers.
 
     Attributes:
-        loss: ``mse`` or ``perceptual``; see :class:`InversionConfig`.
+        loss: What it minimises: ``mse``, or ``perceptual``: MSE and perceptual loss together.
         width: Units of a hidden layer.
     """
 
