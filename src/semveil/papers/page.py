@@ -136,7 +136,8 @@ class _Filler:
         found = []
         for case in cases(self.selector, {**where, **_settled(plain)}, column.get("each", {})):
             texts = {name: named(name, value) for name, value in case.fields.items()}
-            title = str(column.get("head", " ".join(texts.values()))).format_map(texts)
+            short = {name.removeprefix("params."): text for name, text in texts.items()}
+            title = str(column.get("head", " ".join(texts.values()))).format_map(short)
             found.append({**case.fields, **plain, "head": title})
         return found
 
@@ -148,8 +149,10 @@ class _Filler:
         if "field" in column:
             found = inside.find(own)
             return None if found is None else named(column["field"], found.fields[column["field"]])
-        value = choose(column["value"], inside.fields) if "value" in column else own
-        number = inside.number(value)
+        if "value" in column:
+            inside = inside.within(own)
+            own = choose(column["value"], inside.fields)
+        number = inside.number(own)
         return None if number is None else FORMATS[column.get("show", "number")](number)
 
     def figure(
@@ -199,7 +202,7 @@ class _Filler:
 
 def _settled(column: Mapping[str, Any]) -> dict[str, Any]:
     """What a column demands of the records that its axis is taken from."""
-    words_of_table = ("head", "show", "text", "field", "value", "as", "take", "over", "for")
+    words_of_table = ("head", "show", "text", "field", "value", "as", "take", "over", "for", "of")
     forms = ("difference", "ratio", "mean", "paired", "python")
     return {n: v for n, v in column.items() if n not in (*words_of_table, *forms)}
 

@@ -10,7 +10,8 @@ A value in ``claims.yaml``, and a cell of a table in ``page.md.j2``, is one of:
   ``paired`` (difference by Student's t over the fields named in ``over``). Fields beside the form
   hold for its operands.
 - ``{python: "module:function"}``, for what no form expresses: called with the matching records, it
-  returns an :class:`~semveil.records.Estimate` or None.
+  returns an :class:`~semveil.records.Estimate` or None. With ``of: [fields, ...]`` it is called
+  with the records of each.
 
 What a field may equal: a value; ``null`` for a missing one; a list of values; a pattern such as
 ``accuracy_class_*``; ``{not: [...]}``; ``any``, which lifts what the surroundings demand; or a
@@ -42,7 +43,7 @@ from semveil.report.select import strongest
 Fields = Mapping[str, Any]
 FORMS = ("difference", "ratio", "mean", "paired", "python")
 TAKES = ("max", "min", "mean", "mean_of_rest")
-WORDS = ("take", "for", "over")
+WORDS = ("take", "for", "over", "of")
 # Neither tells two numbers apart: what a number is, and its seed.
 _NUMBER = ("value", "ci_low", "ci_high", "n", "seed")
 _ATTACK = ("psr_db", "protocol", "target")
@@ -227,7 +228,7 @@ class Scope:
             return self.find(self.values[value])
         form = next((name for name in FORMS if name in value), None)
         fields = {
-            name: each for name, each in value.items() if name not in (*FORMS, "take", "over")
+            name: each for name, each in value.items() if name not in (*FORMS, "take", "over", "of")
         }
         scope = self.within(fields)
         if form is None:
@@ -237,7 +238,9 @@ class Scope:
 
     def _made(self, form: str, value: Fields) -> Estimate | None:
         if form == "python":
-            found: Estimate | None = function(value[form])(self.selector.rows(self.fields))
+            scopes = [self.within(fields) for fields in value.get("of", [{}])]
+            tables = [self.selector.rows(scope.fields) for scope in scopes]
+            found: Estimate | None = function(value[form])(*tables)
             return found
         if form == "paired":
             return self._paired(value[form], value.get("over", ["seed"]))

@@ -17,6 +17,7 @@ HEADS = {
     "test_snr_db": "SNR, dB",
     "latent_dim": "d",
     "training": "adversarial training",
+    "params.shift": "change",
     "params.ofdm_symbols": "OFDM symbols",
 }
 NULLS = {"adversary": "No attack", "training": "none", "variant": "none", "control": "none"}
@@ -91,6 +92,32 @@ def level(digits: int, unit: str = "") -> Callable[[Estimate], str]:
     return written
 
 
+def _short(x: float) -> str:
+    return f"{float(f'{x:.3g}'):,.10g}".replace("-", "−")
+
+
+def significant(number: Estimate) -> str:
+    """Return a number with three significant digits.
+
+    Example:
+        >>> significant(Estimate(1632.0, 943.2, 2000.0, 4))
+        '1,630 (943 to 2,000)'
+    """
+    value, low, high = map(_short, (number.value, number.low, number.high))
+    return value if number.low == number.high else f"{value} ({low} to {high})"
+
+
+def spread(number: Estimate) -> str:
+    """Return a rate in percent with its standard deviation, which is half of its interval.
+
+    Example:
+        >>> spread(Estimate(0.5, 0.48, 0.52, 3))
+        '50.0 ± 2.0'
+    """
+    half = (number.high - number.low) / 2
+    return f"{100 * number.value:.1f}" + (f" ± {100 * half:.1f}" if number.n > 1 else "")
+
+
 def _scaled(number: Estimate, by: float) -> Estimate:
     return Estimate(by * number.value, by * number.low, by * number.high, number.n)
 
@@ -108,6 +135,8 @@ FORMATS: Mapping[str, Callable[[Estimate], str]] = {
     "milliseconds": lambda number: level(2, " ms")(_scaled(number, 1000)),
     "share": lambda number: f"{100 * number.value:.1f}",
     "short": lambda number: f"{number.value:.2g}",
+    "significant": significant,
+    "spread": spread,
     "value": lambda number: f"{number.value:.2f}",
     "value1": lambda number: f"{number.value:.1f}",
 }

@@ -27,7 +27,7 @@ def learning_curves(
     """Draw the mean accuracy over the seeds with its standard deviation, a panel per change.
 
     Args:
-        points: What :func:`semveil.report.adaptation.curves` returns, of one data set.
+        points: What :func:`semveil.papers.work.adaptation.curves` returns, of one data set.
         chance: What guessing reaches after each change.
         against: What lies on the horizontal axis; its zero is drawn, the rest logarithmically.
         anew: The arms that start anew; they are black.

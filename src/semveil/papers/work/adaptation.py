@@ -1,0 +1,168 @@
+"""Adaptation: the measurement, learning curves, and their comparison at equal cost."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pandas as pd
+
+from semveil.metrics.intervals import exact
+from semveil.papers.values import paired
+from semveil.records import Estimate
+from semveil.report.select import where
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from semveil.experiment.jobs import Job, JobContext
+
+# "Without extensive retraining", as the claim is judged: a share of the cost of starting anew.
+SHARE = 0.1
+ANEW = ("scratch", "retrained")
+
+
+def adapt(folder: Path, job: Job, means: JobContext) -> None:
+    """Train the links of a seed, adapt them and measure: the work of the jobs.
+
+    Args:
+        folder: The job's folder; links that are half trained go on from there.
+        job: The job.
+        means: What it works with.
+
+    Raises:
+        SemveilError: If the images cannot be had, or a loss is not finite.
+    """
+    from semveil.experiment.adaptation import Adaptation
+    from semveil.experiment.jobs import read_images, write_results
+
+    started = time.monotonic()
+    splits = means.splits or read_images(job, means)
+    links = folder / "links"
+    adaptation = Adaptation(
+        means.study, job.recipe, splits, job.seed, means.hardware, links, means.progress
+    )
+    records = list(adaptation.records())
+    shutil.rmtree(links)
+    write_results(folder, job, means, records, started)
+
+
+def learning_curves(rows: pd.DataFrame, against: Literal["steps", "flops"]) -> Figure:
+    """Draw accuracy of one data set against steps, or against what they cost."""
+    from semveil.report.figures import adaptation as figures
+
+    chance = where(rows, metric="chance").groupby("params.shift")["value"].mean()
+    guessed = {str(shift): float(rate) for shift, rate in chance.items()}
+    return figures.learning_curves(curves(rows), guessed, against)
+
+
+def curves(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the points of all learning curves.
+
+    Args:
+        table: Frame of records, whose params are ``shift``, ``part`` and ``steps``.
+
+    Returns:
+        One row per change, arm, steps and seed, in the records' order: ``dataset``, ``shift``,
+        ``arm``, ``steps``, ``seed``, ``accuracy``, ``ci_low``, ``ci_high``, ``n`` and ``flops``.
+
+    Example:
+        >>> from semveil.records import Record
+        >>> from semveil.report.select import frame
+        >>> point = dict(scheme="deepjscc", dataset="mnist", channel="awgn/perfect", n=100, seed=0,
+        ...     params={"shift": "noise", "part": "all", "steps": 20})
+        >>> both = [Record(role="bob", metric="accuracy", value=0.9, **point),
+        ...     Record(role="system", metric="training_flops", value=1e9, **point)]
+        >>> curves(frame(both))[["shift", "arm", "steps", "accuracy", "flops"]].values.tolist()
+        [['noise', 'all', 20, 0.9, 1000000000.0]]
+    """
+    points = table.rename(
+        columns={"params.shift": "shift", "params.part": "arm", "params.steps": "steps"}
+    )
+    points = points[points["steps"].notna()].astype({"steps": int})
+    keys = ["dataset", "shift", "arm", "steps", "seed"]
+    rated = points[points["metric"] == "accuracy"].rename(columns={"value": "accuracy"})
+    spent = points[points["metric"] == "training_flops"].rename(columns={"value": "flops"})
+    rated = rated[[*keys, "accuracy", "ci_low", "ci_high", "n"]]
+    return rated.merge(spent[[*keys, "flops"]], on=keys, how="left", validate="one_to_one")
+
+
+def stop(arm: pd.DataFrame, anew: pd.DataFrame) -> pd.DataFrame:
+    """Return an arm's points at its last stop within the share of the cost of starting anew.
+
+    Args:
+        arm: Records of what learned, after one change of one data set.
+        anew: Those of the arms that start anew.
+    """
+    mine = curves(arm)
+    within = mine[mine["flops"] <= SHARE * _cost(best_end(anew))]
+    return where(mine, steps=within["steps"].max())
+
+
+def best_end(anew: pd.DataFrame) -> pd.DataFrame:
+    """Return the last points of whichever arm ends higher: the best that starting anew gives."""
+    points = curves(anew)
+    last = where(points, steps=points["steps"].max())
+    means = last.groupby("arm", sort=False)["accuracy"].mean()
+    return where(last, arm=means.idxmax())
+
+
+def _cost(points: pd.DataFrame) -> float:
+    return float(points["flops"].iloc[0])
+
+
+def _difference(arm: pd.DataFrame, other: pd.DataFrame) -> Estimate:
+    """Return how far accuracies lie above others, paired by seed.
+
+    Seeds share test images, training images and the channel's draws between the arms.
+    """
+    gaps = arm.set_index("seed")["accuracy"] - other.set_index("seed")["accuracy"]
+    return paired(list(gaps))
+
+
+def at_equal_cost(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+    """Return the difference at the last stop to the first stop of *scratch* that cost no less."""
+    then, scratch = stop(arm, anew), where(curves(anew), arm=ANEW[0])
+    dearer = scratch.loc[scratch["flops"] >= _cost(then), "steps"].min()
+    return _difference(then, where(scratch, steps=dearer))
+
+
+def at_best_end(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+    """Return the difference at the last stop to the best end of starting anew."""
+    return _difference(stop(arm, anew), best_end(anew))
+
+
+def steps(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+    """Return the steps to the last stop."""
+    return exact(float(stop(arm, anew)["steps"].iloc[0]))
+
+
+def share(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+    """Return the cost up to the last stop over all that starting anew costs."""
+    return exact(_cost(stop(arm, anew)) / _cost(best_end(anew)))
+
+
+def step_cost(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+    """Return the cost of an arm's steps over that of the steps of starting anew."""
+    points = curves(arm)
+    last = where(points, steps=curves(anew)["steps"].max())
+    return exact(_cost(last) / _cost(best_end(anew)))
+
+
+def accuracy(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+    """Return mean and standard deviation over the seeds at the last stop."""
+    return _spread(stop(arm, anew)["accuracy"])
+
+
+def over_seeds(rows: pd.DataFrame) -> Estimate | None:
+    """Return mean and standard deviation over the seeds, whose values are given."""
+    return _spread(rows["value"]) if len(rows) else None
+
+
+def _spread(values: pd.Series) -> Estimate:
+    middle = float(values.mean())
+    around = statistics.stdev(values) if len(values) > 1 else 0.0
+    return Estimate(middle, middle - around, middle + around, len(values))
