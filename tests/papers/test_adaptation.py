@@ -1,28 +1,31 @@
-"""The study of adaptation from images to page, small."""
+"""The study of adaptation from images to page, small; its curves and their comparison."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 import torch
+from scipy import stats
 
 from semveil import recipe as recipes
 from semveil.experiment.adaptation import Adaptation
-from semveil.experiment.jobs import JobContext, read_images, run_job
+from semveil.experiment.jobs import Job, JobContext, read_images, run_job
 from semveil.experiment.training import Hardware
-from semveil.records import read_records
-from semveil.report.adaptation import curves
+from semveil.papers import PAPERS
+from semveil.papers.work import adaptation
+from semveil.papers.work.adaptation import curves
+from semveil.records import Record, read_records
 from semveil.report.select import frame, where
 from semveil.studies import execute
-from semveil.studies.adaptation import STUDY
-from semveil.studies.base import Job
 from semveil.training.shift import SHIFTS
 from semveil.training.transfer import PARTS
 
 CPU = Hardware(torch.device("cpu"))
+STUDY = PAPERS.get("adaptation")().study()
 SMALL = recipes.update(
     STUDY.jobs("smoke", 0)[0].recipe,
     {"data": {"limit": 320}, "link": {"width": 4}, "train": {"batch": 16, "epochs": 2}},
@@ -101,8 +104,8 @@ def test_records_say_what_they_are_of(folder: Path) -> None:
 def test_the_page_judges_every_change(folder: Path) -> None:
     page = (folder / "README.md").read_text()
     for shift in SHIFTS:
-        assert f"### {shift}\n" in page
-        assert f"- *{shift}*: " in page
+        assert f"### digits, {shift}\n" in page
+        assert page.count(f"| digits | {shift} | **") == 2
     assert "nan" not in page
     for name in ("steps-digits.svg", "cost-digits.svg"):
         assert f"({name})" in page
@@ -123,3 +126,79 @@ def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_
     assert not (tmp_path / job.name / "links").exists()
     one, other = (f / job.name / "records.jsonl" for f in (tmp_path, folder / "jobs"))
     assert one.read_bytes() == other.read_bytes()
+
+
+SEEDS = (0, 1, 2)
+
+
+def arm(name: str, cost: float, accuracies: dict[int, tuple[float, ...]]) -> pd.DataFrame:
+    """Return the records of an arm by its steps, one accuracy per seed."""
+    return frame(
+        [
+            Record(
+                scheme="deepjscc", dataset="mnist", channel="awgn/perfect", role="bob", n=100,
+                params={"shift": "x", "part": name, "steps": steps}, seed=seed, metric=metric,
+                value=value,
+            )
+            for steps, row in accuracies.items()
+            for seed, accuracy in zip(SEEDS, row, strict=True)
+            for metric, value in (("accuracy", accuracy), ("training_flops", steps * cost))
+        ]
+    )  # fmt: skip
+
+
+BOB = arm("bob", 1.0, {0: (0.5,) * 3, 10: (0.90, 0.91, 0.92), 100: (0.95,) * 3})
+ALL = arm("all", 4.0, {0: (0.5,) * 3, 10: (0.7, 0.6, 0.5), 100: (0.99,) * 3})
+SCRATCH = arm("scratch", 4.0, {0: (0.1,) * 3, 10: (0.2, 0.3, 0.1), 100: (0.91,) * 3})
+ANEW = pd.concat([SCRATCH, arm("retrained", 4.0, {100: (0.92, 0.91, 0.93)})])
+
+
+def test_an_arm_is_compared_at_no_more_than_its_share_of_the_cost() -> None:
+    # A tenth of 400 is 40: Bob's ten steps cost 10, his hundred too much; all's ten exactly 40.
+    assert adaptation.steps(BOB, ANEW).value == adaptation.steps(ALL, ANEW).value == 10
+    assert adaptation.share(BOB, ANEW).value == pytest.approx(0.025)
+    assert adaptation.share(ALL, ANEW).value == pytest.approx(0.1)
+    assert adaptation.step_cost(BOB, ANEW).value == pytest.approx(0.25)
+    found = adaptation.accuracy(BOB, ANEW)
+    assert (found.value, found.high - found.value) == pytest.approx((0.91, 0.01))
+    # What costs scratch no less than 10 is its ten steps; at its end the falling rate is better.
+    assert adaptation.at_equal_cost(BOB, ANEW).value == pytest.approx(0.71)
+    assert adaptation.at_equal_cost(ALL, ANEW).value == pytest.approx(0.4)
+    found, expected = (
+        adaptation.at_best_end(BOB, ANEW),
+        stats.ttest_rel((0.90, 0.91, 0.92), (0.92, 0.91, 0.93)).confidence_interval(0.95),
+    )
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_starting_anew_counts_at_its_best_end() -> None:
+    worse = pd.concat([SCRATCH, arm("retrained", 4.0, {100: (0.5,) * 3})])
+    assert adaptation.at_best_end(BOB, worse).value == pytest.approx(0.0)
+
+
+def test_curves_are_read_from_records_alone() -> None:
+    def record(params: dict[str, Any], metric: str, value: float) -> Record:
+        return Record(
+            scheme="deepjscc", params=params or None, dataset="mnist", channel="awgn/perfect",
+            role="bob", metric=metric, value=value, n=100, seed=7,
+        )  # fmt: skip
+
+    bob, both = ({"shift": "turned", "part": part} for part in ("bob", "all"))
+
+    table = frame(
+        [
+            record({}, "accuracy", 0.99),
+            record({"shift": "turned"}, "chance", 0.1),
+            record(bob, "trained_parameters", 50),
+            record({**bob, "steps": 10}, "accuracy", 0.8),
+            record({**bob, "steps": 10}, "training_flops", 1e6),
+            record({**both, "steps": 0}, "accuracy", 0.2),
+            record({**both, "steps": 0}, "training_flops", 0),
+        ]
+    )
+    found = curves(table)
+    keys = ["dataset", "shift", "arm", "steps", "seed", "accuracy", "flops"]
+    assert found[keys].values.tolist() == [
+        ["mnist", "turned", "bob", 10, 7, 0.8, 1e6],
+        ["mnist", "turned", "all", 0, 7, 0.2, 0.0],
+    ]
