@@ -156,8 +156,8 @@ def exponent(rows: pd.DataFrame) -> Estimate | None:
     if law is None:
         return None
     # What does not grow has an exponent of exactly zero, not of a rounding error below it.
-    ends = (round(x, 12) + 0.0 for x in (law.exponent, law.low, law.high))
-    return Estimate(*ends, len(law.points))
+    value, low, high = (round(x, 12) + 0.0 for x in (law.exponent, law.low, law.high))
+    return Estimate(value, low, high, len(law.points))
 
 
 def extended(rows: pd.DataFrame) -> Estimate | None:
