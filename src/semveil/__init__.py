@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semveil import attacks, data, eavesdroppers, phy
+    from semveil import api, attacks, data, eavesdroppers, phy
     from semveil.api import harden, load, run, train
     from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Link": "semveil.experiment.link",
     "Result": "semveil.result",
+    "api": None,
     "attack": "semveil.evaluation.attack_api",
     "attacks": None,
     "audit": "semveil.evaluation.api",
@@ -38,6 +39,7 @@ __all__ = [
     "Link",
     "Result",
     "__version__",
+    "api",
     "attack",
     "attacks",
     "audit",

@@ -17,6 +17,8 @@ from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.link import Link
 from semveil.experiment.plan import complete, requested, with_reference
 from semveil.experiment.run import Run
+from semveil.experiment.send import Sent
+from semveil.experiment.send import send as send_files
 from semveil.experiment.training import Hardware
 from semveil.files import unused_folder
 from semveil.recipe import Recipe
@@ -239,6 +241,43 @@ def harden(
     with resumable(new.folder, "train"):
         new.train(progress)
     return new.link()
+
+
+def send(
+    folder: str | Path,
+    images: Sequence[str | Path],
+    *,
+    system: str | None = None,
+    snr_db: float | None = None,
+    seed: int = 0,
+    picture: str | Path | None = None,
+    device: str = "auto",
+) -> Sent:
+    """Send image files over a trained and audited link, and let the strongest Eve listen.
+
+    Args:
+        folder: Folder of the run.
+        images: Image files; each is cropped to its central square and resized.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        snr_db: SNR of Bob and of Eve, dB; that of Bob's training if omitted.
+        seed: Seed of fading and noise.
+        picture: ``.png`` or ``.svg`` file to write: images as they were sent, as Bob and as Eve
+            rebuilt them.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        What every party makes of every image.
+
+    Raises:
+        SemveilError: If the run is not trained or not audited, or a file is no image.
+    """
+    link = load(folder, system, device=device)
+    sent = send_files(link, [Path(image) for image in images], snr_db, seed)
+    if picture is not None:
+        from semveil.report.figures import reconstruction_grid, save
+
+        save(reconstruction_grid(sent.pictures(), columns=12), Path(picture))
+    return sent
 
 
 def _begin(

@@ -13,11 +13,16 @@ from semveil.records import read_records
 from semveil.training.checkpoint import load_tensors
 
 SYSTEMS = ["multitask", "minmax", "minmax-cooperative", "minmax-cooperative/noise"]
+EVES = [
+    f"eavesdroppers/{s.replace('/', '.')}.{t}.safetensors"
+    for s in SYSTEMS
+    for t in ("image", "label")
+]
 FILES = ["history.jsonl", "model.safetensors", "records.jsonl", "report.html", "run.json"]
 
 
 def test_it_leaves_its_results_and_nothing_else(finished):
-    assert sorted(content(finished)) == [*FILES, "samples.npz"]
+    assert sorted(content(finished)) == sorted([*EVES, *FILES, "samples.npz"])
     assert scraps(finished) == []
 
 

@@ -40,7 +40,7 @@ module.{function} = held
 # One call in every step of training, 52 a stage.
 STEP = {"module": "semveil.training.loop", "function": "learning_rate"}
 # One call in every epoch of a fresh Eve: 2 epochs, 2 Eves, 4 systems.
-EPOCH = {"module": "semveil.adversary.eavesdrop.fit", "function": "_validate"}
+EPOCH = {"module": "semveil.adversary.eavesdrop.trainer", "function": "generator"}
 
 
 def interrupt(semveil, folder, words, place, call, number=signal.SIGINT):
@@ -198,7 +198,7 @@ def test_a_run_that_was_not_interrupted_by_its_user_does_not_say_so(semveil, tmp
 
 def test_ctrl_c_while_everything_is_still_being_loaded(semveil, tmp_path):
     """There is nothing to go on with, and nothing left behind."""
-    place = {"module": "semveil.experiment.run", "function": "data.load"}
+    place = {"module": "semveil.experiment.run", "function": "data.load_configured"}
     result = interrupt(semveil, tmp_path / "run", begin(tmp_path / "run"), place, 1)
     assert result.code == 130
     assert result.out == ""

@@ -11,6 +11,7 @@ from semveil.cli import (
     list_,
     report,
     run,
+    send,
     show,
     study,
     train,
@@ -26,6 +27,7 @@ for _command in (
     attack.attack,
     harden.harden,
     study.study,
+    send.send,
     report.report,
     show.show,
 ):

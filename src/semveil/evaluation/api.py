@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Literal
 
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Transmit, numbered
@@ -11,6 +12,7 @@ from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.channel import Channel, Reception
 from semveil.data.splits import Images, ImageSplits
 from semveil.device import pick_device
+from semveil.eavesdroppers import standard
 from semveil.errors import SemveilError
 from semveil.evaluation.measure import Progress, audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
@@ -24,12 +26,12 @@ def audit(
     transmit: Transmit,
     data: ImageSplits,
     *,
-    eavesdroppers: Sequence[Eavesdropper] | None = None,
     receive: Callable[[Reception], Answer] | None = None,
     channel: Channel | None = None,
     eve_channel: Channel | None = None,
     bob_snr_db: Sequence[float] = (10.0,),
     eve_snr_db: Sequence[float] = (0.0, 10.0, 20.0),
+    eavesdroppers: Literal["standard"] | Sequence[Eavesdropper] | None = None,
     settings: AuditConfig | None = None,
     fixed_gain: bool = False,
     scheme: str = "mine",
@@ -46,14 +48,15 @@ def audit(
             generator; it should treat each image on its own.
         data: Images, from ``semveil.data.load`` or made by hand; ``transmit`` should not have
             been trained on the adversary's split.
-        eavesdroppers: Eavesdroppers, such as ``semveil.eavesdroppers.standard()``; those that the
-            settings name if omitted.
         receive: Bob's receiver, where his figures are wanted: a reception → logits and images.
         channel: Bob's channel; Rayleigh with perfect CSI if omitted.
         eve_channel: Eve's; as Bob's if omitted.
         bob_snr_db: Bob's mean E_s/N_0 values in the test, dB.
         eve_snr_db: Eve's; take some below, at and above Bob's.
-        settings: Eavesdroppers and their effort; the defaults of the recipes if omitted.
+        eavesdroppers: Eavesdroppers, such as ``[semveil.eavesdroppers.MLPInference()]``; those
+            that the settings name if None, and ``semveil.eavesdroppers.standard()`` if
+            ``"standard"``.
+        settings: Eavesdroppers and effort; the defaults of the recipes if omitted.
         fixed_gain: Allow powers that are one on average only, not for every image.
         scheme: Name in the records.
         seed: Seed of every stream.
@@ -112,9 +115,27 @@ def audit(
         pick_device(device),
         progress,
         perceptual,
-        eavesdroppers,
+        eavesdroppers_of(eavesdroppers),
     )
     return Result(findings.records, findings.samples)
+
+
+def eavesdroppers_of(
+    chosen: Literal["standard"] | Sequence[Eavesdropper] | None,
+) -> Sequence[Eavesdropper] | None:
+    """Return eavesdroppers as an audit takes them.
+
+    Raises:
+        SemveilError: If something else is given.
+    """
+    if chosen == "standard":
+        return standard()
+    if chosen is not None and not all(isinstance(each, Eavesdropper) for each in chosen):
+        raise SemveilError(
+            f'eavesdroppers: expected "standard" or objects such as '
+            f"semveil.eavesdroppers.MLPInference(), not {chosen!r}"
+        )
+    return chosen
 
 
 def levels_of(values: Sequence[float], name: str) -> tuple[float, ...]:

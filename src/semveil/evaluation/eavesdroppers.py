@@ -71,7 +71,7 @@ class FreshEavesdroppers:
     ) -> None:
         self.case, self.leakage, self.sent = case, leakage, adversary
         self.test = Intercepts(case.test, case.setting.eve)
-        self.best = -1.0
+        self.best: dict[str, float] = {}
         self.observations = Observations(
             leakage.training,
             leakage.validation,
@@ -112,15 +112,18 @@ class FreshEavesdroppers:
             for metric, target, estimate in eve.figures(snr_db, originals):
                 yield case.record("eve", metric, estimate, target=target, **common)
             if eve.target == "label":
-                yield from case.guesses("eve", case.wanted, case.wanted.right(output), **common)
-                continue
-            records = list(case.image("eve", output, **common))
+                right = case.wanted.right(output)
+                records = list(case.guesses("eve", case.wanted, right, **common))
+            else:
+                records = list(case.image("eve", output, **common))
+                records += self.leakage.image(output, recognise=not eve.pleases_judge, **common)
             yield from records
-            yield from self.leakage.image(output, recognise=not eve.pleases_judge, **common)
-            if not eve.needs and snr_db == middle and records[0].value > self.best:
-                self.best = records[0].value
-                case.inverter = eve
-                case.keep("eve", output)
+            best = self.best.get(eve.target, -1.0)
+            if not eve.needs and snr_db == middle and records[0].value > best:
+                self.best[eve.target] = records[0].value
+                case.findings.eavesdroppers[eve.target] = eve
+                if eve.target == "image":
+                    case.keep("eve", output)
 
     def _knowledge(self, eve: Eavesdropper) -> Knowledge:
         """Return what an informed eavesdropper needs of what there is, and nothing else."""
@@ -142,7 +145,7 @@ class FreshEavesdroppers:
             permutes=system.permutes,
             noiseless=(lambda rows: self.sent.waveforms[0, rows]) if system.fixed_key else None,
             record=self._record,
-            inverter=case.inverter,
+            inverter=case.findings.eavesdroppers.get("image"),
         )
 
     def _receiver(self) -> Callable[[Reception], Answer] | None:

@@ -36,10 +36,13 @@ class Findings:
         records: The numbers.
         samples: Arrays for pictures: ``bob/<system>``, ``eve/<system>`` uint8
             ``[N, C, H, W]`` and ``waveform/<system>`` complex64 ``[M]``.
+        eavesdroppers: By target, ``label`` or ``image``, the strongest who learned from receptions
+            alone.
     """
 
     records: list[Record] = field(default_factory=list)
     samples: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
+    eavesdroppers: dict[str, Eavesdropper] = field(default_factory=dict)
 
 
 class Recorder:
@@ -52,9 +55,6 @@ class Recorder:
         settings: Eavesdroppers, their effort, metrics.
         test: What the system sent of the test images.
         progress: Told ``(what is going on, done, in all)``.
-
-    Attributes:
-        inverter: The fresh inverter with the best images so far; None before the first.
     """
 
     def __init__(
@@ -69,7 +69,6 @@ class Recorder:
         self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
         self.test, self.progress = test, progress
         self.effort = Effort(settings.max_epochs, settings.patience, settings.batch)
-        self.inverter: Eavesdropper | None = None
         self.metrics = image_metrics(settings.metrics)
         self.originals = as_float(test.images)
         self.task, self.wanted = tasks_of(splits, setting.seed)

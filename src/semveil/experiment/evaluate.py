@@ -7,10 +7,11 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from semveil import recipe as recipes
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.perturb.attack import Attack
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
-from semveil.evaluation.api import check_images, levels_of
+from semveil.evaluation.api import check_images, eavesdroppers_of, levels_of
 from semveil.evaluation.attack_records import attack_system
 from semveil.evaluation.measure import audit_system
 from semveil.evaluation.recorder import Progress
@@ -24,7 +25,7 @@ def evaluate(
     link: Link,
     data: ImageSplits | None = None,
     *,
-    eavesdroppers: Literal["standard"] = "standard",
+    eavesdroppers: Literal["standard"] | Sequence[Eavesdropper] | None = None,
     attacks: Sequence[Attack] = (),
     psr_db: Sequence[float] | None = None,
     snr_db: Sequence[float] | None = None,
@@ -37,8 +38,8 @@ def evaluate(
         link: A trained link.
         data: Images, from ``semveil.data.load`` or made by hand; those of its run if omitted. The
             link must not have been trained on the adversary's part.
-        eavesdroppers: Eavesdroppers who learn from receptions; those of the link's recipe if None,
-            and ``semveil.eavesdroppers.standard()`` if ``"standard"``.
+        eavesdroppers: Eavesdroppers, such as ``[semveil.eavesdroppers.MLPInference()]``; those of
+            the link's recipe if None, and ``semveil.eavesdroppers.standard()`` if ``"standard"``.
         attacks: Attacks on Bob, such as ``[semveil.attacks.PGD(steps=20)]``.
         psr_db: Their budgets, dB; those of the link's recipe if omitted.
         snr_db: SNRs of the test, dB, Bob's, Eve's and that of the attacks; those of the link's
@@ -79,13 +80,18 @@ def evaluate(
         levels = attacked_at = levels_of(snr_db, "snr_db")
         conditions = replace(conditions, bob_snrs_db=levels, eve_snrs_db=levels)
     system, shown = link.under_test(), recipe.audit.pictures
-    parts = [audit_system(system, splits, conditions, recipe.audit, link.device, progress)]
+    chosen = eavesdroppers_of(eavesdroppers)
+    common = splits, conditions, recipe.audit, link.device, progress
+    parts = [audit_system(system, *common, eavesdroppers=chosen)]
     for level in attacked_at if attacks else ():
         settings = recipe.attack.model_copy(update={"snr_db": level})
         if psr_db is not None:
             settings = settings.model_copy(update={"psr_db": list(levels_of(psr_db, "psr_db"))})
-        common = splits, conditions, attacks, settings, link.device, progress, shown
-        parts.append(attack_system(system, *common))
+        parts.append(
+            attack_system(
+                system, splits, conditions, attacks, settings, link.device, progress, shown
+            )
+        )
     samples: Samples = {"originals": splits.test.x[:shown], "labels": splits.test.y[:shown]}
     records = list[Record]()
     for part in parts:

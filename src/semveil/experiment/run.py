@@ -21,6 +21,7 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
+from semveil.experiment.kept import keep
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, complete, plan, requested
@@ -237,6 +238,8 @@ class Run:
                     progress,
                     self._perceptual,
                 )
+                classes = self.splits.private_classes or self.splits.classes
+                keep(self.folder, link.plan.stream, part.eavesdroppers, classes)
                 parts.keep(link.plan.stream, part)
             findings.records += part.records
             findings.samples |= part.samples

@@ -1,0 +1,74 @@
+"""The strongest eavesdroppers of an audit, kept with their weights in the folder of the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
+from semveil.errors import SemveilError
+from semveil.experiment.link import Link
+from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
+
+FOLDER = "eavesdroppers"
+
+
+def keep(run: Path, stream: str, eves: Mapping[str, Eavesdropper], classes: Sequence[str]) -> None:
+    """Write the weights of trained eavesdroppers.
+
+    Args:
+        run: Folder of the run.
+        stream: Which system they listened to.
+        eves: Eavesdroppers by target, ``label`` or ``image``.
+        classes: Names of the labels that they tell apart.
+
+    Raises:
+        SemveilError: If a file cannot be written.
+    """
+    for target, eve in eves.items():
+        if isinstance(eve.trained, nn.Module):
+            facts = {
+                "name": eve.name,
+                "config": eve.config.model_dump(),
+                "classes": list(classes),
+            }
+            path = _path(run, stream, target)
+            try:
+                path.parent.mkdir(exist_ok=True)
+            except OSError as error:
+                raise SemveilError(f"cannot make {path.parent}: {error.strerror}") from None
+            save_tensors(path, dict(eve.trained.state_dict()), facts)
+
+
+def kept(link: Link, target: str, inputs: int) -> tuple[Eavesdropper, list[str]] | None:
+    """Return the strongest eavesdropper of a link, ready to listen, and her classes' names.
+
+    Args:
+        link: A link of a run.
+        target: What she is after, ``label`` or ``image``.
+        inputs: Reals per reception.
+
+    Returns:
+        None if the audit kept none.
+
+    Raises:
+        SemveilError: If her file is damaged, or her class is not installed.
+    """
+    assert link.run is not None
+    path = _path(link.run.folder, link.plan.stream, target)
+    if not path.exists():
+        return None
+    tensors, facts = load_tensors(path)
+    kind = EAVESDROPPERS.get(facts["name"])
+    eve = kind(kind.Config(**facts["config"]))
+    network = eve.network(inputs, len(facts["classes"]), link.image_shape)
+    load_weights(network, tensors, path)
+    eve.trained = network.to(link.device).eval().requires_grad_(False)
+    return eve, facts["classes"]
+
+
+def _path(run: Path, stream: str, target: str) -> Path:
+    return run / FOLDER / f"{stream.replace('/', '.')}.{target}.safetensors"
