@@ -66,7 +66,7 @@ class Between:
     def __call__(self, source: Randomness) -> None:
         """Do it once."""
         sent = self.link.exchange(self.tokens, 12.0, source)
-        total = (sent.answer.logits * self.gradient).sum() + sum(sent.losses.values())
+        total = (sent.answer.scores * self.gradient).sum() + sum(sent.losses.values())
         torch.autograd.grad(total, [self.tokens, self.link.codebook.words])
 
 

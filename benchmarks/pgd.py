@@ -58,7 +58,7 @@ class Attacked:
             generator=generator(0, "noise"),
             injected=injected,
         )
-        logits = self.victim.receive(heard, self.incoming.messages).logits
+        logits = self.victim.receive(heard, self.incoming.messages).scores
         functional.cross_entropy(logits, self.incoming.labels, reduction="sum").backward()
         assert injected.grad is not None
         return injected.grad

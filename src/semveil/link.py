@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from semveil import phy
 from semveil.channel import Arrival, Channel, Reception
+from semveil.errors import SemveilError
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
 from semveil.protect.base import Mechanism
@@ -44,12 +45,36 @@ class Answer:
     """Bob's output for one batch.
 
     Attributes:
-        logits: Task scores, float ``[B, classes]``.
+        logits: Task scores, float ``[B, classes]``; None if Bob classifies nothing.
         images: Reconstruction, float ``[B, C, H, W]`` in [0, 1]; None if Bob reconstructs nothing.
     """
 
-    logits: Tensor
+    logits: Tensor | None = None
     images: Tensor | None = None
+
+    @property
+    def scores(self) -> Tensor:
+        """The logits in float32.
+
+        Raises:
+            SemveilError: If Bob classifies nothing.
+        """
+        if self.logits is None:
+            raise SemveilError("Bob reconstructs images on this link and classifies nothing")
+        return self.logits.float()
+
+    def squared_error(self, images: Tensor) -> Tensor:
+        """Return the mean squared error of the reconstructions per image, float ``[B]``.
+
+        Args:
+            images: The originals, float ``[B, C, H, W]`` in [0, 1].
+
+        Raises:
+            SemveilError: If Bob reconstructs nothing.
+        """
+        if self.images is None:
+            raise SemveilError("Bob reconstructs no image on this link")
+        return (self.images.float() - images).square().flatten(1).mean(1)
 
 
 @dataclass
@@ -102,6 +127,8 @@ class LinkNetwork(nn.Module):
     """Whether the symbols are points of a constellation."""
     fixed_gain = False
     """Whether the power is one on average only, not for every image."""
+    classifies = True
+    """Whether Bob's answer has logits."""
     differentiable = True
     """Whether Bob's answer has a gradient at the received signal."""
     encrypts = False

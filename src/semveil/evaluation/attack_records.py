@@ -119,7 +119,7 @@ def attack_system(
     report = _Report(test, splits, setting)
     unattacked = test.without_attack()
     report.write("none", "none", None, None, unattacked)
-    report.floors(bool(unattacked.quality))
+    report.floors(unattacked)
     if settings.votes:
         report.certify(test.certificates(progress))
     for attack in attacks:
@@ -188,12 +188,13 @@ class _Report:
             key = f"bob/{self.test.system.name.label}/{attack}"
             self.findings.samples[key] = outcome.pictures.numpy()
 
-    def floors(self, rebuilds: bool) -> None:
-        """Add what a receiver reaches who receives nothing: majority class, best constant image."""
-        known = self.splits.adversary
-        right = self.labels == int(np.bincount(known.y).argmax())
-        found = {"chance": (_rate(right), "label")}
-        if rebuilds:
+    def floors(self, outcome: Outcome) -> None:
+        """Add the floors of a receiver's metrics: the majority class, the best constant image."""
+        known, found = self.splits.adversary, dict[str, tuple[Estimate, str]]()
+        if outcome.answers is not None:
+            right = self.labels == int(np.bincount(known.y).argmax())
+            found["chance"] = _rate(right), "label"
+        if outcome.quality:
             mean = torch.from_numpy(known.x.mean(0) / 255).float()
             originals = as_float(self.test.images)
             for metric in self.test.metrics:
@@ -214,11 +215,23 @@ class _Report:
         ]
 
     def _figures(self, outcome: Outcome, others: Outcome | None) -> Iterator[tuple[str, Estimate]]:
-        right = outcome.answers == self.labels
+        answers = outcome.answers
+        if answers is not None:
+            yield from self._rates(answers, None if others is None else others.answers)
+        yield from self._quality(outcome, slice(None), "")
+        for label in range(self.splits.n_classes):
+            of = self.labels == label
+            if of.any():
+                if answers is not None:
+                    yield f"accuracy_class_{label}", _rate(answers[of] == label)
+                yield from self._quality(outcome, of, f"_class_{label}")
+
+    def _rates(self, answers: Tensor, others: Tensor | None) -> Iterator[tuple[str, Estimate]]:
+        right = answers == self.labels
         attacked, wanted = self.test.settings.source_class, self.test.settings.target_class
         if others is not None:
             yield "accuracy_targeted", _rate(right)
-            yield "accuracy_others", _rate(others.answers == self.labels)
+            yield "accuracy_others", _rate(others == self.labels)
         else:
             yield "accuracy", _rate(right)
             if attacked is not None:
@@ -227,13 +240,7 @@ class _Report:
                 yield from _rate_of("accuracy_others", right[~of])
         if wanted is not None:
             of = self.labels != wanted if attacked is None else self.labels == attacked
-            yield from _rate_of("misleading_rate", outcome.answers[of] == wanted)
-        yield from self._quality(outcome, slice(None), "")
-        for label in range(self.splits.n_classes):
-            of = self.labels == label
-            if of.any():
-                yield f"accuracy_class_{label}", _rate(right[of])
-                yield from self._quality(outcome, of, f"_class_{label}")
+            yield from _rate_of("misleading_rate", answers[of] == wanted)
 
     def _quality(
         self, outcome: Outcome, of: Tensor | slice, where: str

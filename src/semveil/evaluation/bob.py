@@ -31,8 +31,10 @@ def bob(case: Recorder) -> Iterator[Record]:
             )
             for rows in torch.arange(len(case.test), device=case.test.device).split(2000)
         ]
-        logits = torch.cat([answer.logits for answer in answers])
-        yield from case.guesses("bob", case.task, case.task.right(logits), test_snr_db=snr_db)
+        logits = [answer.logits for answer in answers if answer.logits is not None]
+        if logits:
+            right = case.task.right(torch.cat(logits))
+            yield from case.guesses("bob", case.task, right, test_snr_db=snr_db)
         parts = [answer.images for answer in answers if answer.images is not None]
         if not parts:
             continue

@@ -26,12 +26,12 @@ class Outcome:
     """Bob's answers to the test images under one attack at one budget.
 
     Attributes:
-        answers: His answers, int ``[N]``.
+        answers: His answers, int ``[N]``; None if he classifies nothing.
         quality: Metrics of his images by name, float ``[N]``; none if he rebuilds none.
         pictures: His first images, uint8 ``[M, C, H, W]``; None if he rebuilds none.
     """
 
-    answers: Tensor
+    answers: Tensor | None
     quality: Mapping[str, Tensor] = field(default_factory=dict)
     pictures: Tensor | None = None
 
@@ -53,9 +53,11 @@ class RobustnessTest:
     Attributes:
         uses: Channel uses per image.
         source_dim: Reals per image.
+        classifies: Whether Bob's answers have logits.
 
     Raises:
-        SemveilError: If Bob of this system cannot be attacked.
+        SemveilError: If Bob of this system cannot be attacked, or the settings name classes or
+            ask for certificates and he classifies nothing.
     """
 
     def __init__(
@@ -97,13 +99,23 @@ class RobustnessTest:
         self.source_dim = self.images[0].numel()
         first = as_float(self.images[:1].to(device))
         source = generator(self.seed, "mallory", "uses", device=device)
+        message = torch.zeros(1, dtype=torch.long, device=device)
         with torch.no_grad():
-            sent = system.transmit(first, source, torch.zeros(1, dtype=torch.long, device=device))
+            sent = system.transmit(first, source, message)
+            answer = system.receive(setting.bob(sent, snr_db, generator=source), message)
         self.uses = sent.shape[1]
+        self.classifies = answer.logits is not None
+        asked = settings.source_class, settings.target_class, settings.votes or None
+        for name, value in zip(("source_class", "target_class", "votes"), asked, strict=True):
+            if not self.classifies and value is not None:
+                raise SemveilError(
+                    f"attack.{name}: {system.name.label} reconstructs images and classifies nothing"
+                )
 
     def applies(self, attack: Attack) -> bool:
-        """Tell whether an attack applies: not every receiver has a gradient."""
-        return self.victim.differentiable or not attack.needs_gradient
+        """Return whether an attack applies: not every receiver has a gradient, or classifies."""
+        gradient = self.victim.differentiable or not attack.needs_gradient
+        return gradient and (self.classifies or not attack.needs_labels)
 
     def fit(self, attack: Attack, progress: Progress) -> None:
         """Fit an attack on Mallory's images."""
@@ -207,7 +219,7 @@ class RobustnessTest:
 
     @torch.no_grad()
     def _measure(self, answer: Answer, rows: Tensor) -> Outcome:
-        answers = answer.logits.argmax(1).cpu()
+        answers = None if answer.logits is None else answer.logits.argmax(1).cpu()
         if answer.images is None:
             return Outcome(answers)
         images, originals = answer.images.float().cpu(), as_float(self.images[rows])
@@ -218,8 +230,9 @@ class RobustnessTest:
 
     def _join(self, parts: Sequence[Outcome]) -> Outcome:
         first = parts[0]
+        answers = [part.answers for part in parts if part.answers is not None]
         return Outcome(
-            torch.cat([part.answers for part in parts]),
+            torch.cat(answers) if answers else None,
             {name: torch.cat([part.quality[name] for part in parts]) for name in first.quality},
             None
             if first.pictures is None

@@ -163,7 +163,7 @@ class MixedBatch:
         if self.mixed is not None:
             decrypt = partial(self.mixed.decrypt, messages=self.messages, devices=self.senders)
             features = decrypt_features(features, decrypt)
-        return self.link.network.decode(features).logits
+        return self.link.network.decode(features).scores
 
 
 class OwnCodebooks:

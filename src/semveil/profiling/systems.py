@@ -15,6 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from semveil.channel import Reception
 from semveil.experiment.link import Link, untrained
 from semveil.experiment.training import Hardware, build_objective
+from semveil.link import Answer
 from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.nets.convolutional import ImageShape
 from semveil.profiling.memory import peak_bytes
@@ -131,7 +132,10 @@ def parameters(link: Link) -> dict[str, int]:
     counts = {"alice": _needed(network, torch.view_as_real(sent))}
     with torch.no_grad():
         heard = reception(link, images, messages)
-    counts["bob"] = _needed(network, link.receive(heard, messages).logits)
+    answer = link.receive(heard, messages)
+    output = answer.images if answer.logits is None else answer.logits
+    assert output is not None
+    counts["bob"] = _needed(network, output)
     counts["both"] = _count(network.parameters())
     players = _objective(link).players
     counts["eve"] = sum(_count(theirs) for name, theirs in players.items() if name != "link")
@@ -274,10 +278,10 @@ class Chain:
             self.heard = reception(link, self.images, self.messages)
 
     @torch.no_grad()
-    def __call__(self) -> Tensor:
+    def __call__(self) -> Answer:
         """Encode and encrypt; equalise, decrypt and decode a reception of the same images."""
         self.link.transmit_numbered(self.images, self.source, self.messages)
-        return self.link.receive(self.heard, self.messages).logits
+        return self.link.receive(self.heard, self.messages)
 
 
 class TrainingSteps:

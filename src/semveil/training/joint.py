@@ -45,11 +45,14 @@ def joint_losses(
         Scalars; ``total`` is what Alice and Bob want small.
     """
     sent = link.exchange(batch.images, recipe.bob.snr_db, source, disturb)
-    ce = F.cross_entropy(sent.answer.logits.float(), batch.labels)
-    losses = {"bob_ce": ce, **sent.losses}
-    total = ce + sum(sent.losses.values(), start=ce.new_zeros(()))
+    losses, total = dict(sent.losses), batch.images.new_zeros(())
+    if sent.answer.logits is not None:
+        ce = F.cross_entropy(sent.answer.scores, batch.labels)
+        losses = {"bob_ce": ce, **losses}
+        total = total + ce
+    total = total + sum(sent.losses.values(), start=batch.images.new_zeros(()))
     if sent.direct is not None:
-        direct = F.cross_entropy(sent.direct.logits.float(), batch.labels)
+        direct = F.cross_entropy(sent.direct.scores, batch.labels)
         losses["bob_latent_ce"] = direct
         total = total + recipe.of(SemanticConfig).latent_weight * direct
     if sent.answer.images is not None:

@@ -65,7 +65,7 @@ def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
     if answer.images is None:
         raise ValueError("the multi-task objective needs a link that rebuilds images")
     return (
-        F.cross_entropy(answer.logits.float(), batch.labels),
+        F.cross_entropy(answer.scores, batch.labels),
         F.mse_loss(answer.images.float(), batch.images),
     )
 

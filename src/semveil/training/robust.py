@@ -20,7 +20,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from semveil.adversary.perturb.attack import Goal, log_odds
+from semveil.adversary.perturb.attack import Goal, log_odds, loss_of
 from semveil.adversary.perturb.attacker_channel import attacker_channel
 from semveil.adversary.perturb.generator_attack import GeneratorAttack
 from semveil.adversary.perturb.generator_loss import PerturbationGenerator
@@ -30,7 +30,7 @@ from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.adversary.perturb.semadv import SemAdv
 from semveil.channel import Arrival
 from semveil.errors import SemveilError
-from semveil.link import LinkNetwork
+from semveil.link import Answer, LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import Recipe
 from semveil.rng import Randomness, uniform
@@ -149,6 +149,12 @@ class Robust:
                 f"harden.method: {method.name} needs what Bob receives to be what he reads, and "
                 "this link decrypts in between; use noise"
             )
+        labelled = [attack.name for attack in method.generators if attack.needs_labels]
+        if labelled and not link.classifies:
+            raise SemveilError(
+                f"harden.method: {method.name} trains against {labelled[0]}, which needs a receiver "
+                "that classifies; use noise, at-pgd or at-pgm"
+            )
         if method.needs_gradient and not link.differentiable:
             raise SemveilError(f"harden.method: {method.name} needs a receiver with a gradient")
         self.attacker_channel = attacker_channel(recipe.attack.mallory)
@@ -227,17 +233,17 @@ class Robust:
         arrival = Arrival(arrival.signal.detach(), arrival.fading)
 
         def loss(delta: Tensor, step: int) -> Tensor:
-            logits = self._answer(arrival, self._arriving(delta, arrival, psr, source), source)
-            return log_odds(logits, batch.labels)
+            answer = self._answer(arrival, self._arriving(delta, arrival, psr, source), source)
+            return loss_of(answer, batch, log_odds)
 
         with _frozen(self.link):
             return descend(arrival.signal, loss, psr, self.settings.steps)
 
-    def _answer(self, arrival: Arrival, injected: Tensor, source: Randomness) -> Tensor:
+    def _answer(self, arrival: Arrival, injected: Tensor, source: Randomness) -> Answer:
         heard = self.link.channel.hear(
             arrival, self.recipe.bob.snr_db, generator=source, injected=injected
         )
-        return self.link.receive(heard).logits.float()
+        return self.link.receive(heard)
 
     def _move(self, kind: str, part: str, batch: Batch, source: Randomness) -> Losses:
         model = self._generator(kind)
@@ -253,8 +259,8 @@ class Robust:
                 arrival = self.link.channel.arrive(self.link.transmit(batch.images, source), source)
             channel = model.training_channel(self.attacker_channel)
             injected = to_psr(channel(delta, source), arrival.signal, psr)
-            logits = self._answer(arrival, injected, source)
-        return {"total": model.loss(logits, batch.labels, classes, delta, source)}
+            answer = self._answer(arrival, injected, source)
+        return {"total": model.loss(answer, batch, classes, delta, source)}
 
 
 class _frozen:  # noqa: N801 (a context manager)

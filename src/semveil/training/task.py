@@ -140,18 +140,18 @@ class TaskOriented:
     def _pair(self, batch: Batch, source: Randomness) -> Losses:
         snr_db = self._snr_db(batch, source)
         sent = self.link.exchange(batch.images, snr_db, source)
-        ce = F.cross_entropy(sent.answer.logits.float(), batch.labels)
+        ce = F.cross_entropy(sent.answer.scores, batch.labels)
         losses = {"bob_ce": ce, **sent.losses}
         total = ce + sum(sent.losses.values())
         if sent.information is not None:
             losses["information"] = sent.information
             total = total + self.bottleneck.weight * self.share * sent.information
         if sent.unprotected is not None:
-            clear = F.cross_entropy(sent.unprotected.logits.float(), batch.labels)
+            clear = F.cross_entropy(sent.unprotected.scores, batch.labels)
             losses["bob_plain_ce"] = clear
             total = total + self.plain_weight * clear
         if sent.unkeyed is not None:
-            logits = sent.unkeyed.logits.float()
+            logits = sent.unkeyed.scores
             wrong = privacy_loss("clipped")(logits, batch.labels).mean()
             losses["wrong_key_wish"] = wrong
             total = total + self.key_weight * wrong

@@ -187,7 +187,7 @@ def _loss(
     link: LinkNetwork, images: Tensor, labels: Tensor, snr_db: float, source: Randomness
 ) -> Tensor:
     pixels = as_float(images).contiguous(memory_format=torch.channels_last)
-    return F.cross_entropy(link(pixels, snr_db, generator=source).logits, labels)
+    return F.cross_entropy(link(pixels, snr_db, generator=source).scores, labels)
 
 
 @torch.no_grad()
@@ -204,4 +204,4 @@ def hits(link: LinkNetwork, sent: Tensor, labels: Tensor, snr_db: float, source:
     """Return how many waveforms ``[N, k]`` Bob answers with the right label ``[N]``."""
     link.eval()
     answer = link.decode(link.channel(sent, snr_db, generator=source).features())
-    return int((answer.logits.argmax(1) == labels).sum())
+    return int((answer.scores.argmax(1) == labels).sum())

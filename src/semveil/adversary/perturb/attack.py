@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from semveil.adversary.configured import Configured
 from semveil.adversary.perturb import ATTACKS
-from semveil.adversary.perturb.victim import IncomingBatch, Victim
+from semveil.adversary.perturb.victim import IncomingBatch, Sent, Victim
+from semveil.link import Answer
 from semveil.recipe import AttackConfig
 
 Progress = Callable[[str, int, int], None]
@@ -56,6 +57,8 @@ class Attack(Configured, ABC):
 
     Attributes:
         needs_gradient: Whether Bob's answer must have a gradient.
+        needs_labels: Whether Bob must classify; other attacks degrade the images of a Bob who only
+            reconstructs them.
         per_input: Whether it looks at the signal that it perturbs.
         selective: Whether it spares images of other classes than the source class.
         goal: What it is to achieve; see :meth:`towards`.
@@ -71,6 +74,7 @@ class Attack(Configured, ABC):
     """
 
     needs_gradient: ClassVar[bool] = False
+    needs_labels: ClassVar[bool] = False
     per_input: ClassVar[bool] = True
     selective: ClassVar[bool] = False
     goal: Goal = Goal()
@@ -162,6 +166,20 @@ def goal_of(settings: AttackConfig) -> Goal:
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 """Bob's logits ``[B, C]`` and true labels ``[B]`` → what Mallory wants small, ``[B]``."""
+
+
+def loss_of(answer: Answer, sent: Sent, of_label: Loss) -> Tensor:
+    """Return what Mallory minimises, float ``[B]``.
+
+    Args:
+        answer: Bob's answer.
+        sent: What Alice sent.
+        of_label: Loss of his logits. Where he has none, it is minus the squared error of his
+            images.
+    """
+    if answer.logits is None:
+        return -answer.squared_error(sent.images)
+    return of_label(answer.logits, sent.labels)
 
 
 def misclassify(goal: Goal) -> Loss:

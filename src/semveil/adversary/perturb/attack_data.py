@@ -38,7 +38,7 @@ class AttackData:
     @torch.no_grad()
     def __init__(self, victim: Victim, images: Tensor, labels: Tensor, seed: int) -> None:
         self.channel = victim.channel
-        self.labels = labels
+        self.images, self.labels = images, labels
         self.device = images.device
         source = generator(seed, "rehearsal", device=self.device)
         rows = torch.arange(len(images), device=self.device)
@@ -58,4 +58,4 @@ class AttackData:
             source: Source of the fading.
         """
         arrival = self.channel.arrive(self.waveforms[rows], source)
-        return IncomingBatch(arrival, self.labels[rows], rows)
+        return IncomingBatch(arrival, self.labels[rows], rows, as_float(self.images[rows]))

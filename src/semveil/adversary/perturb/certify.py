@@ -122,9 +122,9 @@ def count_votes(
     for some in rounds:
         rows = torch.arange(batch, device=counts.device).repeat(len(some))
         arrival = Arrival(incoming.arrival.signal[rows], incoming.arrival.fading[rows])
-        again = IncomingBatch(arrival, incoming.labels[rows], incoming.messages[rows])
         beside = None if injected is None else injected[rows]
-        answers = victim.answer(again, beside, source).logits.argmax(1)
+        heard = victim.channel.hear(arrival, victim.snr_db, generator=source, injected=beside)
+        answers = victim.receive(heard, incoming.messages[rows]).scores.argmax(1)
         counts.view(-1).index_add_(0, rows * victim.classes + answers, torch.ones_like(answers))
     return counts
 

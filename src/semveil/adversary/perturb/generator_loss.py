@@ -24,6 +24,8 @@ from torch import Tensor, nn
 
 from semveil.adversary.perturb.attack import Goal
 from semveil.adversary.perturb.attacker_channel import AttackerChannel
+from semveil.adversary.perturb.victim import Sent
+from semveil.link import Answer
 from semveil.nets.generator import GeneratorNetwork
 from semveil.phy.broadcast import squared_magnitude
 from semveil.rng import Randomness, uniform
@@ -183,10 +185,18 @@ class PerturbationGenerator(nn.Module, ABC):
             source: Source of randomness.
         """
 
+    def mean_loss(
+        self, answer: Answer, sent: Sent, classes: Tensor | None, source: Randomness
+    ) -> Tensor:
+        """Return :meth:`objective`; where Bob has no logits, minus the error of his images."""
+        if answer.logits is None:
+            return -answer.squared_error(sent.images).mean()
+        return self.objective(answer.scores, sent.labels, classes, source)
+
     def loss(
         self,
-        logits: Tensor,
-        labels: Tensor,
+        answer: Answer,
+        sent: Sent,
         classes: Tensor | None,
         delta: Tensor,
         source: Randomness,
@@ -194,13 +204,13 @@ class PerturbationGenerator(nn.Module, ABC):
         """Return the generator's loss, a scalar: its objective minus the weighted spread.
 
         Args:
-            logits: Bob's under the perturbations, float ``[B, C]``.
-            labels: True classes, int ``[B]``.
+            answer: Bob's, under the perturbations.
+            sent: What Alice sent.
             classes: Classes attacked, int ``[B]`` or None.
             delta: What :meth:`draw` returned for them, complex ``[B, T]``.
             source: Source of randomness.
         """
-        total = self.objective(logits.float(), labels, classes, source)
+        total = self.mean_loss(answer, sent, classes, source)
         if self.config.diversity:
             total = total - self.config.diversity * spread(delta, classes)
         return total

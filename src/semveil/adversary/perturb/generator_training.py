@@ -11,8 +11,9 @@ from torch import Tensor
 from semveil.adversary.perturb.attack import Progress
 from semveil.adversary.perturb.attack_data import AttackData
 from semveil.adversary.perturb.generator_loss import PerturbationGenerator
-from semveil.adversary.perturb.victim import Victim
+from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.device import native_bfloat16
+from semveil.link import Answer
 from semveil.rng import generator
 
 _BETAS = (0.5, 0.999)
@@ -67,16 +68,16 @@ class GeneratorTraining:
         size: int,
         psr_db: float,
         source: torch.Generator,
-    ) -> tuple[Tensor, Tensor, Tensor | None, Tensor]:
-        """Perturb so many of some images: Bob's logits, labels, classes attacked, directions."""
+    ) -> tuple[Answer, IncomingBatch, Tensor | None, Tensor]:
+        """Perturb ``size`` of some images: Bob's answer, the batch, classes, directions."""
         picked, classes = model.pick(self.labels[rows], size, source)
         incoming = self.data.send(rows[picked], source)
         channel = model.training_channel(self.victim.attacker_channel)
         victim = replace(self.victim, attacker_channel=channel)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             delta = model.draw(size, psr_db, source, classes)
-            logits = victim.attacked(incoming, delta, psr_db, source).logits
-        return logits.float(), incoming.labels, classes, delta
+            answer = victim.attacked(incoming, delta, psr_db, source)
+        return answer, incoming, classes, delta
 
     @torch.no_grad()
     def score(self, model: PerturbationGenerator) -> float:
@@ -84,10 +85,10 @@ class GeneratorTraining:
         total = 0.0
         for number, psr_db in enumerate(self.psrs_db):
             source = self.source("held out", number)
-            logits, labels, classes, _ = self.attacked(
+            answer, incoming, classes, _ = self.attacked(
                 model, self.held_out, len(self.held_out), psr_db, source
             )
-            total += float(model.objective(logits, labels, classes, source))
+            total += float(model.mean_loss(answer, incoming, classes, source))
         return total / len(self.psrs_db)
 
 

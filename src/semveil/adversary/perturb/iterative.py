@@ -10,7 +10,7 @@ from pydantic import Field
 from torch import Tensor
 
 from semveil.adversary.perturb import ATTACKS
-from semveil.adversary.perturb.attack import Attack, Loss, misanswer
+from semveil.adversary.perturb.attack import Attack, Loss, loss_of, misanswer
 from semveil.adversary.perturb.gradient import ImageLoss, descend
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.rng import normal
@@ -39,7 +39,7 @@ def expected(
 
     def mean(delta: Tensor, step: int) -> Tensor:
         losses = [
-            loss(victim.attacked(incoming, delta, psr_db, source).logits, incoming.labels)
+            loss_of(victim.attacked(incoming, delta, psr_db, source), incoming, loss)
             for _ in range(draws)
         ]
         return losses[0] if draws == 1 else torch.stack(losses).mean(0)

@@ -27,6 +27,8 @@ from semveil.adversary.perturb.generator_loss import (
     Weight,
     remap,
 )
+from semveil.adversary.perturb.victim import Sent
+from semveil.link import Answer
 from semveil.nets.generator import Discriminator
 from semveil.rng import Randomness, normal
 from semveil.style import ORANGE, Style
@@ -96,14 +98,14 @@ class PgmGenerator(PerturbationGenerator):
 
     def loss(
         self,
-        logits: Tensor,
-        labels: Tensor,
+        answer: Answer,
+        sent: Sent,
         classes: Tensor | None,
         delta: Tensor,
         source: Randomness,
     ) -> Tensor:
         """Return the generator's loss; see :class:`PerturbationGenerator`."""
-        total = super().loss(logits, labels, classes, delta, source)
+        total = super().loss(answer, sent, classes, delta, source)
         if self.config.disguise:
             # Deceived where it takes them for noise: softplus(−x) is −log sigmoid(x).
             total = total + self.config.disguise * F.softplus(-self.judged(delta)).mean()

@@ -150,6 +150,7 @@ class SemAdv(GeneratorAttack):
     name = "semadv"
     description = "a generator that attacks one class and spares the others"
     source = "Nan et al., arXiv 2305.07220"
+    needs_labels = True
     selective = True
     style = Style(VERMILLION, "o", 60)
     kind = SemAdvGenerator

@@ -62,6 +62,7 @@ class Transfer(PGD):
     description = "gradients per input of a receiver that Mallory trained herself"
     source = "Papernot et al., arXiv 1605.07277"
     needs_gradient = False
+    needs_labels = True
     style = Style(PURPLE, "P", 70)
     Config = TransferConfig
     config: TransferConfig

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -20,6 +21,20 @@ Receive = Callable[[Reception, Tensor], Answer]
 """Reception, message numbers → Bob's answer."""
 
 
+class Sent(Protocol):
+    """What Alice sent: images float ``[B, C, H, W]`` in [0, 1], and labels int ``[B]``."""
+
+    @property
+    def images(self) -> Tensor:
+        """The images."""
+        ...
+
+    @property
+    def labels(self) -> Tensor:
+        """Their true classes."""
+        ...
+
+
 @dataclass(frozen=True)
 class IncomingBatch:
     """One batch on its way to Bob, as Mallory sees it.
@@ -29,11 +44,13 @@ class IncomingBatch:
             white-box attacks on single inputs know both.
         labels: True classes, int ``[B]``.
         messages: Message numbers, int64 ``[B]``.
+        images: What Alice sent, float ``[B, C, H, W]`` in [0, 1].
     """
 
     arrival: Arrival
     labels: Tensor
     messages: Tensor
+    images: Tensor
 
 
 @dataclass(frozen=True)
@@ -92,7 +109,7 @@ class Victim:
         if source is None:
             source = torch.Generator(device=images.device)
         waveform = self.transmit(images, source, messages)
-        return IncomingBatch(self.channel.arrive(waveform, source), labels, messages)
+        return IncomingBatch(self.channel.arrive(waveform, source), labels, messages, images)
 
     def arriving(
         self,
