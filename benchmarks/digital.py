@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from benchmarks.link import IMAGE_SHAPE, random_images, train_one_pass
+from benchmarks.link import IMAGE_SHAPE, random_images, train
 from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil import recipe as recipes
 from semveil.links.digital import DigitalLink
@@ -37,7 +37,7 @@ class Training:
     def steps(self, images: Tensor) -> None:
         """Train for one pass over the images, with the toolkit's own loop."""
         labels = torch.arange(len(images)) % CLASSES
-        train_one_pass(self.objective, images, labels, self.batch)
+        train(self.objective, images, self.batch, labels)
 
 
 class Between:

@@ -8,33 +8,29 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from benchmarks.link import IMAGE_SHAPE, flat_chain
+from benchmarks.link import FLAT, IMAGE_SHAPE, ImageTraining, rebuilt
 from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
-from semveil.nets.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from semveil.protect.keyed_transform import KeyedTransform
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.rotation import Rotation
 from semveil.protect.shuffle import Shuffle
-from semveil.rng import generator, normal, seeded, uniform
+from semveil.rng import generator, normal, uniform
 
-BATCH, LATENT_DIM = 256, 128
+BATCH, LATENT_DIM, RATIO = 256, 128, "1/48"
 
 
 class Forward:
     """One forward pass of the five-layer link in use: no gradients, float32."""
 
     def __init__(self, batch: int = BATCH) -> None:
-        with seeded(0, "weights"):
-            self.encoder = DeepJsccEncoder(IMAGE_SHAPE, LATENT_DIM)
-            self.decoder = DeepJsccDecoder(IMAGE_SHAPE, LATENT_DIM)
+        self.link = ImageTraining(FLAT, RATIO).link.eval()
         self.source = generator(0, "channel")
         self.images = uniform((batch, *IMAGE_SHAPE), generator=generator(0, "images"))
 
     @torch.no_grad()
     def __call__(self) -> Tensor:
         """Encode, send over Rayleigh fading, decode."""
-        images: Tensor = self.decoder(flat_chain(self.encoder(self.images), self.source))
-        return images
+        return rebuilt(self.link, self.images, self.source)
 
 
 class RoundTrip:

@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from benchmarks.agreement import require
 from benchmarks.link import (
+    FLAT,
     LATENT_DIM,
-    Rebuild,
-    flat_chain,
-    ofdm_chain,
+    OFDM,
+    ImageTraining,
+    chain,
     random_images,
+    rebuilt,
     train,
 )
 from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
-from semveil.link import as_float
+from semveil.link import LinkNetwork, as_float
+from semveil.nets.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from semveil.rng import Randomness, generator, normal
 
 
 class PlainLink(nn.Module):
-    """A DeepJSCC link of torch's own layers, with the weights and chain of another."""
+    """A DeepJSCC link of torch's own layers, with the weights and channel of another."""
 
-    def __init__(self, like: Rebuild) -> None:
+    def __init__(self, like: LinkNetwork) -> None:
         super().__init__()
-        self.chain, self.start = like.chain, like.decoder.start
+        encoder, decoder = like.encoder, like.reconstructor
+        assert isinstance(encoder, DeepJsccEncoder)
+        assert isinstance(decoder, DeepJsccDecoder)
+        self.channel, self.start = partial(chain, like), decoder.start
         features = self.start[-1]
         self.encoder = nn.Sequential(
             nn.Conv2d(3, 16, 5, stride=2, padding=2),
@@ -50,13 +58,13 @@ class PlainLink(nn.Module):
             nn.ConvTranspose2d(16, 3, 5, stride=2, padding=2, output_padding=1),
             nn.Sigmoid(),
         )
-        self.encoder.load_state_dict(like.encoder.layers.state_dict())
-        self.decoder.load_state_dict(like.decoder.layers.state_dict())
+        self.encoder.load_state_dict(encoder.layers.state_dict())
+        self.decoder.load_state_dict(decoder.layers.state_dict())
 
     def forward(self, images: Tensor, source: Randomness) -> Tensor:
         """Return the reconstructions of images ``[B, 3, 32, 32]``."""
         latents = self.encoder(images).permute(0, 2, 3, 1).flatten(1)
-        maps = self.chain(latents, source).unflatten(1, self.start).permute(0, 3, 1, 2)
+        maps = self.channel(latents, source).unflatten(1, self.start).permute(0, 3, 1, 2)
         return self.decoder(maps.contiguous())
 
 
@@ -74,31 +82,28 @@ def train_plainly(link: PlainLink, images: Tensor, batch: int = 64) -> None:
         optimiser.step()
 
 
-def require_same_network(objective: Rebuild, plain: PlainLink) -> None:
+def require_same_network(link: LinkNetwork, plain: PlainLink) -> None:
     """Raise :class:`DisagreementError` unless reconstructions and float32 gradients agree."""
     images = as_float(random_images(8))
-    rebuilt, expected = (side(images, generator(0, "same")) for side in (objective, plain))
-    require("images rebuilt by the two training loops", rebuilt, expected)
+    ours, theirs = rebuilt(link, images, generator(0, "same")), plain(images, generator(0, "same"))
+    require("images rebuilt by the two training loops", ours, theirs)
     gradients, wanted = (
-        torch.autograd.grad(functional.mse_loss(result, images), list(weights))
-        for result, weights in (
-            (rebuilt, objective.modules.parameters()),
-            (expected, plain.parameters()),
-        )
+        torch.autograd.grad(functional.mse_loss(result, images), list(side.parameters()))
+        for result, side in ((ours, link), (theirs, plain))
     )
-    for ours, theirs in zip(gradients, wanted, strict=True):
-        require("gradients of the two training loops", ours, theirs, tolerance=1e-3)
+    for mine, other in zip(gradients, wanted, strict=True):
+        require("gradients of the two training loops", mine, other, tolerance=1e-3)
 
 
 def measure_speed(quick: bool, on_round: OnRound) -> Rounds:
     """Time one pass over the same images by each loop."""
-    objective = Rebuild(flat_chain)
-    plain = PlainLink(objective)
-    require_same_network(objective, plain)
+    training = ImageTraining(FLAT)
+    plain = PlainLink(training.link)
+    require_same_network(training.link, plain)
     images = random_images(512 if quick else 2048)
     return alternate(
         Work("plain loop, per image", lambda: train_plainly(plain, images), len(images)),
-        Work("training loop", lambda: train(objective, images), len(images)),
+        Work("training loop", lambda: train(training.objective, images), len(images)),
         5 if quick else 21,
         on_round,
     )
@@ -107,17 +112,17 @@ def measure_speed(quick: bool, on_round: OnRound) -> Rounds:
 def measure_share(quick: bool, on_round: OnRound) -> Rounds:
     """Time the OFDM chain alone, forward and backward, and whole training steps around it."""
     batch, steps = 256, 2 if quick else 8
-    objective, images = Rebuild(ofdm_chain), random_images(steps * batch)
+    training, images = ImageTraining(OFDM), random_images(steps * batch)
     source = generator(0, "chain")
     latents = normal((batch, LATENT_DIM), generator=source).requires_grad_()
     gradient = normal((batch, LATENT_DIM), generator=source)
 
-    def chain() -> None:
-        torch.autograd.grad(ofdm_chain(latents, source), latents, gradient)
+    def between() -> None:
+        torch.autograd.grad(chain(training.link, latents, source), latents, gradient)
 
     return alternate(
-        Work("OFDM chain, per step", chain, repeats=4 if quick else 8),
-        Work("training step", lambda: train(objective, images, batch), steps),
+        Work("OFDM chain, per step", between, repeats=4 if quick else 8),
+        Work("training step", lambda: train(training.objective, images, batch), steps),
         5 if quick else 21,
         on_round,
     )

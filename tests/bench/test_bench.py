@@ -21,7 +21,7 @@ import benchmarks
 import semveil
 from benchmarks import digital, inversion, qam
 from benchmarks.agreement import DisagreementError, require
-from benchmarks.link import Rebuild, flat_chain
+from benchmarks.link import FLAT, ImageTraining
 from benchmarks.ofdm import OurChain, SionnaChain, draw_frames, require_same_results
 from benchmarks.timing import Ratio, Work, alternate
 from benchmarks.training import PlainLink, require_same_network
@@ -103,7 +103,7 @@ def test_the_result_is_json_and_a_table(quick: dict[str, Any]) -> None:
     plain = {key: value for key, value in quick.items() if key != "told"}
     assert json.loads(json.dumps(plain)) == plain
     shown = io.StringIO()
-    Console(file=shown, width=160).print(benchmarks.table(plain))
+    Console(file=shown, width=160, markup=False).print(benchmarks.table(plain))
     for name in plain["ratios"]:
         assert name in shown.getvalue()
 
@@ -116,7 +116,7 @@ def test_a_missing_library_is_said_and_not_an_error(monkeypatch: pytest.MonkeyPa
     assert result["rounds"] == {"ofdm_vs_sionna": None}
     assert "semveil[test]" in result["notes"]["ofdm_vs_sionna"]
     shown = io.StringIO()
-    Console(file=shown, width=160).print(benchmarks.table(result))
+    Console(file=shown, width=160, markup=False).print(benchmarks.table(result))
     assert "semveil[test]" in shown.getvalue()
 
 
@@ -202,13 +202,13 @@ def test_ofdm_agrees_with_sionna_and_a_difference_is_noticed() -> None:
 
 
 def test_training_compares_one_network_and_a_difference_is_noticed() -> None:
-    objective = Rebuild(flat_chain)
-    plain = PlainLink(objective)
-    require_same_network(objective, plain)
+    link = ImageTraining(FLAT).link
+    plain = PlainLink(link)
+    require_same_network(link, plain)
     with torch.no_grad():
         plain.decoder[0].bias += 0.1
     with pytest.raises(DisagreementError):
-        require_same_network(objective, plain)
+        require_same_network(link, plain)
 
 
 def test_the_loop_over_symbols_decides_alike_and_a_difference_is_noticed(

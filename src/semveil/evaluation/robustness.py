@@ -36,6 +36,21 @@ class Outcome:
     pictures: Tensor | None = None
 
 
+def refuse_classes(settings: AttackConfig, label: str) -> None:
+    """Refuse settings about classes for a Bob who classifies nothing.
+
+    Raises:
+        SemveilError: If a source or target class is named, or certificates are asked for.
+    """
+    asked = {
+        "source_class": settings.source_class is not None,
+        "target_class": settings.target_class is not None,
+        "votes": bool(settings.votes),
+    }
+    for name in (name for name, given in asked.items() if given):
+        raise SemveilError(f"attack.{name}: {label} reconstructs images and classifies nothing")
+
+
 class RobustnessTest:
     """Sends one system's test images to Bob, with and without attacks.
 
@@ -105,12 +120,8 @@ class RobustnessTest:
             answer = system.receive(setting.bob(sent, snr_db, generator=source), message)
         self.uses = sent.shape[1]
         self.classifies = answer.logits is not None
-        asked = settings.source_class, settings.target_class, settings.votes or None
-        for name, value in zip(("source_class", "target_class", "votes"), asked, strict=True):
-            if not self.classifies and value is not None:
-                raise SemveilError(
-                    f"attack.{name}: {system.name.label} reconstructs images and classifies nothing"
-                )
+        if not self.classifies:
+            refuse_classes(settings, system.name.label)
 
     def applies(self, attack: Attack) -> bool:
         """Return whether an attack applies: not every receiver has a gradient, or classifies."""

@@ -14,6 +14,7 @@ from semveil.adversary.perturb.attack import chosen
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
+from semveil.evaluation.robustness import refuse_classes
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import plan
 from semveil.experiment.provenance import provenance
@@ -66,6 +67,9 @@ class AttackRun:
         settings = settings.model_copy(update={"names": [attack.name for attack in attacks]})
         recipe = recipes.update(run.recipe, {"attack": settings.model_dump()})
         job = cls(folder, run, settings, _systems(run, systems))
+        for link in run.links(run.untrained()):
+            if link.name.label in job.systems and not link.network.classifies:
+                refuse_classes(settings, link.name.label)
         new_folder(folder)
         job.facts = {
             "study": run.study,

@@ -114,7 +114,7 @@ class Run:
         Raises:
             SemveilError: If a scheme or the data cannot be had, or if the settings do not fit.
         """
-        trained, splits = self._untrained(), self.splits
+        trained, splits = self.untrained(), self.splits
         for stage in trained.stages():
             build_objective(trained, plan(self.schemes, self.recipe), stage)
         # A file that cannot be used is told before anything slow starts.
@@ -174,7 +174,7 @@ class Run:
         """Train what is not trained yet and return the networks."""
         path = self.folder / MODEL
         if path.exists():
-            trained = self._untrained()
+            trained = self.untrained()
             load(trained, path, self.recipe, self.seed)
             self._remove_checkpoints(trained)
             return trained.to(self.hardware.device)
@@ -194,7 +194,8 @@ class Run:
         self._add_time(started)
         return trained.to(self.hardware.device)
 
-    def _untrained(self) -> TrainedNetworks:
+    def untrained(self) -> TrainedNetworks:
+        """Return its networks with their initial weights."""
         shape, classes = self.image_shape, len(self.class_names)
         systems = plan(self.schemes, self.recipe)
         return TrainedNetworks(systems, self.recipe, shape, classes, self.seed)

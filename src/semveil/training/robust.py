@@ -152,8 +152,8 @@ class Robust:
         labelled = [attack.name for attack in method.generators if attack.needs_labels]
         if labelled and not link.classifies:
             raise SemveilError(
-                f"harden.method: {method.name} trains against {labelled[0]}, which needs a receiver "
-                "that classifies; use noise, at-pgd or at-pgm"
+                f"harden.method: {method.name} trains against {labelled[0]}, which needs a "
+                "receiver that classifies; use noise, at-pgd or at-pgm"
             )
         if method.needs_gradient and not link.differentiable:
             raise SemveilError(f"harden.method: {method.name} needs a receiver with a gradient")
