@@ -63,6 +63,13 @@ class Answer:
             raise SemveilError("Bob reconstructs images on this link and classifies nothing")
         return self.logits.float()
 
+    @property
+    def output(self) -> Tensor:
+        """The logits, or the reconstructions of a Bob who classifies nothing."""
+        output = self.images if self.logits is None else self.logits
+        assert output is not None
+        return output
+
     def squared_error(self, images: Tensor) -> Tensor:
         """Return the mean squared error of the reconstructions per image, float ``[B]``.
 

@@ -1,6 +1,7 @@
 """The certified radius: against a closed form, against an attack, and what it must not claim."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -80,7 +81,7 @@ def test_a_wrong_answer_has_no_radius_and_a_close_vote_no_answer():
     # Noise decides: the bound of nearly every vote is below one half.
     assert (found.answers == -1).float().mean() > 0.9
     bob, incoming, truth = half_space(snr_db=8.0)
-    swapped = type(incoming)(incoming.arrival, 1 - incoming.labels, incoming.messages)
+    swapped = replace(incoming, labels=1 - incoming.labels)
     found = certify(bob, swapped, generator(1), votes=200)
     assert float(found.radius[truth > 0.3].max()) == 0
     assert (found.answers >= 0).float().mean() > 0.5

@@ -57,7 +57,9 @@ def test_a_receiver_is_not_saved_by_being_sure(gain):
         data,
         channel=Channel("awgn"),
         snr_db=20.0,
-        settings=AttackConfig(names=["fgm", "pgd"], psr_db=[-8.0], steps=5, restarts=1, images=200),
+        settings=AttackConfig(
+            names=["fgm", "pgd"], psr_db=[-8.0], images=200, pgd={"steps": 5, "restarts": 1}
+        ),
         device="cpu",
     )
     told = {r.adversary: r.value for r in found.records if r.metric == "accuracy"}

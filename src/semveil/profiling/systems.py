@@ -132,10 +132,7 @@ def parameters(link: Link) -> dict[str, int]:
     counts = {"alice": _needed(network, torch.view_as_real(sent))}
     with torch.no_grad():
         heard = reception(link, images, messages)
-    answer = link.receive(heard, messages)
-    output = answer.images if answer.logits is None else answer.logits
-    assert output is not None
-    counts["bob"] = _needed(network, output)
+    counts["bob"] = _needed(network, link.receive(heard, messages).output)
     counts["both"] = _count(network.parameters())
     players = _objective(link).players
     counts["eve"] = sum(_count(theirs) for name, theirs in players.items() if name != "link")

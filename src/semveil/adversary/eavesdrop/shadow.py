@@ -167,8 +167,8 @@ def has_gradient(receive: Callable[[Reception], Answer], reception: Reception) -
     """
     symbols = reception.symbols.detach().requires_grad_()
     with torch.enable_grad():
-        logits = receive(replace(reception, symbols=symbols)).logits
-    if not logits.requires_grad:
+        output = receive(replace(reception, symbols=symbols)).output
+    if not output.requires_grad:
         return False
-    (slope,) = torch.autograd.grad(logits.sum(), symbols, allow_unused=True)
+    (slope,) = torch.autograd.grad(output.sum(), symbols, allow_unused=True)
     return slope is not None
