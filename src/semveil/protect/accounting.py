@@ -1,4 +1,4 @@
-"""Several messages: how Laplace noise's privacy budgets add up."""
+"""Composition of the privacy budgets of several messages with Laplace noise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ _STEPS = 1000
 
 
 def composed_epsilon(epsilon: float, messages: int, delta: float = 0.0) -> float:
-    """Return the budget that several messages of one person spend together.
+    """Return the privacy budget of several messages of one person together.
 
     With δ = 0 this is basic composition, ``m ε``. With δ > 0 the privacy loss distribution of the
     Laplace mechanism is convolved (Koskela et al., AISTATS 2020; the library dp-accounting), and

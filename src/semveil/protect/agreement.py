@@ -1,18 +1,18 @@
-"""Agreeing on keys over a channel that Eve hears: X25519, HKDF-SHA256, and confirmation.
+"""Key agreement over a channel that Eve hears: X25519, HKDF-SHA256, and confirmation.
 
-The exchange withstands whoever listens, and whoever sends an old one again: both parties put a
-new nonce into every session's keys. It does not tell who answered: public keys have to come from
-an authentic source (read out over the phone, signed, pinned), or Mallory sits in between.
+The exchange is secure against eavesdroppers and against replays of earlier exchanges: both parties
+contribute a new nonce to every session's keys. It does not authenticate: public keys must come from
+an authentic source (read out over the phone, signed, pinned), or Mallory can be in the middle.
 
 For every session each party
 
 1. draws a nonce by :func:`fresh_nonce` and sends it in the clear;
-2. calls :func:`agree` with its own nonce and the one it received, and forgets its own: a nonce
-   that enters a second agreement lets Mallory bring back the keys of the first;
-3. sends its :attr:`Agreement.confirmation` and opens the session by the other's.
+2. calls :func:`agree` with its own nonce and the one it received, and discards its own: a nonce
+   that is used in a second agreement lets Mallory restore the keys of the first;
+3. sends its :attr:`Agreement.confirmation` and opens the session with the other's.
 
-Key pairs may serve many sessions. Whoever then learns a private key reads the past as well; pairs
-generated anew for every session prevent that.
+Key pairs may serve many sessions; then a private key, once known, opens past sessions too. New
+pairs for every session prevent that.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ class KeyPair:
 
     @property
     def public(self) -> bytes:
-        """The 32 bytes that the other party is to know."""
+        """The 32 bytes of the public key."""
         own = X25519PrivateKey.from_private_bytes(self.private).public_key()
         return own.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
 @dataclass
 class Agreement:
-    """What one party holds after the exchange, before the other has shown the same keys.
+    """One party's state after the exchange, before the other party has confirmed the keys.
 
-    It opens one session: a second would count from zero again under the same keys.
+    It opens one session: a second one would reuse message counters under the same keys.
 
     Attributes:
         confirmation: 16 bytes to send to the other party; they reveal nothing about the keys.

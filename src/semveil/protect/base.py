@@ -1,4 +1,4 @@
-"""What can be laid over a link's features or over its waveform, and in which order."""
+"""Protections of a link's features or of its waveform, and their order."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from semveil.rng import Randomness
 
 
 class Protection:
-    """Something that a recipe lays over a link, by name, in the order in which Alice applies it.
+    """A protection that a recipe names; Alice applies them in the recipe's order.
 
     Attributes:
         name: Name in recipes.
         description: One line about it.
         source: Where it was published.
         Config: Its settings; None if it has none.
-        keyed: Whether Bob undoes it with a key.
+        keyed: Whether Bob reverses it with a key.
         keeps_norms: Whether every two symbols have the same energy before and after it.
         needs_norms: Whether it hides an image only where every two symbols have the same energy.
     """
@@ -37,14 +37,14 @@ class Protection:
 
     @classmethod
     def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:
-        """Refuse to be laid over a link, or over other protections, that void what it guarantees.
+        """Refuse a link or earlier protections that void its guarantee.
 
         Args:
             recipe: The settings.
-            before: What Alice applies before.
+            before: Protections that Alice applies before it.
 
         Raises:
-            SemveilError: If so; it says why.
+            SemveilError: If they void it; the message says why.
         """
         if cls.needs_norms:
             for other in before:
@@ -70,7 +70,7 @@ class Mechanism(Protection, nn.Module):
 
     @classmethod
     def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:
-        """Refuse to come after anything else."""
+        """Refuse earlier protections."""
         if before:
             raise SemveilError(
                 f"protections: {cls.name} must come before {before[0].name}: it is stated for the "
@@ -88,7 +88,7 @@ class Mechanism(Protection, nn.Module):
         raise NotImplementedError
 
     def bound(self, features: Tensor) -> Tensor:
-        """Return what the noise is added to, ``[B, d]``, for features float ``[B, d]``."""
+        """Return the bounded features to which the noise is added, ``[B, d]``."""
         raise NotImplementedError
 
     def forward(self, features: Tensor, source: Randomness = None) -> Tensor:
@@ -116,10 +116,10 @@ class KeyedProtection(Protection, KeyedTransform):
 
 
 def check_order(names: Sequence[str], recipe: Recipe) -> None:
-    """Refuse protections whose order, or whose link, voids what one of them guarantees.
+    """Refuse protections whose order, or whose link, voids a guarantee.
 
     Raises:
-        SemveilError: If so; it says which guarantee and why.
+        SemveilError: If a guarantee is void; the message says which and why.
 
     Example:
         >>> check_order(["laplace", "rotation"], Recipe())

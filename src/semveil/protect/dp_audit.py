@@ -1,8 +1,8 @@
-"""A lower bound on ε by attack: how well two inputs are told apart from a mechanism's output.
+"""A lower bound on ε from an attack that distinguishes two inputs by a mechanism's output.
 
-A proof bounds ε from above and may be wrong, or be of something other than the code. The attack
-needs no proof: a mechanism that is ε-differentially private gives no event more than ``e^ε`` times
-the probability under one input that it has under another.
+A proof bounds ε from above and may be wrong, or not apply to the code. The attack needs no proof:
+under an ε-differentially private mechanism no event has more than ``e^ε`` times the probability
+under one input that it has under another.
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ def empirical_epsilon(
         confidence: Probability with which the bound holds.
 
     Returns:
-        ε from below; 0 if the two were not told apart.
+        A lower bound on ε; 0 if the two were not distinguished.
 
     Raises:
-        ValueError: If there are too few draws, or ``confidence`` is no probability.
+        ValueError: If there are too few draws, or ``confidence`` is not a probability.
 
     Example:
         >>> def noisy(batch, generator):
@@ -70,7 +70,7 @@ def empirical_epsilon(
     train, choose, count = zip(here.split(parts), there.split(parts), strict=True)
 
     error = (1 - confidence) / 2
-    # A statistic and its negative: events that are likelier under x, and under x'.
+    # A statistic and its negative: events that are likelier under x, or under x'.
     chosen = max(
         (
             _choose(statistic, sign, choose, error)

@@ -1,4 +1,4 @@
-"""What a link with Laplace noise may claim, each claim with all that it takes to be one."""
+"""Privacy guarantees of a link with Laplace noise, each with its conditions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ def dp_guarantees(
 ) -> list[dict[str, Any]]:
     """List the guarantees of Laplace noise, and of the channel's own noise beside it.
 
-    Every ε is that of the whole vector: the budget that a recipe states for the paper's reading
-    is not among them. Either noise processes what the other leaves, so that each claim holds on
-    its own; they are not added up.
+    Every ε is that of the whole vector; the budget that a recipe states for the paper's reading
+    is not among them. Each noise only post-processes the other's output, so each guarantee holds
+    by itself, and they are not added.
 
     Args:
-        noise: The layer, trained; its gain counts for the channel's claim.
-        eve_snr_db: Eve's mean E_s/N_0 that the channel's claims assume, dB.
-        messages: Messages of one person, with independent noise, for the composed claims.
+        noise: The trained layer; the channel's guarantees depend on its gain.
+        eve_snr_db: Eve's mean E_s/N_0 that the channel's guarantees assume, dB.
+        messages: Messages of one person, with independent noise, for the composed guarantees.
         delta: δ of the approximate guarantees.
 
     Returns:

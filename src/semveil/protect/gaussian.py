@@ -1,8 +1,8 @@
-"""What the channel's own noise at Eve's antenna guarantees: the Gaussian mechanism, exactly.
+"""Differential privacy of the channel's noise at Eve's antenna: the Gaussian mechanism, exactly.
 
-Eve hears ``y = h z + w`` with ``w ~ CN(0, σ²)``: a Gaussian mechanism on the waveform with a
-standard deviation of ``σ/√2`` per real. The guarantee is physical: it holds at the SNR that is
-assumed of Eve and is gone if she has a better antenna.
+Eve receives ``y = h z + w`` with ``w ~ CN(0, σ²)``: a Gaussian mechanism on the waveform with a
+standard deviation of ``σ/√2`` per real. The guarantee is physical: it holds at the assumed SNR of
+Eve and is void if hers is higher.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def gaussian_delta(epsilon: float, sensitivity: float, sigma: float) -> float:
     ratio = sensitivity / sigma
     first = log_ndtr(ratio / 2 - epsilon / ratio)
     second = epsilon + log_ndtr(-ratio / 2 - epsilon / ratio)
-    # Both terms may be near 1 with a tiny difference: factor the larger out.
+    # Both terms may be near 1 with a tiny difference: the larger is factored out.
     return max(0.0, -math.exp(first) * math.expm1(min(0.0, second - first)))
 
 
@@ -125,13 +125,13 @@ def gaussian_epsilon(
         delta: δ in (0, 1).
         sensitivity: Largest ℓ2 distance between two transmitted waveforms.
         sigma: Standard deviation of the noise per real.
-        fading: Eve's channel: ``awgn``, or ``rayleigh`` with ``h`` known to her.
+        fading: Eve's channel: ``awgn``, or ``rayleigh`` with ``h`` known to Eve.
 
     Returns:
-        ε ≥ 0; above it lies no smaller one with the same δ.
+        ε ≥ 0.
 
     Raises:
-        ValueError: If δ does not lie in (0, 1), or the mechanism is none.
+        ValueError: If δ does not lie in (0, 1), or an argument is negative.
 
     Example:
         >>> round(gaussian_epsilon(1e-5, 1.0, 1.0), 2)

@@ -1,8 +1,8 @@
-"""Rounds of permutation, signs and Hadamard transforms on the reals: mixing without a proof.
+"""Rounds of permutation, signs and Hadamard transforms on the reals, without a security proof.
 
-What Eve sees is close to spread evenly over the sphere, but its law depends on the image, and no
-bound is known here. It mixes real and imaginary parts, so Bob has to undo the channel's phase
-before it is reversed.
+The waveform is close to uniform on the sphere, but its distribution depends on the image, and no
+bound is known. The transform mixes real and imaginary parts, so Bob has to remove the channel's
+phase before he reverses it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _ROUNDS = 3
 def hadamard(reals: Tensor) -> Tensor:
     """Multiply by the Hadamard matrix of Sylvester's order, scaled to be orthogonal.
 
-    Sums and differences only: autocast would do a product of matrices in bfloat16.
+    Sums and differences only: autocast would compute a matrix product in bfloat16.
 
     Args:
         reals: float ``[B, p]``, ``p`` a power of two.
@@ -72,13 +72,13 @@ def spread(reals: Tensor, back: bool = False) -> Tensor:
 
 
 def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
-    """Permute, flip signs and spread, three times; every message in its own way.
+    """Permute, flip signs and spread, three times, with fresh randomness for every message.
 
     Args:
         symbols: complex ``[B, k]``.
         key: 32 bytes, of this purpose.
         messages: Counters, int64 ``[B]``.
-        back: Undo it instead.
+        back: Apply the inverse instead.
 
     Returns:
         complex ``[B, k]``.
@@ -93,7 +93,7 @@ def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
     size = reals.shape[1]
     random = words(key, messages, _ROUNDS * size, bits=64).reshape(-1, size)
     shape = (len(symbols), _ROUNDS, size)
-    # A permutation does not look at the lowest bit of a word: it is free to be the sign.
+    # A permutation does not use the lowest bit of a word, which gives the sign.
     lowest = torch.from_numpy((random & np.uint64(1)).astype(np.int64))
     signs = (1 - 2 * lowest).reshape(shape).to(reals).unbind(1)
     orders = permutations(random).reshape(shape).to(reals.device).unbind(1)

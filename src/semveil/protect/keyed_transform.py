@@ -1,4 +1,4 @@
-"""Keyed transforms of a waveform: Bob undoes them, Eve lacks the key."""
+"""Keyed transforms of a waveform, which only Bob can reverse."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from semveil.errors import SemveilError
 class KeyedTransform:
     """A keyed transform of the waveform; message counters are public, the key is not.
 
-    Who decrypts with a wrong key or a wrong counter gets numbers without meaning and no error: an
-    analog waveform carries nothing that would tell.
+    Decryption with a wrong key or a wrong counter gives meaningless symbols and no error: an
+    analog waveform has no checksum.
 
     Attributes:
-        name: As random streams and cost tables call it, such as ``rotation/haar``.
-        permutes: Whether it permutes the reals of the waveform, whatever they are.
+        name: Name in random streams and cost tables, such as ``rotation/haar``.
+        permutes: Whether it permutes the reals of the waveform.
     """
 
     name: str
@@ -29,12 +29,12 @@ class KeyedTransform:
 
         Args:
             waveform: complex ``[B, k]``, unit power per image.
-            messages: Message counters, int64 ``[B]``, none negative; one is never used twice
-                under one key. Within a batch that is checked, across batches
-                :class:`~semveil.protect.session.Sender` sees to it.
+            messages: Message counters, int64 ``[B]``, not negative; none may be used twice
+                under one key. Within a batch this is checked; across batches
+                :class:`~semveil.protect.session.Sender` ensures it.
 
         Returns:
-            What leaves the antenna, complex ``[B, k]``.
+            The transmitted waveform, complex ``[B, k]``.
 
         Raises:
             SemveilError: If two images have one counter, unless all share one key anyway
@@ -43,11 +43,11 @@ class KeyedTransform:
         raise NotImplementedError
 
     def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
-        """Undo :meth:`encrypt`; linear over the reals and differentiable.
+        """Reverse :meth:`encrypt`; linear over the reals and differentiable.
 
         Args:
             symbols: Equalised symbols, complex ``[B, k]``.
-            messages: The counters they were sent under, int64 ``[B]``.
+            messages: The counters they were encrypted with, int64 ``[B]``.
 
         Returns:
             Symbols for Bob's decoder, complex ``[B, k]``.
@@ -56,7 +56,7 @@ class KeyedTransform:
 
 
 class ComposedTransform(KeyedTransform):
-    """Several keyed transforms, each over the one before.
+    """Several keyed transforms, applied one after the other.
 
     Args:
         transforms: In the order in which Alice applies them.
@@ -73,21 +73,14 @@ class ComposedTransform(KeyedTransform):
         return waveform
 
     def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
-        """Undo all of them, the last first."""
+        """Reverse all of them, the last first."""
         for transform in reversed(self.transforms):
             symbols = transform.decrypt(symbols, messages)
         return symbols
 
 
 def require_batch(symbols: Tensor, messages: Tensor) -> None:
-    """Raise unless symbols and counters belong together.
-
-    Raises:
-        ValueError: If ``symbols`` is not complex ``[B, k]`` or ``messages`` not int64 ``[B]``.
-
-    Example:
-        >>> require_batch(torch.zeros(2, 4) + 0j, torch.arange(2))
-    """
+    """Raise ValueError unless symbols are complex ``[B, k]`` and counters int64 ``[B]``."""
     if not symbols.is_complex() or symbols.ndim != 2:
         raise ValueError(
             "a keyed transform takes complex symbols [B, k], not "
@@ -101,14 +94,7 @@ def require_batch(symbols: Tensor, messages: Tensor) -> None:
 
 
 def require_unlike(messages: Tensor) -> None:
-    """Raise unless every image of a batch has a message counter of its own.
-
-    Raises:
-        SemveilError: If two share one.
-
-    Example:
-        >>> require_unlike(torch.tensor([3, 1]))
-    """
+    """Raise SemveilError if two images of a batch have the same message counter."""
     ordered = messages.sort().values
     again = ordered[1:] == ordered[:-1]
     if bool(again.any()):
@@ -119,7 +105,7 @@ def require_unlike(messages: Tensor) -> None:
 
 
 def as_reals(symbols: Tensor) -> Tensor:
-    """Return complex ``[B, k]`` as reals ``[B, 2k]``, real and imaginary parts in turn.
+    """Return complex ``[B, k]`` as reals ``[B, 2k]``, real and imaginary parts alternating.
 
     Example:
         >>> as_reals(torch.tensor([[1 + 2j, 3 + 4j]]))
@@ -129,7 +115,7 @@ def as_reals(symbols: Tensor) -> Tensor:
 
 
 def as_symbols(reals: Tensor) -> Tensor:
-    """Undo :func:`as_reals`.
+    """Return reals ``[B, 2k]`` as complex ``[B, k]``, the inverse of :func:`as_reals`.
 
     Example:
         >>> as_symbols(torch.tensor([[1.0, 2.0]]))
@@ -139,11 +125,11 @@ def as_symbols(reals: Tensor) -> Tensor:
 
 
 def decrypt_features(features: Tensor, decrypt: Callable[[Tensor], Tensor]) -> Tensor:
-    """Undo a keyed transform on the features of a reception.
+    """Reverse a keyed transform on the features of a reception.
 
     Args:
         features: Equalised symbols as reals, and their reliability, float ``[B, 2k + 1]``.
-        decrypt: Equalised symbols complex ``[B, k]`` → those that Alice had before she encrypted.
+        decrypt: Equalised symbols complex ``[B, k]`` → the symbols before encryption.
 
     Returns:
         Features for Bob's decoder, float ``[B, 2k + 1]``.

@@ -1,4 +1,4 @@
-"""Secret keys of 32 bytes, and keys derived from them for one purpose each."""
+"""Secret keys of 32 bytes, and keys derived from them per purpose."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def require_key(key: bytes) -> bytes:
 def subkey(key: bytes, *scope: str | int) -> bytes:
     """Derive an independent key for one purpose: HKDF-Expand with SHA-256 (RFC 5869).
 
-    What is enciphered under one scope never shares keystream with what is under another.
+    Different scopes never share a keystream.
 
     Args:
         key: 32 secret bytes.
-        scope: What the derived key is for.
+        scope: Purpose of the derived key.
 
     Returns:
         32 bytes.
@@ -48,20 +48,20 @@ def subkey(key: bytes, *scope: str | int) -> bytes:
         >>> subkey(key, "shuffle") == subkey(key, "shuffle") != subkey(key, "rotation")
         True
     """
-    # The text of a tuple names its items unambiguously; their plain concatenation would not.
+    # The text of a tuple separates its items unambiguously; a concatenation would not.
     purpose = repr(("semveil", *scope)).encode()
     return HKDFExpand(SHA256(), KEY_BYTES, purpose).derive(require_key(key))
 
 
 def research_key(seed: int, *scope: str | int) -> bytes:
-    """Return a key that anybody who knows the seed can compute.
+    """Return a key that follows from a seed, for reproducible experiments only.
 
-    For experiments that are to give the same numbers again, and for nothing else: a seed is no
-    secret. Keys that protect come from :mod:`semveil.protect.agreement`.
+    It protects nothing, since a seed is not secret. Secret keys come from
+    :mod:`semveil.protect.agreement`.
 
     Args:
         seed: The run's seed.
-        scope: What the key is for.
+        scope: Purpose of the key.
 
     Returns:
         32 bytes.

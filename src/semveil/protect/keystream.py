@@ -17,13 +17,13 @@ def cipher_blocks(key: bytes, first: int, count: int) -> np.ndarray:
     """Return consecutive blocks of ChaCha20's keystream.
 
     A block's number has 128 bits: the lower 32 are RFC 8439's block counter, the upper 96 its
-    nonce (little-endian). The counter never wraps: a run that reaches its end goes on under the
+    nonce (little-endian). The counter never wraps: a run that reaches its end continues with the
     next nonce.
 
     Args:
         key: 32 bytes.
         first: Number of the first block.
-        count: How many blocks.
+        count: Number of blocks.
 
     Returns:
         uint8 ``[64 · count]``.
@@ -51,15 +51,15 @@ def cipher_blocks(key: bytes, first: int, count: int) -> np.ndarray:
 
 
 def keystream(key: bytes, messages: Tensor, bytes_per_message: int) -> Tensor:
-    """Return the bytes that belong to numbered messages.
+    """Return the keystream of numbered messages.
 
-    Message ``m`` owns the whole blocks from ``m·n`` on, ``n = ⌈bytes_per_message / 64⌉``, so that
-    consecutive messages cost one call of the cipher, in whatever order they are asked for. The
-    key is bound to ``bytes_per_message``: lengths do not share a stream.
+    Message ``m`` has the ``n`` whole blocks from ``m·n`` on, ``n = ⌈bytes_per_message / 64⌉``, so
+    that consecutive messages take one call of the cipher, in any order. The key is bound to
+    ``bytes_per_message``: different lengths do not share a stream.
 
     Args:
         key: 32 bytes, of one purpose (:func:`~semveil.protect.keys.subkey`).
-        messages: Counters, int64 ``[B]``, none negative.
+        messages: Counters, int64 ``[B]``, not negative.
         bytes_per_message: ``L``.
 
     Returns:
@@ -82,7 +82,7 @@ def keystream(key: bytes, messages: Tensor, bytes_per_message: int) -> Tensor:
     if not len(counters):
         return torch.empty(0, bytes_per_message, dtype=torch.uint8)
     if counters[0] < 0:
-        raise ValueError(f"message counters are never negative, unlike {counters[0]}")
+        raise ValueError(f"message counters must not be negative, like {counters[0]}")
     runs = np.split(counters, np.flatnonzero(np.diff(counters) != 1) + 1)
     streams = [cipher_blocks(own, int(run[0]) * blocks, len(run) * blocks) for run in runs]
     rows = np.concatenate(streams).reshape(len(counters), -1)[:, :bytes_per_message]

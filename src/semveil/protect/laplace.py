@@ -1,7 +1,7 @@
 """Laplace noise on the features, in two readings: as published, and differentially private.
 
-Seen from Eve, everything behind the noise (gain, power, channel) only processes what it left; a
-guarantee is decided here, by the norm that is clipped and by the noise over it.
+Everything after the noise (gain, power, channel) is post-processing; the guarantee depends on the
+clipped norm and on the noise alone.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from semveil.protect.base import PROTECTIONS, Mechanism
 from semveil.recipe import Recipe, Section
 from semveil.rng import Randomness, uniform
 
-# Batches after which the running mean of the signal's energy forgets instead of averaging on:
-# the encoder that it follows is still learning.
+# After this many batches the running mean of the signal's energy becomes an exponential average:
+# the encoder is still learning.
 _MEMORY = 100
 
 
@@ -54,16 +54,16 @@ class DpConfig(Section):
 def laplace_noise(shape: tuple[int, int], scale: float, like: Tensor, source: Randomness) -> Tensor:
     """Draw Laplace noise as the difference of two exponential variables.
 
-    Drawn in double precision: 24-bit uniforms would cut the tail off at 17 scales, where what is
-    left out still counts for small probabilities. Rounding noise to binary fractions leaks a
-    little of its own (Mironov, "On significance of the least significant bits", CCS 2012); the
-    double is added first and rounded last, which narrows that gap without closing it.
+    Drawn in double precision: 24-bit uniforms would cut the tail off at 17 scales, which matters
+    for small probabilities. Rounded noise leaks a little by itself (Mironov, "On significance of
+    the least significant bits", CCS 2012); adding in double precision and rounding last reduces
+    that leak without removing it.
 
     Args:
         shape: Messages and features.
         scale: ``b``; the variance is ``2 b²``.
-        like: A tensor on the device where the noise is wanted.
-        source: Where randomness comes from.
+        like: A tensor on the device of the noise.
+        source: Source of randomness.
 
     Returns:
         Independent noise, float64 ``shape``.
@@ -83,7 +83,7 @@ def laplace_noise(shape: tuple[int, int], scale: float, like: Tensor, source: Ra
 
 
 def clip_l1(features: Tensor, radius: float) -> Tensor:
-    """Shrink every vector into the ℓ1 ball, keeping its direction.
+    """Scale every vector into the ℓ1 ball.
 
     Args:
         features: float ``[B, d]``.
@@ -107,21 +107,21 @@ class Laplace(Mechanism):
     ``paper``: features are scaled to unit power per real, ``‖f‖² = d``, and get noise of scale
     ``b = s / ε``. Published curves that lose 3–4 points of accuracy at budgets of 0.05 to 0.9 are
     possible only with ``s`` of about 0.1 or less; that is our reading, since no sensitivity is
-    published. Nothing about it is ε-differentially private at the stated budget: unit-power
-    features can differ by ``2d`` in ℓ1, so that what the whole vector really gets is
-    :attr:`vector_epsilon` ``= 2dε / s``.
+    published. It is not ε-differentially private at the stated budget: unit-power features can
+    differ by ``2d`` in ℓ1, so the budget of the whole vector is :attr:`vector_epsilon`
+    ``= 2dε / s``.
 
     ``genuine``: features are clipped to the ℓ1 ball of radius ``C`` and get noise of scale
     ``b = 2C / ε``. The whole vector of one message is then ε-locally differentially private
     (Dwork et al., TCC 2006): any two images are at most ``2C`` apart. The waveform is a constant
     gain times the noisy vector, at a mean power of one per complex symbol over the training data:
     the noise's share of the power is known, the signal's is a running mean over training batches,
-    frozen in evaluation. The gain depends on the training images, as the weights do, and on
-    nothing of the image that is sent; a single message's power varies.
+    frozen in evaluation. The gain depends on the training images, like the weights, and not on
+    the image that is sent; the power of single messages varies.
 
     Args:
-        settings: The recipe's section ``dp``; ``scale`` counts in the paper's reading alone,
-            ``clip`` in the genuine one alone.
+        settings: The recipe's section ``dp``; ``scale`` applies to the paper's reading only,
+            ``clip`` to the genuine one only.
         dim: Features per message, ``d``, even.
 
     Attributes:
@@ -181,7 +181,7 @@ class Laplace(Mechanism):
 
     @property
     def vector_epsilon(self) -> float:
-        """The ε that the whole vector of one message really gets: sensitivity over ``b``."""
+        """The ε of the whole vector of one message: sensitivity over ``b``."""
         return self.sensitivity / self.noise_scale
 
     @property
@@ -208,13 +208,13 @@ class Laplace(Mechanism):
         return (self.dim / 2 / (self.energy + self._noise_energy)).sqrt()
 
     def bound(self, features: Tensor) -> Tensor:
-        """Return what the noise is added to: clipped, or scaled to unit power per real.
+        """Return the features clipped, or scaled to unit power per real.
 
         Args:
             features: float ``[B, d]``.
 
         Returns:
-            ``[B, d]``, in double precision, so that rounding leaves no vector outside its bound.
+            ``[B, d]``, in double precision, so that rounding moves no vector out of its bound.
         """
         features = features.double()
         if self.clip is not None:
@@ -226,14 +226,14 @@ class Laplace(Mechanism):
     def forward(self, features: Tensor, source: Randomness = None) -> Tensor:
         """Bound the features and add fresh noise.
 
-        In training, the genuine reading also notes the batch's mean energy for the gain.
+        In training, the genuine reading also updates the mean energy for the gain.
 
         Args:
             features: float ``[B, d]``.
-            source: Where the noise comes from.
+            source: Source of the noise.
 
         Returns:
-            Noisy features, ``[B, d]``, of the dtype that came in, but at least float32.
+            Noisy features, ``[B, d]``, in the dtype of the input, at least float32.
         """
         bounded = self.bound(features)
         if self.training and self.fixed_gain:
@@ -245,7 +245,7 @@ class Laplace(Mechanism):
         self.batches += 1
         energy = bounded.square().sum(1).mean()
         if distributed.is_available() and distributed.is_initialized():
-            # Processes share each batch, and one of them saves: all must note the same.
+            # Processes share each batch, and one of them saves: all must have the same mean.
             distributed.all_reduce(energy)
             energy = energy / distributed.get_world_size()
         self.energy += (energy - self.energy) / self.batches.clamp(max=_MEMORY)

@@ -1,4 +1,4 @@
-"""One receiver, many devices: a batch in which every message has the key of its device."""
+"""One receiver and many devices: batches in which every message has its device's key."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from semveil.protect.keyed_transform import KeyedTransform
 
 
 class MultiUserTransform:
-    """The keyed transforms of many devices, at the receiver that talks to all of them.
+    """The keyed transforms of many devices, at their common receiver.
 
     Messages of one device are decrypted together; the work grows with the number of different
     devices in a batch, not with the number of devices.
@@ -33,12 +33,12 @@ class MultiUserTransform:
         self.transforms = transforms
 
     def decrypt(self, symbols: Tensor, messages: Tensor, devices: Tensor) -> Tensor:
-        """Undo the transforms of a batch.
+        """Reverse the transforms of a batch.
 
         Args:
             symbols: Equalised symbols, complex ``[B, k]``.
             messages: Counters, each in its device's own count, int64 ``[B]``.
-            devices: Who sent each, int64 ``[B]``, below the number of transforms.
+            devices: Sender of each, int64 ``[B]``, below the number of transforms.
 
         Returns:
             Symbols for Bob's decoder, complex ``[B, k]``.

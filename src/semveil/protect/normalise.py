@@ -1,4 +1,4 @@
-"""Constant norms: what has to hold of a waveform for a rotation to hide its image."""
+"""Blocks of constant norm, which a rotation needs to hide the image."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from semveil.errors import SemveilError
 BLOCK = 2
 """Complex symbols per block."""
 
-# Rounding in single precision stays below 1e-6; docs/rotation.md says what the rest tells Eve.
+# Rounding in single precision stays below 1e-6; docs/rotation.md bounds what Eve learns from it.
 _TOLERANCE = 1e-5
 
 
 def normalise_blocks(latent: Tensor) -> Tensor:
-    """Make a waveform of blocks of two symbols, each of the same energy.
+    """Return a waveform of blocks of two symbols with equal energy.
 
-    A block is four consecutive reals of the latent, divided by their norm: a point of S³, one
-    dimension of four given up. The waveform has unit power for every image. A block of zeros has
-    no direction and is sent as ``(√2, 0)``, with zero gradient.
+    A block is four consecutive reals of the latent, divided by their norm: a point on S³, which
+    loses one dimension of four. The waveform has unit power for every image. A block of zeros is
+    sent as ``(√2, 0)``, with zero gradient.
 
     Args:
         latent: float ``[B, d]``, ``d`` a multiple of four.
@@ -39,10 +39,10 @@ def normalise_blocks(latent: Tensor) -> Tensor:
             f"blocks of four reals need a latent dimension that is a multiple of four, "
             f"not {latent.shape[1]}"
         )
-    # Double precision stays; bfloat16 would lose the guarantee.
+    # Double precision is kept; bfloat16 would void the guarantee.
     blocks = (latent if latent.dtype == torch.float64 else latent.float()).unflatten(1, (-1, 4))
-    # The direction does not depend on the scale: dividing by the peak (a constant to autograd)
-    # keeps the squares from under- or overflowing.
+    # Dividing by the peak (a constant to autograd) keeps the squares from under- or overflowing and
+    # does not change the direction.
     peak = blocks.detach().abs().amax(2, keepdim=True)
     blocks = blocks / torch.where(peak > 0, peak, 1.0)
     energy = blocks.square().sum(2, keepdim=True)
@@ -56,14 +56,14 @@ def normalise_blocks(latent: Tensor) -> Tensor:
 def require_norm(waveform: Tensor, block: int) -> None:
     """Raise unless every block of every image has the norm of unit power, within 1e-5.
 
-    A norm survives the rotation, so that Eve would read from it what it tells of the image.
+    A rotation keeps norms, so that other norms would reveal the image to Eve.
 
     Args:
         waveform: complex ``[B, k]``.
         block: Symbols per block; ``k`` is a multiple of it.
 
     Raises:
-        SemveilError: If a norm is another.
+        SemveilError: If a norm differs.
 
     Example:
         >>> require_norm(torch.ones(3, 4) + 0j, block=2)

@@ -10,15 +10,15 @@ from torch import Tensor
 def permutations(words: np.ndarray) -> Tensor:
     """Turn every row of random words into a permutation: the order that sorts it.
 
-    Rows of distinct words give every permutation with the same probability. The place takes the
-    lowest ``b = ⌈log2 d⌉`` bits of a word and decides between equal ones, so the law is within
+    Rows of distinct words give every permutation with the same probability. The position replaces
+    the lowest ``b = ⌈log2 d⌉`` bits of a word and breaks ties, so the distribution is within
     ``d(d − 1)/2 · 2^−(64 − b)`` of uniform in total variation: 6·10⁻¹⁴ for ``d = 128``.
 
     Args:
         words: uint64 ``[B, d]``.
 
     Returns:
-        int64 ``[B, d]``: which element goes where (``shuffled[i] = x[permutation[i]]``).
+        int64 ``[B, d]``, such that ``shuffled[i] = x[permutation[i]]``.
 
     Example:
         >>> permutations(np.array([[2**40, 2**60, 2**50]], np.uint64))

@@ -2,7 +2,7 @@
 
 With ``j·z = z̄·j``, a pair of symbols is the quaternion ``z₁ + z₂·j``. A complex channel
 coefficient multiplies it from the left; the rotation multiplies it from the right, so the two
-commute. docs/rotation.md has what follows from that, with proof.
+commute. docs/rotation.md states the consequences, with proofs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def unit_quaternions(words: np.ndarray, dtype: torch.dtype) -> tuple[Tensor, Ten
         (0.866, 0.5)
     """
     real = torch.zeros((), dtype=dtype).real.dtype
-    # Halfway between two words, so that neither end of (0, 1) is hit.
+    # Halfway between two words, so that the ends of (0, 1) are excluded.
     numbers = torch.from_numpy(words.astype(np.float64)).add_(0.5).mul_(2.0**-32)
     share, first, second = numbers.to(real).chunk(3, dim=1)
     turn = 2 * torch.pi

@@ -28,25 +28,24 @@ _ROTATE = {
 class Rotation(KeyedProtection):
     """Rotate the waveform so that it no longer depends on the image.
 
-    With ``blocks`` and ``haar``, and a key that Eve lacks, the waveform has one law whatever the
-    image (up to the keystream, which is computationally and not perfectly random), so nobody
-    without the key learns anything from it. Bob loses nothing: both are linear over the complex
-    numbers and unitary, so they commute with flat fading and leave white noise as it was.
+    With ``blocks`` and ``haar`` and a secret key, the waveform's distribution is the same for
+    every image (up to the keystream, which is computationally and not perfectly random), so it
+    reveals nothing without the key. Bob loses nothing: both are linear over the complex numbers
+    and unitary, so they commute with flat fading and preserve white noise.
     Statement, proof and limits: docs/rotation.md.
 
     Args:
         key: 32 secret bytes.
-        form: ``blocks``: every two symbols by a unit quaternion of their own; the waveform has to
-            come from :func:`~semveil.protect.normalise.normalise_blocks`. ``haar``: all symbols
+        form: ``blocks``: every two symbols by their own unit quaternion; the waveform must come
+            from :func:`~semveil.protect.normalise.normalise_blocks`. ``haar``: all symbols
             by one unitary matrix; unit power per image is enough, time grows with ``k³``.
-            ``structured``: rounds of permutation, signs and Hadamard transforms; no proof, and
-            Bob has to undo the channel's phase first.
+            ``structured``: rounds of permutation, signs and Hadamard transforms; without a
+            proof, and Bob has to remove the channel's phase first.
 
     Raises:
         SemveilError: If the key has not 32 bytes or the form is unknown; by :meth:`encrypt`, if
-            the norms are not constant or a counter is used twice in a batch, and the guarantee
-            would be void; by both methods, if the
-            number of symbols does not suit the form.
+            the norms are not constant or a counter is used twice in a batch, which would void the
+            guarantee; by both methods, if the number of symbols does not fit the form.
 
     Example:
         >>> import torch
@@ -74,7 +73,7 @@ class Rotation(KeyedProtection):
 
     @classmethod
     def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:
-        """Refuse a latent without whole blocks, and a gain that leaves norms to tell."""
+        """Refuse a latent without whole blocks, and a gain that does not make norms constant."""
         super().check(recipe, before)
         dim = recipe.link.latent_dim
         if dim % (2 * BLOCK):

@@ -1,4 +1,4 @@
-"""Message counters: the sender uses none twice, the receiver takes none twice."""
+"""Message counters: the sender never reuses one, the receiver accepts none twice."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _LAST = 2**63 - 1
 
 @dataclass
 class Sender:
-    """One direction's key and the counters still unused.
+    """One direction's key and its unused counters.
 
-    Whoever puts a session aside keeps :attr:`next` with the key; a key whose counters are not
-    known for certain has to be agreed anew.
+    To store a session, keep :attr:`next` with the key; if the used counters are not known for
+    certain, agree on a new key.
 
     Attributes:
         key: 32 secret bytes.
@@ -39,39 +39,39 @@ class Sender:
     def __post_init__(self) -> None:
         require_key(self.key)
         if self.next < 0:
-            raise SemveilError(f"message counters are never negative, unlike {self.next}")
+            raise SemveilError(f"message counters must not be negative, like {self.next}")
 
     def take(self, count: int) -> Tensor:
-        """Use up the next counters.
+        """Return the next counters and mark them as used.
 
         Args:
-            count: How many messages are to be sent.
+            count: Number of messages.
 
         Returns:
             Their counters, int64 ``[count]``.
 
         Raises:
-            SemveilError: If the key has none left.
+            SemveilError: If the key has no counters left.
             ValueError: If ``count`` is negative.
         """
         if count < 0:
-            raise ValueError(f"a number of messages is never negative, unlike {count}")
+            raise ValueError(f"a number of messages must not be negative, like {count}")
         if self.next + count > _LAST:
             raise SemveilError("this key has no message counters left: agree on a new one")
         return self.claim(torch.arange(self.next, self.next + count))
 
     def claim(self, messages: Tensor) -> Tensor:
-        """Use up counters of the caller's choice, such as those of a schedule.
+        """Mark given counters as used, such as those of a schedule, and return them.
 
         Args:
-            messages: Counters, int64 ``[B]``, increasing. Bob takes none that skips his
-                receiver's ``window`` or more.
+            messages: Counters, int64 ``[B]``, increasing. Bob's receiver refuses one that skips
+                ``window`` counters or more.
 
         Returns:
             The same counters.
 
         Raises:
-            SemveilError: If one was used before, or could have been.
+            SemveilError: If one was used before, or may have been.
 
         Example:
             >>> sender = Sender(bytes(32), next=5)
@@ -82,7 +82,7 @@ class Sender:
         """
         if not len(messages):
             return messages
-        # Compared and not subtracted: a difference may overflow.
+        # A comparison, since a difference may overflow.
         if int(messages[0]) < self.next or bool((messages[1:] <= messages[:-1]).any()):
             raise SemveilError(
                 f"message counters must increase and be {self.next} or more: "
@@ -94,21 +94,20 @@ class Sender:
 
 @dataclass
 class Receiver:
-    """One direction's key and the counters already taken, over a sliding window.
+    """One direction's key and its accepted counters, over a sliding window.
 
-    Messages may overtake each other by less than ``window``, and fewer than ``window`` in a row
-    may be lost; after a longer gap the parties have to agree on new keys.
+    Messages may be reordered by less than ``window``, and fewer than ``window`` in a row may be
+    lost; after a longer gap the parties have to agree on new keys.
 
-    Counters are not authenticated: Mallory can use some up before Alice, which tells nobody
-    anything but costs Bob messages. One forged counter moves the window on by at most ``window``,
-    so that all of Alice's next messages are still taken but the one whose counter it was; late
-    ones are not. With every further one before her next, the window moves on as far again, and
-    Bob refuses all that she sends up to there. Only authentication of what carries the counter
-    prevents that.
+    Counters are not authenticated: Mallory can send forged ones, which reveals nothing but can
+    make Bob refuse messages. One forged counter advances the window by at most ``window``: Alice's
+    next messages are still accepted, except the one with that counter; late ones are not. Every
+    further forged counter before her next message advances it again, and Bob refuses all that she
+    sends up to there. Only authentication of the counters prevents this.
 
     Attributes:
         key: 32 secret bytes.
-        window: How far behind the newest counter a message is still taken, and how far beyond it.
+        window: How far behind or beyond the newest counter a message is accepted.
 
     Raises:
         SemveilError: If the key has not 32 bytes.
@@ -131,17 +130,17 @@ class Receiver:
         require_key(self.key)
         if self.window < 1:
             raise ValueError(f"a window holds at least one counter, not {self.window}")
-        # Entry i tells whether counter newest − i was taken.
+        # Entry i says whether counter newest − i was accepted.
         self._taken = torch.zeros(self.window, dtype=torch.bool)
 
     def accept(self, messages: Tensor) -> None:
-        """Take messages, all or none.
+        """Accept messages, all or none.
 
         Args:
             messages: Their counters, int64 ``[B]``.
 
         Raises:
-            SemveilError: If one was taken before, is older than the window, is negative, or lies
+            SemveilError: If one was accepted before, is older than the window, is negative, or is
                 more than ``window`` beyond the one before it, received or in the batch.
         """
         if not len(messages):
@@ -150,8 +149,8 @@ class Receiver:
         age = self._newest - counters
         if bool((age >= self.window).any()) or int(counters[0]) < 0:
             raise SemveilError(
-                f"message {int(counters[0])} is older than the last {self.window}: refused, "
-                "since a replay would look the same"
+                f"message {int(counters[0])} is older than the last {self.window}: "
+                "it may be a replay"
             )
         repeated = (times > 1) | ((age >= 0) & self._taken[age.clamp(min=0)])
         if bool(repeated.any()):
@@ -163,7 +162,7 @@ class Receiver:
         if bool((skipped >= self.window).any()):
             raise SemveilError(
                 f"message {int(new[skipped >= self.window][0])} skips {self.window} counters or "
-                "more: it is forged, or so many were lost that new keys have to be agreed on"
+                "more: it is forged, or too many were lost; agree on new keys"
             )
         newest = max(self._newest, int(counters[-1]))
         ahead = min(newest - self._newest, self.window)
@@ -178,8 +177,8 @@ class Session:
     """Both directions of one party, with independent keys.
 
     Attributes:
-        sender: For what this party sends.
-        receiver: For what it receives.
+        sender: For messages that this party sends.
+        receiver: For messages that it receives.
     """
 
     sender: Sender

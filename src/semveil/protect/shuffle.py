@@ -1,8 +1,8 @@
 """Keyed permutation of the reals of a waveform.
 
 A permutation hides neither the values nor their order statistics: the sorted waveform is the same
-for every key. A fixed one hides nothing from an adversary who learns from shuffled waveforms with
-labels. Both are here to be measured.
+for every key. A fixed one hides nothing from an adversary who trains on shuffled waveforms with
+labels. Both are implemented to be measured.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Shuffle(KeyedProtection):
     """Permute the ``d = 2k`` real components.
 
     Source: "feature shuffling" by a key, as the encrypted baseline after Luo, Chen, Tao, Yang
-    (arXiv 2209.09008) is described; which permutation, is our reading. It mixes real and
-    imaginary parts, so Bob has to undo the channel's phase before :meth:`decrypt`.
+    (arXiv 2209.09008) is described; the choice of the permutation is our reading. It mixes real
+    and imaginary parts, so Bob has to remove the channel's phase before :meth:`decrypt`.
 
     Args:
         key: 32 secret bytes.

@@ -10,7 +10,7 @@ from semveil.protect.keystream import words
 
 
 def haar_unitary(words: np.ndarray, size: int) -> Tensor:
-    """Turn random words into unitary matrices, distributed by Haar measure on U(k).
+    """Turn random words into Haar-distributed unitary matrices of U(k).
 
     The QR decomposition of a matrix of independent ``CN(0, 1)``, with the phases of R's diagonal
     moved into Q. Source: Mezzadri, "How to generate random matrices from the classical compact
@@ -30,7 +30,7 @@ def haar_unitary(words: np.ndarray, size: int) -> Tensor:
     """
     numbers = torch.from_numpy(words.astype(np.float64)).add_(0.5).mul_(2.0**-32)
     radius, angle = numbers.chunk(2, dim=1)
-    # |CN(0, 1)|² is exponential: Box and Muller's method.
+    # |CN(0, 1)|² is exponential (Box and Muller).
     normal = torch.polar((-radius.log()).sqrt(), 2 * torch.pi * angle)
     q, r = torch.linalg.qr(normal.unflatten(1, (size, size)))
     diagonal = r.diagonal(dim1=1, dim2=2)
@@ -40,7 +40,7 @@ def haar_unitary(words: np.ndarray, size: int) -> Tensor:
 def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
     """Multiply every message by its own unitary matrix.
 
-    Takes memory in proportion to ``B·k²`` and time to ``B·k³``.
+    Memory grows with ``B·k²`` and time with ``B·k³``.
 
     Args:
         symbols: complex ``[B, k]``.
@@ -59,7 +59,7 @@ def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
     """
     size = symbols.shape[1]
     unitary = haar_unitary(words(key, messages, 2 * size**2, bits=32), size)
-    # The decomposition is done in double precision on the processor, where the keystream is, so
-    # that Alice's and Bob's differ by less than the symbols' precision.
+    # The decomposition runs in double precision on the processor, where the keystream is, so that
+    # Alice's and Bob's matrices differ by less than the symbols' precision.
     unitary = unitary.to(symbols.device, symbols.dtype)
     return ((unitary.mH if back else unitary) @ symbols.unsqueeze(2)).squeeze(2)
