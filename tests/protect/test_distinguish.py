@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from semveil.data.digits import read
+from semveil.data.digits import Digits
 from semveil.link import as_float
 from semveil.nets.convolutional import ConvEncoder
 from semveil.protect.dp_audit import empirical_epsilon
@@ -39,7 +39,7 @@ def test_genuine_budget_holds_when_the_difference_is_spread(scale):
 
 
 def test_genuine_budget_holds_for_the_waveform_of_two_images():
-    source = read()
+    source = Digits().read()
     images = as_float(torch.from_numpy(source.train.x[[0, 1]]))
     with seeded(0, "weights"), torch.no_grad():
         features = 100 * ConvEncoder((1, 8, 8), 8, 8)(images)

@@ -39,13 +39,13 @@ def test_the_last_counter_is_the_end() -> None:
 
 @pytest.mark.parametrize("start", [-1, -3])
 def test_counters_begin_at_zero_or_above(start: int) -> None:
-    with pytest.raises(SemveilError, match=f"never negative, unlike {start}"):
+    with pytest.raises(SemveilError, match=f"must not be negative, like {start}"):
         Sender(KEY, next=start)
 
 
 def test_no_negative_number_of_messages_is_sent() -> None:
     sender = Sender(KEY, next=5)
-    with pytest.raises(ValueError, match="never negative, unlike -2"):
+    with pytest.raises(ValueError, match="must not be negative, like -2"):
         sender.take(-2)
     assert sender.take(0).tolist() == []
     assert sender.next == 5
