@@ -32,6 +32,11 @@ SMALL = {
 LARGER = {"classical": {"latent_dim": 768}}
 
 
+def named(value):
+    """Return what a test is called by: the same in every process."""
+    return getattr(value, "kind", str(value))
+
+
 def recipe_of(scheme):
     changes = {"scheme": scheme, **SMALL}
     return recipes.update(
@@ -39,7 +44,7 @@ def recipe_of(scheme):
     )
 
 
-@pytest.mark.parametrize(("registry", "name"), EVERYTHING, ids=lambda value: str(value))
+@pytest.mark.parametrize(("registry", "name"), EVERYTHING, ids=named)
 def test_everything_says_in_a_line_what_it_is(registry, name):
     kind = registry.get(name)
     assert kind.description
@@ -48,7 +53,7 @@ def test_everything_says_in_a_line_what_it_is(registry, name):
     assert registry.origin(name)
 
 
-@pytest.mark.parametrize(("registry", "name"), EVERYTHING, ids=lambda value: str(value))
+@pytest.mark.parametrize(("registry", "name"), EVERYTHING, ids=named)
 def test_settings_have_defaults_and_say_what_they_mean(registry, name):
     kind = registry.get(name)
     config = getattr(kind, "Config", None)
