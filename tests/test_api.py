@@ -103,6 +103,28 @@ def test_a_run_by_function_is_a_run_by_command(finished, tmp_path):
     assert found.strongest("accuracy", 10).role == "eve"
 
 
+def test_the_card_says_what_was_measured(finished):
+    link = semveil.load(finished)
+    shown = str(link.card)
+    assert shown.startswith("minmax-cooperative\n")
+    for fact in ("digits, 1×8×8, 10 classes", "4 channel uses", "seed 0", "knowledge"):
+        assert fact in shown
+    records = semveil.api.read_result(finished).records
+    mine = [r for r in records if r.system == link.name and r.metric == "accuracy"]
+    bob = next(r for r in mine if r.role == "bob")
+    eve = max((r for r in mine if r.protocol == "adaptive"), key=lambda r: r.value)
+    chance = next(r for r in records if r.metric == "chance")
+    for record in (bob, eve, chance):
+        assert f"{100 * record.value:.1f} %" in shown
+    assert eve.adversary in shown
+
+
+def test_the_card_of_a_link_without_records_says_so(tmp_path):
+    link = semveil.train("deepjscc-digits", QUICK, out=tmp_path / "run", device="cpu")
+    assert link.card.measured == []
+    assert "nothing yet" in str(link.card)
+
+
 def test_going_on_takes_nothing_new(semveil, finished):
     for words in (["quickstart"], ["--set=seed=1"], ["--out", "x"], ["--seed", "0"]):
         line = refusal(semveil("train", *words, "--resume", finished))
