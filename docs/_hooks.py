@@ -19,8 +19,8 @@ import griffe
 from mkdocs.exceptions import PluginError
 from pydantic import BaseModel
 
-from semveil import papers
 from semveil import recipe as recipes
+from semveil.papers import PAPERS
 from semveil.recipe import OpenSection
 from semveil.records import FIELDS
 from semveil.schemes import SCHEMES
@@ -149,7 +149,7 @@ def _schemes() -> str:
 def _studies() -> str:
     return _table(
         ["study", "what it is"],
-        [[f"`{study.name}`", study.title] for study in map(papers.get, papers.names())],
+        [[f"`{name}`", paper.description] for name, paper in PAPERS.items()],
     )
 
 

@@ -276,16 +276,15 @@ def _serve(questions: Iterable[str]) -> None:
         "torch._dynamo",
         "semveil.cli",
         "semveil.report.page",
-        "semveil.studies.execute",
+        "semveil.papers.execute",
         "semveil.experiment.run",
     ):
         import_module(name)
-    from semveil import papers
+    from semveil.papers import PAPERS
     from semveil.schemes import SCHEMES
 
     SCHEMES.load()
-    for name in papers.names():
-        papers.get(name)
+    PAPERS.load()
     # Nobody but the tests may interrupt; the origin ends when its input does.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     answers = os.fdopen(os.dup(1), "w")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from semveil import papers
 from semveil.errors import SemveilError
 from semveil.experiment.jobs import work_of
-from semveil.papers.jobs import expand, load
-from semveil.studies.base import BUDGETS
+from semveil.papers import PAPERS
+from semveil.papers.jobs import BUDGETS, expand, load
 
 GRID = """
 settings:
@@ -87,10 +86,10 @@ def test_a_mistake_in_jobs_is_one_line(tmp_path, text, words):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.parametrize("name", papers.names())
+@pytest.mark.parametrize("name", PAPERS.names())
 @pytest.mark.parametrize("budget", BUDGETS)
 def test_jobs_are_told_apart_and_name_their_work(name, budget):
-    jobs = papers.get(name).jobs(budget, 3)
+    jobs = PAPERS.get(name)().jobs(budget, 3)
     assert len({job.name for job in jobs}) == len(jobs)
     # What is measured twice under the same name could not be told apart in the records.
     told = {(str(job.schemes), str(job.params), str(job.recipe), job.seed) for job in jobs}

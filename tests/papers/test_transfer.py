@@ -15,33 +15,34 @@ from semveil import recipe as recipes
 from semveil.experiment.adaptation import Adaptation
 from semveil.experiment.jobs import Job, JobContext, read_images, run_job
 from semveil.experiment.training import Hardware
-from semveil.papers import PAPERS
+from semveil.papers import PAPERS, execute
 from semveil.papers.work import adaptation
 from semveil.papers.work.adaptation import curves
 from semveil.records import Record, read_records
 from semveil.report.select import frame, where
-from semveil.studies import execute
 from semveil.training.shift import SHIFTS
 from semveil.training.transfer import PARTS
 
 CPU = Hardware(torch.device("cpu"))
-STUDY = PAPERS.get("adaptation")().study()
+PAPER = PAPERS.get("adaptation")
 SMALL = recipes.update(
-    STUDY.jobs("smoke", 0)[0].recipe,
+    PAPER().jobs("smoke", 0)[0].recipe,
     {"data": {"limit": 320}, "link": {"width": 4}, "train": {"batch": 16, "epochs": 2}},
 )
 
 
-def small(budget: str, seed: int) -> list[Job]:
-    """The smoke jobs with so little to do that they take a second or two."""
-    return [replace(job, recipe=SMALL) for job in STUDY.jobs("smoke", seed)]
+class Small(PAPER):  # type: ignore[valid-type, misc]
+    """The study with so little to do that its jobs take a second or two."""
+
+    def jobs(self, budget: str, seed: int) -> list[Job]:
+        return [replace(job, recipe=SMALL) for job in super().jobs("smoke", seed)]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the study; not to be changed."""
     folder = tmp_path_factory.mktemp("study") / "adaptation"
-    study = replace(STUDY, jobs=small)
+    study = Small()
     execute.check(study, "smoke", 0, CPU, None)
     execute.start(folder, study, "smoke", 0)
     execute.execute(folder, study, CPU)
@@ -113,7 +114,7 @@ def test_the_page_judges_every_change(folder: Path) -> None:
 
 
 def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_path: Path) -> None:
-    job = small("smoke", 0)[1]
+    job = Small().jobs("smoke", 0)[1]
     means = JobContext("adaptation", CPU)
     images = read_images(job, means)
     begun = Adaptation(

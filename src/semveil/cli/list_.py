@@ -26,13 +26,13 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """Show what can be chosen by name, and which installed package adds it."""
-    from semveil import papers
     from semveil import recipe as recipes
     from semveil.adversary.eavesdrop import EAVESDROPPERS
     from semveil.adversary.perturb import ATTACKS
     from semveil.adversary.perturb.attack import in_order
     from semveil.data import DATASETS, folder
     from semveil.metrics import METRICS
+    from semveil.papers import PAPERS
     from semveil.protect import PROTECTIONS
     from semveil.schemes import SCHEMES
     from semveil.training import TRAININGS
@@ -46,7 +46,7 @@ def list_names(
         "metrics": _entries(METRICS),
         "data sets": _entries(DATASETS) | {"folder:PATH": {"description": folder.DESCRIPTION}},
         "recipes": recipes.overview(),
-        "studies": {name: {"description": papers.get(name).title} for name in papers.names()},
+        "studies": _entries(PAPERS),
     }
     if kind is not None:
         if kind not in found:

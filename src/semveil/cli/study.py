@@ -76,23 +76,22 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of a study, then draw its figures and write its page."""
-    from semveil import papers
     from semveil.files import remove_scraps, unused_folder
+    from semveil.papers import PAPERS, execute
     from semveil.progress import bars
     from semveil.result import read_result
-    from semveil.studies import execute
 
     machine, runner = _runner(device, devices, workers, ray, cores, gpus)
     if resume is not None:
         if name is not None or out is not None or seed is not None:
             raise SemveilError("--resume takes no name, --out or --seed")
         folder = resume
-        chosen = papers.get(execute.read_facts(folder)["study"])
+        chosen = PAPERS.get(execute.read_facts(folder)["study"])()
         remove_scraps(folder)
     else:
         if name is None:
             raise SemveilError("name a study (see `semveil list`), or --resume a folder")
-        chosen = papers.get(name)
+        chosen = PAPERS.get(name)()
         execute.check(chosen, budget.value, seed or 0, machine, data)
         folder = out or unused_folder(Path("runs") / f"{name}-{budget.value}")
         execute.start(folder, chosen, budget.value, seed or 0)

@@ -36,8 +36,8 @@ from semveil.experiment.jobs import Job
 from semveil.papers.files import read
 from semveil.papers.values import choose
 from semveil.records import from_plain
-from semveil.studies.base import BUDGETS, nested
 
+BUDGETS = ("smoke", "cpu", "full")
 TRAIN_AND_AUDIT = "semveil.experiment.jobs:train_and_audit"
 
 
@@ -195,4 +195,18 @@ def filled(value: Any, variables: Mapping[str, Any]) -> Any:
         ) from error
 
 
-__all__ = ["BUDGETS", "Entry", "Jobs", "Layer", "expand", "filled", "load"]
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted keys into nested sections.
+
+    Example:
+        >>> nested({"link.latent_dim": 8, "scheme": "minmax"})
+        {'link': {'latent_dim': 8}, 'scheme': 'minmax'}
+    """
+    plain: dict[str, Any] = {}
+    for key, value in settings.items():
+        *path, last = key.split(".")
+        section = plain
+        for part in path:
+            section = section.setdefault(part, {})
+        section[last] = value
+    return plain

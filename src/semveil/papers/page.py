@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,12 +37,19 @@ from semveil.papers.claims import Judged, Verdict, cases, check_value
 from semveil.papers.values import Scope, Selector, choose, function
 from semveil.papers.words import ABSENT, FORMATS, head, markdown_table, named, signed
 from semveil.records import Estimate
-from semveil.studies.base import Page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SHARED = Path(__file__).parent / "shared"
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page, Markdown, and what draws its figures, by file name."""
+
+    text: str
+    figures: Mapping[str, Callable[[], Figure]] = field(default_factory=dict)
 
 
 def render(

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError
 from semveil.experiment.jobs import Job
 from semveil.papers import jobs, page
 from semveil.papers.claims import Claims, Judged, verdicts
 from semveil.papers.files import read
 from semveil.papers.values import function
 from semveil.registry import Registry
-from semveil.studies import base
-from semveil.studies.base import Page, Study
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 JOBS, CLAIMS, PAGE = "jobs.yaml", "claims.yaml", "page.md.j2"
 
@@ -80,7 +80,7 @@ class Paper:
         """Judge its claims by a frame of records."""
         return verdicts(self.claims(), table)
 
-    def render(self, table: pd.DataFrame) -> Page:
+    def render(self, table: pd.DataFrame) -> page.Page:
         """Return the page of a frame of records, with its figures.
 
         Raises:
@@ -90,11 +90,18 @@ class Paper:
         judged = verdicts(claims, table)
         return page.render(self.folder / PAGE, table, judged, claims.values)
 
-    def study(self) -> Study:
-        """Return what runs it."""
-        pictures = _jobs(self.folder / JOBS).pictures
-        draw = None if pictures is None else function(pictures)
-        return Study(self.name, self.description, self.jobs, self.render, draw)
+    def pictures(self, place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
+        """Return pictures of the user's own images by file name, which are drawn beside the page.
+
+        Unless the terms of the set allow it, they are named nowhere in it, and not for handing on.
+
+        Args:
+            place: Folder of the jobs' folders.
+            done: The jobs, all finished.
+        """
+        name = _jobs(self.folder / JOBS).pictures
+        drawn: Mapping[str, Figure] = {} if name is None else function(name)(place, done)
+        return drawn
 
 
 @cache
@@ -103,21 +110,3 @@ def _jobs(path: Path) -> jobs.Jobs:
 
 
 PAPERS: Registry[Paper] = Registry("study", "semveil.papers.ours")
-
-
-def names() -> list[str]:
-    """Return the names of all studies."""
-    return sorted({*PAPERS.names(), *base.names()})
-
-
-def get(name: str) -> Study:
-    """Return what runs a study, by its name.
-
-    Raises:
-        SemveilError: If there is none, with the nearest name.
-    """
-    if name in PAPERS:
-        return PAPERS.get(name)().study()
-    if name in base.names():
-        return base.get(name)
-    raise unknown("study", name, names())

@@ -16,7 +16,7 @@ from semveil.baseline.codec import Pixels
 from semveil.baseline.system import ImageSystem
 from semveil.channel import channel_of
 from semveil.data.splits import ImageSplits
-from semveil.experiment.jobs import JobContext, read_images, write_results
+from semveil.experiment.jobs import Job, JobContext, read_images, write_results
 from semveil.metrics import (
     Estimate,
     bootstrap_mean,
@@ -28,7 +28,6 @@ from semveil.metrics import (
 from semveil.records import Record, SystemName
 from semveil.rng import generator
 from semveil.schemes.classical import Classical
-from semveil.studies.base import Job
 
 VALIDATION = 100
 """Validation images that modes are chosen by."""

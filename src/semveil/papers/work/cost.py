@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from semveil import recipe as recipes
+from semveil.experiment.jobs import Job, JobContext, read_images, write_results
 from semveil.experiment.link import Link
 from semveil.profiling.systems import costs
 from semveil.recipe import Recipe
 from semveil.records import Estimate, Record, SystemName
-from semveil.studies.base import Job
-from semveil.studies.jobs import JobContext, read_images, write_results
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

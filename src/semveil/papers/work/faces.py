@@ -15,7 +15,7 @@ from semveil.report.select import frame, strongest, where
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from semveil.studies.base import Job
+    from semveil.experiment.jobs import Job
 
 _MI = "mi_bits_20"
 # Top-1 accuracy in Table II of the survey, by system and attribute.

@@ -1,4 +1,4 @@
-"""Running a study: its jobs, then figures and page from their records."""
+"""Running a paper's jobs, then drawing figures and page from their records."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from semveil.experiment.run import RECORDS
 from semveil.experiment.study import read_facts
 from semveil.experiment.training import Hardware
 from semveil.files import write_atomic
+from semveil.papers.jobs import BUDGETS
+from semveil.papers.paper import Paper
 from semveil.records import Record, read_records
 from semveil.report.figures.style import save
 from semveil.report.select import frame
-from semveil.studies.base import BUDGETS, Study
 from semveil.training.loop import Progress
 
 PAGE = "README.md"
 
 
-def check(study: Study, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
+def check(paper: Paper, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
     """Check everything that can be checked of every job, before anything is written.
 
     Raises:
@@ -29,21 +30,21 @@ def check(study: Study, budget: str, seed: int, hardware: Hardware, root: Path |
     """
     if budget not in BUDGETS:
         raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
-    folders.check(study.jobs(budget, seed), JobContext(study.name, hardware, root))
+    folders.check(paper.jobs(budget, seed), JobContext(paper.name, hardware, root))
 
 
-def start(folder: Path, study: Study, budget: str, seed: int) -> None:
+def start(folder: Path, paper: Paper, budget: str, seed: int) -> None:
     """Make the folder of a study.
 
     Raises:
         SemveilError: If the folder exists.
     """
-    folders.start(folder, study.name, budget, seed)
+    folders.start(folder, paper.name, budget, seed)
 
 
 def execute(
     folder: Path,
-    study: Study,
+    paper: Paper,
     hardware: Hardware,
     root: Path | None = None,
     progress: Progress | None = None,
@@ -54,7 +55,7 @@ def execute(
 
     Args:
         folder: Folder of the study, made by :func:`start`.
-        study: The study.
+        paper: What is run.
         hardware: Device and number of processes of each job.
         root: Folder of the data sets.
         progress: Called with ``(stage, done, in all)``.
@@ -68,26 +69,26 @@ def execute(
         SemveilError: As the jobs; finished jobs stay.
     """
     facts = read_facts(folder)
-    jobs = study.jobs(facts["budget"], facts["seed"])
-    context = JobContext(study.name, hardware, root, progress=progress, links=links)
+    jobs = paper.jobs(facts["budget"], facts["seed"])
+    context = JobContext(paper.name, hardware, root, progress=progress, links=links)
     records = folders.run(folder, jobs, context, runner or Pool())
-    draw(folder, study)
-    for name, picture in study.pictures(folder / "jobs", jobs).items() if study.pictures else ():
+    draw(folder, paper)
+    for name, picture in paper.pictures(folder / "jobs", jobs).items():
         save(picture, folder / name)
     return records
 
 
-def draw(folder: Path, study: Study) -> None:
+def draw(folder: Path, paper: Paper) -> None:
     """Write figures and page of a study again, from its records alone."""
     table = frame(read_records(folder / RECORDS))
     facts = read_facts(folder)
-    page = study.render(table)
+    page = paper.render(table)
     for name, drawing in page.figures.items():
         save(drawing(), folder / name)
     hardware = facts.get("hardware", {})
     footer = (
         f"\n## What was run\n\n"
-        f"`semveil study {study.name} --budget {facts['budget']} --seed {facts['seed']}`, "
+        f"`semveil study {paper.name} --budget {facts['budget']} --seed {facts['seed']}`, "
         f"{facts.get('wall_s', 0) / 60:.0f} minutes of jobs on {hardware.get('device')} "
         f"with {hardware.get('cores')} cores, semveil {facts.get('version')}, "
         f"torch {facts.get('versions', {}).get('torch')}. Every number above is made from "

@@ -7,12 +7,12 @@ import pytest
 from commands import succeed
 from semveil import recipe as recipes
 from semveil.experiment.plan import plan
+from semveil.papers import PAPERS
 from semveil.protect.laplace import DpConfig
 from semveil.records import Record, named, read_records
 from semveil.report.select import frame
-from semveil.studies.base import get
-from semveil.studies.privacy_claims import claims, systems, verdict
 
+PAPER = PAPERS.get("privacy-utility")()
 SCHEMES = ("deepjscc", "dp", "shuffle", "cipher", "rotation", "vfe", "ibal", "lbvq", "uis")
 
 
@@ -58,51 +58,42 @@ def _records(scheme: str, accuracy: float, leak: float, **params: object) -> lis
     return found
 
 
-def _claim(records: list[Record], words: str, under: str = "") -> str:
-    table = frame(records)
-    return next(c for c in claims(systems(table)) if words in c and under in c)
+def _counts(records: list[Record], words: str) -> dict[str, int]:
+    (found,) = (one for one in PAPER.judge(frame(records)) if words in one.claim.claim)
+    return {verdict: n for verdict, n in found.counts.items() if n}
+
+
+LESS = "codebook group leak less than DP ("
 
 
 @pytest.mark.parametrize(
-    ("leak", "word"), [(0.4, "Confirmed"), (0.8, "Not confirmed"), (0.6, "Not confirmed")]
+    ("leak", "verdict"), [(0.4, "confirmed"), (0.8, "refuted"), (0.605, "undecided")]
 )
-def test_a_claim_is_judged_by_whole_intervals(leak, word):
+def test_leakage_is_judged_by_whole_intervals(leak, verdict):
     records = _records("dp", 0.6, 0.6, epsilon=0.1) + _records("ibal", 0.7, leak)
-    assert f"{word}: of 1 pairs" in _claim(records, "leak less than DP", "survey")
+    assert _counts(records, LESS + "survey") == {verdict: 1}
 
 
-def test_the_paper_protocol_is_its_own_attacker_and_the_adaptive_one_the_strongest():
-    records = _records("vfe", 0.7, 0.5)
+def test_the_survey_has_an_attacker_of_its_own_and_the_strongest_counts_besides():
+    records = _records("dp", 0.6, 0.6, epsilon=0.1) + _records("ibal", 0.7, 0.5)
+    changes = {"adversary": "inversion/set", "value": 0.9, "ci_low": 0.89, "ci_high": 0.91}
     records += [
-        Record(
-            **{
-                **vars(record),
-                "adversary": "inversion/rmle",
-                "value": 0.9,
-                "ci_low": 0.89,
-                "ci_high": 0.91,
-            }
-        )
-        for record in records
-        if record.adversary == "inversion/linear"
+        Record(**{**vars(one), **changes})
+        for one in records
+        if one.scheme == "ibal" and one.adversary == "inversion/linear"
     ]
-    (system,) = systems(frame(records)).values()
-    assert system.leakage("survey").value == 0.5
-    assert system.leakage("strongest").value == 0.9
+    assert _counts(records, LESS + "survey") == {"confirmed": 1}
+    assert _counts(records, LESS + "strongest") == {"refuted": 1}
 
 
 def test_a_genuine_budget_is_not_compared_with_the_published_one():
     records = _records("dp", 0.1, 0.1, reading="genuine") + _records("ibal", 0.7, 0.4)
-    assert "Not measured" in _claim(records, "leak less than DP", "survey")
-
-
-def test_pairs_that_disagree_make_no_rule():
-    assert verdict(5, 1, 6) == "Not confirmed as a rule"
+    assert _counts(records, LESS + "survey") == {}
 
 
 @pytest.mark.parametrize("budget", ["cpu", "full"])
 def test_the_budgets_measure_every_scheme_alike(budget):
-    jobs = get("privacy-utility").jobs(budget, 0)
+    jobs = PAPER.jobs(budget, 0)
     assert {named(asked).scheme for job in jobs for asked in job.schemes} == set(SCHEMES)
     assert {job.recipe.bob.snr_db for job in jobs} == {12.0}
     assert {tuple(job.recipe.audit.bob_snr_db) for job in jobs} == {(4.0, 8.0, 12.0, 16.0, 20.0)}
