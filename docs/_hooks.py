@@ -1,8 +1,8 @@
 """Keeps these pages true: tables are made from the code, and the Python blocks are run.
 
-A comment ``<!-- settings -->`` (or ``recipes``, ``schemes``, ``studies``) on a page is replaced by
-the table of that name, and ``<!-- file PATH -->`` by a file of the repository, which the tests run.
-Whatever is wrong raises, and the build ends.
+A comment ``<!-- settings -->`` (or another name of ``TABLES``) on a page is replaced by that table,
+and ``<!-- file PATH -->`` by a file of the repository, which the tests run. Whatever is wrong raises,
+and the build ends.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,14 @@ from pydantic import BaseModel
 
 from semveil import recipe as recipes
 from semveil.papers import PAPERS
+from semveil.papers.overview import in_words
 from semveil.recipe import OpenSection
 from semveil.records import FIELDS
 from semveil.schemes import SCHEMES
 
+RESULTS = Path(__file__).parents[1] / "results"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.M | re.S)
-LANGUAGES = {".py": "python", ".toml": "toml"}
+LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".j2": "jinja"}
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -153,4 +156,41 @@ def _studies() -> str:
     )
 
 
-TABLES = {"settings": _settings, "recipes": _recipes, "schemes": _schemes, "studies": _studies}
+@cache
+def _overview() -> list[dict[str, Any]]:
+    return papers.overview(RESULTS)
+
+
+def _papers() -> str:
+    """Return the index of papers, judged by the committed results."""
+    rows = [
+        [
+            f"{paper['source']}, {paper['shows']}",
+            paper["description"],
+            f"`{paper['command']}`",
+            f"`results/{paper['name']}/records.jsonl`" if paper["records"] else "–",
+            in_words(paper["claims"]),
+        ]
+        for paper in _overview()
+    ]
+    return _table(["table or figure", "what is measured", "command", "records", "verdicts"], rows)
+
+
+def _claims() -> str:
+    """Return every claim of every paper with what became of it."""
+    rows = [
+        [f"`{paper['name']}`", claim["claim"], claim["source"], in_words([claim])]
+        for paper in _overview()
+        for claim in paper["claims"]
+    ]
+    return _table(["study", "claim", "where", "verdicts"], rows)
+
+
+TABLES = {
+    "settings": _settings,
+    "recipes": _recipes,
+    "schemes": _schemes,
+    "studies": _studies,
+    "papers": _papers,
+    "claims": _claims,
+}

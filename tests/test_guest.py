@@ -68,6 +68,7 @@ def test_what_a_guest_adds_is_listed_with_its_package(line):
         ("data sets", "stripes"),
         ("attacks", "pulses"),
         ("eavesdroppers", "inference/narrow"),
+        ("studies", "direction"),
     ):
         assert found[kind][name]["package"] == "semveil-guest"
     assert "[from semveil-guest]" in succeed(line("list", "protections")).out
@@ -114,6 +115,20 @@ print([type(each).__name__ for each in semveil.attacks.standard()].count("Pulses
 """
     result = succeed(line("python", folder=tmp_path, instead=code))
     assert result.out.splitlines()[-3:] == ["guarded+signs+rotation 4", "pulses", "1"]
+
+
+def test_a_paper_of_the_guest_is_measured_and_judged(line, tmp_path):
+    succeed(line("study", "direction", "--budget", "smoke", "-q", folder=tmp_path))
+    page = (tmp_path / "runs" / "direction-smoke" / "README.md").read_text()
+    assert "| 1. The guard costs Bob no accuracy |" in page
+    assert "| `guarded (weight = 1)` |" in page
+    (tmp_path / "runs" / "direction-smoke").rename(tmp_path / "runs" / "direction")
+    words = ("papers", "direction", "--results", "runs", "--json")
+    (found,) = json.loads(succeed(line(*words, folder=tmp_path)).out)
+    assert found["package"] == "semveil-guest"
+    assert found["records"] == "runs/direction/records.jsonl"
+    (claim,) = found["claims"]
+    assert claim["confirmed"] + claim["refuted"] + claim["undecided"] == 2
 
 
 @pytest.mark.parametrize(

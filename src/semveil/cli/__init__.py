@@ -9,6 +9,7 @@ from semveil.cli import (
     data,
     harden,
     list_,
+    papers,
     report,
     run,
     send,
@@ -28,6 +29,7 @@ for _command in (
     harden.harden,
     study.study,
     send.send,
+    papers.papers,
     report.report,
     show.show,
 ):

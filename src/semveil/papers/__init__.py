@@ -7,6 +7,7 @@ and figures (:mod:`semveil.papers.page`). How all three select numbers from reco
 that a table needs for itself is Python, named by its job.
 """
 
+from semveil.papers.overview import overview
 from semveil.papers.paper import PAPERS, Paper
 
-__all__ = ["PAPERS", "Paper"]
+__all__ = ["PAPERS", "Paper", "overview"]

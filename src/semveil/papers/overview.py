@@ -1,0 +1,71 @@
+"""The index of papers: table or figure → command → records → what became of each claim."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from semveil.papers.paper import PAPERS, Paper
+from semveil.records import read_records
+from semveil.report.select import frame
+
+RECORDS = "records.jsonl"
+
+
+def overview(results: Path | None = None) -> list[dict[str, Any]]:
+    """Return what each paper shows, the command that measures it, and what records say.
+
+    Args:
+        results: Folder in which each study has a folder of its name, such as ``results`` of a
+            checkout; nothing is judged without it.
+
+    Returns:
+        One entry per paper: ``name``, ``description``, ``source``, ``shows``, ``package``,
+        ``command``, ``records`` (a path, or None if there are none) and ``claims``, each with
+        ``claim``, ``source`` and how often it was ``confirmed``, ``refuted`` and ``undecided``.
+
+    Raises:
+        SemveilError: If a file of a paper or its records cannot be read.
+
+    Example:
+        >>> [paper["shows"] for paper in overview() if paper["name"] == "attacks"]
+        ['Figure 6']
+    """
+    return [
+        {
+            "name": name,
+            "description": paper.description,
+            "source": paper.source,
+            "shows": paper.shows,
+            "package": PAPERS.origin(name),
+            "command": f"semveil study {name}",
+            **_judged(paper(), None if results is None else results / name / RECORDS),
+        }
+        for name, paper in sorted(PAPERS.items())
+    ]
+
+
+def _judged(paper: Paper, path: Path | None) -> dict[str, Any]:
+    if path is None or not path.exists():
+        claims = [{"claim": one.claim, "source": one.source} for one in paper.claims().claims]
+        return {"records": None, "claims": claims}
+    found = paper.judge(frame(read_records(path)))
+    return {
+        "records": str(path),
+        "claims": [
+            {"claim": one.claim.claim, "source": one.claim.source, **one.counts} for one in found
+        ],
+    }
+
+
+def in_words(claims: list[dict[str, Any]]) -> str:
+    """Return how often claims were confirmed, refuted and left undecided.
+
+    Example:
+        >>> in_words([{"confirmed": 2, "refuted": 0, "undecided": 1}])
+        '2 confirmed, 1 undecided'
+    """
+    verdicts = ("confirmed", "refuted", "undecided")
+    sums = {verdict: sum(claim.get(verdict, 0) for claim in claims) for verdict in verdicts}
+    found = [f"{number} {verdict}" for verdict, number in sums.items() if number]
+    return ", ".join(found) or "not measured"
