@@ -1,8 +1,8 @@
 """Keeps these pages true: tables are made from the code, and the Python blocks are run.
 
 A comment ``<!-- settings -->`` (or another name of ``TABLES``) on a page is replaced by that table,
-and ``<!-- file PATH -->`` by a file of the repository, which the tests run. Whatever is wrong raises,
-and the build ends.
+and ``<!-- file PATH -->`` by a file of the repository, which the tests run. Whatever is wrong
+raises, and the build ends.
 """
 
 from __future__ import annotations

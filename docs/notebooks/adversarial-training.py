@@ -14,8 +14,8 @@
 # # Attacks and adversarial training
 #
 # Mallory adds a perturbation to the waveform that Bob receives. Its power is stated as the
-# perturbation-to-signal ratio (PSR) at Bob's antenna and is met exactly. The control is Gaussian noise
-# of the same power.
+# perturbation-to-signal ratio (PSR) at Bob's antenna and is met exactly. The control is Gaussian
+# noise of the same power.
 
 # %%
 import tempfile
@@ -28,7 +28,11 @@ digits = semveil.data.load("digits")
 link = semveil.train("mobilesc-digits", {"train.epochs": 8}, out=runs / "plain")
 
 # %%
-attacks = [semveil.attacks.Jamming(), semveil.attacks.FGM(), semveil.attacks.PGD(steps=10, restarts=1)]
+attacks = [
+    semveil.attacks.Jamming(),
+    semveil.attacks.FGM(),
+    semveil.attacks.PGD(steps=10, restarts=1),
+]
 budgets = [-20, -14, -8]
 plain = semveil.evaluate(link, data=digits, attacks=attacks, psr_db=budgets, snr_db=[10])
 plain.plot("accuracy", x="psr_db")
@@ -36,14 +40,16 @@ plain.plot("accuracy", x="psr_db")
 # %% [markdown]
 # ## Adversarial training
 #
-# The same link is trained on with PGD in the loop. A trained defence must be attacked anew: the attacks
-# below follow the gradient of the hardened receiver.
+# The same link is trained on with PGD in the loop. A trained defence must be attacked anew: the
+# attacks below follow the gradient of the hardened receiver.
 
 # %%
 hardened_link = semveil.harden(
     runs / "plain", "at-pgd", {"harden.epochs": 3}, out=runs / "hardened"
 )
-hardened = semveil.evaluate(hardened_link, data=digits, attacks=attacks, psr_db=budgets, snr_db=[10])
+hardened = semveil.evaluate(
+    hardened_link, data=digits, attacks=attacks, psr_db=budgets, snr_db=[10]
+)
 hardened.plot("accuracy", x="psr_db")
 
 # %%

@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Audit a model of your own
 #
-# `semveil.audit` needs one function of your system: images in, complex symbols out. Nothing is assumed
-# about what lies inside.
+# `semveil.audit` needs one function of your system: images in, complex symbols out. Nothing is
+# assumed about what lies inside.
 
 # %%
 import torch
@@ -40,8 +40,8 @@ def transmit(images, generator):
 
 
 # %% [markdown]
-# Fresh eavesdroppers listen at three SNRs. They know images and labels of their own, and neither the
-# matrix nor Bob's receiver.
+# Fresh eavesdroppers listen at three SNRs. They know images and labels of their own, and neither
+# the matrix nor Bob's receiver.
 
 # %%
 found = semveil.audit(
@@ -59,7 +59,7 @@ eves[["adversary", "metric", "test_snr_db", "value", "ci_low", "ci_high"]]
 
 # %%
 eve = found.strongest("accuracy", snr_db=10)
-print(f"{eve.adversary}: {100 * eve.value:.1f} % ({100 * eve.ci_low:.1f} to {100 * eve.ci_high:.1f})")
+print(f"{eve.adversary}: {eve.value:.3f} ({eve.ci_low:.3f} to {eve.ci_high:.3f})")
 assert eve.value > 0.5
 
 # %%

@@ -13,9 +13,9 @@
 # %% [markdown]
 # # A first link
 #
-# Alice encodes an image into complex symbols, a channel carries them, and Bob names the digit. This
-# notebook trains such a link on the 8×8 digits that come with scikit-learn, sends images through it,
-# and asks what an eavesdropper gets. It runs in about a minute on two CPU cores.
+# Alice encodes an image into complex symbols, a channel carries them, and Bob names the digit.
+# This notebook trains such a link on the 8×8 digits that come with scikit-learn, sends images
+# through it, and asks what an eavesdropper gets. It runs in about a minute on two CPU cores.
 
 # %%
 import tempfile
@@ -61,18 +61,16 @@ print(waveform.shape, waveform.abs().square().mean(dim=1))
 # ## What an eavesdropper gets
 #
 # The link is frozen. Fresh eavesdroppers are trained on images that the link has not seen, and the
-# strongest one counts. Fifteen epochs suffice for digits; leave `changes` out for a result that counts.
+# strongest one counts. Fifteen epochs suffice for digits; leave `changes` out for a result that
+# counts.
 
 # %%
-found = semveil.evaluate(
-    link, data=digits, snr_db=[4, 12, 20], changes={"audit.max_epochs": 15}
-)
+found = semveil.evaluate(link, data=digits, snr_db=[4, 12, 20], changes={"audit.max_epochs": 15})
 table = found.to_pandas()
 table[table["metric"] == "accuracy"][["role", "adversary", "test_snr_db", "value"]]
 
 # %%
 figure = found.plot("accuracy", x="snr_db")
-figure
 
 # %% [markdown]
 # Bob's task is no secret from an Eve who has labels of her own: nothing in this scheme protects the
