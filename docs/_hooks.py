@@ -21,7 +21,7 @@ from mkdocs.exceptions import PluginError
 from pydantic import BaseModel
 
 from semveil import recipe as recipes
-from semveil.papers import PAPERS
+from semveil.papers import PAPERS, overview
 from semveil.papers.overview import in_words
 from semveil.recipe import OpenSection
 from semveil.records import FIELDS
@@ -158,7 +158,7 @@ def _studies() -> str:
 
 @cache
 def _overview() -> list[dict[str, Any]]:
-    return papers.overview(RESULTS)
+    return overview(RESULTS)
 
 
 def _papers() -> str:
