@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -47,6 +48,8 @@ def named(name: str, value: Any) -> str:
     """
     if value is None or pd.isna(value):
         return NULLS.get(name, ABSENT)
+    if name == "params.protections":
+        return ", ".join(json.loads(value))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +11,7 @@ import pandas as pd
 
 from semveil.metrics.intervals import exact
 from semveil.papers.values import paired
+from semveil.papers.work.seeds import spread
 from semveil.records import Estimate
 from semveil.report.select import where
 
@@ -154,15 +154,4 @@ def step_cost(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
 
 def accuracy(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
     """Return mean and standard deviation over the seeds at the last stop."""
-    return _spread(stop(arm, anew)["accuracy"])
-
-
-def over_seeds(rows: pd.DataFrame) -> Estimate | None:
-    """Return mean and standard deviation over the seeds, whose values are given."""
-    return _spread(rows["value"]) if len(rows) else None
-
-
-def _spread(values: pd.Series) -> Estimate:
-    middle = float(values.mean())
-    around = statistics.stdev(values) if len(values) > 1 else 0.0
-    return Estimate(middle, middle - around, middle + around, len(values))
+    return spread(list(stop(arm, anew)["accuracy"]))
