@@ -1,4 +1,4 @@
-"""Readers of the usual on-disk layouts into seeded in-memory splits, and verified download."""
+"""Data sets: readers of the usual layouts, seeded splits in memory, verified downloads."""
 
 from semveil.data.base import DATASETS, Dataset
 from semveil.data.registry import Status, is_resized, load, load_configured, names, status

@@ -1,4 +1,4 @@
-"""What a data set is."""
+"""The base class of data sets, and their registry."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from semveil.registry import Registry
 
 
 class Dataset:
-    """Images that a recipe names.
+    """A data set that recipes name.
 
     Attributes:
         name: Its name.
         description: One line about it.
         source: Where it was published.
-        origin: Where its publisher hands it out to those who agree to its terms; None if it needs
-            no such step.
+        origin: Page where its publisher offers it under terms that must be agreed to; None if
+            there are none.
         takes: Settings of the recipe's section ``data`` that it takes, as keywords of
             :meth:`read`: ``image_size``, ``target``, ``private``.
         Config: Settings of its own, in the recipe as ``data.NAME``; None if it has none.

@@ -1,8 +1,8 @@
-"""CelebA, faces with 40 attributes: the aligned images and their lists, as they are published.
+"""CelebA, faces with 40 attributes: the aligned images and their lists as published.
 
 Liu, Luo, Wang, Tang, "Deep Learning Face Attributes in the Wild", ICCV 2015. One attribute is
-Bob's task, another may be what Eve is after. The lists may cover any part of the set, so nothing
-is checked against published digests; what they name must be there.
+Bob's task, another may be Eve's. The lists may cover any part of the set, so digests are not
+checked; every image that they name must exist.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class CelebA(Dataset):
             image_size: Height and width in pixels. The central 178×178 is resized (bicubic,
                 antialiased).
             target: Attribute that is Bob's task.
-            private: Attribute that Eve is after instead.
+            private: Attribute that Eve infers instead.
 
         Returns:
             Images uint8 ``[N, 3, S, S]``, class 1 where the face has the attribute, 0 where not;
@@ -123,7 +123,7 @@ def _found(place: Path, names: Sequence[str]) -> Path:
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
-    """Yield the words of every line; commas part words as blanks do."""
+    """Yield the words of every line, separated by blanks or commas."""
     try:
         text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -144,14 +144,16 @@ def _attributes(
         stated, head = head[0], next(rows, [])
     names = [name for name in head if name != "image_id"]
     if not names:
-        raise SemveilError(f"{path} is no list of attributes: it names none")
+        raise SemveilError(f"{path} is not a list of attributes: it names none")
     columns = [names.index(name) + 1 for name in _chosen(names, target, private)]
     files, values = [], []
     for row in rows:
         if len(row) != len(names) + 1:
-            raise SemveilError(f"{path} is no list of attributes: {row[0]} has not one value each")
+            raise SemveilError(
+                f"{path} is not a list of attributes: {row[0]} does not have one value each"
+            )
         files.append(row[0])
-        # The words of the whole list, kept, would take half a gigabyte.
+        # Keeping the words of the whole list would take half a gigabyte.
         values.append([row[column] for column in columns])
     if stated not in (None, str(len(files))):
         raise SemveilError(f"{path} states {stated} images, but has {len(files)}")
@@ -162,12 +164,14 @@ def _attributes(
 
 
 def _chosen(names: list[str], target: str | None, private: str | None) -> list[str]:
-    """Return the attributes asked for, checked against those there are."""
+    """Return the attributes asked for, after a check that they exist."""
     if target is None:
         listed = ", ".join(sorted(names))
-        raise SemveilError(f"celeba: say which attribute is the task, data.target: {listed}")
+        raise SemveilError(f"data.target: required for celeba; set one of {listed}")
     if target == private:
-        raise SemveilError(f"data.private: {private} is the task already; leave it out")
+        raise SemveilError(
+            f"data.private: {private} is already data.target; set another attribute or none"
+        )
     chosen = [target] if private is None else [target, private]
     for attribute in chosen:
         if attribute not in names:
@@ -176,11 +180,11 @@ def _chosen(names: list[str], target: str | None, private: str | None) -> list[s
 
 
 def _numbers(path: Path, files: list[str]) -> NDArray[np.int64]:
-    """Return the number that a list has for every file."""
+    """Return the number of every file in a list."""
     try:
         known = {row[0]: int(row[1]) for row in _rows(path) if row[0] != "image_id"}
     except (IndexError, ValueError):
-        raise SemveilError(f"{path} is no list of a name and a number a line") from None
+        raise SemveilError(f"{path} is not a list with a name and a number per line") from None
     if absent := [file for file in files if file not in known]:
         raise SemveilError(f"{path}: {absent[0]} is not in it")
     return np.array([known[file] for file in files], dtype=np.int64)

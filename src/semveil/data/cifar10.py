@@ -1,4 +1,4 @@
-"""CIFAR-10, 32×32 colour: the "python version" batches, as they are published."""
+"""CIFAR-10, 32×32 colour: the published "python version" batches."""
 
 from __future__ import annotations
 
@@ -61,14 +61,14 @@ def read_batch(path: Path, md5: str | None) -> Images:
 
     Args:
         path: The file.
-        md5: Digest that it must have, checked before it is unpickled; None leaves the
-            unpickler, which runs nothing, as the only guard.
+        md5: Its digest, checked before unpickling; with None only the restricted unpickler
+            protects.
 
     Returns:
         Its images, uint8 ``[N, 3, 32, 32]``.
 
     Raises:
-        SemveilError: If the file is altered, damaged or something else.
+        SemveilError: If the file is altered, damaged or another file.
 
     Example:
         >>> import pickle, tempfile
@@ -86,7 +86,7 @@ def read_batch(path: Path, md5: str | None) -> Images:
         raise SemveilError(f"{path}: not one label for each of its {len(data)} images")
     if not all(type(label) is int and 0 <= label <= 9 for label in labels):
         raise SemveilError(f"{path}: a label is not one of 0..9")
-    # A copy, because an array over immutable bytes cannot be shared with a tensor.
+    # A copy, since a tensor cannot share an array over immutable bytes.
     return Images(data.reshape(-1, 3, 32, 32).copy(), np.array(labels, dtype=np.int64))
 
 
@@ -101,7 +101,7 @@ def read_classes(path: Path, md5: str | None) -> tuple[str, ...]:
         The names.
 
     Raises:
-        SemveilError: If the file is altered, damaged or something else.
+        SemveilError: If the file is altered, damaged or another file.
 
     Example:
         >>> import pickle, tempfile

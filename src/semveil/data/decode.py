@@ -1,4 +1,4 @@
-"""Image files into one array: upright, cropped to the central square, resized."""
+"""Decoding image files into one array: upright, cropped to the central square, resized."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from semveil.errors import SemveilError
 
-# Named one by one: Pillow also has formats that start other programs.
+# An explicit list: Pillow also has formats that start other programs.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "WEBP")
 GREY = {"1", "L", "LA"}
 EIGHT_BIT = GREY | {"CMYK", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
@@ -22,8 +22,8 @@ def decode(files: Sequence[Path], image_size: int) -> tuple[NDArray[np.uint8], b
 
     Args:
         files: The files.
-        image_size: Height and width: each image is turned upright as its EXIF data says, cropped
-            to its central square and resized (bicubic, antialiased).
+        image_size: Height and width. Each image is turned upright by its EXIF data, cropped to its
+            central square and resized (bicubic, antialiased).
 
     Returns:
         The images, uint8 ``[N, 3, image_size, image_size]``, and whether all of them are grey.
@@ -55,9 +55,9 @@ def _decode(file: Path, image_size: int) -> tuple[NDArray[np.uint8], bool]:
         with Image.open(file, formats=FORMATS) as opened:
             mode = opened.mode
             if mode not in EIGHT_BIT:
-                raise SemveilError(f"{file}: pixel format {mode} has not 8 bits per channel")
+                raise SemveilError(f"{file}: pixel format {mode} does not have 8 bits per channel")
             upright = ImageOps.exif_transpose(opened).convert("RGB")
-    # What a damaged file makes Pillow raise depends on its format.
+    # Which exception a damaged file raises depends on its format.
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         reason = getattr(error, "strerror", None) or error
         raise SemveilError(f"{file} is not a readable image: {reason}") from error

@@ -1,4 +1,8 @@
-"""Downloading one file whose digest is known: resumed, verified, and never half there."""
+"""Downloading one file whose digest is known: resumable, verified, atomic.
+
+Not by pooch: it verifies and retries, but begins again at the first byte, keeps no partial file and
+has no mirrors.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Remote:
-    """A file as its publisher describes it.
+    """A file of a publisher.
 
     Attributes:
         name: File name, the last part of its address.
@@ -39,12 +43,12 @@ class Remote:
     digest: str
 
     def is_at(self, path: Path) -> bool:
-        """Return whether exactly this file lies at ``path``."""
+        """Return whether ``path`` is exactly this file."""
         try:
             if path.stat().st_size != self.size:
                 return False
             with path.open("rb") as file:
-                # The publisher's digest may be md5: it finds damage, which is what it is for.
+                # The publisher's digest may be md5, which detects damage.
                 found = hashlib.file_digest(
                     file, lambda: hashlib.new(self.algorithm, usedforsecurity=False)
                 )
@@ -54,7 +58,7 @@ class Remote:
 
 
 class _FailedError(Exception):
-    """One attempt failed; ``final`` says that this source will not do better next time."""
+    """One attempt failed; ``final`` if another attempt at this source is useless."""
 
     def __init__(self, reason: str, *, final: bool = False) -> None:
         super().__init__(reason)
@@ -69,26 +73,26 @@ def download(
     timeout: float = 30.0,
     progress: Progress | None = None,
 ) -> Path:
-    """Download a file into a folder, or find it there.
+    """Download a file into a folder, unless it is there already.
 
-    The bytes go to ``NAME.part`` and get the final name only once length and digest are right.
-    An interrupted download leaves its part, and the next one goes on from there; a server that
-    cannot send the rest alone sends all of it. The sources are tried in turn, several times,
-    with growing pauses.
+    The file is written to ``NAME.part`` and renamed once length and digest are right. An
+    interrupted download leaves this part, and the next one continues it; a server that does not
+    support ranges sends the whole file. The sources are tried in turn, several times, with growing
+    pauses.
 
     Args:
         file: What to download.
-        folder: Where to; must exist.
+        folder: Its folder, which must exist.
         sources: Addresses of folders that have the file, each ending in ``/``.
-        timeout: Seconds without a byte after which a connection counts as dead.
-        progress: Called with file name, bytes there and bytes in all after every piece.
+        timeout: Seconds without data after which a connection is given up.
+        progress: Called with file name, bytes received and bytes in all after every chunk.
 
     Returns:
         The file in the folder.
 
     Raises:
-        SemveilError: If no source delivers it, the disk cannot take it, or another process is
-            downloading it to the same place.
+        SemveilError: If no source delivers it, it cannot be written, or another process is
+            downloading it to the same folder.
 
     Example:
         >>> import tempfile
@@ -132,7 +136,7 @@ def download(
 
 
 def _attempt(url: str, file: Remote, part: Path, timeout: float, progress: Progress | None) -> None:
-    """Complete the part from one source and check it; on failure keep what can be of use."""
+    """Complete the part from one source and check it; on failure keep a usable part."""
     have = part.stat().st_size
     if have > file.size:
         os.truncate(part, 0)
@@ -141,7 +145,7 @@ def _attempt(url: str, file: Remote, part: Path, timeout: float, progress: Progr
         _transfer(url, file, part, have, timeout, progress)
     if not file.is_at(part):
         os.truncate(part, 0)
-        # What went wrong may have been in an earlier part; then another try is worth it.
+        # The fault may be in an earlier part; then another attempt can succeed.
         raise _FailedError(f"{file.algorithm} differs from the published one", final=have == 0)
 
 
@@ -181,7 +185,7 @@ def _open(request: urllib.request.Request, timeout: float) -> http.client.HTTPRe
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
-        # Of the refusals only these may pass by themselves.
+        # Only these errors are temporary.
         passing = error.code in (408, 425, 429) or error.code >= 500
         raise _FailedError(f"HTTP {error.code} {error.reason}", final=not passing) from None
     except (OSError, http.client.HTTPException) as error:
@@ -190,7 +194,7 @@ def _open(request: urllib.request.Request, timeout: float) -> http.client.HTTPRe
 
 
 def _chunks(response: http.client.HTTPResponse, timeout: float) -> Iterator[bytes]:
-    """Yield the body as it arrives; a failure of the network, unlike one of the disk, passes."""
+    """Yield the body in chunks; raise _FailedError where the network fails."""
     try:
         while chunk := response.read1(CHUNK):
             yield chunk

@@ -1,4 +1,4 @@
-"""Fetching the data sets from the addresses at which they are published."""
+"""Fetching data sets from their publishers."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ MEMBER_LIMIT = 1 << 26  # bytes; the largest expected member has 31 million
 
 @dataclass(frozen=True)
 class Package:
-    """What is downloaded for one data set.
+    """The download of one data set.
 
     Attributes:
-        folder: Where it goes, below the data folder.
+        folder: Its folder below the data folder.
         sources: Addresses of folders that have the files, tried in this order.
         files: The files.
-        members: What is unpacked, if the files are gzipped tar archives: file name → md5.
+        members: Files to unpack, if they are gzipped tar archives: file name → md5.
     """
 
     folder: str
@@ -88,21 +88,21 @@ def fetch(
 ) -> Path:
     """Download a data set in the layout that :func:`semveil.data.registry.load` reads.
 
-    What is there and sound is not downloaded again; what was interrupted is continued.
+    Sound files are not downloaded again; interrupted downloads are continued.
 
     Args:
         name: Name of the set.
-        root: Data folder; ``SEMVEIL_DATA`` if omitted. Made if it does not exist.
+        root: Data folder; ``SEMVEIL_DATA`` if omitted. Created if it does not exist.
         sources: Addresses of folders to download from instead of the published ones.
-        timeout: Seconds without a byte after which a connection counts as dead.
-        progress: Called with file name, bytes there and bytes in all after every piece.
+        timeout: Seconds without data after which a connection is given up.
+        progress: Called with file name, bytes received and bytes in all after every chunk.
 
     Returns:
         The folder that holds the set.
 
     Raises:
-        SemveilError: If the set is unknown, embedded or only handed out to those who agree to its
-            terms, no source delivers it, or the disk cannot take it.
+        SemveilError: If the set is unknown, embedded or published under terms to agree to, if no
+            source delivers it, or if it cannot be written.
 
     Example:
         >>> fetch("digits")
@@ -131,14 +131,14 @@ def fetch(
 
 
 def unpack(archive: Path, folder: Path, members: Mapping[str, str]) -> None:
-    """Take the expected files, and nothing else, out of a tar archive.
+    """Unpack the expected files, and nothing else, from a tar archive.
 
-    Only regular files ``FOLDER/NAME`` are looked at, and they are written under names that are
-    ours, so that nothing in the archive decides where a byte goes.
+    Only regular files ``FOLDER/NAME`` are read, and they are written under our own names, so that
+    the archive cannot choose a path.
 
     Args:
         archive: The archive, gzipped.
-        folder: Where the files go; the archive must have them in a folder of the same name.
+        folder: Folder of the files; the archive must have them in a folder of the same name.
         members: File name → md5.
 
     Raises:

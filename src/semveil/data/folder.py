@@ -26,16 +26,16 @@ def read(path: Path, image_size: int) -> Source:
 
     Args:
         path: The folder.
-        image_size: Height and width of the images in memory: each is turned upright as its
-            EXIF data says, cropped to its central square and resized (bicubic, antialiased).
+        image_size: Height and width in memory. Each image is turned upright by its EXIF data,
+            cropped to its central square and resized (bicubic, antialiased).
 
     Returns:
         Images uint8 ``[N, 3, image_size, image_size]``, or ``[N, 1, ...]`` if all are grey.
-        The first image of every class comes first, then the second of every class, and so on,
-        so that any first part of the set has all classes in it.
+        The first image of every class comes first, then the second of every class, and so on, so
+        that any prefix of the set has all classes.
 
     Raises:
-        SemveilError: If the folder has not this form, or an image cannot be read.
+        SemveilError: If the folder has another form, or an image cannot be read.
 
     Example:
         >>> import tempfile
@@ -49,7 +49,7 @@ def read(path: Path, image_size: int) -> Source:
         (('cat', 'dog'), (2, 3, 16, 16))
     """
     if not os.path.isdir(path):
-        raise SemveilError(f"no image folder {path}")
+        raise SemveilError(f"there is no image folder {path}")
     held_out = next((path / n for n in ("test", "val") if os.path.isdir(path / n)), None)
     if held_out is None or not os.path.isdir(path / "train"):
         classes, train, grey = _read_classes(path, image_size)

@@ -10,7 +10,7 @@ from semveil.data.paths import data_root
 from semveil.data.splits import Source
 from semveil.errors import SemveilError
 
-# As its archives unpack: full size, 320 and 160 pixels.
+# Folders of its archives: full size, 320 and 160 pixels.
 _FOLDERS = ("imagenette2", "imagenette2-320", "imagenette2-160", "imagenette")
 IMAGE_SIZE = 256
 
@@ -32,7 +32,7 @@ class Imagenette(Dataset):
             if (base / name / "train").is_dir():
                 return base / name
         raise SemveilError(
-            f"imagenette is not in {base} (no {_FOLDERS[0]}/train/); its publisher hands it out at "
+            f"imagenette is not in {base} (no {_FOLDERS[0]}/train/); its publisher offers it at "
             f"{self.origin}"
         )
 

@@ -1,4 +1,4 @@
-"""MNIST, 28×28 grey: the four IDX files, gzipped or not, as they are published."""
+"""MNIST, 28×28 grey: the four published IDX files, gzipped or not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from semveil.errors import SemveilError
 
 FOLDER = "MNIST/raw"
 
-# Shape, and sha256 of the uncompressed file: the same whoever compressed it.
+# Shape, and sha256 of the uncompressed file, which does not depend on the compression.
 FILES: dict[str, tuple[tuple[int, ...], str]] = {
     "train-images-idx3-ubyte": (
         (60000, 28, 28),

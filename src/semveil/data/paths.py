@@ -1,4 +1,4 @@
-"""Where data sets lie on the disk, and reading their files with one-line errors."""
+"""Paths of data sets, and reading their files with one-line errors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def data_root(root: Path | None = None) -> Path:
     """Return the folder that holds the data sets.
 
     Args:
-        root: The folder; the environment variable ``SEMVEIL_DATA`` names it if omitted.
+        root: The folder; that of the environment variable ``SEMVEIL_DATA`` if omitted.
 
     Returns:
         The folder, which need not exist.
@@ -39,19 +39,19 @@ def data_root(root: Path | None = None) -> Path:
 
 
 def find_files(name: str, root: Path | None, folder: str, files: Sequence[tuple[str, ...]]) -> Path:
-    """Find the folder in which all files of a data set lie.
+    """Return the folder that has all files of a data set.
 
     Args:
         name: Name of the data set, for the message.
         root: Data folder, see :func:`data_root`.
-        folder: Where the set lies below it; the files may also lie in the root itself.
-        files: For every file, the names it may have.
+        folder: The set's folder below it; the files may also be in the root itself.
+        files: For every file, its possible names.
 
     Returns:
         The folder with the files.
 
     Raises:
-        SemveilError: If the set or one of its files is not there.
+        SemveilError: If the set or one of its files is missing.
 
     Example:
         >>> import tempfile
@@ -63,7 +63,7 @@ def find_files(name: str, root: Path | None, folder: str, files: Sequence[tuple[
     base = data_root(root)
     remedy = f"run 'semveil data fetch {name}'"
     for place in (base / folder, base):
-        # Unlike Path.is_file, this takes a folder that may not be entered as one without the file.
+        # Unlike Path.is_file, this treats an inaccessible folder as one without the file.
         missing = [ns[0] for ns in files if not any(os.path.isfile(place / n) for n in ns)]
         if not missing:
             return place
@@ -100,12 +100,12 @@ def read_file(path: Path) -> bytes:
 
 
 def verify(path: Path, content: bytes, algorithm: str, expected: str) -> None:
-    """Check that a file's content is what its publisher distributed.
+    """Check a file's content against its published digest.
 
     Args:
         path: The file, for the message.
         content: Its bytes.
-        algorithm: ``"md5"`` or ``"sha256"``, whichever the publisher states.
+        algorithm: ``"md5"`` or ``"sha256"``, as published.
         expected: The digest, in hexadecimal.
 
     Raises:
@@ -114,7 +114,7 @@ def verify(path: Path, content: bytes, algorithm: str, expected: str) -> None:
     Example:
         >>> verify(Path("a"), b"abc", "md5", "900150983cd24fb0d6963f7d28e17f72")
     """
-    # md5 detects damage and is what the CIFAR-10 authors publish; not a defence against forgery.
+    # md5 detects damage and is what the CIFAR-10 authors publish; it does not prevent forgery.
     if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != expected:
         raise SemveilError(
             f"{path} is not the published file ({algorithm} differs): delete it and fetch it again"

@@ -161,7 +161,10 @@ def _read(name: str, root: Path | None, settings: Section | None, given: dict[st
     if name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path):
         _refuse(f"image folder {path}", ("image_size",), given)
         if "image_size" not in given:
-            raise SemveilError(f"image folder {path}: say which image size to resize to")
+            raise SemveilError(
+                "data.image_size: required for image folders; set it, for example "
+                "data.image_size=64"
+            )
         return folder.read(Path(path), given["image_size"])
     if name not in DATASETS.names():
         raise unknown("data set", name, [*DATASETS.names(), f"{FOLDER_PREFIX}PATH"])

@@ -1,9 +1,8 @@
-"""Reading Python pickles of byte arrays without giving them a way to run anything.
+"""Reading Python pickles of byte arrays without running code from them.
 
-A pickle may name any function of any module and have it called. Here the only names it gets
-are three of numpy's, and what it gets under these names is not numpy but the inert classes
-below, which take in bytes and nothing else: no code of the pickle's choosing runs, and numpy
-never sees a type or a shape that the pickle made up.
+A pickle may name any function of any module and call it. Here it can only use three names of
+numpy, which stand for the inert classes below instead of numpy's: they accept bytes and nothing
+else, so that no code of the pickle's choice runs and numpy gets no invalid type or shape.
 """
 
 from __future__ import annotations
@@ -21,27 +20,27 @@ from semveil.errors import SemveilError
 
 
 class _ByteType:
-    """Stands for ``numpy.dtype``: there is only the unsigned byte."""
+    """Replaces ``numpy.dtype``; the unsigned byte is the only one."""
 
     def __init__(self, code: object, *_: object) -> None:
         if code not in (b"u1", "u1"):
             raise pickle.UnpicklingError(f"array of {code!r}")
 
     def __setstate__(self, state: object) -> None:
-        """Ignore byte order and alignment, which a single byte does not have."""
+        """Ignore byte order and alignment."""
 
 
 class _ByteArray:
-    """Stands for ``numpy.ndarray`` and for the function that makes an empty one."""
+    """Replaces ``numpy.ndarray`` and the function that makes an empty one."""
 
     values: NDArray[np.uint8] | None = None
 
     def __init__(self, *_: object) -> None:
-        """Ignore type and shape: the state that follows has both."""
+        """Ignore type and shape; the state that follows has both."""
 
     def __setstate__(self, state: tuple[int, tuple[int, ...], object, bool, bytes]) -> None:
         _, shape, kind, column_major, raw = state
-        # Exactly these types: a stand-in in their place has no business here.
+        # Exactly these types, no other stand-ins.
         if type(kind) is not _ByteType or type(raw) is not bytes or column_major:
             raise pickle.UnpicklingError("array in an unknown form")
         if not all(type(n) is int and n >= 0 for n in shape) or math.prod(shape) != len(raw):
@@ -50,7 +49,7 @@ class _ByteArray:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows three names, each at the two places where numpy has kept it."""
+    """Resolves three names only, in old and new modules of numpy."""
 
     names = {
         ("numpy.core.multiarray", "_reconstruct"): _ByteArray,
@@ -70,14 +69,14 @@ def unpickle_arrays(path: Path, content: bytes) -> Any:
     """Unpickle plain containers, numbers, byte strings and numpy arrays of bytes.
 
     Args:
-        path: The file that the pickle is from, for the message.
+        path: The pickle's file, for the message.
         content: The pickle. Byte strings of Python 2 become ``bytes``.
 
     Returns:
-        What was pickled; if it is a dict, arrays among its values are uint8 arrays, read-only.
+        The unpickled object; in a dict, arrays among the values become read-only uint8 arrays.
 
     Raises:
-        SemveilError: If the pickle is damaged or asks for anything else.
+        SemveilError: If the pickle is damaged or uses any other name.
 
     Example:
         >>> unpickle_arrays(Path("a"), pickle.dumps({"n": [1, 2]}))
@@ -88,7 +87,7 @@ def unpickle_arrays(path: Path, content: bytes) -> Any:
     """
     try:
         loaded = _Unpickler(io.BytesIO(content), encoding="bytes").load()
-    # A crafted or cut pickle can fail in any way at all, and each means the same.
+    # A crafted or truncated pickle can fail in any way.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise SemveilError(f"{path}: refused to unpickle: {reason}") from error

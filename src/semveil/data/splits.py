@@ -1,10 +1,9 @@
 """Disjoint, seeded, class-stratified parts of a set of labelled images.
 
-A reader delivers a :class:`Source`; :func:`split` deals its training images out to the system,
-to the adversary (who must learn from images that the defence never saw) and to validation. An
-image that occurs several times goes to one part with all its copies, and so do all images of a
-person where it is known who is shown, so that no part can answer from memory what another was
-trained on.
+A reader returns a :class:`Source`; :func:`split` divides its training images among the system, the
+adversary (who must learn from images that the defence was not trained on) and validation. All
+copies of an image are in one part, and so are all images of a person where persons are known, so
+that no part can recall what another was trained on.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ class Images:
     Attributes:
         x: Pixels, uint8 ``[N, C, H, W]``.
         y: Class of each image, int64 ``[N]``.
-        private: Its class in what Eve is after, int64 ``[N]``; None if she is after ``y``.
-        person: Who is shown, int64 ``[N]``; None if nobody, or not known.
+        private: Its private class, which Eve infers, int64 ``[N]``; None if she infers ``y``.
+        person: The person shown, int64 ``[N]``; None if unknown.
 
     Raises:
         ValueError: If shapes or dtypes differ from these.
@@ -64,14 +63,7 @@ class Images:
         return len(self.x)
 
     def take(self, indices: Indices | list[int]) -> Images:
-        """Return a copy of some of the images, in the order asked for.
-
-        Args:
-            indices: Which ones, integers ``[M]``.
-
-        Returns:
-            ``M`` images.
-        """
+        """Return a copy of the images at ``indices``, integers ``[M]``, in this order."""
         chosen = np.asarray(indices, dtype=np.int64)
         private, person = (
             None if each is None else each[chosen] for each in (self.private, self.person)
@@ -81,14 +73,14 @@ class Images:
 
 @dataclass(frozen=True)
 class Source:
-    """What a reader found: a data set as it is published.
+    """A data set as published.
 
     Attributes:
-        name: Name of the set, as it appears in records.
+        name: Name of the set in records.
         classes: Class names; class ``i`` is ``classes[i]``.
-        train: Official training set, or all there is.
-        test: Official test set, or None where the set has none.
-        private_classes: Class names of ``private``; None where the images carry none.
+        train: Official training set, or all images.
+        test: Official test set; None if the set has none.
+        private_classes: Class names of ``private``; None if the images have none.
     """
 
     name: str
@@ -100,7 +92,7 @@ class Source:
 
 @dataclass(frozen=True)
 class ImageSplits:
-    """A data set dealt out to the parties; no image is in two of the four parts.
+    """A data set divided among the parties; no image is in two of the four parts.
 
     Attributes:
         name: Name of the set.
@@ -108,9 +100,9 @@ class ImageSplits:
         system: Images that Alice and Bob train on.
         adversary: Images that Eve and Mallory train on.
         validation: Images for early stopping and the choice of settings.
-        test: Images that every reported number is measured on.
-        private_classes: Class names of ``private``, which all four parts then carry; None if Eve
-            is after Bob's task.
+        test: Images for every reported number.
+        private_classes: Class names of ``private``, which all four parts then have; None if Eve
+            infers the label of Bob's task.
     """
 
     name: str
@@ -144,24 +136,24 @@ def split(
     validation_share: float = 0.1,
     limit: int | None = None,
 ) -> ImageSplits:
-    """Deal the training images out to system, adversary and validation.
+    """Divide the training images among system, adversary and validation.
 
-    The test set stays as it is and in its order. A training image that also occurs in the test
-    set is left out; copies of one training image stay together. Every part keeps the class
+    The test set keeps its images and their order. A training image that also occurs in the test
+    set is left out; copies of one training image stay together. Every part has the class
     frequencies of the training set (to within one image, or one group of copies, per class).
 
-    Where the images say who is shown, nobody is shown in two of the four parts: the people are
-    split in these shares (:func:`semveil.data.stratified_split.split_people`), and class
-    frequencies agree as well as that allows.
+    Where persons are known, no person is in two of the four parts: the people are split in these
+    shares (:func:`semveil.data.stratified_split.split_people`), and class frequencies agree as
+    well as that allows.
 
     Args:
         name: Name of the set.
         train: Official training set.
         test: Official test set.
         classes: Class names.
-        seed: The same seed gives the same parts; nothing else has an influence.
-        adversary_share: Share of the training images that go to the adversary.
-        validation_share: Share that goes to validation; the system gets what is left.
+        seed: The same seed gives the same parts.
+        adversary_share: Share of the training images for the adversary.
+        validation_share: Share for validation; the system gets the rest.
         limit: Use at most this many training images over all three parts; all if omitted. The
             test set is not limited.
 
@@ -169,8 +161,8 @@ def split(
         The four parts.
 
     Raises:
-        SemveilError: If there are too few images to give every part one.
-        ValueError: If the shares are not positive or leave nothing to the system.
+        SemveilError: If there are too few images for every part to get one.
+        ValueError: If the shares are not positive or leave nothing for the system.
 
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (120, 1, 8, 8), dtype=np.uint8)
@@ -189,26 +181,26 @@ def split(
     adversary, validation = round(adversary_share * total), round(validation_share * total)
     sizes = (adversary, validation, total - adversary - validation)
     by = stratified_split if train.person is None else split_people
-    dealt = by(train.y[usable], trained[usable], sizes, random_of(seed, "split"))
-    if min(len(test), *(len(part) for part in dealt)) == 0:
+    parts = by(train.y[usable], trained[usable], sizes, random_of(seed, "split"))
+    if min(len(test), *(len(part) for part in parts)) == 0:
         raise SemveilError(
-            f"{name}: {total} training and {len(test)} test images are too few to share out"
+            f"{name}: {total} training and {len(test)} test images are too few for four parts"
         )
-    to_adversary, to_validation, to_system = (train.take(usable[part]) for part in dealt)
+    to_adversary, to_validation, to_system = (train.take(usable[part]) for part in parts)
     return ImageSplits(name, classes, to_system, to_adversary, to_validation, test)
 
 
 def hold_out(images: Images, seed: int, share: float = 0.2) -> tuple[Images, Images]:
-    """Set aside a test set, for sets that are published without one.
+    """Split off a test set, for sets published without one.
 
     Args:
         images: All images.
         seed: The same seed gives the same test set.
-        share: Share of the images, of every class, that are set aside.
+        share: Share of the images of every class in the test set.
 
     Returns:
-        Training and test images; copies of one image, and images of one person, are all on one
-        side.
+        Training and test images; copies of one image, and images of one person, are in one of
+        them.
 
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
@@ -224,7 +216,7 @@ def hold_out(images: Images, seed: int, share: float = 0.2) -> tuple[Images, Ima
 
 
 def _groups(*parts: Images) -> Indices:
-    """Number what must stay together: copies of an image and, where known, images of a person."""
+    """Number the groups that stay together: copies of an image, images of a person."""
     same = copies(np.concatenate([part.x for part in parts]))
     people = [part.person for part in parts if part.person is not None]
     return joined(same, np.concatenate(people)) if len(people) == len(parts) else same

@@ -1,4 +1,4 @@
-"""Dealing things out at random: in stated numbers, class by class, whole groups only."""
+"""Random splits into parts of given sizes: stratified by class, in whole groups."""
 
 from __future__ import annotations
 
@@ -8,16 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Indices = NDArray[np.int64]
-_PEOPLE = 20  # in a stratum: enough that every part gets some of them
+_PEOPLE = 20  # per stratum, so that every part gets some of them
 
 
 def random_of(seed: int, purpose: str) -> np.random.Generator:
-    """Return the stream of a seed for one purpose.
-
-    Example:
-        >>> random_of(0, "split").random() == random_of(0, "split").random()
-        True
-    """
+    """Return a generator that depends on a seed and a purpose alone."""
     digest = hashlib.sha256(repr((seed, "data", purpose)).encode()).digest()
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest[:8], "big")))
 
@@ -36,20 +31,20 @@ def copies(x: NDArray[np.uint8]) -> Indices:
         [0, 1, 0]
     """
     numbers: dict[bytes, int] = {}
-    # A digest rather than the image itself as the key: a second copy of the set need not fit.
+    # A digest as the key: a second copy of the set may not fit into memory.
     digests = (hashlib.sha256(image.tobytes()).digest() for image in x)
     return np.array([numbers.setdefault(d, len(numbers)) for d in digests], dtype=np.int64)
 
 
 def joined(first: Indices, second: Indices) -> Indices:
-    """Number the groups that two groupings make together: what either joins is joined.
+    """Return the finest grouping that is coarser than two groupings.
 
     Args:
         first: Group of every image, int64 ``[N]``.
         second: Its group in the other grouping, int64 ``[N]``.
 
     Returns:
-        Its group in the finest grouping that is coarser than both, int64 ``[N]``.
+        Its group in the resulting grouping, int64 ``[N]``.
 
     Example:
         >>> joined(np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])).tolist()
@@ -66,7 +61,7 @@ def joined(first: Indices, second: Indices) -> Indices:
 
 
 def _apportion(counts: Indices, total: int) -> Indices:
-    """Divide ``total`` in proportion to ``counts``, by largest remainders, never above them."""
+    """Divide ``total`` in proportion to ``counts``, by largest remainders, at most ``counts``."""
     exact = counts * (total / max(counts.sum(), 1))
     shares = np.minimum(np.floor(exact).astype(np.int64), counts)
     order = np.argsort(shares - exact, kind="stable")
@@ -78,16 +73,16 @@ def _apportion(counts: Indices, total: int) -> Indices:
 def stratified_split(
     y: Indices, groups: Indices, sizes: tuple[int, ...], random: np.random.Generator
 ) -> list[Indices]:
-    """Deal images out to parts of the given sizes, class by class, whole groups only.
+    """Split images into parts of the given sizes, stratified by class, in whole groups.
 
-    A part that would end within a group of copies ends before it; what is beyond the sum of
-    the sizes is dealt to nobody.
+    A part that would end within a group of copies ends before it; images beyond the sum of the
+    sizes are in no part.
 
     Args:
         y: Class of every image, int64 ``[N]``.
-        groups: Group of every image, int64 ``[N]``; a group is dealt with the class of its first.
+        groups: Group of every image, int64 ``[N]``; its class is that of its first image.
         sizes: Images of every part.
-        random: Decides who gets which.
+        random: Source of randomness.
 
     Returns:
         The images of every part, in random order.
@@ -98,19 +93,19 @@ def stratified_split(
         >>> len(first), len(second), sorted((first % 2).tolist())
         (4, 2, [0, 0, 1, 1])
     """
-    # Copies may be labelled differently: a group is dealt with the class of its first image.
+    # Copies may have different labels: a group has the class of its first image.
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
     stratum = y[first][group]
     known, counts = np.unique(stratum, return_counts=True)
     left = _apportion(counts, sum(sizes))
-    # The last part takes what the others leave, so that the sizes add up in every class.
+    # The last part takes the rest, so that the sizes add up in every class.
     shares = []
     for size in sizes[:-1]:
         shares.append(_apportion(left, size))
         left = left - shares[-1]
     ends = np.cumsum([*shares, left], axis=0)
 
-    dealt = [[np.empty(0, dtype=np.int64)] for _ in sizes]
+    parts = [[np.empty(0, dtype=np.int64)] for _ in sizes]
     rank = random.permutation(len(first))[group]
     for number, label in enumerate(known):
         members = np.flatnonzero(stratum == label)
@@ -119,27 +114,26 @@ def stratified_split(
         start = 0
         for part, end in enumerate(ends[:, number]):
             stop = int(whole[np.searchsorted(whole, end, side="right") - 1])
-            dealt[part].append(members[start:stop])
+            parts[part].append(members[start:stop])
             start = stop
-    return [random.permutation(np.concatenate(part)) for part in dealt]
+    return [random.permutation(np.concatenate(part)) for part in parts]
 
 
 def split_people(
     y: Indices, people: Indices, sizes: tuple[int, ...], random: np.random.Generator
 ) -> list[Indices]:
-    """Deal images out so that nobody is shown in two parts.
+    """Split images so that no person is in two parts.
 
-    The people are shared out in the proportions of the sizes, in strata of about twenty whose mean
-    class is alike, so that an attribute which few people have is in every part. If the sizes ask
-    for fewer images than there are, every part is then thinned out to its size, class by class:
-    few images of many people rather than many of few. If they ask for all, a part has all images
-    of its people, and is as large as these are.
+    The people are split in proportion to the sizes, in strata of about twenty with similar mean
+    class, so that an attribute which few people have is in every part. If the sizes sum to fewer
+    images than there are, every part is then reduced to its size, class by class: few images of
+    many people instead of many of few. Otherwise a part has all images of its people.
 
     Args:
         y: Class of every image, int64 ``[N]``.
-        people: Who is on it, int64 ``[N]``.
+        people: Person on every image, int64 ``[N]``.
         sizes: Images of every part.
-        random: Decides who gets whom.
+        random: Source of randomness.
 
     Returns:
         The images of every part, in random order.
@@ -156,11 +150,11 @@ def split_people(
     stratum = np.empty(n, dtype=np.int64)
     stratum[order] = np.arange(n) * max(1, n // _PEOPLE) // n
     shares = _apportion(np.array(sizes), n)
-    dealt = []
+    parts = []
     for chosen, size in zip(
         stratified_split(stratum, np.arange(n), tuple(shares), random), sizes, strict=True
     ):
         members = np.flatnonzero(np.isin(person, chosen))
         kept = len(members) if sum(sizes) == len(y) else size
-        dealt.append(members[stratified_split(y[members], members, (kept,), random)[0]])
-    return dealt
+        parts.append(members[stratified_split(y[members], members, (kept,), random)[0]])
+    return parts
