@@ -190,7 +190,10 @@ Change = Callable[[Path], object]
         (lambda p: (p / "list_attr_celeba.txt").write_bytes(b"\xff\xd8\xff\xe0"), "is not text"),
         (lambda p: swap(p / "list_attr_celeba.txt", " 1\n", " 7\n"), "is 7 somewhere, not -1 or 1"),
         (lambda p: cut(p / "list_eval_partition.txt", 390), "is not in it"),
-        (lambda p: swap(p / "list_eval_partition.txt", " 2\n", " two\n"), "is not a list with a name"),
+        (
+            lambda p: swap(p / "list_eval_partition.txt", " 2\n", " two\n"),
+            "not a list with a name",
+        ),
         (lambda p: cut(p / "identity_CelebA.txt", 0), "identity_CelebA.txt: 000001.jpg is not in"),
         (lambda p: cut(p / "list_eval_partition.txt", 0), "is not in it"),
         (lambda p: swap(p / "list_attr_celeba.txt", "000001", "999999"), "is not in it"),

@@ -127,7 +127,7 @@ def test_the_history_has_every_partys_losses_every_20_steps_and_at_the_end(fabri
     assert [row["step"] for row in history] == [20, 40, 54]
     for row in history:
         assert set(row) == {"step", "eve_total", "eve_image_total", "link_total"} | {
-            "bob_ce", "bob_mse", "eve_wish"
+            "bob_ce", "bob_mse", "eve_privacy_loss"
         }  # fmt: skip
         assert all(math.isfinite(value) for value in row.values())
 

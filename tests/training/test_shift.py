@@ -42,7 +42,7 @@ def test_the_vehicles_of_cifar10() -> None:
 
 def test_turned_images_are_turned_anticlockwise_and_nothing_else() -> None:
     turned = World(turned=True).splits(SPLITS)
-    assert turned.name == "digits (turned)"
+    assert turned.name == SPLITS.name
     for part in PARTS:
         before, after = getattr(SPLITS, part), getattr(turned, part)
         assert np.array_equal(after.y, before.y)

@@ -113,7 +113,7 @@ def test_the_total_is_the_sum_of_its_parts(scheme):
         + bottleneck * found.get("information", 0.0)
         - inverter * found.get("eve_error", 0.0)
         + 0.7 * found.get("bob_plain_ce", 0.0)
-        + 0.4 * found.get("wrong_key_wish", 0.0)
+        + 0.4 * found.get("wrong_key_loss", 0.0)
         + sum(found.get(name, 0.0) for name in ("entropy", "codebook", "commitment"))
     )
     assert found["total"] == pytest.approx(expected, rel=1e-4)

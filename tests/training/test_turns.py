@@ -53,7 +53,7 @@ def test_the_game_begins_after_the_pretraining(epochs):
     source = generator(0)
     for step in (0, 6, 7, 20, 21, 22):
         losses = link_turn(objective, step, 7).loss(batch(), source)
-        assert ("eve_wish" in losses) == (step >= epochs * 7), step
+        assert ("eve_privacy_loss" in losses) == (step >= epochs * 7), step
 
 
 def test_in_the_last_epochs_bobs_heads_alone_move():
@@ -63,7 +63,7 @@ def test_in_the_last_epochs_bobs_heads_alone_move():
     for step in (70, 71, 83):
         (turn,) = objective.turns(step, 7)
         assert turn.player == "bob"
-        assert "eve_wish" not in turn.loss(batch(), generator(0))
+        assert "eve_privacy_loss" not in turn.loss(batch(), generator(0))
     heads = {id(p) for p in objective.players["bob"]}
     link = objective.link
     assert heads == {id(p) for m in (link.classifier, link.reconstructor) for p in m.parameters()}
@@ -103,7 +103,7 @@ def test_without_a_weight_the_game_never_begins():
 def test_the_total_is_the_weighted_sum():
     objective = game(weight=0.3)
     losses = link_turn(objective, 0, 7).loss(batch(), generator(0))
-    expected = losses["bob_ce"] + 10.0 * losses["bob_mse"] + 0.3 * losses["eve_wish"]
+    expected = losses["bob_ce"] + 10.0 * losses["bob_mse"] + 0.3 * losses["eve_privacy_loss"]
     torch.testing.assert_close(losses["total"], expected)
 
 
@@ -121,21 +121,23 @@ def test_whoever_does_not_move_stays_as_it_was_to_the_last_bit(mover, moving, fa
         assert torch.equal(before[name], tensor) != name.startswith(moving), name
 
 
-def wish_of(objective):
+def privacy_loss_of(objective):
     """Return what the game's loss says of Eve."""
-    return link_turn(objective, 0, 1).loss(batch(), generator(0))["eve_wish"]
+    return link_turn(objective, 0, 1).loss(batch(), generator(0))["eve_privacy_loss"]
 
 
-def test_eves_wish_reaches_alice_through_eve():
+def test_the_privacy_loss_reaches_alice_through_eve():
     objective = game(weight=1.0)
-    slopes = gradients(wish_of(objective), objective.link.encoder)
+    slopes = gradients(privacy_loss_of(objective), objective.link.encoder)
     assert all(slope is not None and slope.any() for slope in slopes.values())
 
 
-def test_eves_wish_does_not_concern_bobs_receiver():
+def test_the_privacy_loss_does_not_concern_bobs_receiver():
     objective = game(weight=1.0)
     for receiver in (objective.link.classifier, objective.link.reconstructor):
-        assert all(slope is None for slope in gradients(wish_of(objective), receiver).values())
+        assert all(
+            slope is None for slope in gradients(privacy_loss_of(objective), receiver).values()
+        )
 
 
 @pytest.mark.parametrize(("player", "network"), [("eve", "label"), ("eve_image", "image")])
@@ -162,7 +164,7 @@ def test_eve_learns_the_label_by_cross_entropy_and_the_image_by_squared_error():
     torch.testing.assert_close(invert.loss(batch(), generator(0))["total"], expected)
 
 
-def test_the_wish_moves_alice_the_more_the_more_it_weighs():
+def test_the_privacy_loss_moves_alice_the_more_the_more_it_weighs():
     def slope(weight):
         objective = game(weight=weight)
         total = link_turn(objective, 0, 1).loss(batch(), generator(0))["total"]

@@ -1,4 +1,4 @@
-"""Checkpoints: tensors in safetensors, facts in its header, replaced atomically; never a pickle."""
+"""Checkpoints: safetensors files with facts in the header, written atomically; no pickles."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _FORMAT = "semveil-1"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and JSON facts in one file; the old file survives any failure.
+    """Write tensors and JSON facts to one file, atomically.
 
     Args:
         path: File to write, ``.safetensors``.
         tensors: Tensors by name.
-        facts: Anything JSON can hold.
+        facts: Any JSON object.
 
     Raises:
         SemveilError: If the disk is full or the folder cannot be written.
@@ -33,16 +33,10 @@ def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) 
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`save_tensors` wrote.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Tensors by name on the CPU, and the facts.
+    """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`.
 
     Raises:
-        SemveilError: If the file is missing, truncated, or not one of ours.
+        SemveilError: If the file is missing, truncated, or not a checkpoint of semveil.
     """
     if not path.is_file():
         raise SemveilError(f"no checkpoint {path}")
@@ -60,15 +54,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
-    """Put weights into a module that must have exactly their names and shapes.
+    """Load weights into a module that must have exactly their names and shapes.
 
     Args:
-        module: Module to fill.
+        module: The module.
         tensors: Its state.
-        where: File that the tensors came from, for the error.
+        where: File of the tensors, for the error.
 
     Raises:
-        SemveilError: If they belong to another architecture; the module is then left as it was.
+        SemveilError: If they are of another architecture; the module is not changed then.
     """
     own = module.state_dict()
     for name in sorted(own.keys() | tensors.keys()):
@@ -102,7 +96,7 @@ def optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
 
 
 def restore_optimiser(prefix: str, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Undo :func:`optimiser_tensors`; an optimiser that never stepped stays fresh."""
+    """Restore the state of :func:`optimiser_tensors`, if there is any."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in tensors.items():
         start, _, rest = name.partition("/")

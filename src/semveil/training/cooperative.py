@@ -19,8 +19,8 @@ class LearnPerturbation:
 
     Args:
         recipe: SNRs and channels.
-        layer: What is trained.
-        aim: What it is trained for.
+        layer: The layer that is trained.
+        aim: Its loss.
     """
 
     name = "perturbation"
@@ -33,7 +33,7 @@ class LearnPerturbation:
         self.snrs_db = recipe.bob.snr_db, recipe.eve.snr_db
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return the layer's one turn."""
+        """Return the turn of the layer."""
         return [Turn("layer", self._craft)]
 
     def _craft(self, batch: Batch, source: Randomness) -> Losses:

@@ -1,13 +1,13 @@
-"""Joint training for the task and the image, undisturbed or against whoever disturbs.
+"""Joint training for the task and the image, with or without perturbations at Bob's antenna.
 
 Nan et al., arXiv 2305.07220, equations (9) and (17)::
 
-    min over Alice, Bob   E  [ CE + w_r·MSE ] (+ what the link itself wants small)
+    min over Alice, Bob   E  [ CE + w_r·MSE ] (+ losses of the link itself)
 
-where a part of every batch may be perturbed at Bob's antenna. Their reconstruction loss is
-called a cross-entropy of pixels; it is the mean squared error here, as in the code they built on.
-Bob's two ways to understand, from the rebuilt image and from the received latent, are trained
-together (our reading).
+where a part of every batch may be perturbed. Their reconstruction loss is called a cross-entropy of
+pixels; it is the mean squared error here, as in the code they built on. Bob's classifiers of the
+reconstruction and of the received latent are trained together (our reading). A Bob without a
+classifier has the mean squared error alone.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def joint_losses(
         recipe: Weights and SNR.
         batch: The images.
         source: Source of fading and noise.
-        disturb: Who perturbs what arrives; nobody if None.
+        disturb: Perturbation at Bob's antenna; none if None.
 
     Returns:
-        Scalars; ``total`` is what Alice and Bob want small.
+        Scalars; Alice and Bob minimise ``total``.
     """
     sent = link.exchange(batch.images, recipe.bob.snr_db, source, disturb)
     losses, total = dict(sent.losses), batch.images.new_zeros(())
@@ -66,7 +66,7 @@ def joint_losses(
 
 
 class Joint:
-    """One player, Alice and Bob together, whom nobody disturbs.
+    """Training without perturbations, with one player: Alice and Bob together.
 
     Args:
         recipe: Weights and SNR.
@@ -81,7 +81,7 @@ class Joint:
         self.players: dict[str, list[nn.Parameter]] = {"link": list(link.parameters())}
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return the one turn there is."""
+        """Return the turn of Alice and Bob."""
         return [Turn("link", self._pair)]
 
     def _pair(self, batch: Batch, source: Randomness) -> dict[str, Tensor]:

@@ -32,7 +32,7 @@ from semveil.training.checkpoint import (
 from semveil.training.objective import Batch, Objective, Turn
 
 Progress = Callable[[str, int, int], None]
-"""Told ``(stage, steps done, steps in all)``."""
+"""Called with ``(stage, steps done, steps in all)``."""
 
 _LOG_EVERY = 20
 _SAVE_EVERY_S = 5.0
@@ -40,7 +40,7 @@ _SAVE_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast.
+    """Length and learning rate of a training.
 
     Attributes:
         epochs: Passes over the images.
@@ -48,7 +48,7 @@ class Schedule:
         lr: Peak learning rate.
         max_grad_norm: Gradients are scaled down to this norm.
         seed: Seed of every stream.
-        identity: What tells this training's checkpoints from another's.
+        identity: Text that distinguishes checkpoints of different trainings.
     """
 
     epochs: int
@@ -60,11 +60,11 @@ class Schedule:
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:
-    """Return Fabric's name for a precision; ``auto`` is bf16 where hardware computes it.
+    """Return Fabric's name of a precision; ``auto`` is bf16 where the hardware computes it.
 
     Args:
         wanted: ``auto``, ``float32`` or ``bfloat16``.
-        device: Where the training runs.
+        device: Device of the training.
 
     Example:
         >>> resolve_precision("float32", torch.device("cpu"))
@@ -114,7 +114,7 @@ class _Run:
     def take(
         self, turn: Turn, batch: Batch, source: Randomness, lr: float
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Play one turn; return its losses over all processes, and whether all is finite."""
+        """Take one turn; return its losses over all processes, and whether all is finite."""
         parameters = self.objective.players[turn.player]
         optimiser = self.optimisers[turn.player]
         for group in optimiser.param_groups:
@@ -122,13 +122,13 @@ class _Run:
         optimiser.zero_grad(set_to_none=True)
         with self.fabric.autocast():
             losses = turn.loss(batch, source)
-        # Only this player's gradients: the others' parameters are part of the loss, not of it.
+        # Only this player's gradients; the loss also depends on the other players' parameters.
         self.fabric.backward(losses["total"], inputs=parameters)
         self._average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.schedule.max_grad_norm)
         optimiser.step()
         averages = {name: self._average(value.detach()) for name, value in losses.items()}
-        # A finite loss may have a slope that is not, and with it go the weights.
+        # A finite loss may have a gradient that is not.
         sound = torch.stack([norm, *averages.values()]).isfinite().all()
         return averages, sound
 
@@ -138,8 +138,8 @@ class _Run:
         return torch.as_tensor(self.fabric.all_reduce(value, reduce_op="mean"))
 
     def _average_gradients(self, parameters: list[nn.Parameter]) -> None:
-        # One flat message per turn. DistributedDataParallel hooks whole modules, and turns update
-        # overlapping graphs of which each wants a part.
+        # One flat message per turn: DistributedDataParallel hooks whole modules, but turns update
+        # parts of overlapping graphs.
         if self.fabric.world_size == 1:
             return
         gradients = [p.grad for p in parameters if p.grad is not None]
@@ -165,7 +165,7 @@ def learning_rate(peak: float, step: int, steps: int) -> float:
 
 
 def checkpoint_path(folder: Path, stage: str) -> Path:
-    """Return where a stage's checkpoint lies in the folder of a run."""
+    """Return the path of a stage's checkpoint in a run's folder."""
     return folder / f"{stage.replace('/', '.')}.checkpoint.safetensors"
 
 
@@ -181,22 +181,21 @@ def fit(
     """Train an objective, from its checkpoint if there is one.
 
     Args:
-        objective: What is trained, in place.
+        objective: The objective; its modules are trained in place.
         images: uint8 ``[N, C, H, W]``.
         labels: int ``[N]``.
-        schedule: How long and how fast.
+        schedule: Length and learning rate.
         fabric: Devices and precision; launched.
-        folder: Where the checkpoint ``<stage>.checkpoint.safetensors`` and the losses
-            ``<stage>.history.jsonl`` are kept; nowhere if omitted.
-        progress: Told how far it is.
+        folder: Folder of the checkpoint ``<stage>.checkpoint.safetensors``; none if omitted.
+        progress: Called every 20 steps.
 
     Returns:
         The losses every 20 steps: the step, counted from 1, and each player's last losses.
 
     Raises:
         SemveilError: If there are fewer images than a batch, if a batch cannot be shared evenly
-            between the devices, if a loss or its slope is not finite (the last good checkpoint
-            stays), or if the checkpoint does not fit.
+            between the devices, if a loss or its gradient is not finite (the last good checkpoint
+            is kept), or if the checkpoint does not fit.
     """
     world = fabric.world_size
     if schedule.batch % world:
@@ -238,10 +237,10 @@ def fit(
         lr = learning_rate(schedule.lr, step, steps)
         done = step + 1
         for turn in objective.turns(step, per_epoch):
-            news, sound = run.take(turn, batch, source, lr)
-            for name, value in news.items():
+            averages, sound = run.take(turn, batch, source, lr)
+            for name, value in averages.items():
                 losses[f"{turn.player}_{name}" if name == "total" else name] = value
-            # Noted on the device, looked at now and then: no wait in every step.
+            # Recorded on the device and read every 20 steps, so that no step waits.
             bad = torch.where(sound | (bad < done), bad, done)
         last = done == steps
         if done % _LOG_EVERY == 0 or last:

@@ -3,7 +3,7 @@
 Sagduyu et al., arXiv 2512.24452, formula after our reading (their body gives none we could
 read)::
 
-    min over Alice, Bob   max over Eve   w_c CE_Bob + w_r MSE_Bob + λ wish(Eve)
+    min over Alice, Bob   max over Eve   w_c CE_Bob + w_r MSE_Bob + λ privacy_loss(Eve)
 
 With ``λ = 0`` it is plain multi-task training with an Eve who learns alongside: the reference.
 """
@@ -38,12 +38,12 @@ class MinMaxConfig(Section):
     """The min-max game against the simulated Eve.
 
     Attributes:
-        form: What Alice and Bob want of Eve: ``clipped`` (−CE, no further than chance),
+        form: Privacy loss of Alice and Bob: ``clipped`` (−CE, no further than chance),
             ``uniform`` (her posterior uniform) or ``gap`` (|CE − ln C|).
-        weight: Weight of that wish beside their own tasks.
+        weight: Weight of that loss beside their own tasks.
         pretrain_epochs: Epochs before the game begins; both sides learn their tasks.
-        polish_epochs: Last epochs, in which Bob's heads alone are trained; the simulated Eve stays
-            as the game left her.
+        polish_epochs: Last epochs, in which only Bob's networks are trained; the simulated Eve is
+            not trained any more.
         eve_steps: Eve's steps per round.
         link_steps: Alice's and Bob's steps per round.
         eve_capacity: Architecture of the simulated Eve.
@@ -63,7 +63,7 @@ class MinMaxConfig(Section):
 def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
     """Return Bob's cross-entropy and mean squared error, both scalars in float32."""
     if answer.images is None:
-        raise ValueError("the multi-task objective needs a link that rebuilds images")
+        raise ValueError("the multi-task objective needs a link that reconstructs images")
     return (
         F.cross_entropy(answer.scores, batch.labels),
         F.mse_loss(answer.images.float(), batch.images),
@@ -76,8 +76,9 @@ class MinMax:
     Args:
         recipe: SNRs, channels, epochs.
         link: Alice and Bob.
-        eve: The simulated Eve; the game is about the label, her image network only listens.
-        settings: The game; a weight of zero leaves Eve without influence on Alice.
+        eve: The simulated Eve; the game is about the label, her image network does not influence
+            it.
+        settings: The game; with a weight of zero Eve does not influence Alice.
 
     Raises:
         SemveilError: If the epochs before and after the game leave none for it.
@@ -93,7 +94,7 @@ class MinMax:
         settings: MinMaxConfig,
     ) -> None:
         if eve is None:
-            raise ValueError("the game has a simulated Eve")
+            raise ValueError("min-max training needs a simulated Eve")
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
         outside, weight = (settings.pretrain_epochs, settings.polish_epochs), settings.weight
@@ -108,7 +109,7 @@ class MinMax:
                 "it leave none of train.epochs: {} for it".format(*outside, recipe.train.epochs)
             )
         if link.reconstructor is None:
-            raise ValueError("the multi-task objective needs a link that rebuilds images")
+            raise ValueError("the multi-task objective needs a link that reconstructs images")
         if weight and settings.polish_epochs:
             heads = [*link.classifier.parameters(), *link.reconstructor.parameters()]
             self.players["bob"] = heads
@@ -118,13 +119,12 @@ class MinMax:
         self.bob_snr_db, self.eve_snr_db = recipe.bob.snr_db, recipe.eve.snr_db
         self.reconstruction_weight = recipe.train.reconstruction_weight
         self.settings = settings
-        self.wish = privacy_loss(settings.form)
+        self.privacy_loss = privacy_loss(settings.form)
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return who moves: Eve at the start of every round, then Alice and Bob.
+        """Return the players in order: Eve at the start of every round, then Alice and Bob.
 
-        In the last epochs Bob alone goes on: the game leaves his heads behind the encoder that
-        it moved, and the encoder is not to change any more.
+        In the last epochs only Bob is trained, for the encoder as the game left it.
         """
         if "bob" in self.players and step >= self.polish_from * steps_per_epoch:
             return [Turn("bob", self._tasks)]
@@ -160,5 +160,5 @@ class MinMax:
         waveform = self.link.transmit(batch.images)
         losses = self._bob(waveform, batch, source)
         logits = self.eve.label(self._overhear(waveform, source)).float()
-        eve = self.wish(logits, batch.labels).mean()
-        return {**losses, "total": losses["total"] + self.weight * eve, "eve_wish": eve}
+        eve = self.privacy_loss(logits, batch.labels).mean()
+        return {**losses, "total": losses["total"] + self.weight * eve, "eve_privacy_loss": eve}

@@ -1,7 +1,7 @@
-"""The seam between a training loop and what is trained: turns that alternate.
+"""The interface between the training loop and objectives: turns of players.
 
-A turn updates some parameters by one loss. A game between parties is a list of turns per step;
-plain training is a list of one.
+A turn updates some parameters by one loss. A game between parties has several turns per step, plain
+training has one.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Losses = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Turn:
-    """One party's update.
+    """The update of one player.
 
     Attributes:
-        player: Whose turn it is, a key of the objective's ``players``.
-        loss: The losses of a batch, each a scalar; the one called ``total`` is minimised, the
-            others are only written down.
+        player: The player, a key of the objective's ``players``.
+        loss: Returns the losses of a batch, scalars; ``total`` is minimised, the others are only
+            logged.
     """
 
     player: str
@@ -46,12 +46,12 @@ class Turn:
 
 
 class Objective(Protocol):
-    """What a training loop trains.
+    """An objective of the training loop.
 
     Attributes:
         name: Stage of the run, such as ``link``; names its checkpoint and random streams.
-        modules: Everything whose state a checkpoint must hold.
-        players: Parameters of each party that takes turns.
+        modules: Modules whose state belongs in a checkpoint.
+        players: Parameters of each player.
     """
 
     name: str
@@ -59,5 +59,5 @@ class Objective(Protocol):
     players: dict[str, list[nn.Parameter]]
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return who moves at a step, in order."""
+        """Return the turns of a step, in order."""
         ...

@@ -1,4 +1,4 @@
-"""What may change after a link was trained: its task, its images, its channel."""
+"""Changes after a link was trained: of its task, its images, its channel."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Grouping:
     """A coarser task on the classes of a data set.
 
     Attributes:
-        name: What is asked, as records carry it.
-        groups: Names of its answers.
-        group: Answer of each class of the data set.
+        name: Name in records.
+        groups: Names of the coarse classes.
+        group: Coarse class of each class of the data set.
     """
 
     name: str
@@ -35,12 +35,12 @@ GROUPINGS = {"digits": _PARITY, "mnist": _PARITY, "cifar10": _KIND}
 
 @dataclass(frozen=True)
 class World:
-    """Task, images and channel that a link works with.
+    """Task, images and channel of a link.
 
     Attributes:
-        coarse: Whether the task is the set's grouping rather than its classes.
-        turned: Whether the images are turned by 90° anticlockwise.
-        fading: Law of Bob's channel.
+        coarse: Whether the task is the set's grouping instead of its classes.
+        turned: Whether the images are rotated by 90° anticlockwise.
+        fading: Model of Bob's channel.
         snr_db: Bob's mean E_s/N_0, dB, in training and in the test.
     """
 
@@ -50,12 +50,12 @@ class World:
     snr_db: float = 12.0
 
     def recipe(self, recipe: Recipe) -> Recipe:
-        """Return a recipe with this channel for Bob and, as she learns alongside, for Eve."""
+        """Return a recipe with this channel for Bob and for the simulated Eve."""
         antenna = {"fading": self.fading, "snr_db": self.snr_db}
         return recipes.update(recipe, {"bob": antenna, "eve": antenna})
 
     def splits(self, splits: ImageSplits) -> ImageSplits:
-        """Return a data set as this world shows it, part by part.
+        """Return a data set with this task and these images.
 
         Example:
             >>> from semveil.data import load
@@ -78,7 +78,7 @@ class World:
         )
 
     def target(self, dataset: str) -> str:
-        """Return what is asked of a data set: ``label``, or its grouping's name.
+        """Return the target in records: ``label``, or the name of the data set's grouping.
 
         Example:
             >>> World(coarse=True).target("mnist")
@@ -97,11 +97,11 @@ class World:
 
 @dataclass(frozen=True)
 class Shift:
-    """A link trained in one world has to work in another.
+    """A change from one world to another.
 
     Attributes:
-        before: Where it was trained.
-        after: Where it has to work.
+        before: World of the training.
+        after: World to adapt to.
     """
 
     before: World
@@ -109,7 +109,7 @@ class Shift:
 
     @property
     def new_answers(self) -> bool:
-        """Whether Bob's answers mean something else afterwards."""
+        """Whether Bob's task changes."""
         return self.before.coarse != self.after.coarse
 
 
@@ -120,14 +120,13 @@ SHIFTS = {
     "fading": Shift(World(), World(fading="rayleigh")),
     "noise": Shift(World(), World(snr_db=2.0)),
 }
-"""The changes that are studied: two of the task, one of the images, two of the channel."""
+"""The studied changes: two of the task, one of the images, two of the channel."""
 
 
 def halves(splits: ImageSplits) -> tuple[ImageSplits, ImageSplits]:
-    """Share the system's images out to the time before a change and the time after it.
+    """Split the system's images into those before a change and those after it.
 
-    Every second image, so that the adversary's, validation's and test images stay what they are
-    and what is adapted to was not seen before.
+    Every second image each; the images of adversary, validation and test stay the same.
 
     Example:
         >>> from semveil.data import load

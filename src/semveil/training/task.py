@@ -1,11 +1,11 @@
-"""Task-oriented training: cross-entropy, what information costs, and an inverter to be fooled.
+"""Task-oriented training: cross-entropy, an information term, and a simulated inversion attack.
 
-One objective serves the whole family; its weights tell its members apart::
+One objective with different weights serves the whole family::
 
     min over Alice, Bob   CE + β·information + link's own losses − λ·min(error of Eve, mean image's)
     min over Eve          error of Eve
 
-With β = λ = 0 it is plain DeepJSCC for the task, with an Eve who learns alongside.
+With β = λ = 0 it is plain DeepJSCC for the task, with an Eve who does not influence it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from semveil.recipe import Recipe, Section, Weight
 from semveil.rng import Randomness, uniform
 from semveil.training.objective import Batch, Losses, Turn
 
-# Where Eve has no say in the game she need not keep pace: she only has to be trained at its end.
-_SPECTATOR = 4
+# An Eve without influence need not keep pace: she only has to be trained in the end.
+_IDLE_EVE_STEPS = 4
 
 
 class InverterConfig(Section):
-    """Training against a simulated Eve who rebuilds the image.
+    """Training against a simulated Eve who reconstructs the image.
 
     Attributes:
-        weight: Weight of her error, counted no further than the mean image's.
+        weight: Weight of her error, bounded by the mean image's.
         form: ``static``, or ``noise``: the weight divided by 1 + σ (noise per real).
     """
 
@@ -48,13 +48,13 @@ _FREE, _ALONE = BottleneckConfig(weight=0.0), InverterConfig(weight=0.0)
 
 
 def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
-    """Return Eve's squared error per pixel, counted no further than the mean image's.
+    """Return Eve's squared error per pixel, bounded by that of the mean image.
 
-    An unbounded error is won by driving one stale network astray; who has nothing better than
-    the mean image knows nothing.
+    An unbounded error rewards misleading one outdated network; an Eve with nothing better than the
+    mean image knows nothing.
 
     Args:
-        rebuilt: Eve's images, float ``[B, C, H, W]``.
+        rebuilt: Eve's reconstructions, float ``[B, C, H, W]``.
         images: The originals.
 
     Returns:
@@ -71,16 +71,16 @@ def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
 
 
 class TaskOriented:
-    """Training of one task-oriented link beside a simulated Eve who rebuilds the image.
+    """Training of one task-oriented link with a simulated Eve who reconstructs the image.
 
     Args:
         recipe: SNRs, channels, epochs.
         link: Alice and Bob.
-        eve: The simulated Eve; only her image network takes part.
-        bottleneck: Weight β of the information, and how it rises; zero for none.
-        inverter: Weight λ of Eve's error; zero leaves Eve without influence.
+        eve: The simulated Eve; only her image network is used.
+        bottleneck: Weight β of the information, and its schedule; zero for none.
+        inverter: Weight λ of Eve's error; with zero Eve does not influence Alice.
         plain_weight: Weight of Bob's loss without encryption, of a link that encrypts.
-        key_weight: Weight of what he understands with a wrong key.
+        key_weight: Weight of the privacy loss of Bob's answer with a wrong key.
     """
 
     name = "link"
@@ -96,7 +96,7 @@ class TaskOriented:
         key_weight: float = 0.0,
     ) -> None:
         if eve is None:
-            raise ValueError("task-oriented training has a simulated Eve")
+            raise ValueError("task-oriented training needs a simulated Eve")
         self.link, self.eve = link, eve
         self.modules = nn.ModuleDict({"link": link, "eve": eve})
         self.players = {
@@ -110,13 +110,13 @@ class TaskOriented:
         self.share = 0.0
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return who moves: Eve, then Alice and Bob; Eve rarely where she has no say."""
+        """Return the players in order: Eve, then Alice and Bob; Eve rarely without influence."""
         settings = self.bottleneck
         done = step / max(1, self.recipe.train.epochs * steps_per_epoch)
         rise = max(settings.full_epochs - settings.free_epochs, 1e-9)
         self.share = min(1.0, max(0.0, (done - settings.free_epochs) / rise))
         pair = Turn("link", self._pair)
-        if not self.inverter.weight and step % _SPECTATOR:
+        if not self.inverter.weight and step % _IDLE_EVE_STEPS:
             return [pair]
         return [Turn("eve_image", self._invert), pair]
 
@@ -153,7 +153,7 @@ class TaskOriented:
         if sent.unkeyed is not None:
             logits = sent.unkeyed.scores
             wrong = privacy_loss("clipped")(logits, batch.labels).mean()
-            losses["wrong_key_wish"] = wrong
+            losses["wrong_key_loss"] = wrong
             total = total + self.key_weight * wrong
         if self.inverter.weight:
             error = bounded_error(self._overhear(sent.waveform, source), batch.images)

@@ -1,7 +1,7 @@
-"""Transfer of a trained link: some of its parts go on learning, at a counted cost.
+"""Transfer of a trained link: some of its parts are trained further, and the cost is counted.
 
-With a constant learning rate the link after a number of steps is what somebody has who stops there,
-and does not hang on how long training was meant to last.
+With a constant learning rate, the link after a number of steps does not depend on the planned
+length of the training.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ _CHUNK = 125
 
 
 def inherit(link: LinkNetwork, source: LinkNetwork, *, new_answers: bool) -> None:
-    """Fill a link with another's weights, in place.
+    """Copy another link's weights, in place.
 
     Args:
-        link: The link; with new answers its last layer stays as it is.
+        link: The link; with new answers its last layer is not changed.
         source: The trained link, of the same architecture up to the last layer.
-        new_answers: Whether Bob's answers mean something else on the new link.
+        new_answers: Whether Bob's task is another on the new link.
     """
     last = f"classifier.{len(_layers(link)) - 1}."
     weights = {
@@ -50,13 +50,12 @@ def _layers(link: LinkNetwork) -> nn.Sequential:
 
 
 def part_of(link: LinkNetwork, part: str, *, new_answers: bool) -> nn.ModuleList:
-    """Return what of a link learns.
+    """Return the modules of a part of a link.
 
     Args:
         link: A link whose classifier is a sequence of layers.
         part: One of :data:`PARTS`.
-        new_answers: Whether Bob's last layer is new; it learns in every case then, for
-            nobody would leave it as it was drawn.
+        new_answers: Whether Bob's last layer is new; it is trained in every case then.
 
     Raises:
         KeyError: If there is no such part.
@@ -78,7 +77,7 @@ def part_of(link: LinkNetwork, part: str, *, new_answers: bool) -> nn.ModuleList
 
 
 def checkpoints(most: int) -> tuple[int, ...]:
-    """Return the steps to look at: 0, 10, 20, 50, 100, … up to ``most``.
+    """Return the steps to measure at: 0, 10, 20, 50, 100, … up to ``most``.
 
     Example:
         >>> checkpoints(300)
@@ -92,7 +91,7 @@ def checkpoints(most: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Learning:
-    """How learning goes on.
+    """Settings of further training.
 
     Attributes:
         batch: Images per step.
@@ -100,9 +99,9 @@ class Learning:
         max_grad_norm: Gradients are scaled down to this norm.
         snr_db: Bob's mean E_s/N_0, dB.
         seed: Seed of the order of the images and of the channel's draws.
-        scope: Name of these streams; whoever shares it meets the same images and draws.
-        falls: Whether the rate warms up and falls to zero at the end, as in
-            :func:`semveil.training.loop.fit`, rather than being constant.
+        scope: Name of these streams; the same scope gives the same images and draws.
+        falls: Whether the rate warms up and falls to zero, as in
+            :func:`semveil.training.loop.fit`, instead of being constant.
     """
 
     batch: int
@@ -119,20 +118,20 @@ def learn(
     part: nn.Module,
     images: Tensor,
     labels: Tensor,
-    course: Learning,
+    settings: Learning,
     stops: Collection[int],
 ) -> Iterator[tuple[int, int]]:
     """Train a part of a link for its task, in place, and pause at some steps.
 
-    The rest neither gets gradients nor renews its batch statistics.
+    The rest gets no gradients and keeps its batch statistics.
 
     Args:
         link: The link.
-        part: Modules of it that learn.
+        part: Its modules that are trained.
         images: uint8 ``[N, C, H, W]`` on the link's device.
         labels: int ``[N]``.
-        course: How.
-        stops: Steps at which to pause; the last one ends the training.
+        settings: How.
+        stops: Steps to pause at; the last one ends the training.
 
     Yields:
         Steps done, and FLOPs spent on them: multiplications and additions of all matrix
@@ -141,45 +140,45 @@ def learn(
     Raises:
         SemveilError: If there are fewer images than a batch, or the loss is not finite.
     """
-    if len(images) < course.batch:
+    if len(images) < settings.batch:
         raise SemveilError(
-            f"train.batch: {course.batch} images a step, but there are only {len(images)} to "
+            f"train.batch: {settings.batch} images a step, but there are only {len(images)} to "
             "adapt to"
         )
     link.requires_grad_(False)
     part.requires_grad_(True)
     parameters = list(part.parameters())
-    optimiser = torch.optim.Adam(parameters, lr=course.lr, fused=True)
-    per_epoch = len(images) // course.batch
+    optimiser = torch.optim.Adam(parameters, lr=settings.lr, fused=True)
+    per_epoch = len(images) // settings.batch
     flops, loss = 0, torch.zeros(())
     order = torch.empty(0)
     for step in range(max(stops) + 1):
         if step in stops:
             if not loss.isfinite():
-                raise SemveilError(f"{course.scope}: loss is not finite by step {step}")
+                raise SemveilError(f"{settings.scope}: loss is not finite by step {step}")
             yield step, step * flops
         if step == max(stops):
             return
         if step in stops or step == 0:
-            # Whoever looks at the link at a stop may leave it in another mode.
+            # A caller may change the mode of the link at a stop.
             link.eval()
             part.train()
         epoch, place = divmod(step, per_epoch)
         if place == 0:
-            shuffle = generator(course.seed, course.scope, "order", epoch)
+            shuffle = generator(settings.seed, settings.scope, "order", epoch)
             order = torch.randperm(len(images), generator=shuffle).to(images.device)
-        chosen = order[place * course.batch : (place + 1) * course.batch]
-        source = generator(course.seed, course.scope, "step", step, device=images.device)
-        # Every step costs the same: the first is counted.
+        chosen = order[place * settings.batch : (place + 1) * settings.batch]
+        source = generator(settings.seed, settings.scope, "step", step, device=images.device)
+        # Every step costs the same; the first is counted.
         with nullcontext() if step else FlopCounterMode(display=False) as counter:
             optimiser.zero_grad(set_to_none=True)
-            loss = _loss(link, images[chosen], labels[chosen], course.snr_db, source)
+            loss = _loss(link, images[chosen], labels[chosen], settings.snr_db, source)
             loss.backward()
         if counter:
             flops = counter.get_total_flops()
-        nn.utils.clip_grad_norm_(parameters, course.max_grad_norm)
-        if course.falls:
-            optimiser.param_groups[0]["lr"] = learning_rate(course.lr, step, max(stops))
+        nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+        if settings.falls:
+            optimiser.param_groups[0]["lr"] = learning_rate(settings.lr, step, max(stops))
         optimiser.step()
 
 
@@ -192,7 +191,7 @@ def _loss(
 
 @torch.no_grad()
 def waveforms(link: LinkNetwork, images: Tensor) -> Tensor:
-    """Return what Alice sends for images uint8 ``[N, C, H, W]``: complex ``[N, k]``."""
+    """Return the waveforms of images uint8 ``[N, C, H, W]``: complex ``[N, k]``."""
     link.eval()
     chunks = (as_float(part) for part in images.split(_CHUNK))
     layout = torch.channels_last
@@ -201,7 +200,7 @@ def waveforms(link: LinkNetwork, images: Tensor) -> Tensor:
 
 @torch.no_grad()
 def hits(link: LinkNetwork, sent: Tensor, labels: Tensor, snr_db: float, source: Randomness) -> int:
-    """Return how many waveforms ``[N, k]`` Bob answers with the right label ``[N]``."""
+    """Return the number of waveforms ``[N, k]`` that Bob classifies as their labels ``[N]``."""
     link.eval()
     answer = link.decode(link.channel(sent, snr_db, generator=source).features())
     return int((answer.scores.argmax(1) == labels).sum())
