@@ -225,6 +225,17 @@ def test_every_eavesdropper_guesses_alike_from_a_seed_and_needs_what_she_states(
     assert guesses[0].shape == ((5, 10) if kind.target == "label" else (5, 1, 8, 8))
 
 
+def test_a_network_of_the_wrong_form_is_refused(victim):
+    class Own(MLPInference):
+        name = "inference/own"
+
+        def network(self, inputs, classes, image_shape):
+            return super().network(inputs, classes + 1, image_shape)
+
+    with pytest.raises(SemveilError, match=r"own: its network returns \[2, 11\] for two"):
+        Own().fit(observed(victim))
+
+
 def test_recipes_name_eavesdroppers_with_their_settings():
     names = [eve.adversary for eve in chosen(AuditConfig(losses=["mse", "perceptual"]))]
     assert names == [

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import semveil
-from semveil.attacks import FGM, PGD, Jamming
+from semveil.attacks import FGM, PGD, Attack, Jamming
 from semveil.channel import Channel
 from semveil.data import load
 from semveil.errors import SemveilError
@@ -76,6 +76,59 @@ def test_without_a_gradient_those_attacks_are_left_out(system):
         transmit, hard, data, settings=settings, differentiable=False, device="cpu"
     )
     assert {record.adversary for record in found.records} == {None, "jamming", "blackbox"}
+
+
+class Own(Attack):
+    """An attack that is not registered, and returns what it is told to."""
+
+    name = "own"
+
+    def craft(self, victim, incoming, psrs_db, source):
+        signal = incoming.arrival.signal
+        return self.returned(torch.ones_like(signal).expand(len(psrs_db), *signal.shape))
+
+
+def test_an_attack_of_ones_own_needs_no_registration(system):
+    data, transmit, receive = system
+    settings = AttackConfig(psr_db=[-6.0], images=20)
+    attack = Own()
+    attack.returned = lambda deltas: deltas
+    found = semveil.attack(
+        transmit, receive, data, attacks=[attack], settings=settings, device="cpu"
+    )
+    assert {record.adversary for record in found.records} == {None, "own"}
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        (lambda deltas: deltas[0], r"own: craft returns torch.complex64 \[20, 32\], expected"),
+        (lambda deltas: deltas.real, r"own: craft returns torch.float32 \[1, 20, 32\]"),
+        (lambda deltas: None, "own: craft returns .*NoneType"),
+    ],
+)
+def test_a_perturbation_of_the_wrong_form_is_refused(system, returned, message):
+    data, transmit, receive = system
+    attack = Own()
+    attack.returned = returned
+    with pytest.raises(SemveilError, match=message):
+        semveil.attack(
+            transmit,
+            receive,
+            data,
+            attacks=[attack],
+            settings=AttackConfig(psr_db=[-6.0], images=20),
+            device="cpu",
+        )
+
+
+def test_attacks_that_records_cannot_tell_apart_are_refused(system):
+    data, transmit, receive = system
+    attacks = [PGD(steps=2), PGD(steps=4)]
+    with pytest.raises(SemveilError, match="two attacks have the name 'pgd'"):
+        semveil.attack(transmit, receive, data, attacks=attacks, device="cpu")
+    with pytest.raises(SemveilError, match="Attack has no name"):
+        type("MyAttack", (Attack,), {"craft": Own.craft})()
 
 
 def test_a_class_that_is_not_there_is_refused(system):

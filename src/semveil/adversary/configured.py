@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, ClassVar
 
 from pydantic import ValidationError
 
+from semveil.errors import SemveilError
 from semveil.section import Section, explain, keys_of
 from semveil.style import Style
 
@@ -27,7 +29,7 @@ class Configured:
         config: Its settings as they are.
 
     Raises:
-        SemveilError: If there is no such setting, or a value does not fit.
+        SemveilError: If it has no name, there is no such setting, or a value does not fit.
 
     Example:
         >>> from pydantic import Field
@@ -51,6 +53,8 @@ class Configured:
     config: Any
 
     def __init__(self, config: Section | None = None, /, **settings: Any) -> None:
+        if not hasattr(self, "name"):
+            raise SemveilError(f"{type(self).__name__} has no name: give it an attribute name")
         self.config = config or self._checked(settings)
 
     def _checked(self, settings: dict[str, Any]) -> Section:
@@ -61,3 +65,19 @@ class Configured:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.config.__repr_str__(', ')})"
+
+
+def require_distinct(kind: str, names: Sequence[str]) -> None:
+    """Refuse two of one name: records could not tell them apart.
+
+    Raises:
+        SemveilError: If there are two.
+
+    Example:
+        >>> require_distinct("attacks", ["fgm", "pgd"])
+    """
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SemveilError(
+            f"two {kind} have the name '{twice}': subclass one of them under another name"
+        )

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from semveil.adversary.configured import require_distinct
 from semveil.adversary.perturb.attack import Attack, Progress, goal_of
 from semveil.adversary.perturb.certify import Certificate
 from semveil.data.splits import ImageSplits
@@ -111,9 +112,10 @@ def attack_system(
         Records and sample pictures.
 
     Raises:
-        SemveilError: If Bob cannot be attacked, or a class is not there.
+        SemveilError: If Bob cannot be attacked, a class is not there, or two attacks have one name.
     """
     check(settings, splits.n_classes)
+    require_distinct("attacks", [attack.name for attack in attacks])
     progress = progress or _silent
     test = RobustnessTest(system, splits, setting, settings, device, pictures)
     report = _Report(test, splits, setting)

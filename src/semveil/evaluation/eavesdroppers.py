@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from semveil.adversary.configured import require_distinct
 from semveil.adversary.eavesdrop.eavesdropper import (
     Eavesdropper,
     Knowledge,
     Observations,
+    Truth,
     listen,
 )
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, Send
@@ -69,7 +71,9 @@ class FreshEavesdroppers:
     def __init__(
         self, case: Recorder, leakage: Leakage, adversary: Recording, validation: Recording
     ) -> None:
-        self.case, self.leakage, self.sent = case, leakage, adversary
+        self.case, self.leakage = case, leakage
+        waveforms = adversary.waveforms[0]
+        self.waveforms = waveforms.__getitem__ if case.system.fixed_key else None
         self.test = Intercepts(case.test, case.setting.eve)
         self.best: dict[str, float] = {}
         self.observations = Observations(
@@ -83,7 +87,12 @@ class FreshEavesdroppers:
         )
 
     def run(self, eavesdroppers: Sequence[Eavesdropper]) -> Iterator[Record]:
-        """Train copies of eavesdroppers and yield their records; informed ones come last."""
+        """Train copies of eavesdroppers and yield their records; informed ones come last.
+
+        Raises:
+            SemveilError: If two have one name, or the training of one fails.
+        """
+        require_distinct("eavesdroppers", [eve.adversary for eve in eavesdroppers])
         for given_by_user in sorted(eavesdroppers, key=lambda eve: bool(eve.needs)):
             eve = given_by_user.fresh()
             given = self._knowledge(eve) if eve.needs else self.observations
@@ -108,8 +117,8 @@ class FreshEavesdroppers:
                 "protocol": "adaptive",
                 "adversary": eve.adversary,
             }
-            originals = case.originals[: len(output)]
-            for metric, target, estimate in eve.figures(snr_db, originals):
+            truth = Truth(case.originals[: len(output)], self.waveforms)
+            for metric, target, estimate in eve.figures(snr_db, truth):
                 yield case.record("eve", metric, estimate, target=target, **common)
             if eve.target == "label":
                 right = case.wanted.right(output)
@@ -143,7 +152,6 @@ class FreshEavesdroppers:
             ),
             own_noise=system.own_noise,
             permutes=system.permutes,
-            noiseless=(lambda rows: self.sent.waveforms[0, rows]) if system.fixed_key else None,
             record=self._record,
             inverter=case.findings.eavesdroppers.get("image"),
         )

@@ -146,8 +146,7 @@ class RobustnessTest:
         """Return Bob's answers under a fitted attack, one outcome per budget."""
         parts: list[list[Outcome]] = [[] for _ in self.psrs_db]
         for number, rows, incoming, known in self._batches():
-            source = generator(self.seed, attack.name, "craft", number, device=self.device)
-            deltas = attack.craft(self.surrogate, known, self.psrs_db, source)
+            deltas = self._craft(attack, known, number)
             for part, delta, psr_db in zip(parts, deltas, self.psrs_db, strict=True):
                 part.append(self._attacked(incoming, delta, psr_db, number, rows))
             progress(f"{attack.name}: test images", int(rows[-1]) + 1, len(self.images))
@@ -167,14 +166,26 @@ class RobustnessTest:
             classes = source_class(incoming.labels)
             deltas: Tensor | None = None
             for one in classes.unique().tolist():
-                source = generator(self.seed, attack.name, "craft", number, device=self.device)
-                found = attack.aimed(one).craft(self.surrogate, known, self.psrs_db, source)
+                found = self._craft(attack.aimed(one), known, number)
                 hit = (classes == one)[None, :, None]
                 deltas = found if deltas is None else torch.where(hit, found, deltas)
             assert deltas is not None
             for part, delta, psr_db in zip(parts, deltas, self.psrs_db, strict=True):
                 part.append(self._attacked(incoming, delta, psr_db, number, rows))
         return [self._join(part) for part in parts]
+
+    def _craft(self, attack: Attack, known: IncomingBatch, number: int) -> Tensor:
+        source = generator(self.seed, attack.name, "craft", number, device=self.device)
+        found = attack.craft(self.surrogate, known, self.psrs_db, source)
+        wanted = torch.Size([len(self.psrs_db), *known.arrival.signal.shape])
+        if not isinstance(found, Tensor) or found.shape != wanted or not found.is_complex():
+            shape = (
+                f"{found.dtype} {list(found.shape)}" if isinstance(found, Tensor) else type(found)
+            )
+            raise SemveilError(
+                f"{attack.name}: craft returns {shape}, expected complex {list(wanted)}"
+            )
+        return found
 
     def certificates(self, progress: Progress) -> Certificate:
         """Return the certificates of the first test images, which hold for every attack."""

@@ -18,6 +18,7 @@ from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.adversary.eavesdrop.trainer import Effort, train_network
 from semveil.channel import Channel, Reception
 from semveil.device import channels_last, native_bfloat16
+from semveil.errors import SemveilError
 from semveil.link import Answer, LinkNetwork, as_float
 from semveil.metrics import Estimate
 from semveil.nets.convolutional import ImageShape
@@ -65,8 +66,6 @@ class Knowledge(Observations):
         bob_observations: Training and validation receptions with the labels of Bob's task.
         own_noise: Variance per symbol of Alice's own noise.
         permutes: Whether a key permutes the components of the waveform and does nothing else.
-        noiseless: Rows of her training images → their waveforms without channel, by which a
-            recovered permutation is scored; None where each message has a key of its own.
         record: Transmitter, purpose → receptions of her training and validation images, sent by
             that transmitter.
         inverter: The inverter that has rebuilt images best so far.
@@ -80,9 +79,22 @@ class Knowledge(Observations):
     bob_observations: tuple[Intercepts, Intercepts] | None = None
     own_noise: float = 0.0
     permutes: bool = False
-    noiseless: Callable[[Tensor], Tensor] | None = None
     record: Callable[[Send, str], tuple[Intercepts, Intercepts]] | None = None
     inverter: Eavesdropper | None = None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What an evaluation scores guesses by; no eavesdropper has it while she guesses.
+
+    Attributes:
+        originals: The images that were sent, float ``[B, C, H, W]``.
+        waveforms: Rows of Eve's training images → their waveforms without channel, complex
+            ``[B, k]``; None where each message has a key of its own.
+    """
+
+    originals: Tensor
+    waveforms: Callable[[Tensor], Tensor] | None = None
 
 
 class Eavesdropper(Configured, ABC):
@@ -173,7 +185,7 @@ class Eavesdropper(Configured, ABC):
             progress: Told ``(epochs done, epochs at most)``.
 
         Raises:
-            SemveilError: If her loss is not finite.
+            SemveilError: If her network's output has the wrong shape, or her loss is not finite.
         """
         training, validation = given.training, given.validation
         device, scope = training.device, self.scope
@@ -181,6 +193,7 @@ class Eavesdropper(Configured, ABC):
         with seeded(given.seed, *scope, "weights"):
             network = self.network(training.width, given.classes, (channels, height, width))
         network = channels_last(network.to(device))
+        self._check(network, training, given.classes)
         levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
         source = generator(given.seed, *scope, "validation", device=device)
         held_out = validation.hear_each(levels, source)
@@ -215,6 +228,18 @@ class Eavesdropper(Configured, ABC):
         self.trained = network
 
     @torch.no_grad()
+    def _check(self, network: nn.Module, training: Intercepts, classes: int) -> None:
+        """Refuse a network whose output is not what she is after."""
+        found = network.eval()(torch.zeros(2, training.width, device=training.device))
+        each = (classes,) if self.target == "label" else tuple(training.images.shape[1:])
+        if not isinstance(found, Tensor) or tuple(found.shape) != (2, *each):
+            shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise SemveilError(
+                f"{self.name}: its network returns {shape} for two receptions, "
+                f"expected {[2, *each]}"
+            )
+
+    @torch.no_grad()
     def listen(self, reception: Reception, snr_db: float) -> Tensor:
         """Return her guesses from receptions of one SNR.
 
@@ -237,14 +262,12 @@ class Eavesdropper(Configured, ABC):
         """Return how many test images she is given where an audit rebuilds ``images``."""
         return images
 
-    def figures(
-        self, snr_db: float, originals: Tensor
-    ) -> Iterator[tuple[str, str | None, Estimate]]:
+    def figures(self, snr_db: float, truth: Truth) -> Iterator[tuple[str, str | None, Estimate]]:
         """Yield further figures of her last guesses: metric, target, estimate.
 
         Args:
             snr_db: Her SNR then, dB.
-            originals: The images that were sent, float ``[B, C, H, W]``.
+            truth: What they are scored by.
         """
         yield from ()
 

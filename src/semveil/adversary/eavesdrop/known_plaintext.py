@@ -17,6 +17,7 @@ from semveil.adversary.eavesdrop.eavesdropper import (
     Knowledge,
     Observations,
     Progress,
+    Truth,
 )
 from semveil.adversary.eavesdrop.inversion import MLPInversion
 from semveil.adversary.eavesdrop.observations import numbered
@@ -134,17 +135,14 @@ class KnownPlaintext(Eavesdropper):
         training, validation = given.record(plain, "plain")
         self.inverter = MLPInversion()
         self.inverter.fit(replace(given, training=training, validation=validation), progress)
-        rows = torch.arange(min(self.config.messages, len(given.training)), device=device)
+        self.rows = torch.arange(min(self.config.messages, len(given.training)), device=device)
         with torch.no_grad():
-            sent = _reals(encoder(as_float(given.training.images[rows])))
+            self.sent = _reals(encoder(as_float(given.training.images[self.rows])))
         self.orders: dict[float, Tensor] = {}
         for snr_db in given.snrs_db:
             source = generator(given.seed, "known plaintext", str(float(snr_db)), device=device)
-            heard = given.training.hear(rows, snr_db, source)[:, :-1]
-            self.orders[snr_db] = estimate_order(sent, heard)
-        # Without noise the estimate is exact: the permutation itself.
-        noiseless = given.noiseless
-        self.truth = None if noiseless is None else estimate_order(sent, _reals(noiseless(rows)))
+            heard = given.training.hear(self.rows, snr_db, source)[:, :-1]
+            self.orders[snr_db] = estimate_order(self.sent, heard)
 
     @torch.no_grad()
     def listen(self, reception: Reception, snr_db: float) -> Tensor:
@@ -154,14 +152,13 @@ class KnownPlaintext(Eavesdropper):
         restored = undo(reception.features(), self.orders[snr_db])
         return torch.cat([self.inverter.trained(some) for some in restored.split(2000)])
 
-    def figures(
-        self, snr_db: float, originals: Tensor
-    ) -> Iterator[tuple[str, str | None, Estimate]]:
+    def figures(self, snr_db: float, truth: Truth) -> Iterator[tuple[str, str | None, Estimate]]:
         """Yield the share of the permutation that she recovered, where one key serves all."""
-        if self.truth is not None:
+        if truth.waveforms is not None:
+            # Without noise the estimate is exact: the permutation itself.
+            exact = estimate_order(self.sent, _reals(truth.waveforms(self.rows)))
             order = self.orders[snr_db]
-            right = int((order == self.truth).sum())
-            yield "permutation_recovered", None, wilson(right, len(order))
+            yield "permutation_recovered", None, wilson(int((order == exact).sum()), len(order))
 
 
 def _reals(waveform: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from semveil.adversary.eavesdrop.eavesdropper import (
     Knowledge,
     Observations,
     Progress,
+    Truth,
 )
 from semveil.channel import Reception
 from semveil.link import as_float
@@ -195,10 +196,8 @@ class RMLE(Eavesdropper):
         """Return how many test images she rebuilds."""
         return self.config.images
 
-    def figures(
-        self, snr_db: float, originals: Tensor
-    ) -> Iterator[tuple[str, str | None, Estimate]]:
+    def figures(self, snr_db: float, truth: Truth) -> Iterator[tuple[str, str | None, Estimate]]:
         """Yield the PSNR of the images that her search started from."""
         if self.start is not None and self.given is not None:
-            quality = psnr_db(self.start, originals)
+            quality = psnr_db(self.start, truth.originals)
             yield "psnr_start_db", "image", bootstrap_mean(quality, self.given.seed)

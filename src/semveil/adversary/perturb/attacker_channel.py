@@ -35,24 +35,6 @@ class AttackerChannel:
     timing: int = 0
     phase: bool = False
 
-    @property
-    def certain(self) -> bool:
-        """Whether nothing of it is random."""
-        return self == AttackerChannel()
-
-    @property
-    def name(self) -> str:
-        """What is unknown to her, as pages show it.
-
-        Example:
-            >>> AttackerChannel().name, AttackerChannel("rayleigh", 2).name
-            ('perfect', 'rayleigh, timing ±2')
-        """
-        parts: list[str] = [] if self.fading == "none" else [self.fading]
-        parts += [f"timing ±{self.timing}"] if self.timing else []
-        parts += ["phase"] if self.phase else []
-        return ", ".join(parts) or "perfect"
-
     def __call__(self, delta: Tensor, source: Randomness = None) -> Tensor:
         """Return perturbations as they arrive, for those sent, both complex ``[B, T]``.
 
@@ -81,7 +63,7 @@ def attacker_channel(mallory: AttackerConfig) -> AttackerChannel:
     """Return the channel that a recipe describes.
 
     Example:
-        >>> attacker_channel(AttackerConfig(phase=True)).name
-        'phase'
+        >>> attacker_channel(AttackerConfig(phase=True)).phase
+        True
     """
     return AttackerChannel(mallory.fading, mallory.timing, mallory.phase)
