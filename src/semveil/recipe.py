@@ -43,10 +43,9 @@ class DataConfig(OpenSection):
     """Which images.
 
     Attributes:
-        name: ``digits``, ``mnist``, ``cifar10``, ``celeba``, ``imagenette``, or the path of an
-            image folder.
+        name: A registered data set, such as ``digits``, or the path of an image folder.
         limit: Cap on the training images used, all splits together; none if null.
-        image_size: Side in pixels to which an image folder, faces or photos are resized.
+        image_size: Side in pixels to which images are resized, of sets that take it.
         target: Attribute that is Bob's task, of a set that has several.
         private: Attribute that Eve is after; Bob's task if null.
     """
