@@ -1,8 +1,8 @@
-"""Keeps these pages true: tables are made from the code, and the Python blocks are run.
+"""Fills the tables of the pages from the code, and runs their Python blocks.
 
 A comment ``<!-- settings -->`` (or another name of ``TABLES``) on a page is replaced by that table,
-and ``<!-- file PATH -->`` by a file of the repository, which the tests run. Whatever is wrong
-raises, and the build ends.
+and ``<!-- file PATH -->`` by a file of the repository, which the tests run. Any error ends the
+build.
 """
 
 from __future__ import annotations
@@ -21,11 +21,19 @@ from mkdocs.exceptions import PluginError
 from pydantic import BaseModel
 
 from semveil import recipe as recipes
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import in_order
+from semveil.data import DATASETS
+from semveil.metrics import METRICS
 from semveil.papers import PAPERS, overview
 from semveil.papers.overview import in_words
+from semveil.protect import PROTECTIONS
 from semveil.recipe import OpenSection
 from semveil.records import FIELDS
+from semveil.registry import Registry
 from semveil.schemes import SCHEMES
+from semveil.training import TRAININGS
 
 RESULTS = Path(__file__).parents[1] / "results"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.M | re.S)
@@ -33,12 +41,12 @@ LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".j2": "jinja"}
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Fill in the tables of a page, and try what it says."""
+    """Fill in the tables of a page, and run its Python blocks."""
     where = page.file.src_uri
     if where == "conventions.md":
         missing = [name for name in FIELDS if f"| `{name}` |" not in markdown]
         if missing:
-            raise PluginError(f"{where}: fields of a record that it does not explain: {missing}")
+            raise PluginError(f"{where}: fields of a record without an explanation: {missing}")
     if not where.startswith("reference/"):
         _run_blocks(markdown, where)
     markdown = re.sub(r"^<!-- file (\S+) -->$", lambda m: _file(m[1]), markdown, flags=re.M)
@@ -70,7 +78,7 @@ def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _settings() -> str:
-    """Return one table per section of a recipe, sections within sections behind their own."""
+    """Return one table per section of a recipe, inner sections after the outer one."""
     return "\n\n".join(
         part for name, kind in _sections(recipes.Recipe) for part in _section(name, kind)
     )
@@ -87,23 +95,33 @@ def _sections(kind: type[BaseModel]) -> list[tuple[str, type[BaseModel]]]:
 
 
 def _section(name: str, kind: type[BaseModel]) -> list[str]:
-    """Return the tables of a section: key, default, what it takes, what it means."""
+    """Return the tables of a section and of its inner sections."""
     about, meanings = _documented(kind)
+    about += f" Used by: {', '.join(users)}." if (users := _users(kind)) else ""
     inner = dict(_sections(kind))
     rows = [
         [f"`{name}.{key}`", f"`{json.dumps(value['default'])}`", _takes(value), meanings[key]]
         for key, value in kind.model_json_schema()["properties"].items()
         if key not in inner
     ]
-    table = _table(["key", "default", "takes", "meaning"], rows)
+    table = _table(["key", "default", "values", "meaning"], rows)
     parts = [f"### {name}\n\n{about}\n\n{table}"]
     for key, part in inner.items():
         parts += _section(f"{name}.{key}", part)
     return parts
 
 
+def _users(config: type[BaseModel]) -> list[str]:
+    """Return the schemes that read a section."""
+    return [
+        f"`{name}`"
+        for name, scheme in sorted(SCHEMES.items())
+        if config in scheme(recipes.Recipe(protections=list(scheme.protections))).sections()
+    ]
+
+
 def _documented(kind: type) -> tuple[str, dict[str, str]]:
-    """Return the first line of a class's docstring, and what it says of each attribute."""
+    """Return the first paragraph of a class's docstring, and the description of each attribute."""
     sections = griffe.Docstring(inspect.getdoc(kind) or "").parse("google")
     meanings = {
         item.name: " ".join(item.description.split())
@@ -115,7 +133,7 @@ def _documented(kind: type) -> tuple[str, dict[str, str]]:
 
 
 def _takes(schema: dict[str, Any]) -> str:
-    """Return in words which values a JSON schema allows."""
+    """Return the values that a JSON schema allows, in words."""
     if "anyOf" in schema:
         return " or ".join(_takes(choice) for choice in schema["anyOf"])
     if "enum" in schema:
@@ -146,14 +164,17 @@ def _recipes() -> str:
 
 def _schemes() -> str:
     rows = [[f"`{name}`", *kind.statement().values()] for name, kind in sorted(SCHEMES.items())]
-    return _table(["scheme", "what it is", "what it protects", "asymmetry", "guarantee"], rows)
+    return _table(["scheme", "description", "protects", "asymmetry", "guarantee"], rows)
 
 
-def _studies() -> str:
-    return _table(
-        ["study", "what it is"],
-        [[f"`{name}`", paper.description] for name, paper in PAPERS.items()],
-    )
+def _registered(registry: Registry[Any], names: Iterable[str] = ()) -> str:
+    """Return the table of everything that a registry holds, in the order of the names."""
+    rows = [
+        [f"`{name}`", kind.description, kind.source]
+        for name in names or sorted(registry.names())
+        for kind in [registry.get(name)]
+    ]
+    return _table([registry.kind, "description", "source"], rows)
 
 
 @cache
@@ -162,7 +183,7 @@ def _overview() -> list[dict[str, Any]]:
 
 
 def _papers() -> str:
-    """Return the index of papers, judged by the committed results."""
+    """Return the index of papers with the verdicts of the committed results."""
     rows = [
         [
             f"{paper['source']}, {paper['shows']}",
@@ -177,20 +198,26 @@ def _papers() -> str:
 
 
 def _claims() -> str:
-    """Return every claim of every paper with what became of it."""
+    """Return every claim of every paper with its verdicts."""
     rows = [
         [f"`{paper['name']}`", claim["claim"], claim["source"], in_words([claim])]
         for paper in _overview()
         for claim in paper["claims"]
     ]
-    return _table(["study", "claim", "where", "verdicts"], rows)
+    return _table(["study", "claim", "place in the paper", "verdicts"], rows)
 
 
 TABLES = {
     "settings": _settings,
     "recipes": _recipes,
     "schemes": _schemes,
-    "studies": _studies,
+    "studies": lambda: _registered(PAPERS),
+    "protections": lambda: _registered(PROTECTIONS),
+    "attacks": lambda: _registered(ATTACKS, in_order()),
+    "eavesdroppers": lambda: _registered(EAVESDROPPERS),
+    "trainings": lambda: _registered(TRAININGS),
+    "metrics": lambda: _registered(METRICS),
+    "datasets": lambda: _registered(DATASETS),
     "papers": _papers,
     "claims": _claims,
 }
