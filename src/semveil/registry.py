@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
 from semveil.section import OpenSection, Section
+from semveil.style import STYLES, Style
 
 GROUP = "semveil.plugins"
 T = TypeVar("T")
@@ -82,6 +83,9 @@ class Registry(Generic[T]):
             warnings.warn(str(error), SemveilWarning, stacklevel=2)
             return item
         self._items[name], self._origins[name] = item, origin
+        style = vars(item).get("style")
+        if isinstance(style, Style):
+            STYLES[self.kind, name] = style
         return item
 
     def get(self, name: str) -> type[T]:

@@ -9,7 +9,7 @@ from attack_runs import PSRS, bob
 from semveil.papers import PAPERS
 from semveil.papers.claims import Judged
 from semveil.records import Record
-from semveil.report.figures.case import attack_grid
+from semveil.report.figures import attack_grid
 from semveil.report.select import frame
 
 PLAIN = {

@@ -56,10 +56,10 @@ def test_psnr_curves_have_the_mean_image_as_floor(quick: list[Record]) -> None:
 def test_dimension_curves_have_a_panel_per_dataset_and_protocol(study: list[Record]) -> None:
     figure = figures.against_dimension(frame(study))
     assert [title(place) for place in figure.axes] == [
-        "mnist · paper’s Eve",
-        "mnist · fresh Eve, strongest",
-        "cifar10 · paper’s Eve",
-        "cifar10 · fresh Eve, strongest",
+        "mnist · Eve (paper’s training)",
+        "mnist · strongest fresh Eve",
+        "cifar10 · Eve (paper’s training)",
+        "cifar10 · strongest fresh Eve",
     ]
     bob = where(
         frame(study),
@@ -89,7 +89,10 @@ def test_privacy_utility_draws_paper_hollow_and_fresh_filled(quick: list[Record]
         and record.adversary in {"inference/wide", "inference/mlp"}
         and (record.protocol, record.adversary) != ("adaptive", "inference/mlp")
     }
-    assert dots == {values["paper"]: "white", values["adaptive"]: "#D55E00"}
+    assert dots == {
+        values["paper"]: "white",
+        values["adaptive"]: figures.palette(frame(one))["minmax"],
+    }
 
 
 def test_colours_stay_with_the_scheme(quick: list[Record]) -> None:
@@ -209,7 +212,7 @@ def test_another_ending_is_refused(tmp_path: Path) -> None:
 
 def test_inline_figures_share_no_names(quick: list[Record]) -> None:
     figure = figures.against_snr(frame(quick))
-    first, second = (figures.inline(figure, name=name, about="b") for name in ("one", "two"))
+    first, second = (figures.inline(figure, name=name) for name in ("one", "two"))
     names = re.findall(r'\bid="([^"]+)"', first)
     assert names
     assert all(name.startswith("one-") for name in names)
@@ -223,7 +226,7 @@ def test_inline_figures_share_no_names(quick: list[Record]) -> None:
 def test_short_coordinates_leave_the_words_alone() -> None:
     figure = Figure()
     figure.text(0.5, 0.5, "value 0.123456")
-    assert "value 0.123456" in figures.inline(figure, name="a", about="b")
+    assert "value 0.123456" in figures.inline(figure, name="a")
 
 
 def test_the_readers_own_settings_do_not_matter(

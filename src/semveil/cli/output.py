@@ -60,9 +60,8 @@ def print_folder(title: str, link: Link, quiet: bool, as_json: bool) -> None:
 def print_result(found: Result, quiet: bool, as_json: bool, page: str = "report.html") -> None:
     """Print the table of a result, or its records as JSON."""
     from semveil.records import to_line
-    from semveil.report.attack_rows import only_attacks
-    from semveil.report.attacks import attack_table
-    from semveil.report.table import summary_table
+    from semveil.report.attack_rows import attack_table, only_attacks
+    from semveil.report.summary import summary_table
 
     assert found.folder is not None
     if as_json:

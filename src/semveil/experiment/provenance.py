@@ -12,6 +12,10 @@ from typing import Any
 
 import torch
 
+from semveil.adversary.perturb import ATTACKS
+from semveil.schemes.base import SCHEMES
+from semveil.style import written_styles
+
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
 
 
@@ -40,12 +44,14 @@ def code_version() -> str:
 
 
 def provenance(device: torch.device, devices: int) -> dict[str, Any]:
-    """Return code version, library versions and hardware, ready for ``run.json``.
+    """Return code version, library versions, hardware and styles, ready for ``run.json``.
 
     Args:
         device: What the run computes on.
         devices: Number of processes.
     """
+    SCHEMES.load()
+    ATTACKS.load()
     return {
         "version": code_version(),
         "versions": {"python": platform.python_version()}
@@ -58,6 +64,8 @@ def provenance(device: torch.device, devices: int) -> dict[str, Any]:
             "threads": torch.get_num_threads(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         },
+        # Reports are made without importing what they draw.
+        "styles": written_styles(),
     }
 
 

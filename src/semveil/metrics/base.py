@@ -37,6 +37,7 @@ class Metric:
             preferred first.
         ceilings: Metrics that hold what nobody exceeds.
         floor_value: The floor, where it is a constant.
+        floor_title: What tables and figures call the floor.
 
     Example:
         >>> accuracy = metric_of("accuracy")
@@ -58,6 +59,7 @@ class Metric:
     floors: tuple[str, ...] = ()
     ceilings: tuple[str, ...] = ()
     floor_value: float | None = None
+    floor_title: str = "floor"
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -92,6 +94,7 @@ class Rate(Metric):
     scale = 100.0
     decimals = 1
     target = "label"
+    floor_title = "chance"
     bounds = axis = (0.0, 1.0)
 
 
@@ -178,6 +181,9 @@ def metric_of(name: str) -> Metric:
     plain.name, plain.title = name, name.replace("_", " ")
     return plain
 
+
+MAIN: dict[str, str] = {"label": "accuracy", "image": "psnr_db"}
+"""The metric that says how well a target is recovered, where one is to say it."""
 
 IMAGE_METRICS = ("psnr_db", "ssim")
 """Metrics that are measured of all reconstructions."""

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from semveil.report.select import CONTEST, SETTING, floor, present, where
-from semveil.report.summary import Measure, measure
-from semveil.report.table import heading
+from semveil.metrics import MAIN, ImageMetric, metric_of
+from semveil.records import Estimate, Record
+from semveil.report.looks import NO_ATTACK, styles
+from semveil.report.select import CONTEST, SETTING, estimate, floor, frame, present, where
+from semveil.report.table import Cell, Column, Line, Table, heading, signed, to_rich
+
+if TYPE_CHECKING:
+    import rich.table
 
 NONE = "none"
-ORDER = (NONE, "jamming", "fgm", "pgd", "uap", "pgm", "semadv", "transfer", "blackbox")
-NEEDS_GRADIENT = frozenset({"fgm", "pgd", "uap", "pgm", "semadv"})
 # An attack that is aimed at the class of every image in turn.
 EACH = "each class"
+MOST_BUDGETS = 6  # in a table; figures show all
+AIMED = ("accuracy_targeted", "accuracy_others", "misleading_rate")
+INAPPLICABLE = "needs a gradient"
 
 
 @dataclass(frozen=True)
@@ -25,13 +31,13 @@ class AttackRow:
 
     Attributes:
         condition: What rows are grouped by: run, study, dataset, channel, latent dimension, SNRs,
-            seed and what Mallory is after.
+            seed and what Mallory aims at.
         system: Label of the system.
-        aim: What Mallory is after: ``class 2``, ``to class 5``; None if any mistake will do.
+        aim: What Mallory aims at: ``class 2``, ``to class 5``; None if any mistake will do.
         attack: The attack; ``none`` without one.
         protocol: ``adaptive`` or ``paper``; ``none`` without an attack.
         table: Its records; empty if the attack does not apply.
-        chance: What guessing gets.
+        floors: By metric, what a receiver reaches who receives nothing.
     """
 
     condition: tuple[tuple[str, Any], ...]
@@ -40,40 +46,44 @@ class AttackRow:
     attack: str
     protocol: str
     table: pd.DataFrame
-    chance: float | None
+    floors: Mapping[str, float]
+
+    @property
+    def origin(self) -> str:
+        """Where a generator was trained, if not on this very link."""
+        return " (trained on the plain link)" if self.protocol == "paper" else ""
 
     @property
     def name(self) -> str:
         """Its name in tables."""
-        trained = " (made for the plain link)" if self.protocol == "paper" else ""
-        return ("nobody" if self.attack == NONE else self.attack) + trained
+        return (NO_ATTACK if self.attack == NONE else self.attack) + self.origin
 
     @property
     def budgets(self) -> list[float]:
-        """The PSRs, dB, ascending."""
-        return sorted(self.table["psr_db"].dropna().unique())
+        """The PSRs, dB, ascending; none without an attack."""
+        return [] if self.attack == NONE else sorted(self.table["psr_db"].dropna().unique())
 
     @property
     def hit(self) -> str:
         """The accuracy that the attack is to lower: of all images, each being aimed at."""
         each = (self.table["target"] == EACH).any()
-        return "accuracy_targeted" if each else "accuracy"
+        return AIMED[0] if each else MAIN["label"]
 
-    def at(self, metric: str, psr_db: float | None = None) -> Measure | None:
+    def at(self, metric: str, psr_db: float | None = None) -> Estimate | None:
         """Return a figure of Bob's at one budget; None if it was not measured."""
-        if self.attack == NONE:
-            psr_db = None
-        found = measure(self.table, metric=metric, psr_db=psr_db)
-        # Whose doing it is, the row says.
-        return found and replace(found, adversary=None)
+        return estimate(self.table, metric=metric, psr_db=None if self.attack == NONE else psr_db)
+
+    def floor(self, metric: str) -> float | None:
+        """Return a metric's floor, if it is known."""
+        return self.floors.get(metric_of(metric).floors[0]) if metric_of(metric).floors else None
 
 
-def disturbed(table: pd.DataFrame) -> pd.DataFrame:
+def under_attack(table: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of Bob under attack.
 
     Example:
         >>> table = pd.DataFrame({"role": ["bob", "bob", "eve"], "adversary": [None, "pgd", "mlp"]})
-        >>> disturbed(table)["adversary"].tolist()
+        >>> under_attack(table)["adversary"].tolist()
         ['pgd']
     """
     return table[(table["role"] == "bob") & table["adversary"].notna()]
@@ -81,20 +91,29 @@ def disturbed(table: pd.DataFrame) -> pd.DataFrame:
 
 def only_attacks(table: pd.DataFrame) -> bool:
     """Tell whether a frame of records is of attacks on Bob, and of no Eve."""
-    return not disturbed(table).empty and not (table["role"] == "eve").any()
+    return not under_attack(table).empty and not (table["role"] == "eve").any()
 
 
-def chance(table: pd.DataFrame, **context: Any) -> float | None:
-    """Return what guessing gets: as measured, else the largest class's share of the test images.
+def _floors(table: pd.DataFrame, **context: Any) -> dict[str, float]:
+    """Return the floors of all metrics of Bob's by the name that the metric gives its floor.
 
-    Args:
-        table: Frame of records.
-        **context: Columns and values, the most important first.
+    Where older records hold no chance, it is the largest class's share of the test images.
     """
-    known = floor(table, "accuracy", **context)
-    if known is not None:
-        return known
-    classes = table[table["metric"].str.startswith("accuracy_class_") & table["adversary"].isna()]
+    found: dict[str, float] = {}
+    for name in table.loc[table["role"] == "bob", "metric"].unique():
+        metric = metric_of(name)
+        if metric.floors and metric.floors[0] not in found:
+            value = floor(table, metric.name, **context)
+            if value is None and metric.floors == metric_of(MAIN["label"]).floors:
+                value = _largest_share(table, **context)
+            if value is not None:
+                found[metric.floors[0]] = value
+    return found
+
+
+def _largest_share(table: pd.DataFrame, **context: Any) -> float | None:
+    names = metric_of(MAIN["label"]).classes(table["metric"].unique()).values()
+    classes = table[table["metric"].isin(names) & table["adversary"].isna()]
     sizes = where(classes, **context).groupby("metric")["n"].max()
     return float(sizes.max() / sizes.sum()) if len(sizes) else None
 
@@ -107,36 +126,37 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
         asked: Attacks that were asked for, besides those that left records.
 
     Returns:
-        Rows in the order of systems in the frame and of `ORDER`; of an attack that was asked for
-        or hit another system, but needs a gradient that this one has not, an empty row.
+        Rows in the order of systems in the frame and of the attacks' styles. An attack that was
+        asked for and left no records has an empty row: it needs a gradient that this system's
+        receiver has not.
     """
     bob = table[table["role"] == "bob"]
-    struck = disturbed(bob)
-    names = {*asked, *struck["adversary"]}
-    known = [name for name in ORDER if name in names] + sorted(names - set(ORDER))
+    attacked = under_attack(bob)
+    asked = set(asked)
+    known = list(styles("attack", {*asked, *attacked["adversary"]}))
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "test_snr_db", "seed"]
     found = []
-    for values, group in struck.groupby(keys, dropna=False, sort=False):
+    for values, group in attacked.groupby(keys, dropna=False, sort=False):
         setting = dict(zip(keys, values, strict=True))
         # Aimed at each class, an attack does what others do that are aimed at none.
         aims = ["" if pd.isna(t) or t == EACH else str(t) for t in group["target"]]
         for (system, name), rows in group.groupby(["system", aims], sort=False):
             aim = str(name) or None
             plain = where(bob[bob["adversary"].isna()], system=system, **setting)
-            guess = chance(table, dataset=setting["dataset"], system=system)
+            floors = _floors(table, dataset=setting["dataset"], system=system)
             common = ((*setting.items(), ("aim", aim)), str(system), aim)
-            found.append(AttackRow(*common, NONE, "none", plain, guess))
+            found.append(AttackRow(*common, NONE, "none", plain, floors))
             for attack in known:
                 of = where(rows, adversary=attack)
                 for protocol, part in of.groupby("protocol", sort=True):
-                    found.append(AttackRow(*common, attack, str(protocol), part, guess))
-                if of.empty and attack in NEEDS_GRADIENT:
-                    found.append(AttackRow(*common, attack, "adaptive", of, guess))
+                    found.append(AttackRow(*common, attack, str(protocol), part, floors))
+                if of.empty and attack in asked:
+                    found.append(AttackRow(*common, attack, "adaptive", of, floors))
     return found
 
 
 def by_system(found: Iterable[AttackRow]) -> list[list[AttackRow]]:
-    """Return the rows of each system under one condition, nobody first."""
+    """Return the rows of each system under one condition, that without an attack first."""
     groups: dict[str, list[AttackRow]] = {}
     for row in found:
         # By its words, since a missing value (NaN) would not equal itself.
@@ -182,3 +202,91 @@ def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
         title = " · ".join(filter(None, [above, group[0].system]))
         panels[title] = {row.name: row for row in group if not row.table.empty}
     return panels
+
+
+def budgets(rows: Sequence[AttackRow]) -> list[float]:
+    """Return the PSRs that a table shows: all, or evenly chosen ones with both ends.
+
+    Args:
+        rows: What it shows.
+    """
+    every = sorted({psr_db for row in rows for psr_db in row.budgets})
+    if len(every) <= MOST_BUDGETS:
+        return every
+    last = MOST_BUDGETS - 1
+    return [every[round(step * (len(every) - 1) / last)] for step in range(MOST_BUDGETS)]
+
+
+def attack_tables(found: Iterable[AttackRow], *, every_metric: bool = True) -> list[Table]:
+    """Return attacks on Bob as tables, one per system: accuracy at each PSR, other metrics.
+
+    Args:
+        found: Rows.
+        every_metric: Whether all metrics of images are shown, not the main one alone.
+    """
+    return [_table(group, every_metric) for group in by_system(found)]
+
+
+def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
+    levels = budgets(group)
+    top = levels[-1] if levels else None
+    accuracy = metric_of(MAIN["label"])
+    names = dict.fromkeys(name for row in group for name in row.table["metric"])
+    images = [n for n in names if isinstance(metric_of(n), ImageMetric) and metric_of(n).name == n]
+    further = [name for name in AIMED if name in names]
+    further += images if every_metric else [name for name in images if name == MAIN["image"]]
+    at_top = f"at {signed(top)}\N{NO-BREAK SPACE}dB" if top is not None else ""
+    columns = [
+        Column("attack"),
+        *(
+            Column(f"{signed(psr)}\N{NO-BREAK SPACE}dB", f"Bob’s {accuracy.label} at", accuracy)
+            for psr in levels
+        ),
+        *(Column(metric_of(name).label, at_top, metric_of(name)) for name in further),
+    ]
+    lines = []
+    for row in group:
+        cells = [Cell(row.at(row.hit, level)) for level in levels]
+        cells += [Cell(row.at(name, top)) for name in further]
+        lines.append(Line(row.name, [Cell(words=INAPPLICABLE)] if row.table.empty else cells))
+    shown = [accuracy.name] * len(levels) + further
+    lines.append(floor_line("chance", [(name, group[0].floor(name)) for name in shown]))
+    facts = [(key, value) for key, value in group[0].condition if key != "aim"]
+    aim = f", aim: {group[0].aim}" if group[0].aim else ""
+    title = f"{group[0].system}: {heading(facts)}{aim}"
+    return Table(group[0].system, columns, [(title, lines)])
+
+
+def floor_line(name: str, floors: Iterable[tuple[str, float | None]]) -> Line:
+    """Return the row of the floors: chance, and the best image that knows nothing of the signal.
+
+    Args:
+        name: Name of the row.
+        floors: Metric and floor of each column; None if it is not known.
+    """
+    cells = [
+        Cell() if value is None else Cell(words=metric_of(metric).format(value))
+        for metric, value in floors
+    ]
+    return Line(name, cells, faint=True)
+
+
+def attack_table(records: Iterable[Record], asked: Iterable[str] = ()) -> rich.table.Table:
+    """Return attacks on Bob for the terminal, at most 100 columns wide.
+
+    Args:
+        records: Records of one or more runs, some of them of Bob under attack.
+        asked: Attacks that were asked for.
+
+    Returns:
+        The table, ready to be printed by rich: accuracy at each PSR, and what else there is at the
+        highest.
+    """
+    from rich.table import Table as Grid
+
+    grid = Grid.grid()
+    for table in attack_tables(attack_rows(frame(records), asked), every_metric=False):
+        grid.add_row(to_rich(table))
+    grid.caption = "± half of the 95 % interval. chance: without the signal."
+    grid.caption_justify = "left"
+    return grid

@@ -1,22 +1,64 @@
-"""The report: one HTML file that needs nothing but itself."""
+"""The report: one HTML file that needs nothing but itself. Its words are in the template."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from importlib import resources
+import base64
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from string import Template
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.report import attack_sections, figures, sections
-from semveil.report.attack_rows import attack_rows, only_attacks
+from semveil.metrics import MAIN, Metric, metric_of
+from semveil.records import Estimate, to_line
+from semveil.report import figures
+from semveil.report.attack_rows import (
+    AIMED,
+    AttackRow,
+    attack_rows,
+    attack_tables,
+    by_system,
+    merged,
+    only_attacks,
+    panels_of,
+)
+from semveil.report.figures.attacks import per_class
 from semveil.report.folder import RunFolder, read_run
-from semveil.report.markup import tag, text
-from semveil.report.select import frame, paired
-from semveil.report.summary import rows
+from semveil.report.looks import PARTIES
+from semveil.report.sanity_checks import RULES as ORDERINGS
+from semveil.report.sanity_checks import strength, violations
+from semveil.report.select import SETTING, frame, paired, present, varying
+from semveil.report.summary import RULES, TONES, Row, Verdict, rows, shown_metrics, summary
+from semveil.report.table import heading, interval, number, signed, with_interval
+from semveil.style import remember
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FACTS = ("command", "study", "budget", "seed", "wall_s", "version", "versions", "hardware")
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure of the page, what it is of, and whether it is folded away."""
+
+    key: str
+    svg: Markup
+    title: str = ""
+    metric: Metric | None = None
+    folded: bool = False
+
+    @classmethod
+    def of(cls, figure: Figure, key: str, *about: Any) -> Drawing:
+        """Return a figure as a part of the page; the rest are the other attributes."""
+        return cls(key, Markup(figures.inline(figure, name=key)), *about)
 
 
 def write_report(path: Path, folders: Iterable[Path]) -> None:
@@ -38,60 +80,49 @@ def write_page(path: Path, runs: list[RunFolder]) -> None:
     """Write a page on what folders hold; see :func:`write_report`."""
     if not runs:
         raise SemveilError("no run to report on: name at least one folder")
+    for run in runs:
+        remember(run.about.get("styles", {}))
     names = _distinct([run.name for run in runs])
-    parts = []
-    for name, run in zip(names, runs, strict=True):
-        part = frame(run.records)
-        if len(runs) > 1:
-            part.insert(0, "run", name)
-        parts.append(part)
+    parts = [frame(run.records) for run in runs]
+    if len(runs) > 1:
+        parts = [part.assign(run=name) for name, part in zip(names, parts, strict=True)]
     table = paired(pd.concat(parts, ignore_index=True))
-    colours = figures.palette(table)
     named = dict(zip(names, runs, strict=True))
-    struck = attack_rows(table, attack_sections.asked(runs))
     # A folder of attacks says nothing of Eve, not even that she was not tried.
     audited = [part for part in parts if not only_attacks(part)]
-    parts_of_page = [
-        ("attacks", "Under attack", attack_sections.summary(struck)),
-        ("attacked", "What attacks leave", attack_sections.results(struck)),
-        ("psr", "Against the PSR", attack_sections.curves(table)),
-        ("classes", "Class by class", attack_sections.classes(table)),
-        ("attackpictures", "What Bob sees", attack_sections.pictures(named, struck)),
-    ]
-    if audited:
-        eves = paired(pd.concat(audited, ignore_index=True))
-        found = rows(eves)
-        parts_of_page = [
-            ("summary", "Summary", sections.summary(found)),
-            ("table", "What each party gets", sections.results(found)),
-            ("privacy", "Privacy and utility", sections.privacy(eves, found, colours)),
-            ("snr", "Against the SNR", sections.against_snr(eves, colours)),
-            (
-                "dimension",
-                "Against the latent dimension",
-                sections.against_dimension(eves, colours),
-            ),
-            ("pictures", "What they see", sections.pictures(named, found)),
-            *parts_of_page,
-        ]
-    parts_of_page += [
-        ("symbols", "On the air", sections.symbols(named, colours)),
-        ("training", "Training", sections.training(named)),
-        ("reading", "How to read this page", sections.reading()),
-        ("runs", "How it was run", sections.runs(named)),
-        ("records", "Records", sections.records(runs)),
-    ]
-    filled = [section for section in parts_of_page if section[2]]
-    links = (tag("li", tag("a", title, href=f"#{key}")) for key, title, _ in filled)
-    here = resources.files(__package__)
-    page = Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
-        title=text(", ".join(names)),
-        style=here.joinpath("style.css").read_text(encoding="utf-8"),
-        meta=_meta(table),
-        contents=tag("ul", *links),
-        main="\n".join(
-            tag("section", tag("h2", title), body, id=key) for key, title, body in filled
-        ),
+    every = [record for run in runs for record in run.records]
+    environment = Environment(
+        loader=PackageLoader("semveil.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    environment.globals |= {
+        "number": number,
+        "interval": interval,
+        "signed": signed,
+        "rate": lambda found: with_interval(found, metric_of(MAIN["label"])),
+        "AIMED": AIMED,
+        "MAIN": {target: metric_of(name) for target, name in MAIN.items()},
+        "PARTIES": PARTIES,
+        "RULES": RULES,
+        "TONES": TONES,
+        "Verdict": Verdict,
+    }
+    environment.filters["invoke"] = lambda row, name, *words: getattr(row, name)(*words)
+    page = environment.get_template("page.html.j2").render(
+        title=", ".join(names),
+        table=table,
+        runs=[(name, *_facts(run.about)) for name, run in named.items() if run.about],
+        several=len(runs) > 1,
+        count=len(every),
+        json=_data_uri("".join(to_line(record) + "\n" for record in every), "application/jsonl"),
+        csv=_data_uri(frame(every).to_csv(index=False), "text/csv"),
+        **_eves(named, paired(pd.concat(audited, ignore_index=True)) if audited else None),
+        **_attacks(named, table),
+        symbols=_per_run(named, "symbols", lambda _, run: _symbols(run, table)),
+        training=_per_run(named, "training", _training),
     )
     write_atomic(path, page)
 
@@ -104,10 +135,185 @@ def _distinct(names: list[str]) -> list[str]:
     ]
 
 
-def _meta(table: pd.DataFrame) -> str:
-    """What was measured, in one line."""
-    seeds = sorted(table["seed"].unique())
-    parts = [*table["dataset"].unique(), *table["channel"].unique()]
-    parts.append(f"seed{'s' * (len(seeds) > 1)} {', '.join(map(str, seeds))}")
-    parts.append(f"{len(table)} records")
-    return text(" · ".join(parts))
+def _facts(about: Mapping[str, Any]) -> tuple[list[tuple[str, object]], str]:
+    """What a run was made with, and its whole configuration."""
+    facts: list[tuple[str, object]] = []
+    for key in FACTS:
+        value = about.get(key)
+        if isinstance(value, Mapping):
+            facts += value.items()
+        elif value is not None:
+            facts.append((key.replace("wall_s", "wall time (s)"), value))
+    return facts, json.dumps(about, indent=2, ensure_ascii=False)
+
+
+def _data_uri(content: str, kind: str) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content.encode()).decode()}"
+
+
+def _per_run(
+    named: Mapping[str, RunFolder],
+    key: str,
+    draw: Callable[[str, RunFolder], Iterable[Figure]],
+) -> list[Drawing]:
+    """Return the figures of each run, under its name where there are several."""
+    return [
+        Drawing.of(figure, f"{key}{at}x{place}", name if len(named) > 1 else "")
+        for at, (name, run) in enumerate(named.items())
+        for place, figure in enumerate(draw(name, run))
+    ]
+
+
+def _symbols(run: RunFolder, table: pd.DataFrame) -> Iterator[Figure]:
+    if any(key.startswith("waveform/") for key in run.samples):
+        yield figures.constellation(run.samples, colours=figures.palette(table))
+
+
+def _training(_: str, run: RunFolder) -> Iterator[Figure]:
+    if run.history:
+        yield figures.training_curves(run.history)
+
+
+def _eves(named: Mapping[str, RunFolder], table: pd.DataFrame | None) -> dict[str, Any]:
+    """Return what is said of Bob and the Eves; nothing of a folder of attacks."""
+    if table is None:
+        keys = ("found", "systems", "summary", "privacy", "snr", "dimension", "pictures")
+        return dict.fromkeys(keys, ())
+    found, colours = rows(table), figures.palette(table)
+    main = [row for row in found if not row.control] or found
+    privacy = []
+    if any(row.comparable for row in found):
+        figure = figures.privacy_utility(table, colours=colours)
+        privacy.append(Drawing.of(figure, "privacyutility"))
+    return {
+        "found": main,
+        "systems": [
+            (name, _titled([row for row in main if row.name == name]))
+            for name in dict.fromkeys(row.name for row in main)
+        ],
+        "summary": summary(found),
+        "privacy": privacy,
+        "snr": list(_against_snr(table, colours)),
+        "dimension": list(_against_dimension(table, colours)),
+        "pictures": _per_run(named, "pictures", lambda name, run: _pictures(name, run, found)),
+    }
+
+
+def _titled(group: Sequence[Row]) -> list[tuple[str, Row]]:
+    """Return rows of one system, each with what tells its setting from the others'."""
+    conditions = [row.condition for row in group]
+    keys = [key for key in conditions[0] if len({str(one[key]) for one in conditions}) > 1]
+    return [(heading((key, row.condition[key]) for key in keys), row) for row in group]
+
+
+def _against_snr(table: pd.DataFrame, colours: Mapping[str, str]) -> Iterator[Drawing]:
+    """One figure per condition and metric, folded but for the main metrics of the first."""
+    keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
+    measured = table[table["role"].isin(["bob", "eve"])]
+    for at, (values, group) in enumerate(measured.groupby(keys, dropna=False, sort=False)):
+        context = dict(zip(keys, values, strict=True))
+        title = heading((key, context[key]) for key in varying(table, keys))
+        part = pd.concat([group, table[table["role"] == "system"]])
+        for name in shown_metrics(group):
+            main = name in MAIN.values()
+            if figures.parties(part, name)["test_snr_db"].nunique() > 1 and (main or not at):
+                figure = figures.against_snr(part, name, colours=colours)
+                about = (title, metric_of(name), bool(at or not main))
+                yield Drawing.of(figure, f"snr{at}{name}", *about)
+
+
+def _against_dimension(table: pd.DataFrame, colours: Mapping[str, str]) -> Iterator[Drawing]:
+    for name in shown_metrics(table):
+        if figures.parties(table, name)["latent_dim"].nunique() > 1:
+            figure = figures.against_dimension(table, name, colours=colours)
+            about = ("", metric_of(name), name not in MAIN.values())
+            yield Drawing.of(figure, f"dimension{name}", *about)
+
+
+def _pictures(name: str, run: RunFolder, found: Sequence[Row]) -> Iterator[Figure]:
+    """The images of a run, beside the mean of their main metric."""
+    if not len(run.samples.get("originals", ())) or figures.attacked(run.samples):
+        return
+    mine = [row for row in found if row.condition.get("run", name) == name]
+    often = Counter(row.system for row in mine)
+    # Nothing says which of a system's several settings the images are from.
+    scores = {
+        f"{party}/{row.system}": _score(row.at(key, MAIN["image"]))
+        for row in mine
+        if often[row.system] == 1
+        for party, key in (("bob", "bob"), ("eve", "adaptive"))
+    }
+    yield figures.reconstruction_grid(run.samples, scores=scores)
+
+
+def _score(estimate: Estimate | None) -> str:
+    metric = metric_of(MAIN["image"])
+    return "" if estimate is None else f"{estimate.value:.1f} {metric.unit}"
+
+
+def _attacks(named: Mapping[str, RunFolder], table: pd.DataFrame) -> dict[str, Any]:
+    """Return what is said of Bob under attack."""
+    asked = [
+        name
+        for run in named.values()
+        if "attacked" in run.about
+        for name in run.about.get("recipe", {}).get("attack", {}).get("names", [])
+    ]
+    found = attack_rows(table, asked)
+    pooled = [row for row in attack_rows(merged(table)) if not row.table.empty]
+    return {
+        "attacks": [_strongest(group) for group in by_system(found)],
+        "warnings": violations(found),
+        "orderings": ORDERINGS,
+        "attacked": attack_tables(found),
+        "psr": list(_against_psr(pooled)) if found else (),
+        "classes": list(_by_class(pooled)),
+        "attackpictures": _per_run(
+            named, "attacked", lambda name, run: _images_under_attack(name, run, found)
+        ),
+    }
+
+
+def _strongest(group: Sequence[AttackRow]) -> tuple[AttackRow, float, list[AttackRow]]:
+    """Return a system without an attack, the highest budget, the strongest attack and jamming."""
+    struck = [row for row in group if row.budgets]
+    top = max(row.budgets[-1] for row in struck)
+    others = [(hit.value, row) for row in struck if (hit := strength(row, top))]
+    strongest = max(others, key=lambda item: item[0])[1] if others else struck[0]
+    noise = [row for row in struck if row.attack == "jamming" and row is not strongest]
+    return group[0], top, [strongest, *noise]
+
+
+def _against_psr(found: Sequence[AttackRow]) -> Iterator[Drawing]:
+    panels = panels_of(found)
+    measured = {metric for row in found if row.budgets for metric in row.table["metric"]}
+    yield Drawing.of(figures.against_psr(panels), "psrlabel", "", metric_of(MAIN["label"]))
+    targeted, others, misled = AIMED
+    if any(row.aim and targeted in set(row.table["metric"]) for row in found):
+        figure = figures.against_psr(panels, targeted, beside=others)
+        yield Drawing.of(figure, "psraimed", "", metric_of(targeted))
+    for key, name in (("psrmisled", misled), ("psrimage", MAIN["image"])):
+        if name in measured:
+            figure = figures.against_psr(panels, name)
+            yield Drawing.of(figure, key, "", metric_of(name))
+
+
+def _by_class(found: Sequence[AttackRow]) -> Iterator[Drawing]:
+    for name in MAIN.values():
+        if any(per_class(row, name, row.budgets[-1]) for row in found if row.budgets):
+            figure = figures.by_class(panels_of(found), name)
+            yield Drawing.of(figure, f"class{name}", "", metric_of(name))
+
+
+def _images_under_attack(name: str, run: RunFolder, found: Sequence[AttackRow]) -> Iterator[Figure]:
+    for system in figures.attacked(run.samples) if "originals" in run.samples else ():
+        mine = [
+            row
+            for row in found
+            if dict(row.condition).get("run", name) == name and row.system == system
+        ]
+        scores = {
+            row.attack: _score(row.at(MAIN["image"], max(row.budgets, default=None)))
+            for row in mine
+        }
+        yield figures.attack_grid(run.samples, system, scores=scores)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
-from semveil.report.attack_rows import EACH, NONE, AttackRow, by_system
-from semveil.report.summary import Measure, signed
-from semveil.report.table import percent
+from semveil.metrics import MAIN, metric_of
+from semveil.records import Estimate
+from semveil.report.attack_rows import AIMED, EACH, NONE, AttackRow, by_system
+from semveil.report.table import signed, with_interval
 
 # Tries to leave images of other classes as they are.
 SELECTIVE = "semadv"
@@ -27,7 +28,7 @@ def violations(found: Iterable[AttackRow]) -> list[str]:
     rules are `RULES`; equal strength breaks none.
 
     Args:
-        found: Rows (see `semveil.report.attack_rows.assaults`).
+        found: Rows (see `semveil.report.attack_rows.attack_rows`).
 
     Returns:
         One sentence per attack, system and rule that is broken; none if all hold.
@@ -78,7 +79,7 @@ def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
             return
 
 
-def strength(row: AttackRow, psr_db: float | None, selective: bool = False) -> Measure | None:
+def strength(row: AttackRow, psr_db: float | None, selective: bool = False) -> Estimate | None:
     """Return what an attack achieves, more being stronger: the misleading rate, or mistakes.
 
     Args:
@@ -87,12 +88,11 @@ def strength(row: AttackRow, psr_db: float | None, selective: bool = False) -> M
         selective: Whether mistakes in images of the class aimed at alone count.
     """
     if row.aim and "to class" in row.aim:
-        return row.at("misleading_rate", psr_db)
-    right = row.at("accuracy_targeted" if row.aim and selective else row.hit, psr_db)
-    return right and Measure(1 - right.value, 1 - right.high, 1 - right.low, right.n)
+        return row.at(AIMED[2], psr_db)
+    right = row.at(AIMED[0] if row.aim and selective else row.hit, psr_db)
+    return right and Estimate(1 - right.value, 1 - right.high, 1 - right.low, right.n)
 
 
-def _told(row: AttackRow, measure: Measure) -> str:
-    what = "misled" if row.aim and "to class" in row.aim else "mistaken"
-    span = f"{percent(measure.low)}–{percent(measure.high)}"
-    return f"{percent(measure.value)} % {what} ({span})"
+def _told(row: AttackRow, estimate: Estimate) -> str:
+    what = "misled" if row.aim and "to class" in row.aim else "wrong"
+    return f"{with_interval(estimate, metric_of(MAIN['label']))} {what}"

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from semveil.metrics import metric_of
-from semveil.records import FIELDS, Record, SystemName
+from semveil.records import FIELDS, Estimate, Record, SystemName
 
 NUMERIC = (
     "train_snr_db",
@@ -116,9 +116,45 @@ def where(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     return table[keep]
 
 
+def first(table: pd.DataFrame, **wanted: Any) -> pd.Series | None:
+    """Return the first row with a number whose columns equal the wanted values; None without one.
+
+    Args:
+        table: Frame of records.
+        **wanted: Columns and the values they must have.
+    """
+    found = where(table, **wanted)
+    found = found[found["value"].notna()]
+    return None if found.empty else found.iloc[0]
+
+
+def estimate(table: pd.DataFrame, **wanted: Any) -> Estimate | None:
+    """Return the first number whose columns equal the wanted values; None without one.
+
+    Args:
+        table: Frame of records.
+        **wanted: Columns and the values they must have.
+    """
+    row = first(table, **wanted)
+    return None if row is None else estimate_of(row)
+
+
+def estimate_of(row: pd.Series) -> Estimate:
+    """Return the number in a row of a frame; without an interval, its ends are the value itself."""
+    value, low, high = (float(row[key]) for key in ("value", "ci_low", "ci_high"))
+    return Estimate(
+        value, value if pd.isna(low) else low, value if pd.isna(high) else high, int(row["n"])
+    )
+
+
 def present(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
     """Return those of the columns that the frame has, in the order asked for."""
     return [column for column in columns if column in table.columns]
+
+
+def varying(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
+    """Return the columns in which rows differ: what a title has to say."""
+    return [column for column in columns if table[column].nunique(dropna=False) > 1]
 
 
 def strongest(table: pd.DataFrame) -> pd.DataFrame:

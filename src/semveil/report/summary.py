@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from itertools import groupby, product
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from semveil.metrics import MAIN, METRICS, ImageMetric, metric_of
+from semveil.records import Estimate, Record
+from semveil.report.attack_rows import floor_line
+from semveil.report.looks import PARTIES
 from semveil.report.select import (
     SETTING,
+    estimate,
+    estimate_of,
+    first,
     floor,
+    frame,
     home_snr,
     paired,
     present,
     strongest,
     where,
 )
+from semveil.report.table import ABSENT, Cell, Column, Line, Table, heading, signed, to_rich
+
+if TYPE_CHECKING:
+    import rich.table
 
 
 class Verdict(StrEnum):
-    """How the strongest Eve stands to Bob and to guessing, at Bob's SNR.
+    """How the strongest Eve stands to Bob and to chance, at Bob's SNR.
 
-    If the paper's Eve beats every fresh one, it is she who counts.
+    If the Eve of the paper's training beats every fresh one, it is she who counts.
     """
 
     NONE = "no protection"
@@ -35,36 +49,20 @@ class Verdict(StrEnum):
 
 RULES = {
     Verdict.NONE: "The 95 % intervals of Bob and of the strongest Eve overlap, or she is ahead.",
-    Verdict.PARTIAL: "Her interval lies below Bob’s and above what guessing gets.",
-    Verdict.CHANCE: "Her interval reaches what guessing gets.",
-    Verdict.LEAK: "She beats guessing; Bob has no such figure to compare with.",
-    Verdict.BROKEN: "Both intervals reach what guessing gets: the link itself does not work.",
-    Verdict.UNTESTED: "No fresh Eve was tried at Bob’s SNR, or there is nothing to compare with.",
+    Verdict.PARTIAL: "Her interval lies below Bob’s and above chance.",
+    Verdict.CHANCE: "Her interval reaches chance.",
+    Verdict.LEAK: "Her interval lies above chance; Bob has no such figure to compare with.",
+    Verdict.BROKEN: "Both intervals reach chance: the link itself does not work.",
+    Verdict.UNTESTED: "No fresh Eve was tested at Bob’s SNR, or there is nothing to compare with.",
 }
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A value with its 95 % interval; without one, the interval is the value itself.
-
-    Attributes:
-        value: The number, in its metric's unit.
-        low: Lower end of the interval.
-        high: Upper end of it.
-        n: Test images behind it.
-        adversary: Eve's architecture, if the figure is hers.
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    adversary: str | None = None
-
-    @property
-    def exact(self) -> bool:
-        """Whether there is no interval to show."""
-        return self.low == self.high
+TONES = {
+    Verdict.NONE: "bad",
+    Verdict.LEAK: "mixed",
+    Verdict.PARTIAL: "mixed",
+    Verdict.CHANCE: "good",
+    Verdict.BROKEN: "mixed",
+    Verdict.UNTESTED: "unknown",
+}
 
 
 @dataclass(frozen=True)
@@ -79,23 +77,17 @@ class Row:
         control: Whether it is a control.
         psr_db: Perturbation-to-signal ratio, dB.
         asymmetry: What protects.
-        snr_db: Bob's SNR, dB, at which both are compared.
+        snr_db: Bob's SNR, dB, at which all are compared.
         target: What Eve guesses; ``label`` is Bob's own task.
-        bob_accuracy: Share of labels that Bob gets right.
-        bob_psnr: PSNR of Bob's images, dB.
-        eve_paper: Accuracy of the strongest Eve of the paper's protocol.
-        eve_fresh: Accuracy of the strongest fresh Eve.
-        eve_psnr: PSNR of the strongest fresh Eve's images, dB.
-        chance: Accuracy of guessing.
-        floor_db: PSNR of the mean image, dB.
-        label: Verdict on ``target``.
-        image: Verdict on the image.
-        fresh_tried: How many fresh Eves competed.
+        figures: By party (``bob``, ``paper``, ``adaptive``) and metric; of Eves, the strongest's.
+        eves: Her architecture, by the same.
+        floors: What a party reaches who receives nothing, by the same.
+        tried: How many fresh Eves competed.
         weaker: Accuracy of the strongest fresh Eve at each lower SNR, dB.
         notes: What weakens the evidence, in words.
     """
 
-    condition: tuple[tuple[str, Any], ...]
+    condition: Mapping[str, Any]
     system: str
     scheme: str
     control: bool
@@ -103,17 +95,11 @@ class Row:
     asymmetry: str | None
     snr_db: float | None
     target: str
-    bob_accuracy: Measure | None
-    bob_psnr: Measure | None
-    eve_paper: Measure | None
-    eve_fresh: Measure | None
-    eve_psnr: Measure | None
-    chance: float | None
-    floor_db: float | None
-    label: Verdict
-    image: Verdict
-    fresh_tried: int
-    weaker: tuple[tuple[float, Measure], ...]
+    figures: Mapping[tuple[str, str], Estimate]
+    eves: Mapping[tuple[str, str], str]
+    floors: Mapping[tuple[str, str], float]
+    tried: int
+    weaker: tuple[tuple[float, Estimate], ...]
     notes: tuple[str, ...]
 
     @property
@@ -126,34 +112,55 @@ class Row:
     @property
     def place(self) -> str:
         """The SNR of the comparison, where it is not the one that Bob was trained at."""
-        if self.snr_db is None or self.snr_db == dict(self.condition)["train_snr_db"]:
+        if self.snr_db is None or self.snr_db == self.condition["train_snr_db"]:
             return ""
         return f"at {signed(self.snr_db)} dB"
 
+    def at(self, party: str, metric: str = MAIN["label"]) -> Estimate | None:
+        """Return a party's figure; None if it was not measured."""
+        return self.figures.get((party, metric))
 
-def signed(number: float) -> str:
-    """Return a number in its shortest form, with a true minus sign.
+    @property
+    def comparable(self) -> bool:
+        """Whether there is an accuracy of Bob's and one of an Eve's."""
+        return bool(self.at("bob") and (self.at("adaptive") or self.at("paper")))
 
-    Example:
-        >>> signed(-10.0), signed(2.5)
-        ('−10', '2.5')
-    """
-    return f"{number:g}".replace("-", "−")
+    def strongest(self, metric: str) -> Estimate | None:
+        """Return the strongest Eve's, if fresh ones were tried: others alone prove nothing."""
+        fresh, paper = self.at("adaptive", metric), self.at("paper", metric)
+        if fresh is None or paper is None:
+            return fresh
+        better = max if metric_of(metric).higher_is_better else min
+        return better(fresh, paper, key=lambda found: found.value)
+
+    @property
+    def label(self) -> Verdict:
+        """The verdict on what Eve guesses."""
+        return self._verdict(MAIN["label"], self.target == "label")
+
+    @property
+    def image(self) -> Verdict:
+        """The verdict on the image."""
+        return self._verdict(MAIN["image"], True)
+
+    def _verdict(self, metric: str, shared: bool) -> Verdict:
+        bob = self.at("bob", metric) if shared else None
+        return judge(bob, self.strongest(metric), self.floors.get(("adaptive", metric)))
 
 
-def judge(bob: Measure | None, eve: Measure | None, chance: float | None) -> Verdict:
+def judge(bob: Estimate | None, eve: Estimate | None, chance: float | None) -> Verdict:
     """Return the verdict on one goal of Eve, under `RULES`.
 
     Args:
         bob: Bob's figure on the same goal, if he has one.
         eve: The strongest Eve's.
-        chance: What guessing gets.
+        chance: What a party reaches who receives nothing.
 
     Returns:
         The verdict.
 
     Example:
-        >>> bob, eve = Measure(0.95, 0.94, 0.96, 900), Measure(0.94, 0.93, 0.95, 900)
+        >>> bob, eve = Estimate(0.95, 0.94, 0.96, 900), Estimate(0.94, 0.93, 0.95, 900)
         >>> judge(bob, eve, chance=0.1).value
         'no protection'
     """
@@ -169,6 +176,17 @@ def judge(bob: Measure | None, eve: Measure | None, chance: float | None) -> Ver
     return Verdict.LEAK if bob is None else Verdict.PARTIAL
 
 
+def shown_metrics(table: pd.DataFrame) -> list[str]:
+    """Return the metrics of Bob and the Eves that tables and curves show: accuracy, and of images.
+
+    Args:
+        table: Frame of records.
+    """
+    measured = set(table.loc[table["role"].isin(["bob", "eve"]), "metric"])
+    known = [MAIN["label"], *(n for n, kind in METRICS.items() if issubclass(kind, ImageMetric))]
+    return [name for name in known if name in measured]
+
+
 def rows(table: pd.DataFrame) -> list[Row]:
     """Sum up a frame of records, one row per system, condition and target of Eve's guess.
 
@@ -176,137 +194,165 @@ def rows(table: pd.DataFrame) -> list[Row]:
         table: Frame of records (see `semveil.report.select.frame`).
 
     Returns:
-        The rows, in the order in which conditions and schemes first occur.
+        The rows, in the order in which conditions and systems first occur.
     """
     table = paired(table)
+    metrics = shown_metrics(table)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "seed"]
+    # Bob under attack is another figure than Bob.
+    of_eve, of_bob = table["role"] == "eve", (table["role"] == "bob") & table["adversary"].isna()
     parties = table[table["role"].isin(["bob", "eve"])]
-    floors = table[table["role"] == "system"]
     found: list[Row] = []
     for values, group in parties.groupby(keys, dropna=False, sort=False):
         condition = dict(zip(keys, values, strict=True))
         for label, system in group.groupby("system", sort=False):
-            for psr_db in _powers(system):
-                found.extend(_system(floors, condition, system, str(label), psr_db))
+            clean = system[(of_bob | of_eve)[system.index]]
+            powers = sorted(clean["psr_db"].dropna().unique()) or [None]
+            for psr_db in powers:
+                # Figures without a PSR belong to each of them.
+                part = clean[clean["psr_db"].isna() | (clean["psr_db"] == psr_db)]
+                context = {**condition, "system": label}
+                found += _rows(table, metrics, context, system if part.empty else part, psr_db)
     return found
 
 
-def _powers(system: pd.DataFrame) -> list[float | None]:
-    """The PSRs of a system; figures without one belong to each of them."""
-    clean = system[(system["role"] == "eve") | system["adversary"].isna()]
-    known = sorted(clean["psr_db"].dropna().unique())
-    return list(known) or [None]
-
-
-def _system(
-    floors: pd.DataFrame,
-    condition: dict[str, Any],
+def _rows(
+    table: pd.DataFrame,
+    metrics: Iterable[str],
+    context: dict[str, Any],
     system: pd.DataFrame,
-    label: str,
     psr_db: float | None,
-) -> list[Row]:
-    if psr_db is not None:
-        system = system[system["psr_db"].isna() | (system["psr_db"] == psr_db)]
-    # Bob under attack is another figure than Bob.
-    bob = system[(system["role"] == "bob") & system["adversary"].isna()]
-    eve = strongest(system)
-    snr_db = home_snr(bob, eve)
-    bob = where(bob, test_snr_db=snr_db)
-    here = where(eve, test_snr_db=snr_db)
-    asymmetries = system["asymmetry"].dropna().unique()
-    context = {**condition, "system": label}
-    floor_db = floor(floors, "psnr_db", **context)
-
-    bob_accuracy = measure(
-        bob[bob["target"].isna() | (bob["target"] == "label")], metric="accuracy"
-    )
-    bob_psnr = measure(bob, metric="psnr_db")
-    images = here[here["target"].isna() | (here["target"] == "image")]
-    eve_psnr = measure(images, metric="psnr_db", protocol="adaptive")
-    paper_psnr = measure(images, metric="psnr_db", protocol="paper")
-    guesses = here[(here["metric"] == "accuracy") & here["value"].notna()]
-    found = []
-    for target in list(guesses["target"].dropna().unique()) or ["label"]:
-        paper = measure(guesses, target=target, protocol="paper")
-        fresh = measure(guesses, target=target, protocol="adaptive")
-        chance = floor(floors, "accuracy", **{**context, "target": target})
-        fresh_ones = where(
-            system, role="eve", protocol="adaptive", test_snr_db=snr_db, target=target
+) -> Iterable[Row]:
+    bob, eves = where(system, role="bob"), strongest(system)
+    bob = bob[bob["adversary"].isna()]
+    snr_db = home_snr(bob, eves)
+    here = pd.concat([where(bob, test_snr_db=snr_db), where(eves, test_snr_db=snr_db)])
+    accuracy, asymmetries = MAIN["label"], system["asymmetry"].dropna().unique()
+    guessed = where(here, role="eve", metric=accuracy)["target"].dropna().unique()
+    for target in list(guessed) or ["label"]:
+        figures: dict[tuple[str, str], Estimate] = {}
+        who: dict[tuple[str, str], str] = {}
+        floors: dict[tuple[str, str], float] = {}
+        for party, metric in product(PARTIES, metrics):
+            wanted = metric_of(metric).target
+            if party != "bob" and wanted == "label":
+                wanted = str(target)
+            role = {"role": "bob"} if party == "bob" else {"role": "eve", "protocol": party}
+            mine = where(here, metric=metric, **role)
+            row = first(mine[mine["target"].isna() | (mine["target"] == wanted)])
+            if row is not None:
+                figures[party, metric] = estimate_of(row)
+                if party != "bob" and not pd.isna(row["adversary"]):
+                    who[party, metric] = str(row["adversary"])
+            known = floor(table, metric, **{**context, "target": wanted})
+            if known is not None:
+                floors[party, metric] = known
+        fresh = where(system, role="eve", protocol="adaptive", target=target)
+        tried = where(fresh, test_snr_db=snr_db).dropna(subset=["value"])["adversary"].nunique()
+        yield Row(
+            condition={key: value for key, value in context.items() if key != "system"},
+            system=str(context["system"]),
+            scheme=str(system["scheme"].iloc[0]),
+            control=bool(system["control"].notna().any()),
+            psr_db=psr_db,
+            asymmetry=str(asymmetries[0]) if len(asymmetries) else None,
+            snr_db=snr_db,
+            target=str(target),
+            figures=figures,
+            eves=who,
+            floors=floors,
+            tried=tried,
+            weaker=_weaker(where(eves, target=target), snr_db),
+            notes=_notes(tried, figures),
         )
-        tried = fresh_ones.dropna(subset=["value"])["adversary"].nunique()
-        own = bob_accuracy if target == "label" else None
-        found.append(
-            Row(
-                condition=tuple(condition.items()),
-                system=label,
-                scheme=str(system["scheme"].iloc[0]),
-                control=bool(system["control"].notna().any()),
-                psr_db=psr_db,
-                asymmetry=str(asymmetries[0]) if len(asymmetries) else None,
-                snr_db=snr_db,
-                target=str(target),
-                bob_accuracy=bob_accuracy,
-                bob_psnr=bob_psnr,
-                eve_paper=paper,
-                eve_fresh=fresh,
-                eve_psnr=eve_psnr,
-                chance=chance,
-                floor_db=floor_db,
-                label=judge(own, _best(paper, fresh), chance),
-                image=judge(bob_psnr, _best(paper_psnr, eve_psnr), floor_db),
-                fresh_tried=tried,
-                weaker=_weaker(eve, str(target), snr_db),
-                notes=_notes(tried, paper, fresh),
-            )
-        )
-    return found
 
 
-def _best(paper: Measure | None, fresh: Measure | None) -> Measure | None:
-    """The stronger Eve, but only once there are fresh ones: the paper's alone proves nothing."""
-    if fresh is None or paper is None:
-        return fresh
-    return max(fresh, paper, key=lambda measure: measure.value)
+def _weaker(eves: pd.DataFrame, snr_db: float | None) -> tuple[tuple[float, Estimate], ...]:
+    fresh = where(eves, metric=MAIN["label"], protocol="adaptive")
+    levels = sorted(fresh["test_snr_db"].dropna().unique())
+    below = [float(level) for level in levels if snr_db is not None and level < snr_db]
+    found = ((level, estimate(fresh, test_snr_db=level)) for level in below)
+    return tuple((level, number) for level, number in found if number is not None)
 
 
-def measure(table: pd.DataFrame, **wanted: Any) -> Measure | None:
-    """Return the first number that fits, with its interval; None if there is none.
-
-    Args:
-        table: Frame of records.
-        **wanted: Columns and the values they must have.
-    """
-    found = where(table, **wanted)
-    found = found[found["value"].notna()]
-    if found.empty:
-        return None
-    row = found.iloc[0]
-    value = float(row["value"])
-    low, high = row["ci_low"], row["ci_high"]
-    return Measure(
-        value=value,
-        low=value if pd.isna(low) else float(low),
-        high=value if pd.isna(high) else float(high),
-        n=int(row["n"]),
-        adversary=None if pd.isna(row["adversary"]) else str(row["adversary"]),
-    )
-
-
-def _weaker(
-    eve: pd.DataFrame, target: str, snr_db: float | None
-) -> tuple[tuple[float, Measure], ...]:
-    if snr_db is None:
-        return ()
-    fresh = where(eve, metric="accuracy", protocol="adaptive", target=target)
-    below = sorted(fresh.loc[fresh["test_snr_db"] < snr_db, "test_snr_db"].unique())
-    found = ((float(level), measure(fresh, test_snr_db=level)) for level in below)
-    return tuple((level, measure) for level, measure in found if measure is not None)
-
-
-def _notes(tried: int, paper: Measure | None, fresh: Measure | None) -> tuple[str, ...]:
+def _notes(tried: int, figures: Mapping[tuple[str, str], Estimate]) -> tuple[str, ...]:
     notes = []
     if 0 < tried < 3:
         notes.append(f"only {tried} fresh Eve{'s' * (tried > 1)} tried, not 3")
+    paper, fresh = (figures.get((party, MAIN["label"])) for party in ("paper", "adaptive"))
     if paper is not None and fresh is not None and paper.low > fresh.high:
-        notes.append("the paper’s Eve beats every fresh one: these were not trained to the end")
+        notes.append(
+            "the Eve of the paper’s training beats every fresh one: "
+            "the fresh ones were not trained to the end"
+        )
     return tuple(notes)
+
+
+def summary(found: Iterable[Row], *, every_metric: bool = True) -> Table:
+    """Return the table of what each party gets at Bob's SNR.
+
+    Args:
+        found: Rows.
+        every_metric: Whether all metrics of images are shown, not the main one alone.
+    """
+    found = list(found)
+    measured = dict.fromkeys(metric for row in found for _, metric in row.figures)
+    images = [name for name in measured if metric_of(name).target == "image"]
+    if not every_metric:
+        images = [name for name in images if name == MAIN["image"]]
+    both = [MAIN["label"], *images]
+    shown = [("bob", metric) for metric in both] + [("paper", MAIN["label"])]
+    shown += [("adaptive", metric) for metric in both]
+    columns = [
+        Column("system"),
+        Column("asymmetry"),
+        *(Column(metric_of(name).label, PARTIES[party], metric_of(name)) for party, name in shown),
+        Column("label", "verdict"),
+        Column("image", "verdict"),
+    ]
+    groups = []
+    # By its words, since a missing value (NaN) would not equal itself.
+    for _, members in groupby(found, key=lambda row: str(row.condition)):
+        group = list(members)
+        lines = [_line(row, shown) for row in group]
+        for target in dict.fromkeys(row.target for row in group):
+            floors = {k: v for row in group if row.target == target for k, v in row.floors.items()}
+            name = "chance" if target == "label" else f"chance: {target}"
+            line = floor_line(name, [(metric, floors.get((p, metric))) for p, metric in shown])
+            lines.append(Line(name, [Cell(), *line.cells, Cell(), Cell()], faint=True))
+        groups.append((heading(group[0].condition.items()), lines))
+    return Table(
+        "Table of results",
+        columns,
+        groups,
+        "All at Bob’s SNR. Small figures: 95 % intervals, the strongest Eve’s architecture. "
+        "chance: the most frequent class, and the best image that does not depend on the signal.",
+    )
+
+
+def _line(row: Row, shown: Iterable[tuple[str, str]]) -> Line:
+    cells = [
+        Cell(row.at(*key), notes=(row.eves[key].split("/")[-1],) if key in row.eves else ())
+        for key in shown
+    ]
+    verdicts = [
+        Cell(words=verdict.value, tone=TONES[verdict], notes=notes)
+        for verdict, notes in ((row.label, row.notes), (row.image, ()))
+    ]
+    asymmetry = Cell(words=row.asymmetry or ABSENT)
+    return Line(row.name, [asymmetry, *cells, *verdicts], row.place, row.control)
+
+
+def summary_table(records: Iterable[Record]) -> rich.table.Table:
+    """Return the summary of a run for the terminal, at most 100 columns wide.
+
+    Args:
+        records: Records of one or more runs.
+
+    Returns:
+        The table, ready to be printed by rich: each number with the wider half of its 95 %
+        interval below.
+    """
+    table = to_rich(summary(rows(frame(records)), every_metric=False))
+    table.caption = "± half of the 95 % interval, all at Bob's SNR. chance: without the signal."
+    return table

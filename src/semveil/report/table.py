@@ -1,62 +1,247 @@
-"""The summary table, for the terminal and for the page: the same rows in the same words."""
+"""One model of tables, and how it is shown: on the terminal, in Markdown, on the page.
+
+A column says whose figure it is, the metric and its unit; a row says the method; a cell is an
+estimate with its 95 % interval. The page shows the same model (``templates/page.html.j2``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from semveil.records import Record
-from semveil.report.markup import tag, text
-from semveil.report.select import frame
-from semveil.report.summary import Measure, Row, Verdict, rows, signed
+from semveil.metrics import Metric
+from semveil.records import Estimate
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    import rich.table
 
 ABSENT = "–"
-TONES = {
-    Verdict.NONE: "bad",
-    Verdict.LEAK: "mixed",
-    Verdict.PARTIAL: "mixed",
-    Verdict.CHANCE: "good",
-    Verdict.BROKEN: "mixed",
-    Verdict.UNTESTED: "unknown",
-}
-COLUMNS = {
-    "System": 28,
-    "Asymmetry": 9,
-    "Bob\n%": 5,
-    "Bob\ndB": 5,
-    "Eve %\npaper": 5,
-    "Eve %\nfresh": 5,
-    "Eve dB\nfresh": 6,
-    "Guess\n%, dB": 6,
-    "Verdict": 21,
-}
+WIDEST = 100
 STYLES = {"bad": "red", "mixed": "yellow", "good": "green", "unknown": "dim"}
 
 
-def percent(share: float) -> str:
-    """Return a share in percent.
+@dataclass(frozen=True)
+class Column:
+    """A column.
+
+    Attributes:
+        title: Metric and unit, or what its words are.
+        group: Whose figures they are; columns of one group stand side by side.
+        metric: How its numbers are written; None for words.
+    """
+
+    title: str
+    group: str = ""
+    metric: Metric | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell: an estimate, or words.
+
+    Attributes:
+        estimate: The number.
+        words: What is there instead of a number.
+        notes: Small words below, such as the strongest Eve's architecture.
+        tone: ``good``, ``mixed``, ``bad`` or ``unknown`` where the words are a verdict.
+    """
+
+    estimate: Estimate | None = None
+    words: str = ABSENT
+    notes: tuple[str, ...] = ()
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row.
+
+    Attributes:
+        name: The method.
+        cells: Its cells; a single one with words where a method does not apply.
+        note: Small words below the name.
+        faint: Whether it is there to be compared with: a control, or the floor.
+    """
+
+    name: str
+    cells: Sequence[Cell]
+    note: str = ""
+    faint: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        name: What it is, for those who cannot see it.
+        columns: Its columns; the first one holds the names of rows.
+        groups: Titles of groups of rows, and their rows.
+        caption: What must be known to read it.
+    """
+
+    name: str
+    columns: Sequence[Column]
+    groups: Sequence[tuple[str, Sequence[Line]]]
+    caption: str = ""
+
+    @property
+    def heads(self) -> list[tuple[str, list[Column]]]:
+        """The columns in their groups; those without a group are one each."""
+        alone = (column.group or at for at, column in enumerate(self.columns))
+        parts = groupby(zip(alone, self.columns, strict=True), lambda item: item[0])
+        found = [[column for _, column in part] for _, part in parts]
+        return [(columns[0].group, columns) for columns in found]
+
+
+def number(estimate: Estimate, metric: Metric) -> str:
+    """Return a value in its metric's unit."""
+    return metric.format(estimate.value)
+
+
+def interval(estimate: Estimate, metric: Metric) -> str:
+    """Return the ends of an interval; empty if there is none.
 
     Example:
-        >>> percent(0.9567)
-        '95.7'
+        >>> from semveil.metrics import metric_of
+        >>> interval(Estimate(0.5, 0.48, 0.53, 900), metric_of("accuracy"))
+        '48.0–53.0'
     """
-    return f"{100 * share:.1f}"
+    if estimate.low == estimate.high:
+        return ""
+    return f"{metric.format(estimate.low)}–{metric.format(estimate.high)}"
 
 
-def decibels(value: float) -> str:
-    """Return a level in dB, to the hundredth, with a true minus sign.
+def with_interval(estimate: Estimate, metric: Metric) -> str:
+    """Return a value, its unit and its interval in one line.
 
     Example:
-        >>> decibels(-3.0)
-        '−3.00'
+        >>> from semveil.metrics import metric_of
+        >>> with_interval(Estimate(0.5, 0.48, 0.53, 900), metric_of("ssim"))
+        '0.500 (0.480–0.530)'
     """
-    return f"{value:.2f}".replace("-", "−")
+    around = interval(estimate, metric)
+    value = "\N{NO-BREAK SPACE}".join(filter(None, [number(estimate, metric), metric.unit]))
+    return f"{value} ({around})" if around else value
+
+
+def lines_of(cell: Cell, column: Column) -> list[str]:
+    r"""Return what a terminal shows of a cell: a number, and the wider half of its interval.
+
+    Example:
+        >>> from semveil.metrics import metric_of
+        >>> column = Column("accuracy (%)", metric=metric_of("accuracy"))
+        >>> lines_of(Cell(Estimate(0.5, 0.48, 0.53, 900)), column)
+        ['50.0', '±3.0']
+    """
+    found, metric = cell.estimate, column.metric
+    if found is None or metric is None:
+        return [cell.words]
+    half = max(found.high - found.value, found.value - found.low)
+    return [number(found, metric), *([f"±{metric.format(half)}"] if half else [])]
+
+
+def to_rich(table: Table) -> rich.table.Table:
+    """Return a table for the terminal, at most 100 columns wide; ± is an interval's half."""
+    from rich import box
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    first, *others = table.columns
+    # Words that are held together by a no-break space stay on one line.
+    heads = ["\n".join([*c.group.split(" "), *c.title.split(" ")]).strip() for c in others]
+    every = [line for _, lines in table.groups for line in lines if len(line.cells) == len(others)]
+    widths = [
+        max(
+            len(word)
+            for word in (
+                *head.split("\n"),
+                *(shown for line in every for shown in lines_of(line.cells[at], others[at])),
+            )
+        )
+        for at, head in enumerate(heads)
+    ]
+    names = [len(line.name) for _, lines in table.groups for line in lines]
+    names += [len(line.cells[0].words) for _, lines in table.groups for line in lines]
+    room = WIDEST - sum(widths) - len(widths)
+    whole = Grid.grid()
+    for place, (title, lines) in enumerate(table.groups):
+        part = Grid(
+            box=box.SIMPLE_HEAD,
+            show_edge=False,
+            pad_edge=False,
+            padding=0,
+            show_header=place == 0,
+        )
+        part.add_column(first.title, width=max(min(max(names), room), 8))
+        for head, width, column in zip(heads, widths, others, strict=True):
+            part.add_column(head, width=width, justify="right" if column.metric else "left")
+        for line in lines:
+            name = Text("\n".join(filter(None, [line.name, line.note])), overflow="fold")
+            cells = [
+                Text("\n".join(lines_of(cell, column)), style=STYLES.get(cell.tone, ""))
+                for cell, column in zip(line.cells, others, strict=False)
+            ]
+            if len(cells) < len(others):
+                name.append(f"\n{line.cells[0].words}")
+                cells = []
+            part.add_row(name, *cells)
+        whole.add_row(Text(title, style="bold"))
+        whole.add_row(part)
+        whole.add_row("")
+    whole.caption = table.caption
+    whole.caption_justify = "left"
+    return whole
+
+
+def to_markdown(table: Table) -> str:
+    """Return a table in Markdown, with the ends of every interval; a group's title is a row."""
+
+    def shown(cell: Cell, metric: Metric | None) -> str:
+        if cell.estimate is None or metric is None:
+            return cell.words
+        around = interval(cell.estimate, metric)
+        return number(cell.estimate, metric) + (f" ({around})" if around else "")
+
+    heads = [" ".join(filter(None, [c.group, c.title])) for c in table.columns]
+    rows = []
+    for title, lines in table.groups:
+        if len(table.groups) > 1:
+            rows.append([f"*{title}*", *[""] * (len(heads) - 1)])
+        for line in lines:
+            cells = [
+                shown(cell, column.metric)
+                for cell, column in zip(line.cells, table.columns[1:], strict=False)
+            ]
+            rows.append([line.name, *cells, *[""] * (len(heads) - 1 - len(cells))])
+    return markdown_table(heads, rows)
+
+
+def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table.
+
+    Example:
+        >>> print(markdown_table(["d", "Bob"], [["8", "90.1"]]))
+        | d | Bob |
+        | --- | --- |
+        | 8 | 90.1 |
+    """
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def signed(value: float) -> str:
+    """Return a number in its shortest form, with a true minus sign.
+
+    Example:
+        >>> signed(-10.0), signed(2.5)
+        ('−10', '2.5')
+    """
+    return f"{value:g}".replace("-", "−")
 
 
 def heading(condition: Iterable[tuple[str, Any]]) -> str:
@@ -75,169 +260,8 @@ def heading(condition: Iterable[tuple[str, Any]]) -> str:
     forms = {
         "latent_dim": lambda value: f"d = {value:g}",
         "train_snr_db": lambda value: f"trained at {signed(value)} dB",
-        "test_snr_db": lambda value: f"SNR {signed(value)} dB",
+        "test_snr_db": lambda value: f"Bob at {signed(value)} dB",
         "seed": lambda value: f"seed {value}",
     }
     words = (forms.get(key, str)(value) for key, value in condition if not pd.isna(value))
     return " · ".join(dict.fromkeys(words))  # a run is often named after its study
-
-
-def summary_table(records: Iterable[Record]) -> Table:
-    """Return the summary of a run for the terminal, at most 100 columns wide.
-
-    Each system takes two lines: the values, and below them the wider half of their 95 % intervals;
-    below the accuracy of guessing stands the PSNR of the mean image.
-
-    Args:
-        records: Records of one or more runs.
-
-    Returns:
-        The table, ready to be printed by rich.
-    """
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
-
-    whole = Table.grid()
-    for number, (condition, group) in enumerate(grouped(rows(frame(records)))):
-        part = Table(
-            box=box.SIMPLE_HEAD,
-            show_edge=False,
-            pad_edge=False,
-            padding=0,
-            show_header=number == 0,
-        )
-        for name, width in COLUMNS.items():
-            part.add_column(name, width=width, justify="right" if "\n" in name else "left")
-        for row in group:
-            verdict = Text("label: " if row.target == "label" else "guess: ")
-            verdict.append(row.label.value, style=STYLES[TONES[row.label]])
-            verdict.append("\nimage: ")
-            verdict.append(row.image.value, style=STYLES[TONES[row.image]])
-            psr = "" if row.psr_db is None else f"\nPSR {signed(row.psr_db)} dB"
-            place = f"\n{row.place}" if row.place else ""
-            floor_db = ABSENT if row.floor_db is None else decibels(row.floor_db)
-            part.add_row(
-                Text(row.system + psr + place, overflow="fold"),
-                Text(row.asymmetry or ABSENT),
-                lines_of(row.bob_accuracy, share=True),
-                lines_of(row.bob_psnr),
-                lines_of(row.eve_paper, share=True),
-                lines_of(row.eve_fresh, share=True),
-                lines_of(row.eve_psnr),
-                (ABSENT if row.chance is None else percent(row.chance)) + "\n" + floor_db,
-                verdict,
-            )
-        whole.add_row(Text(heading(condition), style="bold"))
-        whole.add_row(part)
-        whole.add_row("")
-    whole.caption = (
-        "%: accuracy, dB: PSNR, ± 95 %. Eve hears at Bob's SNR; guessing an image: the mean image."
-    )
-    whole.caption_justify = "left"
-    return whole
-
-
-def html_table(found: Iterable[Row]) -> str:
-    """Return the same rows as an HTML table, with the exact ends of every interval.
-
-    Args:
-        found: Rows (see `semveil.report.summary.rows`).
-
-    Returns:
-        A ``<table>`` element.
-    """
-    heads = tag(
-        "thead",
-        tag(
-            "tr",
-            head("System", rowspan="2"),
-            head("Protected by", rowspan="2", class_="word"),
-            head("Bob", colspan="2", scope="colgroup"),
-            head("Paper’s Eve", scope="colgroup"),
-            head("Fresh Eve, strongest", colspan="2", scope="colgroup"),
-            head("Guessing", scope="colgroup"),
-            head("Verdict", colspan="2", scope="colgroup", class_="word"),
-        ),
-        tag(
-            "tr",
-            *(head(name) for name in ("accuracy, %", "PSNR, dB", "accuracy, %")),
-            *(head(name) for name in ("accuracy, %", "PSNR, dB", "% and dB")),
-            *(head(name, class_="word") for name in ("label", "image")),
-        ),
-    )
-    bodies = []
-    for condition, group in grouped(found):
-        stay = tag("span", text(heading(condition)), class_="stay")
-        title = tag("th", stay, scope="rowgroup", colspan="10")
-        bodies.append(
-            tag("tbody", tag("tr", title, class_="group"), *(_html_row(row) for row in group))
-        )
-    words = (
-        "Both at Bob’s SNR. Small figures: 95 % intervals, the strongest Eve’s architecture, and "
-        "the PSNR of the mean image below chance."
-    )
-    caption = tag("caption", tag("span", words, class_="stay"))
-    return tag("table", caption, heads, *bodies, class_="summary")
-
-
-def grouped(found: Iterable[Row]) -> Iterator[tuple[tuple[tuple[str, Any], ...], list[Row]]]:
-    """Yield each condition with its rows."""
-    # By its words, since a missing value (NaN) would not equal itself.
-    for _, group in groupby(found, key=lambda row: str(row.condition)):
-        members = list(group)
-        yield members[0].condition, members
-
-
-def lines_of(measure: Measure | None, *, share: bool = False) -> str:
-    r"""Return a number and, on a second line, the wider half of its interval.
-
-    Example:
-        >>> lines_of(Measure(0.5, 0.48, 0.53, 900), share=True)
-        '50.0\n±3.0'
-    """
-    if measure is None:
-        return ABSENT
-    form = percent if share else decibels
-    half = max(measure.high - measure.value, measure.value - measure.low)
-    return form(measure.value) + ("" if measure.exact else f"\n±{form(half)}")
-
-
-def head(name: str, **attributes: str) -> str:
-    """Return a column's head."""
-    return tag("th", text(name), **{"scope": "col", **attributes})
-
-
-def _html_row(row: Row) -> str:
-    cells = [
-        tag("th", text(row.name), tag("small", row.place) if row.place else "", scope="row"),
-        tag("td", text(row.asymmetry or ABSENT), class_="word"),
-        cell(row.bob_accuracy, share=True),
-        cell(row.bob_psnr),
-        cell(row.eve_paper, share=True),
-        cell(row.eve_fresh, share=True),
-        cell(row.eve_psnr),
-        tag(
-            "td",
-            ABSENT if row.chance is None else percent(row.chance),
-            "" if row.floor_db is None else tag("small", decibels(row.floor_db)),
-        ),
-        _badge(row.label, *row.notes),
-        _badge(row.image),
-    ]
-    return tag("tr", *cells, **({"class_": "control"} if row.control else {}))
-
-
-def cell(measure: Measure | None, *, share: bool = False) -> str:
-    """Return a number as a cell of an HTML table, with its interval and whose it is."""
-    if measure is None:
-        return tag("td", ABSENT)
-    form = percent if share else decibels
-    below = "" if measure.exact else tag("small", f"{form(measure.low)}–{form(measure.high)}")
-    name = tag("small", text(measure.adversary.split("/")[-1])) if measure.adversary else ""
-    return tag("td", form(measure.value), below, name, title=f"n = {measure.n}")
-
-
-def _badge(verdict: Verdict, *notes: str) -> str:
-    mark = tag("span", verdict.value, class_=f"verdict {TONES[verdict]}")
-    return tag("td", mark, *(tag("small", text(note)) for note in notes), class_="word")

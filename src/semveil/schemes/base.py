@@ -15,6 +15,7 @@ from semveil.protect import keyed_transform, protections
 from semveil.protect.keyed_transform import KeyedTransform
 from semveil.recipe import Recipe, Section
 from semveil.registry import Registry
+from semveil.style import Style
 from semveil.training.minmax import MinMaxConfig
 from semveil.training.objective import Objective
 
@@ -53,6 +54,7 @@ class Scheme:
 
     Attributes:
         name: Its name on the command line and in records.
+        style: How it is drawn; in a colour by its name if None.
         description: One line about it.
         source: Where it was published.
         protects: Against what it is meant to protect.
@@ -84,6 +86,7 @@ class Scheme:
     """
 
     name: str
+    style: ClassVar[Style | None] = None
     description: ClassVar[str] = ""
     source: ClassVar[str] = "not published"
     protects: ClassVar[str] = "nothing"

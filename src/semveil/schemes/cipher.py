@@ -14,6 +14,7 @@ from semveil.nets.task import TaskEncoder
 from semveil.recipe import Section, Weight
 from semveil.schemes.base import SCHEMES, Variant
 from semveil.schemes.deepjscc import DeepJSCC
+from semveil.style import PURPLE, Style
 from semveil.training.task import InverterConfig, TaskOriented
 
 
@@ -22,6 +23,7 @@ class Cipher(DeepJSCC):
     """A link with a learned encryptor and decryptor."""
 
     name = "cipher"
+    style = Style(PURPLE)
     description = "learned encryptor and decryptor, trained against a simulated Eve"
     source = "Luo, Chen, Tao, Yang, IEEE Commun. Lett. 27(6), 2023 (arXiv 2209.09008)"
     protects = "the image, from whoever lacks the key"

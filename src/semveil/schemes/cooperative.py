@@ -14,6 +14,7 @@ from semveil.adversary.perturb.cooperative import (
 from semveil.link import LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES, BuildLayer, Scheme
+from semveil.style import GREEN, Style
 from semveil.training.cooperative import LearnPerturbation
 
 
@@ -22,6 +23,7 @@ class Cooperative(Scheme):
     """A perturbation on the waveform of the unprotected multi-task link."""
 
     name = "cooperative"
+    style = Style(GREEN)
     description = "cooperative perturbation on an unprotected multi-task link"
     source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
     protects = "inference of the label by Eve"

@@ -13,6 +13,7 @@ from semveil.nets.task import TaskEncoder
 from semveil.protect import Mechanism, mechanism
 from semveil.schemes.base import SCHEMES, Scheme
 from semveil.schemes.parts import SURVEY, modulation
+from semveil.style import BLACK, Style
 from semveil.training.task import TaskOriented
 
 
@@ -30,6 +31,7 @@ class DeepJSCC(Scheme):
     """DeepJSCC for a task; the privacy-preserving schemes begin with it."""
 
     name = "deepjscc"
+    style = Style(BLACK)
     description = "DeepJSCC for the task, unprotected"
     source = SURVEY
     protects = "nothing: the reference"

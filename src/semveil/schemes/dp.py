@@ -2,6 +2,7 @@
 
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.deepjscc import DeepJSCC
+from semveil.style import ORANGE, Style
 
 
 @SCHEMES.register
@@ -9,6 +10,7 @@ class DP(DeepJSCC):
     """DeepJSCC with Laplace noise on the features."""
 
     name = "dp"
+    style = Style(ORANGE)
     description = "DeepJSCC with Laplace noise on the features"
     protects = "the image, by noise that Bob suffers too"
     asymmetry = "task"

@@ -5,6 +5,7 @@ from semveil.links.bottleneck import BottleneckConfig
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.vfe import VFE
+from semveil.style import VERMILLION, Style
 from semveil.training.task import InverterConfig, TaskOriented
 
 
@@ -13,6 +14,7 @@ class IBAL(VFE):
     """VFE, trained against a simulated Eve who rebuilds the image."""
 
     name = "ibal"
+    style = Style(VERMILLION)
     description = "information bottleneck and adversarial learning against an inverter"
     source = "Wang, Guo, Deng, Zhang, Fang, IEEE TWC 23(8), 2024 (arXiv 2312.03252)"
     protects = "the image, from an inverter like the simulated one"

@@ -14,6 +14,7 @@ from semveil.protect import Mechanism, mechanism, protections
 from semveil.recipe import Section
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.deepjscc import DeepJSCC
+from semveil.style import Style
 
 
 def _grid(tokens: int) -> tuple[int, int]:
@@ -27,6 +28,7 @@ class LBVQ(DeepJSCC):
     """A link that quantises to a learned codebook and sends indices."""
 
     name = "lbvq"
+    style = Style("#8c510a")
     description = "learned codebook with digital modulation, robust information bottleneck"
     source = "Xie, Ma, Ding, Shi, Tang, Wu, IEEE JSAC 41(8), 2023 (arXiv 2209.10382)"
     protects = "nothing by design: few bits are sent"

@@ -3,6 +3,7 @@
 from semveil.link import LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES, Scheme
+from semveil.style import VERMILLION, Style
 from semveil.training import minmax
 from semveil.training.minmax import MinMaxConfig
 
@@ -12,6 +13,7 @@ class MinMax(Scheme):
     """The multi-task link, trained in a game against a simulated Eve."""
 
     name = "minmax"
+    style = Style(VERMILLION)
     description = "multi-task link trained in a min-max game against a simulated Eve"
     source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
     protects = "inference of the label by Eve"

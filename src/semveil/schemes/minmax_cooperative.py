@@ -2,6 +2,7 @@
 
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.cooperative import Cooperative
+from semveil.style import PURPLE, Style
 
 
 @SCHEMES.register
@@ -9,5 +10,6 @@ class MinMaxCooperative(Cooperative):
     """The cooperative perturbation on the min-max link."""
 
     name = "minmax-cooperative"
+    style = Style(PURPLE)
     description = "cooperative perturbation on a min-max link"
     base = "minmax"

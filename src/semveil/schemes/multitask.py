@@ -3,6 +3,7 @@
 from semveil.link import LinkNetwork
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES, Scheme
+from semveil.style import BLUE, Style
 from semveil.training import minmax
 from semveil.training.minmax import MinMaxConfig
 
@@ -12,6 +13,7 @@ class Multitask(Scheme):
     """The multi-task link, trained for the task and the image alone."""
 
     name = "multitask"
+    style = Style(BLUE)
     description = "multi-task semantic link, unprotected"
     source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
     protects = "nothing: the reference"

@@ -3,6 +3,7 @@
 from semveil.protect.rotation import Rotation as Turn
 from semveil.schemes.base import SCHEMES, Variant
 from semveil.schemes.deepjscc import DeepJSCC
+from semveil.style import GREEN, Style
 
 
 @SCHEMES.register
@@ -10,6 +11,7 @@ class Rotation(DeepJSCC):
     """DeepJSCC with its blocks of four reals turned by a key."""
 
     name = "rotation"
+    style = Style(GREEN)
     description = "every block of four reals turned by a keyed random unit quaternion"
     source = "this project"
     protects = "the image and the label, from whoever lacks the key"

@@ -3,6 +3,7 @@
 from semveil.protect.shuffle import Shuffle as Permutation
 from semveil.schemes.base import SCHEMES, Scheme, Variant
 from semveil.schemes.parts import SURVEY
+from semveil.style import SKY, Style
 
 
 @SCHEMES.register
@@ -10,6 +11,7 @@ class Shuffle(Scheme):
     """The link of DeepJSCC with its waveform in a keyed order."""
 
     name = "shuffle"
+    style = Style(SKY)
     description = "features in a keyed order, fresh for every message"
     source = SURVEY
     protects = "the image and the label, from whoever lacks the key"

@@ -6,6 +6,7 @@ from semveil.links.digital import CodebookConfig
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.lbvq import LBVQ
+from semveil.style import Style
 from semveil.training.task import InverterConfig, TaskOriented
 
 
@@ -14,6 +15,7 @@ class UIS(LBVQ):
     """A link that quantises, trained against a simulated Eve who rebuilds the image."""
 
     name = "uis"
+    style = Style("#6b7f1e")
     description = "vector quantisation and adversarial learning against an inverter"
     source = "Zhang, Wang, Guo, IEEE Commun. Lett. 28(6), 2024"
     protects = "the image, from an inverter like the simulated one"

@@ -14,6 +14,7 @@ from semveil.recipe import Section
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.deepjscc import DeepJSCC
 from semveil.schemes.parts import modulation
+from semveil.style import BLUE, Style
 from semveil.training.task import TaskOriented
 
 
@@ -22,6 +23,7 @@ class VFE(DeepJSCC):
     """Gated features whose transmission has a price."""
 
     name = "vfe"
+    style = Style(BLUE)
     description = "variational feature encoding: information bottleneck without adversary"
     source = "Shao, Mao, Zhang, IEEE JSAC 40(1), 2022 (arXiv 2102.04170)"
     protects = "nothing by design: what the task does not need is dropped"

@@ -95,7 +95,7 @@ def _record(job: Job, study: str, name: str, link: Link, metric: str, found: Est
 
 def ratios_to_reference(rows: pd.DataFrame) -> Figure:
     """Draw each scheme's seconds over the reference's."""
-    from semveil.report.figures.ratios import ratios
+    from semveil.report.figures import ratios
 
     few = rows.reindex(columns=["params.tokens"])["params.tokens"].notna()
     table = rows.assign(

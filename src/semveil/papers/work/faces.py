@@ -31,7 +31,7 @@ _PUBLISHED = {
 
 def accuracy(rows: pd.DataFrame) -> Figure:
     """Draw Bob's accuracy on every attribute, beside the published one."""
-    from semveil.report.figures.attributes import by_attribute
+    from semveil.report.figures import by_attribute
     from semveil.report.select import name_of
 
     names = [_without_task(name_of(row)) for _, row in rows.iterrows()]
@@ -72,7 +72,7 @@ def pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
         done: The jobs, all finished.
     """
     from semveil.experiment.run import RECORDS, SAMPLES
-    from semveil.report.figures.pictures import reconstruction_grid
+    from semveil.report.figures import reconstruction_grid
 
     drawn = {}
     seen = [job for job in done if job.recipe.audit.inversion]

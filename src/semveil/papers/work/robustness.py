@@ -158,7 +158,7 @@ def attack_pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
         place: Folder of the jobs' folders.
         done: The jobs, all finished.
     """
-    from semveil.report.figures.case import attack_grid, attacked
+    from semveil.report.figures import attack_grid, attacked
 
     drawn = {}
     for job in done:

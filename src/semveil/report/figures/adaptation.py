@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import BLACK, CYCLE, GUESSING, styled
+from semveil.metrics import MAIN, metric_of
+from semveil.report.figures.lines import Curve, Look, Panel, draw
+from semveil.report.figures.style import styled
+from semveil.report.looks import CYCLE, FLOOR, floor_entry
 from semveil.report.select import where
+from semveil.style import BLACK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +31,7 @@ def learning_curves(
 
     Args:
         points: What :func:`semveil.papers.work.adaptation.curves` returns, of one data set.
-        chance: What guessing reaches after each change.
+        chance: Chance after each change.
         against: What lies on the horizontal axis; its zero is drawn, the rest logarithmically.
         anew: The arms that start anew; they are black.
 
@@ -41,42 +44,34 @@ def learning_curves(
         >>> len(learning_curves(points, {"noise": 0.1}, "flops").axes)
         1
     """
-    from matplotlib.lines import Line2D
-
-    arms = list(dict.fromkeys(points["arm"]))
-    colours = dict(zip((arm for arm in arms if arm not in anew), CYCLE, strict=False))
-    styles: dict[str, dict[str, Any]] = {
-        arm: {"color": colour, "marker": "o"} for arm, colour in colours.items()
+    arms = [arm for arm in dict.fromkeys(points["arm"]) if arm not in anew]
+    looks: dict[str, Look] = {
+        arm: {"color": colour, "marker": "o"} for arm, colour in zip(arms, CYCLE, strict=False)
     }
-    styles |= {
+    looks |= {
         arm: {"color": BLACK, "marker": marker, "linestyle": "--"}
         for arm, marker in zip(anew, "s*", strict=True)
+        if arm in set(points["arm"])
     }
     scale = 1e9 if against == "flops" else 1
-    shifts = list(dict.fromkeys(points["shift"]))
-    figure, axes = panels(len(shifts), columns=3)
-    for place, shift in zip(axes, shifts, strict=True):
-        place.set_title(shift)
-        place.axhline(chance[shift], **GUESSING)
-        for arm in arms:
+    drawn = []
+    for shift in dict.fromkeys(points["shift"]):
+        panel = Panel(shift, [], [(chance[shift], FLOOR)])
+        for arm, look in looks.items():
             found = where(points, shift=shift, arm=arm).groupby("steps")
+            mean, half = found["accuracy"].mean(), found["accuracy"].std(ddof=1).fillna(0)
             x = found[against].mean() / scale
-            place.errorbar(
-                x,
-                found["accuracy"].mean(),
-                found["accuracy"].std(ddof=1).fillna(0),
-                elinewidth=1,
-                capsize=2,
-                **styles[arm],
+            panel.curves.append(
+                Curve(list(zip(x, mean, mean - half, mean + half, strict=True)), look)
             )
-        first = points.loc[points[against] > 0, against].min() / scale
-        place.set_xscale("symlog", linthresh=first, linscale=0.5)
-        place.xaxis.set_major_formatter("{x:g}")
-        place.set_ylim(0, 1.03)
-        place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-    entries = [Line2D([], [], label=arm, **styles[arm]) for arm in arms]
-    entries.append(Line2D([], [], label="guessing", **GUESSING))
-    arrange(
-        figure, axes, width=2.4, height=1.9, x=AXES[against], y="Bob’s accuracy", entries=entries
+        drawn.append(panel)
+    accuracy = metric_of(MAIN["label"])
+    return draw(
+        drawn,
+        x=AXES[against],
+        y=f"Bob’s {accuracy.label}",
+        metric=accuracy,
+        legend=[*looks.items(), floor_entry(accuracy)],
+        size=(2.4, 1.9),
+        scale="zero",
     )
-    return figure

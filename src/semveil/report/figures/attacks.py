@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
@@ -10,94 +9,85 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from semveil.metrics import metric_of
+from semveil.records import Estimate
 from semveil.report.attack_rows import NONE, AttackRow, attack_rows, merged
 from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import (
-    BLACK,
-    BLUE,
-    FAINT,
-    GREEN,
-    GREY,
-    GUESSING,
-    INK,
-    ORANGE,
-    PURPLE,
-    SKY,
-    UNITS,
-    VERMILLION,
-    styled,
-)
+from semveil.report.figures.lines import Curve, Look, Panel, draw, entries, limit
+from semveil.report.figures.style import styled
+from semveil.report.looks import FLOOR, UNDEFENDED, attack_looks, floor_entry
+from semveil.style import GREY
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-UNDEFENDED = "undefended"
-# Attacks and trainings; an attack and the training against it share a colour.
-LOOKS: Mapping[str, tuple[str, str]] = {
-    "nobody": (INK, ""),
-    "jamming": (FAINT, "x"),
-    "fgm": (SKY, "v"),
-    "pgd": (BLUE, "^"),
-    "uap": (GREEN, "D"),
-    "pgm": (ORANGE, "s"),
-    "semadv": (VERMILLION, "o"),
-    "transfer": (PURPLE, "P"),
-    "blackbox": (BLACK, "*"),
-    UNDEFENDED: (INK, "x"),
-    "noise": (FAINT, "v"),
-    "at-pgd": (BLUE, "^"),
-    "at-pgm": (ORANGE, "s"),
-    "at-semadv": (VERMILLION, "o"),
-    "semmixed": (GREEN, "D"),
-}
-SHARES = re.compile(r"accuracy|misleading_rate|ssim")
 WIDEST = 44  # letters of a title above a panel
+# Lines of attacks that were trained on another link, and of the second metric.
+ELSEWHERE: Look = {"linestyle": ":", "markerfacecolor": "white"}
+SECOND: Look = {"linestyle": "--", "markerfacecolor": "white"}
 
 Groups = Mapping[str, Mapping[str, AttackRow]]
 
 
 @styled
 def against_psr(groups: Groups, metric: str | None = None, *, beside: str | None = None) -> Figure:
-    """Draw a figure of Bob's against the perturbation-to-signal ratio, with 95 % intervals.
+    """Draw a metric of Bob's against the perturbation-to-signal ratio, with 95 % intervals.
 
     Args:
-        groups: Title of a panel → name of a line → what is drawn; a line without budgets, nobody's,
-            goes across.
+        groups: Title of a panel → name of a line → what is drawn; a line without budgets, that of
+            no attack, goes across.
         metric: The metric; by default the accuracy that each attack is to lower.
         beside: A second metric, drawn hollow and dashed.
 
     Returns:
-        The figure; dotted is what guessing gets.
+        The figure; dotted is the metric's floor.
     """
-    figure, axes = panels(len(groups), columns=2)
-    guessing = metric in {None, "accuracy", "accuracy_targeted", "misleading_rate"}
-    for place, (title, lines) in zip(axes, groups.items(), strict=True):
-        place.set_title("\n".join(wrap(title, WIDEST)))
+    looks = _looks(groups)
+    kind = metric_of(metric or "accuracy")
+    drawn = []
+    for title, lines in groups.items():
+        if not any((row.table["metric"] == (metric or row.hit)).any() for row in lines.values()):
+            continue
+        panel = Panel(title)
         for name, row in lines.items():
-            for what, hollow in ((metric or row.hit, False), (beside, True)):
-                if what:
-                    _curve(place, name, row, what, hollow)
-        chances = {row.chance for row in lines.values() if row.chance is not None}
-        for chance in chances if guessing else ():
-            place.axhline(chance, **GUESSING)
-    _limits(axes, metric or "accuracy")
-    names = _names(groups)
-    arrange(
-        figure,
-        axes,
-        width=3.5,
-        height=2.2,
+            _add(panel, row, metric or row.hit, looks[name])
+            if beside:
+                _add(panel, row, beside, {**looks[name], **SECOND})
+        panel.levels += [(value, FLOOR) for value in _floors(lines, kind.name)]
+        drawn.append(panel)
+    legend = list(looks.items())
+    if beside:
+        legend.append((metric_of(beside).title, {"color": GREY, "marker": "o", **SECOND}))
+    if any((FLOOR is look) for panel in drawn for _, look in panel.levels):
+        legend.append(floor_entry(kind))
+    return draw(
+        drawn,
         x="PSR (dB)",
-        y=_unit(metric or "accuracy"),
-        entries=[*_entries(names), *_second(beside), *_guess(guessing)],
+        metric=kind,
+        legend=legend,
+        columns=2,
+        size=(3.5, 2.2),
+        letters=WIDEST,
     )
-    return figure
+
+
+def _floors(lines: Mapping[str, AttackRow], metric: str) -> set[float]:
+    return {value for row in lines.values() if (value := row.floor(metric)) is not None}
+
+
+def _add(panel: Panel, row: AttackRow, metric: str, look: Look) -> None:
+    if row.attack == NONE:
+        plain = row.at(metric)
+        if plain is not None:
+            panel.levels.append((plain.value, {**look, "linewidth": 1}))
+        return
+    points = ((psr_db, row.at(metric, psr_db)) for psr_db in row.budgets)
+    panel.curves.append(Curve.of(points, look))
 
 
 @styled
 def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = None) -> Figure:
-    """Draw a figure of Bob's for every class, bars beside each other, with 95 % intervals.
+    """Draw a metric of Bob's for every class, bars beside each other, with 95 % intervals.
 
     Args:
         groups: Title of a panel → name of a series → what is drawn.
@@ -105,16 +95,20 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
         psr_db: Budget, dB; each series' highest if None.
 
     Returns:
-        The figure, one panel per group that has such figures, one below the other.
+        The figure, one panel per group that has such figures, one below the other; dotted is the
+        metric's floor.
     """
+    kind = metric_of(metric)
     groups = {
         title: lines
         for title, lines in groups.items()
-        if any(f"{metric}_class_" in name for x in lines.values() for name in x.table["metric"])
+        if any(kind.classes(row.table["metric"]) for row in lines.values())
     }
     figure, axes = panels(len(groups), columns=1)
-    names = _names(groups)
+    looks = _looks(groups)
+    names = list(looks)
     width = 0.84 / max(len(names), 1)
+    known: set[float] = set()
     for place, (title, lines) in zip(axes, groups.items(), strict=True):
         place.set_title("\n".join(wrap(title, 2 * WIDEST)))
         classes: set[int] = set()
@@ -125,24 +119,23 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
             at = np.array(list(found)) + width * (names.index(name) - (len(names) - 1) / 2)
             value = np.array([x.value for x in found.values()])
             ends = np.array([[x.value - x.low, x.high - x.value] for x in found.values()])
-            place.bar(at, value, width, color=_look(name)[0])
+            place.bar(at, value, width, color=looks[name]["color"])
             place.errorbar(at, value, ends.T.clip(0), fmt="none", ecolor=GREY, elinewidth=0.8)
+        for level in _floors(lines, metric):
+            place.axhline(level, **FLOOR)
+            known.add(level)
         place.set_xticks(sorted(classes))
         place.grid(axis="x", visible=False)
-    _limits(axes, metric)
-    arrange(
-        figure,
-        axes,
-        width=7.2,
-        height=1.6,
-        x="class",
-        y=_unit(metric),
-        entries=_patches(names),
-    )
+    limit(axes, kind)
+    shown: list[tuple[str, Look]] = [
+        (name, {"color": look["color"], "linewidth": 6}) for name, look in looks.items()
+    ]
+    shown += [floor_entry(kind)] if known else []
+    arrange(figure, axes, width=7.2, height=1.6, x="class", y=kind.label, entries=entries(shown))
     return figure
 
 
-def per_class(row: AttackRow, metric: str, psr_db: float | None) -> dict[int, Any]:
+def per_class(row: AttackRow, metric: str, psr_db: float | None) -> dict[int, Estimate]:
     """Return a metric's figures by class, as far as they were measured.
 
     Args:
@@ -150,103 +143,21 @@ def per_class(row: AttackRow, metric: str, psr_db: float | None) -> dict[int, An
         metric: The metric without its class.
         psr_db: Budget, dB.
     """
-    start = f"{metric}_class_"
-    metrics = (name for name in row.table["metric"].unique() if name.startswith(start))
-    classes = sorted(int(name.removeprefix(start)) for name in metrics)
-    found = {label: row.at(f"{start}{label}", psr_db) for label in classes}
-    return {label: measure for label, measure in found.items() if measure is not None}
+    names = metric_of(metric).classes(row.table["metric"].unique())
+    found = {label: row.at(name, psr_db) for label, name in names.items()}
+    return {label: estimate for label, estimate in found.items() if estimate is not None}
 
 
-def _look(name: str) -> tuple[str, str]:
-    return LOOKS.get(name.split(" (")[0], (FAINT, "."))
-
-
-def _names(groups: Groups) -> list[str]:
-    return list(dict.fromkeys(name for lines in groups.values() for name in lines))
-
-
-def _curve(place: Axes, name: str, row: AttackRow, metric: str, hollow: bool) -> None:
-    colour, marker = _look(name)
-    if row.attack == NONE and not row.budgets:
-        plain = row.at(metric)
-        if plain is not None:
-            place.axhline(plain.value, color=colour, linewidth=1, linestyle="--" if hollow else "-")
-        return
-    found = [(psr_db, row.at(metric, psr_db)) for psr_db in row.budgets]
-    points = [(psr_db, m.value, m.value - m.low, m.high - m.value) for psr_db, m in found if m]
-    if not points:
-        return
-    x, value, below, above = np.array(points).T
-    paper = row.protocol == "paper"
-    place.errorbar(
-        x,
-        value,
-        [below.clip(0), above.clip(0)],
-        color=colour,
-        marker=marker,
-        linestyle=":" if paper else "--" if hollow else "-",
-        markerfacecolor="white" if paper or hollow else colour,
-        elinewidth=1,
-        capsize=2,
-    )
-
-
-def _limits(axes: Iterable[Axes], metric: str) -> None:
-    """Give all panels the same limits; shares and SSIM the whole range."""
-    axes = list(axes)
-    high = max((place.get_ylim()[1] for place in axes), default=1.0)
-    low = min((place.get_ylim()[0] for place in axes), default=0.0)
-    for place in axes:
-        place.set_ylim((0, 1.03) if SHARES.match(metric) else (low, high))
-        if SHARES.match(metric) and not metric.startswith("ssim"):
-            place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-
-
-def _unit(metric: str) -> str:
-    known = {"misleading_rate": "misleading rate", "accuracy_targeted": "accuracy"}
-    return known.get(metric) or UNITS.get(metric, metric)
-
-
-def _entries(names: Iterable[str]) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    drawn = []
-    for name in names:
-        colour, marker = _look(name)
-        paper = "(" in name
-        drawn.append(
-            Line2D(
-                [],
-                [],
-                color=colour,
-                marker=marker,
-                label=name,
-                linestyle=":" if paper else "-",
-                markerfacecolor="white" if paper else colour,
-            )
-        )
-    return drawn
-
-
-def _second(beside: str | None) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    if beside is None:
-        return []
-    look: dict[str, Any] = {"color": GREY, "linestyle": "--", "marker": "o"}
-    return [Line2D([], [], label="other classes", markerfacecolor="white", **look)]
-
-
-def _guess(drawn: bool) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    return [Line2D([], [], label="guessing", **GUESSING)] if drawn else []
-
-
-def _patches(names: Iterable[str]) -> list[Any]:
-    from matplotlib.lines import Line2D
-
-    return [Line2D([], [], color=_look(name)[0], linewidth=6, label=name) for name in names]
+def _looks(groups: Groups) -> dict[str, Look]:
+    """Return how each line is drawn: an attack that was trained elsewhere as it is, but hollow."""
+    rows = {name: row for lines in groups.values() for name, row in lines.items()}
+    attacks = {name: name.removesuffix(row.origin) for name, row in rows.items()}
+    looks = attack_looks(attacks.values())
+    order = {name: place for place, name in enumerate(looks)}
+    return {
+        name: looks[attack] | (ELSEWHERE if rows[name].origin else {})
+        for name, attack in sorted(attacks.items(), key=lambda item: order[item[1]])
+    }
 
 
 def curves(
@@ -330,7 +241,10 @@ def grouped(table: pd.DataFrame, panel: Sequence[str], line: Sequence[str]) -> G
         for key in {*panel, *line} - {"adversary", "protocol"}:
             if not pd.isna(row.table.iloc[0][key]):
                 names[key] = str(row.table.iloc[0][key])
-        title = ": ".join(names[key] for key in panel if key in names)
-        name = " ".join(names[key] for key in line if key in names)
-        groups.setdefault(title, {}).setdefault(name, row)
+        lines = groups.setdefault(_joined(": ", panel, names), {})
+        lines.setdefault(_joined(" ", line, names), row)
     return groups
+
+
+def _joined(mark: str, fields: Iterable[str], names: Mapping[str, str]) -> str:
+    return mark.join(names[key] for key in fields if key in names)

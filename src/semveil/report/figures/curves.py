@@ -1,16 +1,16 @@
-"""What Bob and Eve get against the SNR and against the latent dimension."""
+"""A metric of Bob and the Eves against the SNR, the latent dimension, or of Bob alone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from textwrap import wrap
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pandas as pd
 
-from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import GREY, GUESSING, PARTIES, ROLES, UNITS, palette, styled
+from semveil.metrics import IMAGE_METRICS, metric_of
+from semveil.report.figures.lines import Curve, Look, Panel, draw
+from semveil.report.figures.style import styled
+from semveil.report.looks import FLOOR, PARTIES, ROLES, floor_entry, palette, series
 from semveil.report.select import (
     SETTING,
     floor,
@@ -19,18 +19,14 @@ from semveil.report.select import (
     paired,
     present,
     strongest,
+    varying,
     where,
 )
-from semveil.report.summary import signed
 from semveil.report.table import heading
+from semveil.style import GREY
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
-
-
-WIDEST = 32  # letters of a title above a small panel
 
 
 @styled
@@ -45,8 +41,8 @@ def against_snr(
 
     Args:
         frame: Frame of records.
-        metric: ``accuracy``, ``psnr_db`` or ``ssim``.
-        target: What is guessed; by default the label, or the image for image metrics.
+        metric: The metric.
+        target: What is guessed or rebuilt; by default what the metric rates.
         colours: Colour of each system (see `palette`).
 
     Returns:
@@ -56,33 +52,28 @@ def against_snr(
     table = table[table["test_snr_db"].notna()]
     colours = colours or palette(frame)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
-    varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
-    systems = list(table.groupby([*keys, "system", "psr_db"], dropna=False, sort=False))
-    figure, axes = panels(len(systems), columns=3)
-    guessing = where(frame, role="system")
-    floors = []
-    for place, (values, system) in zip(axes, systems, strict=True):
-        where_from: dict[str, Any] = dict(zip([*keys, "system", "psr_db"], values, strict=True))
-        label, psr_db = str(where_from["system"]), float(where_from["psr_db"])
-        several = where(table, system=label)["psr_db"].nunique() > 1
-        title = f"{label}, PSR {signed(psr_db)} dB" if several else label
-        above = heading((key, where_from[key]) for key in varying)
-        words = [line for part in (above, title) for line in wrap(part, WIDEST)]
-        place.set_title("\n".join(words))
-        for party in ("bob", "paper", "adaptive"):
-            _line(place, where(system, party=party), "test_snr_db", party, colours[label])
-        floors.append(_floor(place, guessing, metric, target, where_from))
-    _limits(axes, metric)
-    arrange(
-        figure,
-        axes,
-        width=2.45,
-        height=1.7,
+    drawn = []
+    for values, rows in table.groupby([*keys, "system", "psr_db"], dropna=False, sort=False):
+        context = dict(zip([*keys, "system", "psr_db"], values, strict=True))
+        system = str(context["system"])
+        several = where(table, system=system)["psr_db"].nunique() > 1
+        title = f"{system}, PSR {context['psr_db']:g} dB".replace("-", "−") if several else system
+        above = heading((key, context[key]) for key in varying(table, keys))
+        curves = [
+            Curve.of_rows(
+                where(rows, party=party), "test_snr_db", {**look, "color": colours[system]}
+            )
+            for party, look in ROLES.items()
+        ]
+        drawn.append(
+            Panel(f"{above}\n{title}", curves, floors(frame, metric, target=target, **context))
+        )
+    return draw(
+        drawn,
         x="SNR (dB)",
-        y=UNITS.get(metric, metric),
-        entries=_entries(table["party"].unique(), {}, any(floors)),
+        metric=metric_of(metric),
+        legend=_legend(table, {}, drawn, metric),
     )
-    return figure
 
 
 @styled
@@ -97,8 +88,8 @@ def against_dimension(
 
     Args:
         frame: Frame of records.
-        metric: ``accuracy``, ``psnr_db`` or ``ssim``.
-        target: What is guessed; by default the label, or the image for image metrics.
+        metric: The metric.
+        target: What is guessed or rebuilt; by default what the metric rates.
         colours: Colour of each system (see `palette`).
 
     Returns:
@@ -108,40 +99,72 @@ def against_dimension(
     table = table[table["latent_dim"].notna()]
     colours = colours or palette(frame)
     keys = present(table, SETTING)
-    varying = [key for key in keys if table[key].nunique(dropna=False) > 1]
-    settings = list(table.groupby(keys, dropna=False, sort=False))
     protocols = [name for name in ("paper", "adaptive") if name in set(table["party"])]
-    places = [(values, part, name) for values, part in settings for name in protocols or ["bob"]]
-    figure, axes = panels(len(places), columns=2)
-    guessing = where(frame, role="system")
-    floors = []
-    for place, (values, part, protocol) in zip(axes, places, strict=True):
+    drawn = []
+    for values, part in table.groupby(keys, dropna=False, sort=False):
         context = dict(zip(keys, values, strict=True))
-        above = heading((key, context[key]) for key in varying)
-        place.set_title(" · ".join(filter(None, [above, PARTIES[protocol]])))
-        for (name, _), system in part.groupby(["system", "psr_db"], dropna=False, sort=False):
-            for party in dict.fromkeys(("bob", protocol)):
-                _line(place, where(system, party=party), "latent_dim", party, colours[str(name)])
-        floors.append(_floor(place, guessing, metric, target, context))
-        place.set_xscale("log", base=2)
-        place.set_xticks(sorted(table["latent_dim"].unique()))
-        place.xaxis.set_major_formatter("{x:g}")
-        place.minorticks_off()
-    _limits(axes, metric)
-    arrange(
-        figure,
-        axes,
-        width=3.7,
-        height=2.3,
+        above = heading((key, context[key]) for key in varying(table, keys))
+        for protocol in protocols or ["bob"]:
+            title = " · ".join(filter(None, [above, PARTIES[protocol]]))
+            panel = Panel(title, [], floors(frame, metric, target=target, **context))
+            for (name, _), rows in part.groupby(["system", "psr_db"], dropna=False, sort=False):
+                for party in dict.fromkeys(("bob", protocol)):
+                    look = {**ROLES[party], "color": colours[str(name)]}
+                    points = where(rows, party=party)
+                    panel.curves.append(Curve.of_rows(points, "latent_dim", look))
+            drawn.append(panel)
+    named = {name: colours[name] for name in table["system"].unique()}
+    return draw(
+        drawn,
         x="latent dimension d (reals)",
-        y=UNITS.get(metric, metric),
-        entries=_entries(
-            table["party"].unique(),
-            {name: colours[name] for name in table["system"].unique()},
-            any(floors),
-        ),
+        metric=metric_of(metric),
+        legend=_legend(table, named, drawn, metric),
+        columns=2,
+        size=(3.7, 2.3),
+        scale="octaves",
+        letters=60,
     )
-    return figure
+
+
+@styled
+def image_quality(frame: pd.DataFrame, names: Sequence[str] = ("system",)) -> Figure:
+    """Draw the quality of all systems' images against Bob's SNR, one panel per metric.
+
+    Args:
+        frame: Frame of records.
+        names: Fields that tell the systems apart, which the legend shows.
+
+    Returns:
+        The figure; dotted are the floors, where they were measured.
+    """
+    systems: dict[str, pd.DataFrame] = {}
+    values: Any
+    for values, rows in where(frame, role="bob").groupby(list(names), dropna=False, sort=False):
+        known = [value for value in values if not pd.isna(value)]
+        words = (f"{value:g}" if isinstance(value, float) else str(value) for value in known)
+        systems[", ".join(words)] = rows
+    looks: dict[str, Look] = {
+        name: look | {"linestyle": "-" if number < 7 else "--"}
+        for number, (name, look) in enumerate(series(systems).items())
+    }
+    drawn = []
+    for metric in IMAGE_METRICS:
+        panel = Panel(metric_of(metric).label)
+        for name, rows in systems.items():
+            bob = where(rows, metric=metric)
+            panel.curves.append(Curve.of_rows(bob, "test_snr_db", looks[name]))
+        panel.levels = floors(frame, metric)
+        drawn.append(panel)
+    legend = [*looks.items(), *_floor_entries(drawn, IMAGE_METRICS[0])]
+    return draw(
+        drawn,
+        x="SNR (dB)",
+        legend=legend,
+        columns=2,
+        size=(3.3, 2.4),
+        shared=False,
+        left=0.5,
+    )
 
 
 def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.DataFrame:
@@ -150,14 +173,13 @@ def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.D
     Args:
         frame: Frame of records.
         metric: The metric.
-        target: What is guessed; by default the label, or the image for image metrics.
+        target: What is guessed or rebuilt; by default what the metric rates.
 
     Returns:
         The rows, with a column ``party``: ``bob``, ``paper`` or ``adaptive``.
     """
-    goal = _target(metric, target)
     table = where(paired(frame[frame["value"].notna()]), metric=metric)
-    table = table[table["target"].isna() | (table["target"] == goal)]
+    table = table[table["target"].isna() | (table["target"] == _target(metric, target))]
     bob = table[(table["role"] == "bob") & table["adversary"].isna()]
     table = over_seeds(pd.concat([bob, strongest(table)]).sort_index())
     table["party"] = table["protocol"].where(table["role"] == "eve", "bob")
@@ -181,53 +203,29 @@ def at_home(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(kept)
 
 
+def floors(
+    frame: pd.DataFrame, metric: str, *, target: str | None = None, **context: Any
+) -> list[tuple[float, Look]]:
+    """Return a metric's floor as a line across a panel; none if it is not known."""
+    value = floor(frame, metric, target=_target(metric, target), **context)
+    return [] if value is None else [(value, FLOOR)]
+
+
 def _target(metric: str, target: str | None) -> str:
-    return target or ("label" if metric == "accuracy" else "image")
+    return target or metric_of(metric).target
 
 
-def _line(place: Axes, table: pd.DataFrame, x: str, party: str, colour: str) -> None:
-    if table.empty:
-        return
-    table = table.sort_values(x)
-    value = table["value"].to_numpy()
-    below = np.nan_to_num(value - table["ci_low"].to_numpy()).clip(0)
-    above = np.nan_to_num(table["ci_high"].to_numpy() - value).clip(0)
-    place.errorbar(
-        table[x], value, [below, above], color=colour, elinewidth=1, capsize=2, **ROLES[party]
-    )
+def _floor_entries(drawn: Iterable[Panel], metric: str) -> list[tuple[str, Look]]:
+    return [floor_entry(metric_of(metric))] if any(panel.levels for panel in drawn) else []
 
 
-def _floor(
-    place: Axes, guessing: pd.DataFrame, metric: str, target: str | None, context: dict[str, Any]
-) -> bool:
-    """Draw what guessing reaches, and say whether that is known."""
-    value = floor(guessing, metric, target=_target(metric, target), **context)
-    if value is not None:
-        place.axhline(value, **GUESSING)
-    return value is not None
-
-
-def _limits(axes: list[Axes], metric: str) -> None:
-    """Give all panels the same limits, so that they can be compared by eye."""
-    low = min((place.get_ylim()[0] for place in axes), default=0.0)
-    high = max((place.get_ylim()[1] for place in axes), default=1.0)
-    pad = 0.04 * (high - low)
-    bounded = metric in {"accuracy", "ssim"}
-    for place in axes:
-        place.set_ylim((0, 1.03) if bounded else (low - pad, high + pad))
-        if metric == "accuracy":
-            place.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
-
-
-def _entries(drawn: np.ndarray, systems: Mapping[str, str], floor: bool) -> list[Line2D]:
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=colour, linewidth=3, label=name) for name, colour in systems.items()
+def _legend(
+    table: pd.DataFrame, systems: Mapping[str, str], drawn: Iterable[Panel], metric: str
+) -> list[tuple[str, Look]]:
+    shown = [
+        (PARTIES[party], {**look, "color": GREY})
+        for party, look in ROLES.items()
+        if party in set(table["party"])
     ]
-    entries += [
-        Line2D([], [], color=GREY, label=label, **ROLES[party])
-        for party, label in PARTIES.items()
-        if party in drawn
-    ]
-    return [*entries, Line2D([], [], label="guessing", **GUESSING)] if floor else entries
+    coloured = [(name, {"color": colour, "linewidth": 3}) for name, colour in systems.items()]
+    return [*coloured, *shown, *_floor_entries(drawn, metric)]

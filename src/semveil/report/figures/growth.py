@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import numpy as np
-
-from semveil.report.figures.layout import arrange, panels
-from semveil.report.figures.style import CYCLE, GREY, styled
+from semveil.report.figures.lines import Curve as Drawn
+from semveil.report.figures.lines import Look, Panel, draw
+from semveil.report.figures.style import styled
+from semveil.report.looks import series
+from semveil.style import GREY
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_MARKERS = "os^DvP"
 
 
 @dataclass(frozen=True)
@@ -45,33 +44,24 @@ def growth(curves: Sequence[Curve], x: str = "devices N") -> Figure:
     Returns:
         The figure.
     """
-    from matplotlib.lines import Line2D
-
-    titles = list(dict.fromkeys(curve.title for curve in curves))
-    labels = list(dict.fromkeys(curve.label for curve in curves))
-    looks: dict[str, dict[str, Any]] = {
-        label: {"color": CYCLE[n % len(CYCLE)], "marker": _MARKERS[n % len(_MARKERS)]}
-        for n, label in enumerate(labels)
-    }
-    figure, axes = panels(len(titles), columns=2)
-    for place, title in zip(axes, titles, strict=True):
-        place.set_title(title)
-        for curve in curves:
-            if curve.title != title or not curve.measured:
-                continue
-            at, value, low, high = np.array(curve.measured, float).T
-            ends = np.nan_to_num([value - low, high - value]).clip(0)
-            place.errorbar(at, value, ends, elinewidth=1, capsize=2, **looks[curve.label])
-            if curve.fitted:
-                at, value, low, high = np.array(curve.fitted, float).T
-                colour = looks[curve.label]["color"]
-                place.plot(at, value, color=colour, linestyle="--")
-                place.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
-        place.set_xscale("log")
-        place.set_yscale("log")
-        place.minorticks_off()
-    entries = [Line2D([], [], label=label, **look) for label, look in looks.items()]
+    looks = series(curve.label for curve in curves)
+    dashed: Look = {"linestyle": "--"}
+    panels = {curve.title: Panel(curve.title, logarithmic=True) for curve in curves}
+    for curve in curves:
+        look = looks[curve.label]
+        panels[curve.title].curves += [
+            Drawn(curve.measured, look),
+            Drawn(curve.fitted, {"color": look["color"], **dashed}, band=True),
+        ]
+    legend: list[tuple[str, Look]] = list(looks.items())
     if any(curve.fitted for curve in curves):
-        entries.append(Line2D([], [], color=GREY, linestyle="--", label="fitted, not measured"))
-    arrange(figure, axes, width=3.4, height=2.2, x=x, entries=entries, shared=False)
-    return figure
+        legend.append(("fitted, not measured", {"color": GREY, **dashed}))
+    return draw(
+        list(panels.values()),
+        x=x,
+        legend=legend,
+        columns=2,
+        size=(3.4, 2.2),
+        scale="log",
+        shared=False,
+    )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semveil.report.figures.layout import LETTER, arrange, panels
-from semveil.report.figures.style import BLUE, FAINT, styled
+from semveil.report.figures.style import styled
+from semveil.report.looks import CYCLE, NO_ATTACK, styles
+from semveil.style import FAINT
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -17,6 +19,45 @@ MOST_SYMBOLS = 2500
 
 
 @styled
+def image_grid(
+    rows: Mapping[str, np.ndarray], *, labels: np.ndarray | None = None, columns: int = 6
+) -> Figure:
+    """Draw images, one row per name, without any smoothing of pixels.
+
+    Args:
+        rows: Images by the name of their row, uint8 ``[N, C, H, W]``.
+        labels: Labels above the first row, int ``[N]``.
+        columns: The most images to show.
+
+    Returns:
+        The figure.
+    """
+    columns = min(columns, *(len(images) for images in rows.values()))
+    figure, axes = panels(len(rows) * columns, columns=columns)
+    names, stacks = list(rows), list(rows.values())
+    for number, place in enumerate(axes):
+        line, column = divmod(number, columns)
+        image = np.moveaxis(stacks[line][column], 0, -1)
+        image = image if image.shape[-1] > 1 else image[..., 0]
+        place.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="none")
+        place.set(xticks=[], yticks=[])
+        place.spines[:].set_visible(False)
+        if line == 0 and labels is not None:
+            place.set_title(str(labels[column]), loc="center")
+        if column == 0:
+            place.annotate(
+                names[line],
+                (-0.12, 0.5),
+                xycoords="axes fraction",
+                ha="right",
+                va="center",
+                linespacing=1.35,
+            )
+    longest = max(len(line) for name in names for line in name.split("\n"))
+    arrange(figure, axes, width=0.72, height=0.72, left=0.2 + LETTER * longest, gap=0.07)
+    return figure
+
+
 def reconstruction_grid(
     samples: Mapping[str, np.ndarray],
     *,
@@ -31,45 +72,86 @@ def reconstruction_grid(
             ``eve/<system>``, uint8 ``[N, C, H, W]``; ``labels`` int ``[N]``.
         columns: The most images to show.
         scores: A word on a row, such as its PSNR, by its key in ``samples``.
-        floor: A word on what the mean image reaches, written beside the originals.
+        floor: A word on the floor, written beside the originals.
 
     Returns:
-        The figure, without any smoothing of pixels.
+        The figure.
 
     Example:
         >>> grey = np.zeros((2, 1, 8, 8), dtype=np.uint8)
         >>> len(reconstruction_grid({"originals": grey, "bob/multitask": grey}).axes)
         4
     """
-    keys = ["originals", *_in_pairs(samples)]
-    columns = min(columns, *(len(samples[key]) for key in keys))
-    names = {key: _row_name(key, (scores or {}).get(key)) for key in keys}
-    if floor:
-        names["originals"] += f"\n{floor}"
-    figure, axes = panels(len(keys) * columns, columns=columns)
-    for number, place in enumerate(axes):
-        key, column = keys[number // columns], number % columns
-        image = np.moveaxis(samples[key][column], 0, -1)
-        grey = image.shape[-1] == 1
-        place.imshow(
-            image[..., 0] if grey else image, cmap="gray", vmin=0, vmax=255, interpolation="none"
-        )
-        place.set(xticks=[], yticks=[])
-        place.spines[:].set_visible(False)
-        if number < columns and "labels" in samples:
-            place.set_title(str(samples["labels"][column]), loc="center")
-        if column == 0:
-            place.annotate(
-                names[key],
-                (-0.12, 0.5),
-                xycoords="axes fraction",
-                ha="right",
-                va="center",
-                linespacing=1.35,
-            )
-    longest = max(len(line) for name in names.values() for line in name.split("\n"))
-    arrange(figure, axes, width=0.72, height=0.72, left=0.2 + LETTER * longest, gap=0.07)
-    return figure
+    rows = {_lines("originals", floor): samples["originals"]}
+    systems = dict.fromkeys(k.split("/", 1)[1] for k in samples if k.startswith(("bob/", "eve/")))
+    for system in systems:
+        for party in ("bob", "eve"):
+            key = f"{party}/{system}"
+            if key in samples:
+                score = (scores or {}).get(key)
+                party_ = ", ".join(filter(None, [party.capitalize(), score]))
+                rows[_lines(system, party_)] = samples[key]
+    return image_grid(rows, labels=samples.get("labels"), columns=columns)
+
+
+def attacked(samples: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
+    """Return the systems that samples show under attack, and which attacks, in their order.
+
+    Args:
+        samples: Arrays of ``samples.npz``: any ``bob/<system>/<attack>``, ``none`` among them.
+
+    Example:
+        >>> attacked({"bob/mobilesc/pgd": np.zeros(1), "bob/mobilesc/none": np.zeros(1)})
+        {'mobilesc': ['none', 'pgd']}
+    """
+    found: dict[str, list[str]] = {}
+    for key in samples:
+        system, _, attack = key.removeprefix("bob/").rpartition("/")
+        if f"bob/{system}/none" in samples:
+            found.setdefault(system, []).append(attack)
+    return {
+        system: ["none", *(name for name in styles("attack", names) if name != "none")]
+        for system, names in found.items()
+    }
+
+
+def attack_grid(
+    samples: Mapping[str, np.ndarray],
+    system: str,
+    *,
+    attacks: Sequence[str] | None = None,
+    columns: int = 8,
+    scores: Mapping[str, str] | None = None,
+) -> Figure:
+    """Draw images as they were and as one system's Bob rebuilt them, one row an attack.
+
+    Args:
+        samples: Arrays of ``samples.npz``: ``originals`` and ``bob/<system>/<attack>``, uint8
+            ``[N, C, H, W]``; ``labels`` int ``[N]``, if any.
+        system: The system.
+        attacks: Which attacks, besides ``none``; all if None.
+        columns: The most images to show.
+        scores: A word on a row, such as its PSNR, by attack.
+
+    Returns:
+        The figure.
+
+    Example:
+        >>> grey = np.zeros((2, 1, 8, 8), dtype=np.uint8)
+        >>> samples = {"originals": grey, "bob/mobilesc/none": grey, "bob/mobilesc/pgd": grey}
+        >>> len(attack_grid(samples, "mobilesc").axes)
+        6
+    """
+    rows = {"originals": samples["originals"]}
+    for name in attacked(samples)[system]:
+        if attacks is None or name in ("none", *attacks):
+            title = NO_ATTACK if name == "none" else name
+            rows[_lines(title, (scores or {}).get(name))] = samples[f"bob/{system}/{name}"]
+    return image_grid(rows, labels=samples.get("labels"), columns=columns)
+
+
+def _lines(*words: str | None) -> str:
+    return "\n".join(filter(None, words))
 
 
 @styled
@@ -80,18 +162,16 @@ def constellation(
 
     Args:
         samples: Arrays of a run's ``samples.npz``: any ``waveform/<system>``, complex ``[M]``.
-        colours: Colour of each system (see `palette`); blue where it has none.
+        colours: Colour of each system (see `palette`).
 
     Returns:
         The figure; the circle is the unit of mean power.
     """
     from matplotlib.patches import Circle
 
-    waves = {
-        key.removeprefix("waveform/"): samples[key]
-        for key in samples
-        if key.startswith("waveform/")
-    }
+    start = "waveform/"
+    waves = {k.removeprefix(start): wave for k, wave in samples.items() if k.startswith(start)}
+    colours = {**dict.fromkeys(waves, CYCLE[0]), **(colours or {})}
     figure, axes = panels(len(waves), columns=3)
     reach = max((float(np.quantile(np.abs(wave), 0.999)) for wave in waves.values()), default=1.0)
     reach = 1.1 * max(reach, 1.0)
@@ -102,7 +182,7 @@ def constellation(
             shown.real,
             shown.imag,
             ".",
-            color=(colours or {}).get(name, BLUE),
+            color=colours[name],
             markersize=2,
             alpha=0.7,
             markeredgewidth=0,
@@ -112,19 +192,3 @@ def constellation(
         place.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     arrange(figure, axes, width=2.3, height=2.3, x="in-phase", y="quadrature")
     return figure
-
-
-def _in_pairs(samples: Mapping[str, np.ndarray]) -> list[str]:
-    """Keys of the rebuilt images, a system's Bob followed by its Eve."""
-    systems = dict.fromkeys(
-        key.split("/", 1)[1] for key in samples if key.startswith(("bob/", "eve/"))
-    )
-    keys = [f"{party}/{system}" for system in systems for party in ("bob", "eve")]
-    return [key for key in keys if key in samples]
-
-
-def _row_name(key: str, score: str | None) -> str:
-    if key == "originals":
-        return "originals"
-    party, system = key.split("/", 1)
-    return f"{system}\n{party.capitalize()}" + (f", {score}" if score else "")

@@ -5,66 +5,19 @@ from __future__ import annotations
 import functools
 import io
 import re
-import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-import pandas as pd
-
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
+from semveil.style import FAINT, INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-# Okabe and Ito's colours, told apart under every common colour blindness; their yellow is left out,
-# since a line of it vanishes on white.
-BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
-PURPLE, SKY, ORANGE, BLACK = "#CC79A7", "#56B4E9", "#E69F00", "#000000"
-CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK)
-KNOWN = {
-    "multitask": BLUE,
-    "minmax": VERMILLION,
-    "cooperative": GREEN,
-    "minmax-cooperative": PURPLE,
-    "bottleneck": ORANGE,
-    # These are drawn together: two more colours are needed, told apart by lightness too.
-    "deepjscc": BLACK,
-    "dp": ORANGE,
-    "shuffle": SKY,
-    "cipher": PURPLE,
-    "rotation": GREEN,
-    "vfe": BLUE,
-    "ibal": VERMILLION,
-    "lbvq": "#8c510a",
-    "uis": "#6b7f1e",
-}
-# Greys are left for what belongs to no scheme.
-INK, GREY, FAINT = "#24292f", "#5a5a5a", "#8a929b"
-
-# One marker and one line per party, in every figure.
-ROLES: Mapping[str, Mapping[str, Any]] = {
-    "bob": {"marker": "o", "linestyle": "-"},
-    "adaptive": {"marker": "^", "linestyle": "--"},
-    "paper": {"marker": "^", "linestyle": ":", "markerfacecolor": "white"},
-}
-GUESSING: dict[str, Any] = {
-    "color": FAINT,
-    "linewidth": 1.2,
-    "linestyle": (0, (1, 1.5)),
-    "zorder": 1,
-}
-PARTIES = {"bob": "Bob", "adaptive": "fresh Eve, strongest", "paper": "paper’s Eve"}
-UNITS = {
-    "accuracy": "accuracy",
-    "psnr_db": "PSNR (dB)",
-    "ssim": "SSIM",
-    "mi_excess_bits_20": "leakage (bits)",
-}
 
 COORDINATES = re.compile(rb' (?:d|x|y|transform)="[^"]*"')
 LONG = re.compile(rb"-?\d+\.\d{3,}")
@@ -123,47 +76,6 @@ def styled(draw: Callable[P, T]) -> Callable[P, T]:
     return inner
 
 
-def palette(frame: pd.DataFrame) -> dict[str, str]:
-    """Give each system a colour that is the same in every report.
-
-    Systems of one scheme share its colour; a control has a tint of it.
-
-    Args:
-        frame: Frame of records.
-
-    Returns:
-        A colour for each label.
-
-    Example:
-        >>> palette(pd.DataFrame({"system": ["minmax", "cooperative/noise"],
-        ...     "scheme": ["minmax", "cooperative"], "control": [None, "noise"]}))
-        {'cooperative/noise': '#59c0a4', 'minmax': '#D55E00'}
-    """
-    systems = frame[["system", "scheme", "control"]].drop_duplicates().sort_values("system")
-    families = sorted(systems["scheme"].unique())
-    colours = {name: KNOWN[name] for name in families if name in KNOWN}
-    for name in families:
-        if name not in colours:
-            # The place hangs on the name alone unless it is taken.
-            start = zlib.crc32(name.encode()) % len(CYCLE)
-            turn = CYCLE[start:] + CYCLE[:start]
-            colours[name] = next((c for c in turn if c not in colours.values()), turn[0])
-    tints: dict[str, float] = {}
-    found: dict[str, str] = {}
-    for label, scheme, control in systems.itertuples(index=False):
-        colour = colours[scheme]
-        if pd.notna(control):
-            tints[colour] = min(tints.get(colour, 0.2) + 0.15, 0.65)
-            colour = _tint(colour, tints[colour])
-        found[label] = colour
-    return found
-
-
-def _tint(colour: str, white: float) -> str:
-    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
-
-
 def _short(number: re.Match[bytes]) -> bytes:
     """A coordinate to a hundredth of a point: finer ones only fill the page."""
     return f"{float(number[0]):.2f}".rstrip("0").rstrip(".").encode()
@@ -200,19 +112,17 @@ def save(figure: Figure, path: Path) -> None:
     write_atomic(path, render(figure, kind))
 
 
-def inline(figure: Figure, *, name: str, about: str) -> str:
+def inline(figure: Figure, *, name: str) -> str:
     """Return a figure as an SVG element for the inside of a page.
 
     Args:
         figure: The figure.
-        name: Word that no other figure of the page has; it keeps their inner names apart.
-        about: What the figure shows, for those who cannot see it.
+        name: Word that no other figure of the page has; it keeps their inner names apart. What the
+            figure shows, for those who cannot see it, is in the element ``about-NAME``.
 
     Returns:
         The ``<svg>`` element, which scales with its box.
     """
-    from semveil.report.markup import text
-
     drawing = render(figure, "svg").decode()
     drawing = drawing[drawing.index("<svg") :]
     head, body = drawing.split(">", 1)
@@ -226,6 +136,6 @@ def inline(figure: Figure, *, name: str, about: str) -> str:
     body = re.sub(r"\n\s*", "\n", body)
     body = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{name}-", body)
     return (
-        f'<svg role="img" aria-label="{text(about)}" {box[0] if box else ""} '
+        f'<svg role="img" aria-labelledby="about-{name}" {box[0] if box else ""} '
         f'style="--natural:{width:g}pt" stroke-linejoin="round" stroke-linecap="butt">{body}'
     )

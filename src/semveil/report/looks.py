@@ -1,0 +1,143 @@
+"""Colours and markers: of systems and attacks as they say themselves, of parties, of floors."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from semveil.metrics import Metric
+from semveil.style import (
+    BLACK,
+    BLUE,
+    FAINT,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLES,
+    VERMILLION,
+    Style,
+)
+
+CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK)
+MARKERS = "osDvPX^<>"
+NO_ATTACK = "No attack"
+UNDEFENDED = "undefended"
+
+# One marker and one line per party, in every figure.
+ROLES: dict[str, dict[str, Any]] = {
+    "bob": {"marker": "o", "linestyle": "-"},
+    "paper": {"marker": "^", "linestyle": ":", "markerfacecolor": "white"},
+    "adaptive": {"marker": "^", "linestyle": "--"},
+}
+PARTIES = {
+    "bob": "Bob",
+    "paper": "Eve (paper’s training)",
+    "adaptive": "strongest fresh Eve",
+}
+FLOOR: dict[str, Any] = {
+    "color": FAINT,
+    "linewidth": 1.2,
+    "linestyle": (0, (1, 1.5)),
+    "zorder": 1,
+}
+
+
+def floor_entry(metric: Metric) -> tuple[str, dict[str, Any]]:
+    """Return a floor's entry in a legend."""
+    return metric.floor_title, FLOOR
+
+
+def styles(kind: str, names: Iterable[str]) -> dict[str, Style]:
+    """Return how things of one kind are drawn: as registered, else in a colour by their name.
+
+    Args:
+        kind: ``scheme`` or ``attack``.
+        names: Their names.
+
+    Returns:
+        Styles in the order of tables and legends.
+
+    Example:
+        >>> [style.colour for style in styles("attack", ["one", "another"]).values()]
+        ['#000000', '#009E73']
+    """
+    names = sorted(set(names))
+    found = {name: STYLES[kind, name] for name in names if (kind, name) in STYLES}
+    for name in names:
+        if name not in found:
+            # The place hangs on the name alone unless it is taken.
+            start = zlib.crc32(name.encode()) % len(CYCLE)
+            turn = CYCLE[start:] + CYCLE[:start]
+            taken = {style.colour for style in found.values()}
+            colour = next((colour for colour in turn if colour not in taken), turn[0])
+            found[name] = Style(colour, MARKERS[zlib.crc32(name.encode()) % len(MARKERS)])
+    return dict(sorted(found.items(), key=lambda item: (item[1].order, item[0])))
+
+
+def attack_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return how attacks, or trainings against them, are drawn, in order; none at all is first."""
+    names = set(names)
+    plain: dict[str, dict[str, Any]] = {
+        NO_ATTACK: {"color": INK, "linewidth": 1.0},
+        UNDEFENDED: {"color": INK, "marker": "x"},
+    }
+    drawn = styles("attack", names - plain.keys())
+    return {name: look for name, look in plain.items() if name in names} | {
+        name: {"color": style.colour, "marker": style.marker} for name, style in drawn.items()
+    }
+
+
+def series(names: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return how the series of a figure are drawn that are nothing registered, in their order."""
+    return {
+        name: {"color": CYCLE[number % len(CYCLE)], "marker": MARKERS[number % len(MARKERS)]}
+        for number, name in enumerate(dict.fromkeys(names))
+    }
+
+
+def palette(frame: pd.DataFrame) -> dict[str, str]:
+    """Give each system a colour that is the same in every report.
+
+    Systems of one scheme share its colour; a control has a tint of it.
+
+    Args:
+        frame: Frame of records.
+
+    Returns:
+        A colour for each label.
+
+    Example:
+        >>> palette(pd.DataFrame({"system": ["mine", "mine/noise"], "scheme": ["mine", "mine"],
+        ...     "control": [None, "noise"]}))
+        {'mine': '#56B4E9', 'mine/noise': '#91cef1'}
+    """
+    systems = frame[["system", "scheme", "control"]].drop_duplicates().sort_values("system")
+    colours = {name: style.colour for name, style in styles("scheme", systems["scheme"]).items()}
+    tints: dict[str, float] = {}
+    found: dict[str, str] = {}
+    for label, scheme, control in systems.itertuples(index=False):
+        colour = colours[scheme]
+        if pd.notna(control):
+            tints[colour] = min(tints.get(colour, 0.2) + 0.15, 0.65)
+            colour = _tint(colour, tints[colour])
+        found[label] = colour
+    return found
+
+
+def _tint(colour: str, white: float) -> str:
+    parts = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
+
+
+def markers(systems: pd.DataFrame) -> dict[str, str]:
+    """Give the systems of one scheme, which share its colour, a marker each, in their order."""
+    found: dict[str, str] = {}
+    for _, group in systems.drop_duplicates("system").groupby("scheme", sort=False):
+        for number, name in enumerate(group["system"]):
+            found[name] = MARKERS[number % len(MARKERS)]
+    return found
