@@ -32,12 +32,31 @@ class Style:
     order: int = 100
 
 
-STYLES: dict[tuple[str, str], Style] = {}
-"""Styles by kind and name, such as ``("attack", "pgd")``, of what was registered in this process.
-
-A report knows no tensors and cannot import attacks to ask them: a run writes the styles of what it
-used into its ``run.json``.
-"""
+STYLES: dict[tuple[str, str], Style] = {
+    ("attack", "blackbox"): Style(BLACK, "*", 80),
+    ("attack", "fgm"): Style(SKY, "v", 20),
+    ("attack", "jamming"): Style(FAINT, "x", 10),
+    ("attack", "pgd"): Style(BLUE, "^", 30),
+    ("attack", "pgm"): Style(ORANGE, "s", 50),
+    ("attack", "semadv"): Style(VERMILLION, "o", 60),
+    ("attack", "transfer"): Style(PURPLE, "P", 70),
+    ("attack", "uap"): Style(GREEN, "D", 40),
+    ("scheme", "cipher"): Style(PURPLE, ".", 100),
+    ("scheme", "cooperative"): Style(GREEN, ".", 100),
+    ("scheme", "deepjscc"): Style(BLACK, ".", 100),
+    ("scheme", "dp"): Style(ORANGE, ".", 100),
+    ("scheme", "ibal"): Style(VERMILLION, ".", 100),
+    ("scheme", "lbvq"): Style("#8c510a", ".", 100),
+    ("scheme", "minmax"): Style(VERMILLION, ".", 100),
+    ("scheme", "minmax-cooperative"): Style(PURPLE, ".", 100),
+    ("scheme", "multitask"): Style(BLUE, ".", 100),
+    ("scheme", "rotation"): Style(GREEN, ".", 100),
+    ("scheme", "shuffle"): Style(SKY, ".", 100),
+    ("scheme", "uis"): Style("#6b7f1e", ".", 100),
+    ("scheme", "vfe"): Style(BLUE, ".", 100),
+}
+"""Styles by kind and name. Those of this package are listed, since a report, which knows no tensors,
+must draw the same in every process; those of other packages are added when they register."""
 
 
 def remember(written: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:

@@ -230,8 +230,10 @@ def test_the_status_of_the_data_sets(semveil, tmp_path):
 
 def test_attacks_and_trainings_are_listed_by_the_names_that_commands_take(semveil):
     found = json.loads(semveil("list", "--json").out)
-    assert set(found["attacks"]) == set(ATTACKS.names())
-    assert set(found["trainings"]) == set(TRAININGS.names())
+    # Other tests of this process may have loaded the guest package; the command has not.
+    for kind, registry in {"attacks": ATTACKS, "trainings": TRAININGS}.items():
+        ours = {name for name in registry.names() if registry.origin(name) == "semveil"}
+        assert set(found[kind]) == ours
     assert "random search per input" in found["attacks"]["blackbox"]["description"]
 
 

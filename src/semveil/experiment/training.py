@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -26,7 +27,7 @@ from semveil.link import LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe, changes, check
-from semveil.records import Asked
+from semveil.records import Asked, from_plain, to_plain
 from semveil.rng import seeded
 from semveil.training import TRAININGS
 from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
@@ -252,7 +253,7 @@ def _in_process(
     fabric: Fabric,
     complaints: multiprocessing.SimpleQueue[str],
     threads: int,
-    schemes: Sequence[Asked],
+    schemes: Sequence[str | dict[str, Any]],
     recipe: Recipe,
     classes: int,
     images: Tensor,
@@ -262,7 +263,7 @@ def _in_process(
 ) -> None:
     # Schemes hold functions, which do not travel between processes: each builds its own.
     torch.set_num_threads(threads)
-    systems = plan(schemes, recipe)
+    systems = plan([from_plain(asked) for asked in schemes], recipe)
     channels, height, width = images.shape[1:]
     trained = TrainedNetworks(systems, recipe, (channels, height, width), classes, seed)
     try:
@@ -332,7 +333,9 @@ def train(
     trained = TrainedNetworks(systems, recipe, splits.image_shape, splits.n_classes, seed)
     if hardware.devices > 1:
         threads = max(1, (os.cpu_count() or 1) // hardware.devices)
-        work = (threads, schemes, recipe, splits.n_classes, images, labels, seed, folder)
+        # Fabric hands plain values on, and refuses frozen dataclasses.
+        asked = [to_plain(each) for each in schemes]
+        work = (threads, asked, recipe, splits.n_classes, images, labels, seed, folder)
         _launch(hardware.fabric(recipe.train.precision), *work)
     # After several processes this finds finished checkpoints and only loads them.
     alone = Hardware(hardware.device).fabric(recipe.train.precision)
