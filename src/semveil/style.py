@@ -55,8 +55,9 @@ STYLES: dict[tuple[str, str], Style] = {
     ("scheme", "uis"): Style("#6b7f1e", ".", 100),
     ("scheme", "vfe"): Style(BLUE, ".", 100),
 }
-"""Styles by kind and name. Those of this package are listed, since a report, which knows no tensors,
-must draw the same in every process; those of other packages are added when they register."""
+"""Styles by kind and name. Those of this package are listed, since a report, which knows no
+tensors, must draw the same in every process; those of other packages are added when they register.
+"""
 
 
 def remember(written: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:

@@ -68,7 +68,8 @@ def test_two_commands_are_as_good_as_one(semveil, finished, tmp_path):
     assert sorted(content(folder)) == sorted(content(finished))
     assert f"Report: {folder / 'report.html'}" in audited.out
     for system in SYSTEMS:
-        assert system in audited.out
+        # A long name is folded.
+        assert system[:18] in audited.out
 
 
 def test_the_seed_alone_decides(semveil, finished, tmp_path):

@@ -177,7 +177,7 @@ def to_rich(table: Table) -> rich.table.Table:
             padding=0,
             show_header=place == 0,
         )
-        part.add_column(first.title, width=max(min(max(names), room), min(max(names), 24)))
+        part.add_column(first.title, width=max(min(max(names), room), 8))
         for head, width, column in zip(heads, widths, others, strict=True):
             part.add_column(head, width=width, justify="right" if column.metric else "left")
         for line in lines:
