@@ -9,18 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
+
 from semveil import recipe as recipes
 from semveil.device import pick_device
 from semveil.errors import SemveilError, resumable
 from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.harden import harden as start_hardening
+from semveil.experiment.jobs import Runner
 from semveil.experiment.link import Link
 from semveil.experiment.plan import complete, requested, with_reference
+from semveil.experiment.pool import Pool
 from semveil.experiment.run import Run
 from semveil.experiment.send import Sent
 from semveil.experiment.send import send as send_files
 from semveil.experiment.training import Hardware
-from semveil.files import unused_folder
+from semveil.files import remove_scraps, unused_folder
+from semveil.papers import PAPERS, execute
 from semveil.recipe import Recipe
 from semveil.result import Result, read_result
 from semveil.training import TRAININGS
@@ -278,6 +283,90 @@ def send(
 
         save(reconstruction_grid(sent.pictures(), columns=12), Path(picture))
     return sent
+
+
+def study(
+    name: str | None = None,
+    budget: str = "cpu",
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    devices: int = 1,
+    workers: int | None = None,
+    ray: str | None = None,
+    cores_per_job: int | None = None,
+    gpus_per_job: float | None = None,
+    links: Path | None = None,
+    data: Path | None = None,
+    progress: Progress | None = None,
+    resume: str | Path | None = None,
+) -> Result:
+    """Run every job of a study of a paper, then write its figures and its page.
+
+    Args:
+        name: A study; see ``semveil list studies``.
+        budget: ``smoke``, ``cpu`` or ``full``.
+        out: Folder to make; ``runs/NAME-BUDGET`` or the next free one if omitted.
+        seed: Seed of every random number.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        devices: Processes that train together.
+        workers: Jobs at a time, each in a process of its own; one after the other if omitted.
+        ray: Address of a Ray cluster that does the jobs.
+        cores_per_job: Threads of a job; the same number gives the same last digits.
+        gpus_per_job: GPUs of a job, or a part of one.
+        links: Folder of trained links to take from and to add to.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+        resume: Folder of an interrupted study to go on with, instead of a name.
+
+    Raises:
+        SemveilError: If the study is unknown, or settings, data or folder do not fit.
+    """
+    hardware, runner = _runner(device, devices, workers, ray, cores_per_job, gpus_per_job)
+    if resume is not None:
+        folder = Path(resume)
+        paper = PAPERS.get(execute.read_facts(folder)["study"])()
+        remove_scraps(folder)
+    elif name is None:
+        raise SemveilError("name a study (see `semveil list`), or --resume a folder")
+    else:
+        paper = PAPERS.get(name)()
+        execute.check(paper, budget, seed, hardware, data)
+        folder = Path(out) if out else unused_folder(Path("runs") / f"{name}-{budget}")
+        execute.start(folder, paper, budget, seed)
+    with resumable(folder, "study"):
+        execute.execute(folder, paper, hardware, data, progress, runner, links)
+    return read_result(folder)
+
+
+def _runner(
+    device: str,
+    devices: int,
+    workers: int | None,
+    ray: str | None,
+    cores: int | None,
+    gpus: float | None,
+) -> tuple[Hardware, Runner]:
+    """Return what a study's jobs compute on, and who does them."""
+    if workers and ray:
+        raise SemveilError("--workers are processes of this machine, --ray is a cluster: name one")
+    if gpus is not None and not workers and not ray:
+        raise SemveilError("--gpus-per-job shares GPUs out to --workers or --ray: name one")
+    if gpus and device == "cpu":
+        raise SemveilError("--device cpu: its jobs have no use for --gpus-per-job")
+    if ray:
+        from semveil.experiment.cluster import Cluster
+
+        # The GPUs are the cluster's: this machine need not have one.
+        if gpus is None:
+            gpus = devices if device == "cuda" else 0
+        kind = torch.device("cuda" if gpus else "cpu")
+        return Hardware(kind, devices), Cluster(ray, cores or 1, gpus)
+    hardware = _hardware(device, devices)
+    if gpus is None:
+        gpus = devices if workers and hardware.device.type == "cuda" else 0
+    return hardware, Pool(workers, cores, gpus)
 
 
 def _begin(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from semveil.errors import SemveilError
-
-if TYPE_CHECKING:
-    from semveil.experiment.training import Hardware
 
 
 class Device(StrEnum):
@@ -71,11 +68,3 @@ def check_recipe(
         load(recipe, changes or ())
     elif resume is not None and (recipe or changes or out or seed is not None):
         raise SemveilError("--resume takes no recipe, --set, --out or --seed")
-
-
-def hardware(device: Device, devices: int = 1) -> Hardware:
-    """Return what the options ask to compute on."""
-    from semveil.device import pick_device
-    from semveil.experiment.training import Hardware
-
-    return Hardware(pick_device(device.value), devices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -18,14 +18,9 @@ from semveil.cli.options import (
     Quiet,
     Resume,
     Seed,
-    hardware,
 )
 from semveil.cli.output import print_result
-from semveil.errors import SemveilError, resumable
-
-if TYPE_CHECKING:
-    from semveil.experiment.jobs import Runner
-    from semveil.experiment.training import Hardware
+from semveil.errors import SemveilError
 
 
 class Budget(StrEnum):
@@ -76,59 +71,27 @@ def study(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of a study, then draw its figures and write its page."""
-    from semveil.files import remove_scraps, unused_folder
-    from semveil.papers import PAPERS, execute
+    if resume is not None and (name is not None or out is not None or seed is not None):
+        raise SemveilError("--resume takes no name, --out or --seed")
+    from semveil import api
+    from semveil.papers.execute import PAGE
     from semveil.progress import bars
-    from semveil.result import read_result
 
-    machine, runner = _runner(device, devices, workers, ray, cores, gpus)
-    if resume is not None:
-        if name is not None or out is not None or seed is not None:
-            raise SemveilError("--resume takes no name, --out or --seed")
-        folder = resume
-        chosen = PAPERS.get(execute.read_facts(folder)["study"])()
-        remove_scraps(folder)
-    else:
-        if name is None:
-            raise SemveilError("name a study (see `semveil list`), or --resume a folder")
-        chosen = PAPERS.get(name)()
-        execute.check(chosen, budget.value, seed or 0, machine, data)
-        folder = out or unused_folder(Path("runs") / f"{name}-{budget.value}")
-        execute.start(folder, chosen, budget.value, seed or 0)
-    with resumable(folder, "study"), bars(quiet or as_json) as progress:
-        execute.execute(folder, chosen, machine, data, progress, runner, links)
-    print_result(read_result(folder), quiet, as_json, execute.PAGE)
-
-
-def _runner(
-    device: Device,
-    devices: int,
-    workers: int | None,
-    ray: str | None,
-    cores: int | None,
-    gpus: float | None,
-) -> tuple[Hardware, Runner]:
-    """Return what a study's jobs compute on, and who does them."""
-    if workers and ray:
-        raise SemveilError("--workers are processes of this machine, --ray is a cluster: name one")
-    if gpus is not None and not workers and not ray:
-        raise SemveilError("--gpus-per-job shares GPUs out to --workers or --ray: name one")
-    if gpus and device is Device.cpu:
-        raise SemveilError("--device cpu: its jobs have no use for --gpus-per-job")
-    if ray:
-        import torch
-
-        from semveil.experiment.cluster import Cluster
-        from semveil.experiment.training import Hardware
-
-        # The GPUs are the cluster's: this machine need not have one.
-        if gpus is None:
-            gpus = devices if device is Device.cuda else 0
-        kind = torch.device("cuda" if gpus else "cpu")
-        return Hardware(kind, devices), Cluster(ray, cores or 1, gpus)
-    from semveil.experiment.pool import Pool
-
-    machine = hardware(device, devices)
-    if gpus is None:
-        gpus = devices if workers and machine.device.type == "cuda" else 0
-    return machine, Pool(workers, cores, gpus)
+    with bars(quiet or as_json) as progress:
+        found = api.study(
+            name,
+            budget.value,
+            out=out,
+            resume=resume,
+            seed=seed or 0,
+            device=device.value,
+            devices=devices,
+            workers=workers,
+            ray=ray,
+            cores_per_job=cores,
+            gpus_per_job=gpus,
+            links=links,
+            data=data,
+            progress=progress,
+        )
+    print_result(found, quiet, as_json, PAGE)
