@@ -83,6 +83,12 @@ def test_settings_of_training_are_not_an_evaluations(link):
         semveil.evaluate(link, snr_db=[])
 
 
+@pytest.mark.parametrize("given", [{"attacks": ["pgd"]}, {"eavesdroppers": ["mlp"]}])
+def test_adversaries_are_objects(link, given):
+    with pytest.raises(SemveilError, match=r"expected .*objects such as semveil\."):
+        semveil.evaluate(link, **given)
+
+
 @pytest.fixture
 def digits_as_cifar10(tmp_path, monkeypatch):
     """scikit-learn's digits as CIFAR-10 is published: 32×32 pixels in colour, seven files."""

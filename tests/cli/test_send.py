@@ -94,6 +94,7 @@ def test_what_cannot_be_sent_is_refused(semveil, finished, pictures, tmp_path):
     line = refusal(semveil("send", finished, pictures[0], "--system", "multitak"))
     assert "did you mean 'multitask'" in line
     assert "holds no run" in refusal(semveil("send", tmp_path, pictures[0]))
+    assert "snr_db" in refusal(semveil("send", finished, pictures[0], "--snr", "nan"))
     line = refusal(semveil("send", finished, pictures[0], "--out", tmp_path / "a.jpg"))
     assert "must end in .svg or .png" in line
 

@@ -73,6 +73,11 @@ def evaluate(
             f"classes; the link takes {list(link.image_shape)} of {link.classes}"
         )
     check_images(splits)
+    for attack in attacks:
+        if not isinstance(attack, Attack):
+            raise SemveilError(
+                f"attacks: expected objects such as semveil.attacks.PGD(), not {attack!r}"
+            )
     study = None if link.run is None else link.run.study
     conditions = Conditions.of(recipe, study, link.seed)
     attacked_at: tuple[float | None, ...] = (recipe.attack.snr_db,)

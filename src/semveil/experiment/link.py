@@ -137,10 +137,10 @@ class Link:
             Logits ``[B, classes]`` and, where Bob rebuilds images, these.
 
         Raises:
-            SemveilError: If images are of another shape or range.
+            SemveilError: If images are of another shape or range, or an SNR is not finite.
         """
+        level = self.snr_or_default(snr_db)
         waveform = self.transmit(images, generator)
-        level = self.recipe.bob.snr_db if snr_db is None else snr_db
         return self.receive(self.channel(waveform, level, generator=generator))
 
     def transmit(
@@ -202,6 +202,18 @@ class Link:
         if self.layer is not None:
             waveform = self.layer(waveform, source)
         return waveform if self.transform is None else self.transform.encrypt(waveform, messages)
+
+    def snr_or_default(self, snr_db: Tensor | float | None) -> Tensor | float:
+        """Return an SNR, dB, or that of Bob's training if there is none.
+
+        Raises:
+            SemveilError: If it is not finite.
+        """
+        if snr_db is None:
+            return self.recipe.bob.snr_db
+        if not bool(torch.as_tensor(snr_db).isfinite().all()):
+            raise SemveilError("snr_db: expected finite numbers, in dB")
+        return snr_db
 
     def _pixels(self, images: Tensor | np.ndarray[Any, Any]) -> Tensor:
         """Return images as floats on the link's device."""

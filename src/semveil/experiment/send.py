@@ -87,7 +87,7 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
     if link.run is None:
         raise SemveilError("send: this link was not trained in a run")
     originals = fitted(files, link.image_shape)
-    level = link.recipe.bob.snr_db if snr_db is None else snr_db
+    level = float(link.snr_or_default(snr_db))
     source = generator(seed, "send", "bob", device=link.device)
     with torch.no_grad():
         waveform = link.transmit(originals, source)
