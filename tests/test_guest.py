@@ -38,6 +38,7 @@ ALL = [
     "--set=protections=[signs, rotation]",
     "--set=data.name=stripes",
     "--set=data.stripes.noise=10",
+    "--set=audit.metrics=[mae]",
 ]
 
 
@@ -68,6 +69,7 @@ def test_what_a_guest_adds_is_listed_with_its_package(line):
         ("data sets", "stripes"),
         ("attacks", "pulses"),
         ("eavesdroppers", "inference/narrow"),
+        ("metrics", "mae"),
         ("studies", "direction"),
     ):
         assert found[kind][name]["package"] == "semveil-guest"
@@ -92,6 +94,9 @@ def test_a_run_uses_what_the_guest_adds(line, tmp_path):
     assert facts["recipe"]["audit"]["inference/narrow"] == {"units": 4}
     eves = {record.adversary for record in records if record.role == "eve"}
     assert "inference/narrow" in eves
+    measured = {(record.role, record.metric) for record in records}
+    assert {("eve", "mae"), ("system", "mae_floor")} <= measured
+    assert "mean absolute error (grey levels)" in (tmp_path / "run" / "report.html").read_text()
     words = ["--attacks", "jamming,pulses", "--psr=-6", "--set=attack.pulses.every=2"]
     words += ["--set=attack.images=20", "--out", "attacked"]
     succeed(line("attack", "run", *words, folder=tmp_path))
@@ -110,11 +115,14 @@ link = semveil.train("deepjscc-digits", {changes!r}, out="run", device="cpu")
 print(link.name.label, link.classes)
 from semveil_guest.attack import Pulses
 found = semveil.evaluate(link, attacks=[Pulses(every=2)], psr_db=[-6])
+eves = [r for r in found.records if r.role == "eve" and r.metric == "mae"]
+print(found.strongest("mae", 12).value == min(r.value for r in eves))
 print(*sorted({{r.adversary for r in found.records if r.adversary and r.role == "bob"}}))
 print([type(each).__name__ for each in semveil.attacks.standard()].count("Pulses"))
 """
     result = succeed(line("python", folder=tmp_path, instead=code))
-    assert result.out.splitlines()[-3:] == ["guarded+signs+rotation 4", "pulses", "1"]
+    shown = ["guarded+signs+rotation 4", "True", "pulses", "1"]
+    assert result.out.splitlines()[-4:] == shown
 
 
 def test_a_paper_of_the_guest_is_measured_and_judged(line, tmp_path):
@@ -141,6 +149,8 @@ def test_a_paper_of_the_guest_is_measured_and_judged(line, tmp_path):
         (["audit.inference=[narow]"], "audit.inference: unknown eavesdropper 'narow': did you"),
         (["attack.pulses.evry=3"], "unknown key 'attack.pulses.evry': did you mean"),
         (["attack.names=[pulse]"], "unknown attack 'pulse': did you mean 'pulses'"),
+        (["audit.metrics=[mea]"], "unknown metric 'mea': did you mean 'mae'"),
+        (["audit.metrics=[accuracy]"], "metrics: accuracy does not compare images; choose among"),
         (["scheme=gaurded"], "unknown scheme 'gaurded': did you mean 'guarded'"),
         (["protections=[signs, laplace]"], "protections: laplace must come before signs"),
     ],
@@ -153,7 +163,7 @@ def test_settings_of_a_guest_are_checked_as_ours(line, tmp_path, settings, said)
 
 def test_what_a_guest_adds_keeps_the_contracts(line):
     words = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--rootdir", str(GUEST.parents[1])]
-    words += [str(GUEST.parent / "test_contracts.py"), "-k", "guarded or signs or stripes"]
+    words += [str(GUEST.parent / "test_contracts.py"), "-k", "guarded or signs or stripes or mae"]
     result = line(instead=f"import pytest, sys; sys.exit(pytest.main({words!r}))")
     assert result.code == 0, result.out
 

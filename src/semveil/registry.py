@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
 from semveil.section import OpenSection, Section
-from semveil.style import STYLES, Style
+from semveil.style import REGISTERED, Style
 
 GROUP = "semveil.plugins"
 T = TypeVar("T")
@@ -85,7 +85,7 @@ class Registry(Generic[T]):
         self._items[name], self._origins[name] = item, origin
         style = vars(item).get("style")
         if isinstance(style, Style):
-            STYLES[self.kind, name] = style
+            REGISTERED[self.kind, name] = style
         return item
 
     def get(self, name: str) -> type[T]:

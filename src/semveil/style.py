@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,50 +33,52 @@ class Style:
     order: int = 100
 
 
-STYLES: dict[tuple[str, str], Style] = {
-    ("attack", "blackbox"): Style(BLACK, "*", 80),
-    ("attack", "fgm"): Style(SKY, "v", 20),
-    ("attack", "jamming"): Style(FAINT, "x", 10),
-    ("attack", "pgd"): Style(BLUE, "^", 30),
-    ("attack", "pgm"): Style(ORANGE, "s", 50),
-    ("attack", "semadv"): Style(VERMILLION, "o", 60),
-    ("attack", "transfer"): Style(PURPLE, "P", 70),
-    ("attack", "uap"): Style(GREEN, "D", 40),
-    ("scheme", "cipher"): Style(PURPLE, ".", 100),
-    ("scheme", "cooperative"): Style(GREEN, ".", 100),
-    ("scheme", "deepjscc"): Style(BLACK, ".", 100),
-    ("scheme", "dp"): Style(ORANGE, ".", 100),
-    ("scheme", "ibal"): Style(VERMILLION, ".", 100),
-    ("scheme", "lbvq"): Style("#8c510a", ".", 100),
-    ("scheme", "minmax"): Style(VERMILLION, ".", 100),
-    ("scheme", "minmax-cooperative"): Style(PURPLE, ".", 100),
-    ("scheme", "multitask"): Style(BLUE, ".", 100),
-    ("scheme", "rotation"): Style(GREEN, ".", 100),
-    ("scheme", "shuffle"): Style(SKY, ".", 100),
-    ("scheme", "uis"): Style("#6b7f1e", ".", 100),
-    ("scheme", "vfe"): Style(BLUE, ".", 100),
-}
-"""Styles by kind and name. Those of this package are listed, since a report, which knows no
-tensors, must draw the same in every process; those of other packages are added when they register.
-"""
+Styles = dict[tuple[str, str], Style]
+"""Styles by kind and name, such as ``("attack", "pgd")``."""
+
+REGISTERED: Styles = {}
+"""Styles of what was registered in this process."""
+
+_written: Styles | None = None
 
 
-def remember(written: Mapping[str, Mapping[str, Sequence[Any]]]) -> None:
-    """Take styles from a ``run.json``, as :func:`written_styles` made them."""
-    for kind, styles in written.items():
-        for name, (colour, marker, order) in styles.items():
-            STYLES.setdefault((kind, name), Style(colour, marker, order))
+def style_of(kind: str, name: str) -> Style | None:
+    """Return how a registered thing is drawn; None if it is unknown here, or states nothing."""
+    return (REGISTERED if _written is None else _written).get((kind, name))
+
+
+@contextmanager
+def drawn_as(written: Iterable[Mapping[str, Mapping[str, Sequence[Any]]]]) -> Iterator[None]:
+    """Draw by the styles that runs wrote into their ``run.json``, whatever this process knows.
+
+    A report knows no tensors and imports no schemes or attacks to ask them for their styles.
+
+    Args:
+        written: Styles as :func:`written_styles` returns them; without any, the registered count.
+    """
+    global _written
+    found = {
+        (kind, name): Style(*style)
+        for each in written
+        for kind, styles in each.items()
+        for name, style in styles.items()
+    }
+    before, _written = _written, found or _written
+    try:
+        yield
+    finally:
+        _written = before
 
 
 def written_styles() -> dict[str, dict[str, list[Any]]]:
     """Return the styles of this process for a ``run.json``, by kind and name.
 
     Example:
-        >>> STYLES["colour", "red"] = Style("#ff0000", "o", 1)
+        >>> REGISTERED["colour", "red"] = Style("#ff0000", "o", 1)
         >>> written_styles()["colour"]
         {'red': ['#ff0000', 'o', 1]}
     """
     found: dict[str, dict[str, list[Any]]] = {}
-    for (kind, name), style in STYLES.items():
+    for (kind, name), style in sorted(REGISTERED.items(), key=lambda item: item[0]):
         found.setdefault(kind, {})[name] = [style.colour, style.marker, style.order]
     return found

@@ -191,6 +191,7 @@ def write_run(folder: Path, records: list[Record], *, pictures: bool = True) -> 
         "hardware": {"device": "cpu", "processor": "two cores", "memory_gib": 8},
         "wall_s": 93.4,
         "seed": 0,
+        "styles": {"scheme": {"multitask": ["#0072B2", "o", 1], "minmax": ["#D55E00", "s", 2]}},
         "command": f"semveil run {folder.name} --out runs/{folder.name}",
     }
     (folder / "run.json").write_text(json.dumps(about))

@@ -15,6 +15,7 @@ import torch
 from semveil.adversary.perturb import ATTACKS
 from semveil.schemes.base import SCHEMES
 from semveil.style import written_styles
+from semveil.training import TRAININGS
 
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
 
@@ -50,8 +51,8 @@ def provenance(device: torch.device, devices: int) -> dict[str, Any]:
         device: What the run computes on.
         devices: Number of processes.
     """
-    SCHEMES.load()
-    ATTACKS.load()
+    for registry in (SCHEMES, ATTACKS, TRAININGS):
+        registry.load()
     return {
         "version": code_version(),
         "versions": {"python": platform.python_version()}

@@ -16,7 +16,8 @@ The template calls these functions. ``where`` is a mapping of fields, as in
   that every evaluation of attacks must keep.
 - ``number(where)``: one number, for the text, to be written with the filters of
   :data:`semveil.papers.words.FORMATS`; ``values(field, where={})``: the values that occur;
-  ``measured(where)``: whether there are such records.
+  ``measured(where)``: whether there are such records;
+- ``floor(metric, where)``: what is reached without the signal, with its unit: chance.
 """
 
 from __future__ import annotations
@@ -32,11 +33,13 @@ import pandas as pd
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 
 from semveil.errors import SemveilError
+from semveil.metrics import metric_of
 from semveil.papers import words
 from semveil.papers.claims import Judged, Verdict, cases, check_value
 from semveil.papers.values import Scope, Selector, choose, function
 from semveil.papers.words import ABSENT, FORMATS, head, markdown_table, named, signed
 from semveil.records import Estimate
+from semveil.report.select import floor
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,7 +120,7 @@ class _Filler:
     @property
     def functions(self) -> dict[str, Callable[..., Any]]:
         names = ("table", "figure", "claims", "facts", "sanity_checks", "number", "values")
-        return {name: getattr(self, name) for name in (*names, "measured")}
+        return {name: getattr(self, name) for name in (*names, "measured", "floor")}
 
     def table(
         self,
@@ -175,8 +178,15 @@ class _Filler:
         if rows.empty:
             return ""
         draw = function(name if ":" in name else _in_report(name))
-        self.figures[file] = partial(draw, rows, **options)
+        self.figures[file] = partial(draw, self._with_floors(rows), **options)
         return f"![{alt}]({file})"
+
+    def _with_floors(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Add the records of floors, which every figure draws that has such numbers."""
+        floors = {floor for metric in rows["metric"].unique() for floor in metric_of(metric).floors}
+        of = self.records[self.records["dataset"].isin(rows["dataset"].unique())]
+        found = of[(of["role"] == "system") & of["metric"].isin(floors)]
+        return pd.concat([rows, found.drop(index=rows.index, errors="ignore")])
 
     def claims(self) -> str:
         lines = [
@@ -205,6 +215,10 @@ class _Filler:
 
     def measured(self, where: Mapping[str, Any]) -> bool:
         return not self.selector.rows(where).empty
+
+    def floor(self, metric: str, where: Mapping[str, Any]) -> str:
+        kind, value = metric_of(metric), floor(self.records, metric, **where)
+        return ABSENT if value is None else " ".join([kind.format(value), kind.unit]).strip()
 
 
 def _settled(column: Mapping[str, Any]) -> dict[str, Any]:

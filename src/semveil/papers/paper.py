@@ -86,6 +86,12 @@ class Paper:
         Raises:
             SemveilError: If the page cannot be made of these records.
         """
+        from semveil.adversary.perturb import ATTACKS
+        from semveil.schemes import SCHEMES
+        from semveil.training import TRAININGS
+
+        for registry in (SCHEMES, ATTACKS, TRAININGS):
+            registry.load()  # figures ask how things are drawn
         claims = self.claims()
         judged = verdicts(claims, table)
         return page.render(self.folder / PAGE, table, judged, claims.values)

@@ -51,7 +51,7 @@ class AttackRow:
     @property
     def origin(self) -> str:
         """Where a generator was trained, if not on this very link."""
-        return " (trained on the plain link)" if self.protocol == "paper" else ""
+        return " (trained on the undefended link)" if self.protocol == "paper" else ""
 
     @property
     def name(self) -> str:
@@ -95,27 +95,12 @@ def only_attacks(table: pd.DataFrame) -> bool:
 
 
 def _floors(table: pd.DataFrame, **context: Any) -> dict[str, float]:
-    """Return the floors of all metrics of Bob's by the name that the metric gives its floor.
-
-    Where older records hold no chance, it is the largest class's share of the test images.
-    """
-    found: dict[str, float] = {}
-    for name in table.loc[table["role"] == "bob", "metric"].unique():
-        metric = metric_of(name)
-        if metric.floors and metric.floors[0] not in found:
-            value = floor(table, metric.name, **context)
-            if value is None and metric.floors == metric_of(MAIN["label"]).floors:
-                value = _largest_share(table, **context)
-            if value is not None:
-                found[metric.floors[0]] = value
-    return found
-
-
-def _largest_share(table: pd.DataFrame, **context: Any) -> float | None:
-    names = metric_of(MAIN["label"]).classes(table["metric"].unique()).values()
-    classes = table[table["metric"].isin(names) & table["adversary"].isna()]
-    sizes = where(classes, **context).groupby("metric")["n"].max()
-    return float(sizes.max() / sizes.sum()) if len(sizes) else None
+    """Return the floors of all metrics of Bob's by the name that the metric gives its floor."""
+    names = {metric_of(name).name for name in table.loc[table["role"] == "bob", "metric"].unique()}
+    found = {
+        metric_of(n).floors[0]: floor(table, n, **context) for n in names if metric_of(n).floors
+    }
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRow]:
@@ -133,7 +118,7 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
     bob = table[table["role"] == "bob"]
     attacked = under_attack(bob)
     asked = set(asked)
-    known = list(styles("attack", {*asked, *attacked["adversary"]}))
+    known = list(styles({*asked, *attacked["adversary"]}, "attack"))
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "test_snr_db", "seed"]
     found = []
     for values, group in attacked.groupby(keys, dropna=False, sort=False):

@@ -18,9 +18,9 @@ from semveil.style import (
     ORANGE,
     PURPLE,
     SKY,
-    STYLES,
     VERMILLION,
     Style,
+    style_of,
 )
 
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, SKY, ORANGE, BLACK)
@@ -52,22 +52,23 @@ def floor_entry(metric: Metric) -> tuple[str, dict[str, Any]]:
     return metric.floor_title, FLOOR
 
 
-def styles(kind: str, names: Iterable[str]) -> dict[str, Style]:
-    """Return how things of one kind are drawn: as registered, else in a colour by their name.
+def styles(names: Iterable[str], *kinds: str) -> dict[str, Style]:
+    """Return how things are drawn: as they state it, else in a colour by their name.
 
     Args:
-        kind: ``scheme`` or ``attack``.
         names: Their names.
+        *kinds: What they are, such as ``scheme`` or ``attack``.
 
     Returns:
         Styles in the order of tables and legends.
 
     Example:
-        >>> [style.colour for style in styles("attack", ["one", "another"]).values()]
+        >>> [style.colour for style in styles(["one", "another"], "attack").values()]
         ['#000000', '#009E73']
     """
     names = sorted(set(names))
-    found = {name: STYLES[kind, name] for name in names if (kind, name) in STYLES}
+    stated = {name: [style_of(kind, name) for kind in kinds] for name in names}
+    found = {name: style for name, each in stated.items() for style in each if style is not None}
     for name in names:
         if name not in found:
             # The place hangs on the name alone unless it is taken.
@@ -86,7 +87,7 @@ def attack_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
         NO_ATTACK: {"color": INK, "linewidth": 1.0},
         UNDEFENDED: {"color": INK, "marker": "x"},
     }
-    drawn = styles("attack", names - plain.keys())
+    drawn = styles(names - plain.keys(), "attack", "adversarial training")
     return {name: look for name, look in plain.items() if name in names} | {
         name: {"color": style.colour, "marker": style.marker} for name, style in drawn.items()
     }
@@ -117,7 +118,7 @@ def palette(frame: pd.DataFrame) -> dict[str, str]:
         {'mine': '#56B4E9', 'mine/noise': '#91cef1'}
     """
     systems = frame[["system", "scheme", "control"]].drop_duplicates().sort_values("system")
-    colours = {name: style.colour for name, style in styles("scheme", systems["scheme"]).items()}
+    colours = {name: style.colour for name, style in styles(systems["scheme"], "scheme").items()}
     tints: dict[str, float] = {}
     found: dict[str, str] = {}
     for label, scheme, control in systems.itertuples(index=False):

@@ -37,7 +37,7 @@ from semveil.report.sanity_checks import strength, violations
 from semveil.report.select import SETTING, frame, paired, present, varying
 from semveil.report.summary import RULES, TONES, Row, Verdict, rows, shown_metrics, summary
 from semveil.report.table import heading, interval, number, signed, with_interval
-from semveil.style import remember
+from semveil.style import drawn_as
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,8 +80,11 @@ def write_page(path: Path, runs: list[RunFolder]) -> None:
     """Write a page on what folders hold; see :func:`write_report`."""
     if not runs:
         raise SemveilError("no run to report on: name at least one folder")
-    for run in runs:
-        remember(run.about.get("styles", {}))
+    with drawn_as(run.about.get("styles", {}) for run in runs):
+        write_atomic(path, _page(runs))
+
+
+def _page(runs: list[RunFolder]) -> str:
     names = _distinct([run.name for run in runs])
     parts = [frame(run.records) for run in runs]
     if len(runs) > 1:
@@ -111,7 +114,7 @@ def write_page(path: Path, runs: list[RunFolder]) -> None:
         "Verdict": Verdict,
     }
     environment.filters["invoke"] = lambda row, name, *words: getattr(row, name)(*words)
-    page = environment.get_template("page.html.j2").render(
+    return environment.get_template("page.html.j2").render(
         title=", ".join(names),
         table=table,
         runs=[(name, *_facts(run.about)) for name, run in named.items() if run.about],
@@ -124,7 +127,6 @@ def write_page(path: Path, runs: list[RunFolder]) -> None:
         symbols=_per_run(named, "symbols", lambda _, run: _symbols(run, table)),
         training=_per_run(named, "training", _training),
     )
-    write_atomic(path, page)
 
 
 def _distinct(names: list[str]) -> list[str]:

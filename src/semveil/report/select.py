@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
-from semveil.metrics import metric_of
+from semveil.metrics import MAIN, metric_of
 from semveil.records import FIELDS, Estimate, Record, SystemName
 
 NUMERIC = (
@@ -191,29 +191,38 @@ def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
     """Return a metric's floor: what a party reaches who receives nothing.
 
     A floor belongs to the data more than to a scheme, so records of it are narrowed by each part
-    of the context in turn only while some of them agree with it.
+    of the context in turn only while some of them agree with it. Records of attacks that hold no
+    chance hold the classes' sizes: then it is the largest class's share of the test images.
 
     Args:
         table: Frame of records.
         metric: Metric whose floor is wanted, such as ``accuracy``.
-        **context: Columns and values, the most important first.
+        **context: Columns and values, the most important first; a dataset must agree.
 
     Returns:
         The floor in the metric's unit; ``None`` if it was not measured.
     """
-    kind = metric_of(metric)
-    known = table[(table["role"] == "system") & table["value"].notna()]
-    named = (where(known, metric=name) for name in kind.floors)
-    found = next((part for part in named if not part.empty), None)
-    if found is None:
+    kind, accuracy = metric_of(metric), metric_of(MAIN["label"])
+    if kind.floor_value is not None:
         return kind.floor_value
-    if "dataset" in context:
-        found = where(found, dataset=context.pop("dataset"))
+    known = table[(table["role"] == "system") & table["value"].notna()]
+    for name in kind.floors:
+        found = _narrowed(where(known, metric=name), context)
+        if not found.empty:
+            return float(found["value"].median())
+    if kind.floors != accuracy.floors:
+        return None
+    classes = accuracy.classes(table["metric"].unique()).values()
+    sizes = _narrowed(table[table["metric"].isin(classes)], context).groupby("metric")["n"].max()
+    return float(sizes.max() / sizes.sum()) if len(sizes) else None
+
+
+def _narrowed(table: pd.DataFrame, context: Mapping[str, Any]) -> pd.DataFrame:
     for column, value in context.items():
-        if column in found.columns:
-            narrower = where(found, **{column: value})
-            found = found if narrower.empty else narrower
-    return None if found.empty else float(found["value"].median())
+        if column in table.columns:
+            narrower = where(table, **{column: value})
+            table = narrower if column == "dataset" or not narrower.empty else table
+    return table
 
 
 def home_snr(bob: pd.DataFrame, eve: pd.DataFrame) -> float | None:

@@ -153,8 +153,7 @@ def _scale(place: Axes, panel: Panel, scale: str) -> None:
         place.set_xscale("symlog", linthresh=first, linscale=0.5)
     else:
         place.set_xscale("log")
-    if scale != "log":
-        place.xaxis.set_major_formatter("{x:g}")
+    place.xaxis.set_major_formatter("{x:g}")
     place.minorticks_off()
 
 

@@ -110,7 +110,7 @@ def attacked(samples: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
         if f"bob/{system}/none" in samples:
             found.setdefault(system, []).append(attack)
     return {
-        system: ["none", *(name for name in styles("attack", names) if name != "none")]
+        system: ["none", *(name for name in styles(names, "attack") if name != "none")]
         for system, names in found.items()
     }
 
