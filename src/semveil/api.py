@@ -6,14 +6,20 @@ of them by their names alone, such as ``semveil.load``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from semveil import recipe as recipes
+from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import in_order
+from semveil.data import DATASETS
+from semveil.data.folder import DESCRIPTION as IMAGE_FOLDER
 from semveil.device import pick_device
-from semveil.errors import SemveilError, resumable
+from semveil.errors import SemveilError, resumable, unknown
 from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.jobs import Runner
@@ -25,9 +31,13 @@ from semveil.experiment.send import Sent
 from semveil.experiment.send import send as send_files
 from semveil.experiment.training import Hardware
 from semveil.files import remove_scraps, unused_folder
+from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
+from semveil.protect import PROTECTIONS
 from semveil.recipe import Recipe
+from semveil.registry import Registry
 from semveil.result import Result, read_result
+from semveil.schemes import SCHEMES
 from semveil.training import TRAININGS
 
 Progress = Callable[[str, int, int], None]
@@ -367,6 +377,55 @@ def _runner(
     if gpus is None:
         gpus = devices if workers and hardware.device.type == "cuda" else 0
     return hardware, Pool(workers, cores, gpus)
+
+
+def available(kind: str | None = None) -> dict[str, dict[str, dict[str, str]]]:
+    """Return everything that can be chosen by name.
+
+    Args:
+        kind: One kind, such as ``schemes``; all kinds if omitted.
+
+    Returns:
+        By kind and name: description, source, package that adds it, and what else it states.
+
+    Raises:
+        SemveilError: If there is no such kind.
+
+    Example:
+        >>> available("attacks")["attacks"]["pgd"]["package"]
+        'semveil'
+    """
+    found = {
+        "schemes": _entries(SCHEMES),
+        "protections": _entries(PROTECTIONS),
+        "attacks": _entries(ATTACKS, in_order()),
+        "eavesdroppers": _entries(EAVESDROPPERS),
+        "trainings": _entries(TRAININGS),
+        "metrics": _entries(METRICS),
+        "data sets": _entries(DATASETS) | {"folder:PATH": {"description": IMAGE_FOLDER}},
+        "recipes": recipes.overview(),
+        "studies": _entries(PAPERS),
+    }
+    if kind is None:
+        return found
+    if kind not in found:
+        raise unknown("kind", kind, list(found))
+    return {kind: found[kind]}
+
+
+def _entries(registry: Registry[Any], names: Iterable[str] = ()) -> dict[str, dict[str, str]]:
+    """Return what the classes of a registry say of themselves, and who registered them."""
+    return {
+        name: _statement(registry.get(name)) | {"package": registry.origin(name)}
+        for name in names or sorted(registry.names())
+    }
+
+
+def _statement(kind: Any) -> dict[str, str]:
+    if hasattr(kind, "statement"):
+        statement: dict[str, str] = kind.statement()
+        return statement
+    return {"description": kind.description, "source": kind.source}
 
 
 def _begin(

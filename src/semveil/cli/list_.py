@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from semveil.cli.options import AsJson
-from semveil.errors import unknown
-from semveil.registry import Registry
 
 OURS = "semveil"
 
@@ -26,32 +23,9 @@ def list_names(
     as_json: AsJson = False,
 ) -> None:
     """Show what can be chosen by name, and which installed package adds it."""
-    from semveil import recipe as recipes
-    from semveil.adversary.eavesdrop import EAVESDROPPERS
-    from semveil.adversary.perturb import ATTACKS
-    from semveil.adversary.perturb.attack import in_order
-    from semveil.data import DATASETS, folder
-    from semveil.metrics import METRICS
-    from semveil.papers import PAPERS
-    from semveil.protect import PROTECTIONS
-    from semveil.schemes import SCHEMES
-    from semveil.training import TRAININGS
+    from semveil import api
 
-    found: dict[str, dict[str, dict[str, str]]] = {
-        "schemes": _entries(SCHEMES),
-        "protections": _entries(PROTECTIONS),
-        "attacks": _entries(ATTACKS, in_order()),
-        "eavesdroppers": _entries(EAVESDROPPERS),
-        "trainings": _entries(TRAININGS),
-        "metrics": _entries(METRICS),
-        "data sets": _entries(DATASETS) | {"folder:PATH": {"description": folder.DESCRIPTION}},
-        "recipes": recipes.overview(),
-        "studies": _entries(PAPERS),
-    }
-    if kind is not None:
-        if kind not in found:
-            raise unknown("kind", kind, list(found))
-        found = {kind: found[kind]}
+    found = api.available(kind)
     if as_json:
         print(json.dumps(found))
         return
@@ -63,21 +37,6 @@ def list_names(
             print(f"  {name:{width}}  {first}")
             for line in rest:
                 print(f"  {'':{width}}    {line}")
-
-
-def _entries(registry: Registry[Any], names: Iterable[str] = ()) -> dict[str, dict[str, str]]:
-    """Return what the classes of a registry say of themselves, and who registered them."""
-    return {
-        name: _statement(registry.get(name)) | {"package": registry.origin(name)}
-        for name in names or sorted(registry.names())
-    }
-
-
-def _statement(kind: Any) -> dict[str, str]:
-    if hasattr(kind, "statement"):
-        statement: dict[str, str] = kind.statement()
-        return statement
-    return {"description": kind.description, "source": kind.source}
 
 
 def _lines(about: dict[str, str]) -> list[str]:
