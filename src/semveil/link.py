@@ -70,8 +70,10 @@ class Answer:
         assert output is not None
         return output
 
-    def squared_error(self, images: Tensor) -> Tensor:
-        """Return the mean squared error of the reconstructions per image, float ``[B]``.
+    def log_error(self, images: Tensor) -> Tensor:
+        """Return the logarithm of every reconstruction's mean squared error, float ``[B]``.
+
+        It falls as the PSNR rises, and is as large as a cross-entropy.
 
         Args:
             images: The originals, float ``[B, C, H, W]`` in [0, 1].
@@ -81,7 +83,8 @@ class Answer:
         """
         if self.images is None:
             raise SemveilError("Bob reconstructs no image on this link")
-        return (self.images.float() - images).square().flatten(1).mean(1)
+        error = (self.images.float() - images).square().flatten(1).mean(1)
+        return error.clamp_min(1e-12).log()
 
 
 @dataclass

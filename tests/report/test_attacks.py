@@ -139,6 +139,39 @@ def test_figures_show_what_the_records_say() -> None:
     assert len(bars.patches) == 4  # two classes, no attack and pgd
 
 
+def images_only(*extra: Record) -> list[Record]:
+    """Return attacks on a Bob who answers no classes."""
+    fields = {"scheme": "deepjscc-image", "channel": "awgn"}
+    found = bob({"psnr_db": 18.0, "ssim": 0.8}, **fields)
+    for attack, levels in (("jamming", (17.5, 17.0, 16.0)), ("pgd", (14.0, 12.0, 9.0))):
+        for psr_db, level in zip(PSRS, levels, strict=True):
+            found += bob({"psnr_db": level, "ssim": level / 30}, attack, psr_db, **fields)
+    return [*found, *extra]
+
+
+def test_attacks_on_a_bob_without_classes_lower_the_psnr(tmp_path: Path) -> None:
+    records = images_only()
+    found = attack_rows(frame(records))
+    assert [row.hit for row in found] == ["psnr_db"] * 3
+    assert odd(records) == []
+    words = shown(records, "semadv")
+    assert "accuracy" not in words
+    assert re.search(r"semadv\s+does not apply", words)
+    assert re.search(r"pgd +14\.00 +12\.00 +9\.00", words)
+    weak = bob({"psnr_db": 5.0}, "uap", -2.0, scheme="deepjscc-image", channel="awgn")
+    (said,) = odd(images_only(*weak))
+    assert "At −2 dB it is weaker than uap: PSNR 9.0" in said.replace("\N{NO-BREAK SPACE}", " ")
+    folder = tmp_path / "attacks"
+    folder.mkdir()
+    write_records(folder / "records.jsonl", records)
+    write_report(tmp_path / "page.html", [folder])
+    page = (tmp_path / "page.html").read_text().replace("\N{NO-BREAK SPACE}", " ")
+    assert "PSNR without an attack 18.0" in page
+    assert "pgd (strongest attack), PSNR 9.00 dB" in page
+    assert "about-psrimage" in page
+    assert "about-psrlabel" not in page
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("attacked") / "attacks"

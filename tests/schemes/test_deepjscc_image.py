@@ -85,7 +85,7 @@ def test_an_answer_says_what_it_lacks():
     with pytest.raises(SemveilError, match="classifies nothing"):
         _ = Answer(images=torch.zeros(1, 1, 2, 2)).scores
     with pytest.raises(SemveilError, match="reconstructs no image"):
-        Answer(torch.zeros(1, 2)).squared_error(torch.zeros(1, 1, 2, 2))
+        Answer(torch.zeros(1, 2)).log_error(torch.zeros(1, 1, 2, 2))
 
 
 @pytest.fixture(scope="module")

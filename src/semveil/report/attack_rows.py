@@ -22,7 +22,7 @@ NONE = "none"
 EACH = "each class"
 MOST_BUDGETS = 6  # in a table; figures show all
 AIMED = ("accuracy_targeted", "accuracy_others", "misleading_rate")
-INAPPLICABLE = "needs a gradient"
+INAPPLICABLE = {True: "needs a gradient", False: "does not apply"}  # by whether Bob classifies
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,16 @@ class AttackRow:
 
     @property
     def hit(self) -> str:
-        """The accuracy that the attack is to lower: of all images, each being aimed at."""
-        each = (self.table["target"] == EACH).any()
-        return AIMED[0] if each else MAIN["label"]
+        """The metric that the attack is to lower: an accuracy, or of a Bob without classes PSNR."""
+        if (self.table["target"] == EACH).any():
+            return AIMED[0]
+        measured = set(self.table["metric"])
+        return MAIN["image" if measured and MAIN["label"] not in measured else "label"]
+
+    @property
+    def classifies(self) -> bool:
+        """Whether Bob answers classes."""
+        return self.hit != MAIN["image"]
 
     def at(self, metric: str, psr_db: float | None = None) -> Estimate | None:
         """Return a figure of Bob's at one budget; None if it was not measured."""
@@ -203,7 +210,7 @@ def budgets(rows: Sequence[AttackRow]) -> list[float]:
 
 
 def attack_tables(found: Iterable[AttackRow], *, every_metric: bool = True) -> list[Table]:
-    """Return attacks on Bob as tables, one per system: accuracy at each PSR, other metrics.
+    """Return attacks on Bob as tables, one per system: the main metric at each PSR, others.
 
     Args:
         found: Rows.
@@ -215,16 +222,18 @@ def attack_tables(found: Iterable[AttackRow], *, every_metric: bool = True) -> l
 def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
     levels = budgets(group)
     top = levels[-1] if levels else None
-    accuracy = metric_of(MAIN["label"])
+    classifies = all(row.classifies for row in group)
+    main = metric_of(MAIN["label" if classifies else "image"])
     names = dict.fromkeys(name for row in group for name in row.table["metric"])
     images = [n for n in names if isinstance(metric_of(n), ImageMetric) and metric_of(n).name == n]
     further = [name for name in AIMED if name in names]
-    further += images if every_metric else [name for name in images if name == MAIN["image"]]
+    images = images if every_metric else [name for name in images if name == MAIN["image"]]
+    further += [name for name in images if name != main.name]
     at_top = f"at {signed(top)}\N{NO-BREAK SPACE}dB" if top is not None else ""
     columns = [
         Column("attack"),
         *(
-            Column(f"{signed(psr)}\N{NO-BREAK SPACE}dB", f"Bob’s {accuracy.label} at", accuracy)
+            Column(f"{signed(psr)}\N{NO-BREAK SPACE}dB", f"Bob’s {main.label} at", main)
             for psr in levels
         ),
         *(Column(metric_of(name).label, at_top, metric_of(name)) for name in further),
@@ -233,9 +242,11 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
     for row in group:
         cells = [Cell(row.at(row.hit, level)) for level in levels]
         cells += [Cell(row.at(name, top)) for name in further]
-        lines.append(Line(row.name, [Cell(words=INAPPLICABLE)] if row.table.empty else cells))
-    shown = [accuracy.name] * len(levels) + further
-    lines.append(floor_line("chance", [(name, group[0].floor(name)) for name in shown]))
+        lines.append(
+            Line(row.name, [Cell(words=INAPPLICABLE[classifies])] if row.table.empty else cells)
+        )
+    shown = [main.name] * len(levels) + further
+    lines.append(floor_line(main.floor_title, [(name, group[0].floor(name)) for name in shown]))
     facts = [(key, value) for key, value in group[0].condition if key != "aim"]
     aim = f", aim: {group[0].aim}" if group[0].aim else ""
     title = f"{group[0].system}: {heading(facts)}{aim}"
@@ -264,8 +275,7 @@ def attack_table(records: Iterable[Record], asked: Iterable[str] = ()) -> rich.t
         asked: Attacks that were asked for.
 
     Returns:
-        The table, ready to be printed by rich: accuracy at each PSR, and what else there is at the
-        highest.
+        The table, ready to be printed by rich: the main metric at each PSR, others at the highest.
     """
     from rich.table import Table as Grid
 

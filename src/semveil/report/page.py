@@ -106,6 +106,8 @@ def _page(runs: list[RunFolder]) -> str:
         "interval": interval,
         "signed": signed,
         "rate": lambda found: with_interval(found, metric_of(MAIN["label"])),
+        "main": lambda row: metric_of(MAIN["label" if row.classifies else "image"]),
+        "with_interval": with_interval,
         "AIMED": AIMED,
         "MAIN": {target: metric_of(name) for target, name in MAIN.items()},
         "PARTIES": PARTIES,
@@ -289,7 +291,9 @@ def _strongest(group: Sequence[AttackRow]) -> tuple[AttackRow, float, list[Attac
 def _against_psr(found: Sequence[AttackRow]) -> Iterator[Drawing]:
     panels = panels_of(found)
     measured = {metric for row in found if row.budgets for metric in row.table["metric"]}
-    yield Drawing.of(figures.against_psr(panels), "psrlabel", "", metric_of(MAIN["label"]))
+    if labelled := [row for row in found if row.classifies]:
+        figure = figures.against_psr(panels_of(labelled))
+        yield Drawing.of(figure, "psrlabel", "", metric_of(MAIN["label"]))
     targeted, others, misled = AIMED
     if any(row.aim and targeted in set(row.table["metric"]) for row in found):
         figure = figures.against_psr(panels, targeted, beside=others)

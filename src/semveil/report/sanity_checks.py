@@ -22,10 +22,10 @@ RULES = (
 def violations(found: Iterable[AttackRow]) -> list[str]:
     """Check the orderings that hold of any working attacks, beyond the 95 % intervals.
 
-    An attack's strength is the misleading rate where Bob is to answer one class, and the accuracy
-    that it takes elsewhere. Behind a key PGD too attacks a link with a key of its own, so that it
-    need not be the strongest there, and what is made for that key may do less than noise. The
-    rules are `RULES`; equal strength breaks none.
+    An attack's strength is the misleading rate where Bob is to answer one class, his mistakes
+    elsewhere, and the PSNR that it takes from a Bob who answers no classes. Behind a key PGD too
+    attacks a link with a key of its own, so that it need not be the strongest there, and what is
+    made for that key may do less than noise. The rules are `RULES`; equal strength breaks none.
 
     Args:
         found: Rows (see `semveil.report.attack_rows.attack_rows`).
@@ -80,19 +80,26 @@ def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
 
 
 def strength(row: AttackRow, psr_db: float | None, selective: bool = False) -> Estimate | None:
-    """Return what an attack achieves, more being stronger: the misleading rate, or mistakes.
+    """Return what an attack achieves, more being stronger.
 
     Args:
         row: The attack.
         psr_db: Budget, dB.
         selective: Whether mistakes in images of the class aimed at alone count.
+
+    Returns:
+        The misleading rate, the rate of mistakes, or minus the PSNR.
     """
     if row.aim and "to class" in row.aim:
         return row.at(AIMED[2], psr_db)
     right = row.at(AIMED[0] if row.aim and selective else row.hit, psr_db)
-    return right and Estimate(1 - right.value, 1 - right.high, 1 - right.low, right.n)
+    top = 1.0 if row.classifies else 0.0
+    return right and Estimate(top - right.value, top - right.high, top - right.low, right.n)
 
 
 def _told(row: AttackRow, estimate: Estimate) -> str:
+    if not row.classifies:
+        psnr = Estimate(-estimate.value, -estimate.high, -estimate.low, estimate.n)
+        return f"{metric_of(MAIN['image']).title} {with_interval(psnr, metric_of(MAIN['image']))}"
     what = "misled" if row.aim and "to class" in row.aim else "wrong"
     return f"{with_interval(estimate, metric_of(MAIN['label']))} {what}"

@@ -174,11 +174,11 @@ def loss_of(answer: Answer, sent: Sent, of_label: Loss) -> Tensor:
     Args:
         answer: Bob's answer.
         sent: What Alice sent.
-        of_label: Loss of his logits. Where he has none, it is minus the squared error of his
-            images.
+        of_label: Loss of his logits. Where he has none, it is minus the logarithm of the squared
+            error of his images.
     """
     if answer.logits is None:
-        return -answer.squared_error(sent.images)
+        return -answer.log_error(sent.images)
     return of_label(answer.logits, sent.labels)
 
 

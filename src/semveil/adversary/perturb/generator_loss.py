@@ -190,7 +190,7 @@ class PerturbationGenerator(nn.Module, ABC):
     ) -> Tensor:
         """Return :meth:`objective`; where Bob has no logits, minus the error of his images."""
         if answer.logits is None:
-            return -answer.squared_error(sent.images).mean()
+            return -answer.log_error(sent.images).mean()
         return self.objective(answer.scores, sent.labels, classes, source)
 
     def loss(
