@@ -40,8 +40,8 @@ plain.plot("accuracy", x="psr_db")
 # %% [markdown]
 # ## Adversarial training
 #
-# The same link is trained on with PGD in the loop. A trained defence must be attacked anew: the
-# attacks below follow the gradient of the hardened receiver.
+# Training continues with PGD perturbations of every batch. A trained defence must be attacked anew:
+# the attacks below use the gradient of the adversarially trained receiver.
 
 # %%
 hardened_link = semveil.harden(

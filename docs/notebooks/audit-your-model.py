@@ -13,8 +13,8 @@
 # %% [markdown]
 # # Audit a model of your own
 #
-# `semveil.audit` needs one function of your system: images in, complex symbols out. Nothing is
-# assumed about what lies inside.
+# `semveil.audit` needs one function of your system, from images to complex symbols. It makes no
+# assumption about the inside of this function.
 
 # %%
 import torch
@@ -40,8 +40,8 @@ def transmit(images, generator):
 
 
 # %% [markdown]
-# Fresh eavesdroppers listen at three SNRs. They know images and labels of their own, and neither
-# the matrix nor Bob's receiver.
+# Fresh eavesdroppers receive the waveform at three SNRs. They have images and labels of their own, but
+# neither the matrix nor Bob's receiver.
 
 # %%
 found = semveil.audit(
@@ -55,7 +55,7 @@ eves = table[(table["role"] == "eve") & table["metric"].isin(["accuracy", "psnr_
 eves[["adversary", "metric", "test_snr_db", "value", "ci_low", "ci_high"]]
 
 # %% [markdown]
-# A fixed secret matrix is no secret to an eavesdropper who can learn:
+# A fixed secret matrix does not protect, because an eavesdropper learns to invert it:
 
 # %%
 eve = found.strongest("accuracy", snr_db=10)

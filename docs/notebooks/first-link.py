@@ -13,9 +13,9 @@
 # %% [markdown]
 # # A first link
 #
-# Alice encodes an image into complex symbols, a channel carries them, and Bob names the digit.
+# Alice encodes an image into complex symbols, a channel carries them, and Bob classifies the digit.
 # This notebook trains such a link on the 8×8 digits that come with scikit-learn, sends images
-# through it, and asks what an eavesdropper gets. It runs in about a minute on two CPU cores.
+# over it, and measures eavesdroppers. It runs in about a minute on two CPU cores.
 
 # %%
 import tempfile
@@ -30,7 +30,7 @@ runs = Path(tempfile.mkdtemp())
 
 # %% [markdown]
 # A recipe holds every setting of a run. `ibal-digits` trains an information bottleneck with a
-# simulated inverter; changes are given by their keys.
+# simulated inverter. Changes are given by their keys.
 
 # %%
 link = semveil.train("ibal-digits", {"train.epochs": 10}, out=runs / "ibal")
@@ -58,11 +58,10 @@ waveform = link.transmit(images)
 print(waveform.shape, waveform.abs().square().mean(dim=1))
 
 # %% [markdown]
-# ## What an eavesdropper gets
+# ## Eavesdroppers
 #
-# The link is frozen. Fresh eavesdroppers are trained on images that the link has not seen, and the
-# strongest one counts. Fifteen epochs suffice for digits; leave `changes` out for a result that
-# counts.
+# The link is frozen. Fresh eavesdroppers are trained on images that the link was not trained on, and
+# the strongest one is reported. Here they train for 15 epochs; omit `changes` for a final result.
 
 # %%
 found = semveil.evaluate(link, data=digits, snr_db=[4, 12, 20], changes={"audit.max_epochs": 15})
@@ -73,8 +72,8 @@ table[table["metric"] == "accuracy"][["role", "adversary", "test_snr_db", "value
 figure = found.plot("accuracy", x="snr_db")
 
 # %% [markdown]
-# Bob's task is no secret from an Eve who has labels of her own: nothing in this scheme protects the
-# label. What the bottleneck withholds is the image:
+# This scheme does not protect the label: an Eve with labels of her own learns Bob's task. The
+# bottleneck protects the image:
 
 # %%
 eve = found.strongest("psnr_db", snr_db=12)
