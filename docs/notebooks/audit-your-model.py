@@ -40,8 +40,8 @@ def transmit(images, generator):
 
 
 # %% [markdown]
-# Fresh eavesdroppers receive the waveform at three SNRs. They have images and labels of their own, but
-# neither the matrix nor Bob's receiver.
+# Fresh eavesdroppers receive the waveform at three SNRs. They have images and labels of their own,
+# but neither the matrix nor Bob's receiver.
 
 # %%
 found = semveil.audit(

@@ -40,14 +40,14 @@ def _even(value: int) -> int:
 
 
 class DataConfig(OpenSection):
-    """Which images.
+    """Data set and size of its images.
 
     Attributes:
         name: A registered data set, such as ``digits``, or the path of an image folder.
-        limit: Cap on the training images used, all splits together; none if null.
-        image_size: Side in pixels to which images are resized, of sets that take it.
-        target: Attribute that is Bob's task, of a set that has several.
-        private: Attribute that Eve is after; Bob's task if null.
+        limit: Largest number of training images, all splits together; no limit if null.
+        image_size: Side in pixels to which images are resized, for data sets that support it.
+        target: Attribute that is Bob's task, for data sets with several attributes.
+        private: Attribute that Eve infers; Bob's task if null.
     """
 
     section: ClassVar[str] = "data"
@@ -75,15 +75,15 @@ class LinkConfig(Section):
 
 
 class OfdmConfig(Section):
-    """The frames that cross multipath.
+    """OFDM frames over multipath.
 
     Attributes:
         subcarriers: Subcarriers, all used.
         prefix: Samples of cyclic prefix.
-        pilot_symbols: OFDM symbols at the start of a frame that the receiver knows.
+        pilot_symbols: Known OFDM symbols at the start of a frame.
         taps: Paths, one per sample of delay.
         decay: Samples after which the power of a path has fallen to 1/e.
-        estimator: ``lmmse`` or ``ls``, where CSI is estimated.
+        estimator: ``lmmse`` or ``ls``, if CSI is estimated.
         clip_ratio: Peak amplitude over root mean square of a frame; no limit if null.
         refine: Whether networks refine estimate and equalised symbols.
     """
@@ -129,7 +129,7 @@ def _spill_db(ofdm: OfdmConfig) -> float:
 
 
 class ChannelConfig(Section):
-    """Somebody's channel from Alice.
+    """Channel from Alice to a receiver.
 
     Attributes:
         snr_db: Mean E_s/N_0 in training, dB.
@@ -149,17 +149,17 @@ class ChannelConfig(Section):
 
 
 class TrainConfig(Section):
-    """How the link is trained.
+    """Training of the link.
 
     Attributes:
         epochs: Passes over the system's images.
         batch: Images per step, over all devices together.
-        lr: Peak learning rate of Adam, for everybody.
+        lr: Peak learning rate of Adam, for all networks.
         reconstruction_weight: Weight of the mean squared error beside the cross-entropy.
         max_grad_norm: Gradients are scaled down to this norm.
-        snr_span_db: Bob's SNR in training is uniform within so many dB of his antenna's, one draw
-            per image; 0 trains at one SNR. Task-oriented schemes only.
-        precision: ``auto`` takes bf16 where the processor computes it in hardware.
+        snr_span_db: Bob's SNR in training is uniform within this distance of ``bob.snr_db``, dB,
+            one draw per image; 0 trains at one SNR. Task-oriented schemes only.
+        precision: ``auto`` uses bfloat16 where the processor supports it in hardware.
     """
 
     epochs: Positive = 10
@@ -172,14 +172,14 @@ class TrainConfig(Section):
 
 
 class AttackerConfig(Section):
-    """Where Mallory stands, and what she does not know when she crafts a perturbation.
+    """Mallory's channel to Bob, and what she does not know of it.
 
-    Her budget is counted as it arrives at Bob's antenna. What she does not know she averages over.
+    Her PSR is defined at Bob's antenna. She averages over what she does not know.
 
     Attributes:
-        fading: Between her and Bob: ``none`` (she undoes it), ``rayleigh`` or ``multipath``,
-            drawn afresh for every image and unknown to her.
-        timing: Samples by which her perturbation may come early or late.
+        fading: Fading from Mallory to Bob: ``none`` (she equalises it), ``rayleigh`` or
+            ``multipath``, drawn anew for every image and unknown to her.
+        timing: Largest timing error of her perturbation, samples, early or late.
         phase: Whether her carrier's phase is unknown to her.
         draws: Draws that a gradient is averaged over.
     """
@@ -191,20 +191,20 @@ class AttackerConfig(Section):
 
 
 class AttackConfig(OpenSection):
-    """Perturbations of what Bob receives; each attack has a section of its own settings below.
+    """Attacks on Bob; each attack has a section of its own settings below.
 
     Attributes:
-        names: Which ones; ``all`` are all that are registered.
-        psr_db: Budgets, dB.
-        snr_db: Bob's SNR; that of his training if null.
-        source_class: Class whose images Bob shall misunderstand; all classes if null.
-        target_class: Class that Bob shall answer; any wrong one if null.
-        metrics: Metrics of images that are measured of Bob's images, beside PSNR and SSIM.
-        images: Test images, the first ones.
-        train_images: Of Mallory's own images, at most so many.
+        names: Attacks; ``all`` means all registered attacks.
+        psr_db: PSRs, dB.
+        snr_db: Bob's SNR, dB; his training SNR if null.
+        source_class: Class whose images are attacked; all classes if null.
+        target_class: Class that Bob shall answer; any wrong class if null.
+        metrics: Image metrics of Bob's reconstructions, in addition to PSNR and SSIM.
+        images: Number of test images, the first ones.
+        train_images: Largest number of Mallory's training images.
         batch: Images per step.
         votes: Samples of randomised smoothing that certify predictions; 0 certifies none.
-        certified: Test images that are certified, the first ones.
+        certified: Number of test images that are certified, the first ones.
         mallory: The attacker's channel, and what she does not know of it.
     """
 
@@ -235,9 +235,9 @@ class HardenConfig(Section):
     """Adversarial training, after the link's plain training.
 
     Attributes:
-        method: What is trained against, of ``semveil list``; ``none`` for no adversarial training.
-        psr_db: Highest budget that is trained against, dB.
-        span_db: Budgets are uniform within so many dB below it, one draw per batch.
+        method: Method, from ``semveil list trainings``; ``none`` for no adversarial training.
+        psr_db: Highest PSR in training, dB.
+        span_db: PSRs are uniform within this range below it, dB, one draw per batch.
         clean: Share of every batch that is not perturbed.
         epochs: Passes over the system's images.
         lr: Peak learning rate.
@@ -256,28 +256,28 @@ class HardenConfig(Section):
 
 
 class AuditConfig(OpenSection):
-    """The fresh eavesdroppers; each has a section of its own settings below.
+    """Fresh eavesdroppers; each has a section of its own settings below.
 
     Attributes:
-        eve_snr_db: Eve's SNRs in the test, dB: below, at and above Bob's.
+        eve_snr_db: Eve's SNRs in the test, dB; below, at and above Bob's.
         bob_snr_db: Bob's SNRs in the test, dB.
         inference: Eavesdroppers who infer the label, such as ``mlp`` for ``inference/mlp``.
-        inversion: Eavesdroppers who rebuild the image, such as ``deconv``.
-        losses: What inverters minimise: ``mse``, and ``perceptual`` (MSE and perceptual).
-        perceptual: Those of ``inversion`` that are trained with the perceptual loss.
-        judge: File of weights (safetensors) of a judge whose maps the perceptual loss compares;
-            one is trained on Eve's images if null.
-        attacks: Eavesdroppers who know more than receptions: ``rmle``, ``shadow``,
-            ``known-plaintext``; each is left out where its knowledge does not exist.
-        metrics: Metrics of images that are measured of every reconstruction, beside PSNR and SSIM.
+        inversion: Eavesdroppers who reconstruct the image, such as ``deconv``.
+        losses: Losses of inverters: ``mse``, or ``perceptual`` (MSE and perceptual loss).
+        perceptual: Eavesdroppers of ``inversion`` that are trained with the perceptual loss.
+        judge: Weights (safetensors) of the judge whose feature maps the perceptual loss compares;
+            if null, a judge is trained on Eve's images.
+        attacks: Eavesdroppers with more knowledge: ``rmle``, ``shadow``, ``known-plaintext``; each
+            is left out for links without the component that it needs.
+        metrics: Image metrics of Eve's reconstructions, in addition to PSNR and SSIM.
         leakage: Whether to measure mutual information, its variational bound and dFIL.
-        invert_controls: Whether Eve rebuilds images from the controls' waveforms too.
+        invert_controls: Whether inverters are also trained against the controls.
         variants: Whether a scheme's variants are measured too.
-        max_epochs: Upper end of an Eve's training; early stopping ends it sooner.
-        patience: Epochs without a better validation loss after which she stops.
-        batch: Receptions per step of an Eve's training.
-        images: Test images that are rebuilt; the first ones.
-        pictures: Test images kept for the report.
+        max_epochs: Largest number of epochs of an Eve; early stopping may end her training sooner.
+        patience: Epochs without a better validation loss before early stopping.
+        batch: Received signals per training step of an Eve.
+        images: Number of test images that are reconstructed, the first ones.
+        pictures: Number of test images in the report.
     """
 
     section: ClassVar[str] = "audit"
@@ -319,11 +319,11 @@ class AuditConfig(OpenSection):
 class Recipe(OpenSection):
     """One run: a scheme and everything it needs.
 
-    Settings of a scheme or of a protection stand in sections of their own; see :meth:`of`.
+    Schemes and protections have sections of their own; see :meth:`of`.
 
     Attributes:
-        scheme: What is trained and measured, beside its reference.
-        protections: Laid over the scheme's link, in this order.
+        scheme: Scheme that is trained and measured together with its reference.
+        protections: Protections that are added to the scheme's link, in this order.
     """
 
     registries: ClassVar[tuple[str, ...]] = (

@@ -20,7 +20,7 @@ class Imagenette(Dataset):
     """Imagenette."""
 
     name = "imagenette"
-    description = "photos of ten ImageNet classes, resized, 256×256 unless stated otherwise"
+    description = "photos of ten ImageNet classes, resized, 256×256 by default"
     source = "Howard, fast.ai, 2019"
     origin = "https://github.com/fastai/imagenette"
     takes = ("image_size",)

@@ -126,7 +126,7 @@ def rates(
 
 @METRICS.register
 class Accuracy(Rate):
-    """Share of images whose class is named rightly."""
+    """Share of images with the right answer."""
 
     name = title = "accuracy"
     floors = ("chance",)
@@ -134,7 +134,7 @@ class Accuracy(Rate):
 
 @METRICS.register
 class Chance(Rate):
-    """Accuracy of naming the most frequent class."""
+    """Accuracy of the constant answer: the most frequent class."""
 
     name = title = "chance"
 
@@ -184,7 +184,7 @@ class VotedAccuracy(Accuracy):
 
 @METRICS.register
 class CertifiedAccuracy(Accuracy):
-    """Share of images whose right vote no perturbation of this PSR changes."""
+    """Share of images whose right vote is certified against every perturbation of this PSR."""
 
     name = "certified_accuracy"
     title = "certified accuracy"
@@ -218,7 +218,7 @@ class LostRate(Rate):
 
 @METRICS.register
 class PermutationRecovered(Rate):
-    """Share of a fixed permutation that Eve finds from messages whose images she knows."""
+    """Share of a fixed permutation that Eve recovers from messages with known images."""
 
     name = "permutation_recovered"
     title = "permutation recovered"

@@ -82,7 +82,7 @@ class Dfil(Metric):
 
 @METRICS.register
 class ErrorBound(Metric):
-    """Mean squared error per pixel under which no unbiased reconstructor gets."""
+    """Lower bound on the mean squared error per pixel of unbiased reconstructors."""
 
     name = "mse_floor_db"
     title = "least squared error"

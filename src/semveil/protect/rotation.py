@@ -58,7 +58,7 @@ class Rotation(KeyedProtection):
     """
 
     name = "rotation"
-    description = "every block of four reals turned by a keyed random unit quaternion"
+    description = "keyed rotation of every block of four reals, fresh for every message"
     source = "this project"
     keeps_norms = True
     needs_norms = True

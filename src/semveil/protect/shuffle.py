@@ -41,7 +41,7 @@ class Shuffle(KeyedProtection):
     """
 
     name = "shuffle"
-    description = "the reals of the waveform in a keyed order, fresh for every message"
+    description = "keyed permutation of the reals of the waveform, fresh for every message"
     source = "after Luo, Chen, Tao, Yang, arXiv 2209.09008"
     permutes = True
 

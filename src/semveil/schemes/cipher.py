@@ -26,7 +26,7 @@ class Cipher(DeepJSCC):
     style = Style(PURPLE)
     description = "learned encryptor and decryptor, trained against a simulated Eve"
     source = "Luo, Chen, Tao, Yang, IEEE Commun. Lett. 27(6), 2023 (arXiv 2209.09008)"
-    protects = "the image, from whoever lacks the key"
+    protects = "the image, from receivers without the key"
     asymmetry = "key"
     guarantee = "none: a network trained against one adversary"
     settings = (InverterConfig,)

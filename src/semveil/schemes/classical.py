@@ -30,7 +30,7 @@ class Classical(Scheme):
     """Codec, channel code and modulation; a classifier of what Bob sees."""
 
     name = "classical"
-    description = "JPEG 2000 or AVIF, 5G LDPC and QAM; a classifier on what Bob sees"
+    description = "JPEG 2000 or AVIF, 5G LDPC and QAM; a classifier of Bob's images"
     source = "baseline of Nan et al., IEEE JSAC 41(8), 2023 (arXiv 2305.07220), section V-B"
     protects = "nothing: the unprotected digital reference"
     settings = (SemanticConfig,)

@@ -12,7 +12,7 @@ class DP(DeepJSCC):
     name = "dp"
     style = Style(ORANGE)
     description = "DeepJSCC with Laplace noise on the features"
-    protects = "the image, by noise that Bob suffers too"
+    protects = "the image, by noise on the features, also for Bob"
     asymmetry = "task"
     guarantee = (
         "genuine reading: ε-local differential privacy of one message's features "

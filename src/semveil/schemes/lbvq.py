@@ -31,7 +31,7 @@ class LBVQ(DeepJSCC):
     style = Style("#8c510a")
     description = "learned codebook with digital modulation, robust information bottleneck"
     source = "Xie, Ma, Ding, Shi, Tang, Wu, IEEE JSAC 41(8), 2023 (arXiv 2209.10382)"
-    protects = "nothing by design: few bits are sent"
+    protects = "nothing by design; it transmits few bits"
     asymmetry = "task"
     settings: ClassVar[tuple[type[Section], ...]] = (CodebookConfig,)
     rule: ClassVar[Rule] = "gumbel"

@@ -12,9 +12,9 @@ class Rotation(DeepJSCC):
 
     name = "rotation"
     style = Style(GREEN)
-    description = "every block of four reals turned by a keyed random unit quaternion"
+    description = "keyed rotation of every block of four reals, fresh for every message"
     source = "this project"
-    protects = "the image and the label, from whoever lacks the key"
+    protects = "the image and the label, from receivers without the key"
     asymmetry = "key"
     guarantee = (
         "the waveform is independent of the image (blocks of constant norm, Haar rotations, "

@@ -12,9 +12,9 @@ class Shuffle(Scheme):
 
     name = "shuffle"
     style = Style(SKY)
-    description = "features in a keyed order, fresh for every message"
+    description = "keyed permutation of the features, fresh for every message"
     source = SURVEY
-    protects = "the image and the label, from whoever lacks the key"
+    protects = "the image and the label, from receivers without the key"
     asymmetry = "key"
     guarantee = "none: the sorted values leak, and one key for all messages is learned from pairs"
     base = "deepjscc"

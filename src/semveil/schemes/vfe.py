@@ -26,7 +26,7 @@ class VFE(DeepJSCC):
     style = Style(BLUE)
     description = "variational feature encoding: information bottleneck without adversary"
     source = "Shao, Mao, Zhang, IEEE JSAC 40(1), 2022 (arXiv 2102.04170)"
-    protects = "nothing by design: what the task does not need is dropped"
+    protects = "nothing by design; it drops information that the task does not need"
     asymmetry = "task"
     settings: ClassVar[tuple[type[Section], ...]] = (BottleneckConfig,)
     deviations: ClassVar[tuple[str, ...]] = (

@@ -112,7 +112,7 @@ class SemMixed(AdversarialTraining):
     """Training against PGM and SemAdv, one drawn at random for each batch."""
 
     name = "semmixed"
-    description = "PGM or SemAdv at random, half of every batch clean"
+    description = "adversarial training against PGM or SemAdv, drawn at random"
     source = "Nan et al., arXiv 2305.07220"
     style = Style(GREEN, "D", 60)
     generators = (PGM, SemAdv)

@@ -74,7 +74,7 @@ class WideInference(DenseInference):
     source = _SOURCE
 
     class Config(DenseConfig):
-        """Settings of the network.
+        """Settings of a residual network.
 
         Attributes:
             width: Units of a hidden layer.
@@ -94,7 +94,7 @@ class SetInference(DenseInference):
     """A network that does not depend on the order of the components."""
 
     name = "inference/set"
-    description = "infers the label whatever the order of the components"
+    description = "infers the label, invariant to the order of the components"
     source = "deep sets, Zaheer et al., arXiv 1703.06114"
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:

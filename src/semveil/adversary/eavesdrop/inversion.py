@@ -18,11 +18,10 @@ _SOURCE = "the project's own; fresh adversaries of several capacities"
 
 
 class InversionConfig(Section):
-    """Settings of every inverter.
+    """Settings of an inverter.
 
     Attributes:
-        loss: What it minimises: ``mse``, or ``perceptual``: MSE and perceptual loss, with equal
-            weights.
+        loss: ``mse``, or ``perceptual``: MSE and perceptual loss, with equal weights.
     """
 
     loss: Literal["mse", "perceptual"] = "mse"
@@ -57,7 +56,7 @@ class DenseConfig(InversionConfig):
     """Settings of an inverter with hidden layers.
 
     Attributes:
-        loss: What it minimises: ``mse``, or ``perceptual``: MSE and perceptual loss together.
+        loss: ``mse``, or ``perceptual``: MSE and perceptual loss, with equal weights.
         width: Units of a hidden layer.
     """
 
@@ -81,7 +80,7 @@ class LinearInversion(Inversion):
     """
 
     name = "inversion/linear"
-    description = "rebuilds the image by one linear layer"
+    description = "reconstructs the image by one linear layer"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
@@ -94,7 +93,7 @@ class MLPInversion(DenseInversion):
     """Two hidden layers."""
 
     name = "inversion/mlp"
-    description = "rebuilds the image by two hidden layers"
+    description = "reconstructs the image by two hidden layers"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
@@ -107,7 +106,7 @@ class DeconvInversion(Inversion):
     """Bob's architecture at its default size."""
 
     name = "inversion/deconv"
-    description = "rebuilds the image by Bob's architecture, transposed convolutions"
+    description = "reconstructs the image by Bob's architecture, transposed convolutions"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
@@ -120,7 +119,7 @@ class SetInversion(DenseInversion):
     """A network that does not depend on the order of the components."""
 
     name = "inversion/set"
-    description = "rebuilds the image whatever the order of the components"
+    description = "reconstructs the image, invariant to the order of the components"
     source = "deep sets, Zaheer et al., arXiv 1703.06114"
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:

@@ -98,7 +98,7 @@ class KnownPlaintext(Eavesdropper):
     """
 
     name = "inversion/known-plaintext"
-    description = "rebuilds the image after estimating the permutation from known messages"
+    description = "reconstructs the image after estimating the permutation from known messages"
     source = "the project's own, by the Hungarian method"
     target = "image"
     needs = frozenset({"encoder"})
@@ -106,7 +106,7 @@ class KnownPlaintext(Eavesdropper):
     at_once = 1 << 40
 
     class Config(Section):
-        """Settings of the estimate.
+        """Settings of the estimation of the permutation.
 
         Attributes:
             messages: Messages whose images she knows.

@@ -29,15 +29,15 @@ WhiteBox = Callable[[Tensor], Tensor]
 
 
 class RMLEConfig(Section):
-    """Settings of the search for an image.
+    """Settings of the maximum-likelihood search.
 
     Attributes:
         steps: Steps of Adam.
         rate: Its learning rate, on the logits of the pixels.
         variation: Weight of total variation, over that of a Laplace prior of the differences of
-            neighbouring pixels. The whole prior smooths too much: it takes every difference for
-            independent.
-        images: Test images that are rebuilt, the first ones.
+            neighbouring pixels. The whole prior smooths too much, because it assumes independent
+            differences.
+        images: Number of test images that are reconstructed, the first ones.
     """
 
     steps: Annotated[int, Field(gt=0, le=100000)] = 300
@@ -147,7 +147,9 @@ class RMLE(Eavesdropper):
     """
 
     name = "inversion/rmle"
-    description = "rebuilds the image by regularised maximum likelihood through the known encoder"
+    description = (
+        "reconstructs the image by regularised maximum likelihood through the known encoder"
+    )
     source = "He et al., ACSAC 2019"
     target = "image"
     needs = frozenset({"encoder"})

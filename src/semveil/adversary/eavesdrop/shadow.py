@@ -105,7 +105,7 @@ class Shadow(Eavesdropper):
     """
 
     name = "inversion/shadow"
-    description = "rebuilds the image by the inverse of a shadow encoder, without queries"
+    description = "reconstructs the image by the inverse of a shadow encoder, without queries"
     source = "He et al., ACSAC 2019"
     target = "image"
     needs = frozenset({"architecture", "receiver"})

@@ -81,7 +81,7 @@ class BlackBox(Attack):
     """
 
     name = "blackbox"
-    description = "random search per input by Bob's scores, without gradients"
+    description = "random search per input with Bob's scores, without gradients"
     source = "after Square Attack, Andriushchenko et al., arXiv 1912.00049"
     style = Style(BLACK, "*", 80)
 

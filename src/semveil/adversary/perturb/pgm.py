@@ -134,7 +134,7 @@ class PGM(GeneratorAttack):
     """
 
     name = "pgm"
-    description = "a generator that sees no input, disguised as noise"
+    description = "a generator that uses no input; its output resembles noise"
     source = "Bahramali et al., arXiv 2102.00918"
     style = Style(ORANGE, "s", 50)
     kind = PgmGenerator

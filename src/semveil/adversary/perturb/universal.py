@@ -59,7 +59,7 @@ class UAP(Attack):
     style = Style(GREEN, "D", 40)
 
     class Config(Section):
-        """Settings of the search.
+        """Settings of the universal perturbation.
 
         Attributes:
             steps: Gradient steps per pass.
