@@ -61,7 +61,8 @@ print(waveform.shape, waveform.abs().square().mean(dim=1))
 # ## Eavesdroppers
 #
 # The link is frozen. Fresh eavesdroppers are trained on images that the link was not trained on,
-# and the strongest one is reported. Here they train for 15 epochs; omit `changes` for a final result.
+# and the strongest one is reported. Here they train for 15 epochs; omit `changes` for a final
+# result.
 
 # %%
 found = semveil.evaluate(link, data=digits, snr_db=[4, 12, 20], changes={"audit.max_epochs": 15})
