@@ -112,7 +112,7 @@ def train(
         devices: Processes that train together.
         data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
         progress: Called with stage, steps done, steps in all.
-        resume: Folder of an interrupted run to go on with, instead of a recipe.
+        resume: Folder of an interrupted run to resume, instead of a recipe.
 
     Raises:
         SemveilError: If a setting, the data or the folder does not fit, before anything is trained.
@@ -142,7 +142,7 @@ def run(
     progress: Progress | None = None,
     resume: str | Path | None = None,
 ) -> Result:
-    """Train the links of a recipe, let eavesdroppers attack them, and write the report.
+    """Train the links of a recipe, train eavesdroppers against them, and write the report.
 
     Arguments and errors are those of :func:`train`.
 
@@ -199,7 +199,7 @@ def attack_run(
         device: ``auto``, ``cpu`` or ``cuda``.
         data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
         progress: Called with stage, steps done, steps in all.
-        resume: Folder of interrupted attacks to go on with, instead of a run.
+        resume: Folder of interrupted attacks to resume, instead of a run.
 
     Raises:
         SemveilError: If the run is not trained, a system or a class is not there, or a setting
@@ -328,7 +328,7 @@ def study(
         links: Folder of trained links to take from and to add to.
         data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
         progress: Called with stage, steps done, steps in all.
-        resume: Folder of an interrupted study to go on with, instead of a name.
+        resume: Folder of an interrupted study to resume, instead of a name.
 
     Raises:
         SemveilError: If the study is unknown, or settings, data or folder do not fit.
@@ -438,7 +438,7 @@ def _begin(
     devices: int,
     data: Path | None,
 ) -> Run:
-    """Start a run, or open one to go on with."""
+    """Start a run, or open one to resume."""
     if resume is not None:
         return _open(resume, device, devices, data)
     if name is None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 class SemveilError(Exception):
-    """Something the user can mend: the command line prints it as one line and exits with 2.
+    """Something the user can fix: the command line prints it as one line and exits with 2.
 
     Example:
         >>> str(SemveilError("no recipe 'mnst'"))
@@ -19,7 +19,7 @@ class SemveilError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Work that was interrupted and can go on; its text says by which command."""
+    """Interrupted work that can be resumed; its text names the command."""
 
 
 class SemveilWarning(UserWarning):
@@ -44,14 +44,14 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
     names = sorted(known)
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f": did you mean '{nearest[0]}'?" if nearest else ""
-    # A list that nobody would read to its end hides the hint.
+    # A long list would hide the hint.
     known_names = f" (there are: {', '.join(names)})" if len(names) <= 20 or not nearest else ""
     return SemveilError(f"unknown {kind} '{name}'{hint}{known_names}")
 
 
 @contextmanager
 def resumable(folder: Path, command: str) -> Iterator[None]:
-    """Say how to go on when the work in a folder is interrupted.
+    """Name the command that resumes the work in a folder if it is interrupted.
 
     Raises:
         Interrupted: In place of KeyboardInterrupt.

@@ -42,10 +42,10 @@ class SystemName:
     Attributes:
         scheme: Name of a registered scheme, or of a system from elsewhere.
         variant: Another way to send or receive over the same link, such as ``latent``.
-        control: What stands in for the scheme's own layer, such as ``noise``.
+        control: What replaces the scheme's own layer, such as ``noise``.
         training: Method of its adversarial training, such as ``semmixed``.
         params: What else tells it apart: names with numbers, words, truth values or lists of them.
-            ``protections`` lists what is laid over the scheme.
+            ``protections`` lists the protections added to the scheme.
 
     Raises:
         SemveilError: If a name holds one of ``( / +``, which labels use, or a parameter is neither
@@ -79,7 +79,7 @@ class SystemName:
 
     @property
     def protections(self) -> tuple[str, ...]:
-        """What is laid over the scheme, in order."""
+        """The protections added to the scheme, in order."""
         return tuple(self.params.get("protections", ()))
 
     @property
@@ -108,11 +108,11 @@ def _shown(key: str, value: Any) -> str:
 
 
 Asked = str | SystemName
-"""What a run is asked for: a scheme by its name, or with the protections that are laid over it."""
+"""What a run is asked for: a scheme by its name, or with the protections added to it."""
 
 
 def asked_for(scheme: str, *protections: str) -> SystemName:
-    """Return what a run is asked for: a scheme and what is laid over it.
+    """Return what a run is asked for: a scheme and its added protections.
 
     Example:
         >>> asked_for("ibal", "rotation").label
@@ -164,7 +164,7 @@ class Record:
         study: Study or recipe that the number belongs to.
         scheme: Name of the scheme that was measured.
         variant: Another way to send or receive over the same link, such as ``latent``.
-        control: What stands in for the scheme's own layer, such as ``noise``.
+        control: What replaces the scheme's own layer, such as ``noise``.
         training: Method of its adversarial training, such as ``semmixed``.
         params: What else tells the system apart, such as ``{"epsilon": 0.1}``; never empty.
         dataset: Name of the image set.
@@ -178,7 +178,7 @@ class Record:
         asymmetry: What protects: task, channel, key or knowledge.
         protocol: ``paper``, ``adaptive`` or ``none``.
         psr_db: Perturbation-to-signal ratio, dB.
-        target: What is guessed or rebuilt: ``label`` or ``image``.
+        target: What is inferred or reconstructed: ``label`` or ``image``.
         metric: Name of the metric, such as ``accuracy``.
         value: The number.
         ci_low: Lower end of its 95 % confidence interval.

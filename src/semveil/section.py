@@ -43,7 +43,7 @@ class Section(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
-        # To Python, true is the number 1; nobody who writes it means that.
+        # To Python, true is the number 1; a user who writes it does not mean that.
         if info.field_name and cls.model_fields[info.field_name].annotation is bool:
             return value
         if any(isinstance(item, bool) for item in (value if isinstance(value, list) else [value])):
@@ -116,7 +116,7 @@ def keys_of(section: type[Section], prefix: str | None = None) -> list[str]:
 
     Args:
         section: Type of the section.
-        prefix: Where it stands in a recipe; as it says itself if None.
+        prefix: Its place in a recipe; its own ``section`` if None.
 
     Example:
         >>> class Config(Section):
@@ -151,7 +151,7 @@ def explain(
     Args:
         error: What pydantic says of a section.
         known: Returns the full keys there are, of which the nearest to an unknown one is named.
-        prefix: Where the section stands in a recipe.
+        prefix: Place of the section in a recipe.
     """
     first = error.errors()[0]
     key = _joined(prefix, ".".join(map(str, first["loc"]))).rstrip(".")

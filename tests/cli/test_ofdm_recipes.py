@@ -57,7 +57,7 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
         ("classical-digits", "classical.rate=0.99", "classical.rate: "),
         ("classical-digits", "classical.codec=bpg", "'jpeg2000' or 'avif'"),
         ("classical-digits", "link.latent_dim=700", "do not fill whole OFDM symbols of 64"),
-        ("classical-digits", "protections=[shuffle]", "none can be laid over classical"),
+        ("classical-digits", "protections=[shuffle]", "none can be added to classical"),
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_is_written(

@@ -72,10 +72,10 @@ def test_codebooks_that_no_symbols_carry(refuse, scheme, settings, message):
         ("rotation-digits", ["protections=[rotation]"], "names one of them twice"),
         ("deepjscc-digits", ["protections=[shuffle, shuffle]"], "must not name anything twice"),
         # What nothing can be laid over.
-        ("shuffle-digits", ["protections=[rotation]"], "none can be laid over shuffle"),
-        ("cipher-digits", ["protections=[shuffle]"], "none can be laid over cipher"),
-        ("quickstart", ["scheme=multitask", "protections=[laplace]"], "laid over multitask"),
-        ("quickstart", ["protections=[rotation]"], "none can be laid over"),
+        ("shuffle-digits", ["protections=[rotation]"], "none can be added to shuffle"),
+        ("cipher-digits", ["protections=[shuffle]"], "none can be added to cipher"),
+        ("quickstart", ["scheme=multitask", "protections=[laplace]"], "added to multitask"),
+        ("quickstart", ["protections=[rotation]"], "none can be added to"),
         # What the bottleneck's price does not refer to.
         ("ibal-digits", [*GENUINE, "protections=[laplace]"], "use dp.reading: paper"),
         ("vfe-digits", [*GENUINE, "protections=[laplace]"], "use dp.reading: paper"),

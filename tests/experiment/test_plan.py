@@ -81,9 +81,9 @@ def test_the_plain_cipher_is_protected_by_nothing():
 @pytest.mark.parametrize(
     ("scheme", "protections", "reason"),
     [
-        ("multitask", ["laplace"], "none can be laid over multitask"),
-        ("shuffle", ["rotation"], "none can be laid over shuffle"),
-        ("cipher", ["shuffle"], "none can be laid over cipher"),
+        ("multitask", ["laplace"], "none can be added to multitask"),
+        ("shuffle", ["rotation"], "none can be added to shuffle"),
+        ("cipher", ["shuffle"], "none can be added to cipher"),
         ("deepjscc", ["shuffle", "rotation"], "put rotation first"),
         ("rotation", ["laplace"], "laplace must come before rotation"),
         ("dp", ["laplace"], "twice"),

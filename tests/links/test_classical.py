@@ -98,7 +98,7 @@ def test_features_are_no_reception():
     [
         ({"link": {"latent_dim": 770}}, "385 channel uses do not fill whole OFDM symbols"),
         ({"link": {"latent_dim": 8}, "bob": {"fading": "awgn"}}, "4 channel uses of 4 points"),
-        ({"protections": ["shuffle"]}, "nothing is laid over classical"),
+        ({"protections": ["shuffle"]}, "none can be added to classical"),
     ],
 )
 def test_settings_that_make_no_link_are_refused(changes, complaint):

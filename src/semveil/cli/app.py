@@ -38,7 +38,7 @@ def _version(
 
 
 def main() -> None:
-    """Run the command line; errors that the user can mend end in one line and status 2."""
+    """Run the command line; errors that the user can fix end in one line and status 2."""
     warnings.formatwarning = _one_line
     survive_any_encoding()
     try:
@@ -69,7 +69,7 @@ def _about_words(error: typer.TyperException) -> str:
 
 
 def command(function: Callable[..., None], name: str | None = None) -> None:
-    """Add a command; when it is interrupted, it says how to go on."""
+    """Add a command; when it is interrupted, it names the command that resumes it."""
 
     @wraps(function)
     def run(*args: Any, **options: Any) -> None:

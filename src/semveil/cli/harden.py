@@ -35,7 +35,7 @@ def harden(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a run's link against attacks, as a new run; `semveil attack` and `audit` go on."""
+    """Train a run's link against attacks, as a new run, for `semveil attack` and `audit`."""
     from semveil import api
     from semveil.progress import bars
 

@@ -39,7 +39,7 @@ Set = Annotated[
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to make; runs/NAME if omitted.")]
 Resume = Annotated[
-    Path | None, typer.Option("--resume", help="Go on with the interrupted run in this folder.")
+    Path | None, typer.Option("--resume", help="Resume the interrupted run in this folder.")
 ]
 Seed = Annotated[
     int | None, typer.Option("--seed", min=0, help="Seed of every random number; 0 if omitted.")

@@ -31,7 +31,7 @@ def run(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe's links, let eavesdroppers attack them, and report what everybody gets."""
+    """Train a recipe's links, train eavesdroppers against them, and report what each party gets."""
     check_recipe(recipe, changes, out, resume, seed)
     from semveil import api
     from semveil.progress import bars

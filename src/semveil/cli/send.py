@@ -69,7 +69,7 @@ def _plain(sent: Sent) -> dict[str, Any]:
 
 
 def _table(sent: Sent) -> Any:
-    """Return one row per image: everybody's answer and the PSNR of everybody's image."""
+    """Return one row per image: the answer of each party and the PSNR of its reconstruction."""
     from rich import box
     from rich.table import Table
 

@@ -31,7 +31,7 @@ def train(
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
-    """Train a recipe's links and stop there; `semveil audit` goes on."""
+    """Train a recipe's links; `semveil audit` measures them."""
     check_recipe(recipe, changes, out, resume, seed)
     from semveil import api
     from semveil.progress import bars

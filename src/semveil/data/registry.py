@@ -93,7 +93,7 @@ def load(
     private: str | None = None,
     settings: Section | None = None,
 ) -> ImageSplits:
-    """Load a data set, dealt out to system, adversary, validation and test.
+    """Load a data set, split into system, adversary, validation and test images.
 
     A set without an official test set has a fifth of its images, seeded and stratified, held
     out as one.

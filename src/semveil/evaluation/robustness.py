@@ -27,8 +27,8 @@ class Outcome:
 
     Attributes:
         answers: His answers, int ``[N]``; None if he classifies nothing.
-        quality: Metrics of his images by name, float ``[N]``; none if he rebuilds none.
-        pictures: His first images, uint8 ``[M, C, H, W]``; None if he rebuilds none.
+        quality: Metrics of his images by name, float ``[N]``; none if he reconstructs none.
+        pictures: His first images, uint8 ``[M, C, H, W]``; None if he reconstructs none.
     """
 
     answers: Tensor | None

@@ -134,7 +134,7 @@ class Link:
             generator: Source of fading, noise and Alice's own randomness.
 
         Returns:
-            Logits ``[B, classes]`` and, where Bob rebuilds images, these.
+            Logits ``[B, classes]`` and, where Bob reconstructs images, these.
 
         Raises:
             SemveilError: If images are of another shape or range, or an SNR is not finite.
@@ -272,7 +272,7 @@ def untrained(
     """Return a system with random weights: costs do not depend on training.
 
     Args:
-        asked: The scheme, with the protections laid over it.
+        asked: The scheme, with the protections added to it.
         recipe: The settings.
         image_shape: Channels, height, width.
         classes: Answers of the task.

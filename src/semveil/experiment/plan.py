@@ -22,7 +22,7 @@ class LinkPlan:
     """One link that a run trains.
 
     Attributes:
-        name: Its scheme and what is laid over it.
+        name: Its scheme and the added protections.
         scheme: What it is trained for, under the run's settings with all its protections.
     """
 
@@ -115,7 +115,7 @@ def _scheme(name: SystemName, recipe: Recipe) -> Scheme:
     if name.protections and not scheme.composes:
         composing = sorted(other for other, kind in SCHEMES.items() if kind.composes)
         raise SemveilError(
-            f"protections: none can be laid over {scheme.name}; those that compose are "
+            f"protections: none can be added to {scheme.name}; those that compose are "
             f"{', '.join(composing)}"
         )
     laid = [*scheme.protections, *name.protections]
@@ -129,7 +129,7 @@ def with_reference(asked: Asked) -> list[SystemName]:
     An adversary that fails is believed only beside a link on which she succeeds.
 
     Args:
-        asked: A scheme, with the protections laid over it.
+        asked: A scheme, with the protections added to it.
 
     Example:
         >>> [name.label for name in with_reference("minmax-cooperative")]
@@ -174,7 +174,7 @@ def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
     there it is the base's own waveform, which is measured as the base.
 
     Args:
-        asked: Schemes, each with the protections laid over it.
+        asked: Schemes, each with the protections added to it.
         recipe: The run's settings; its own list of protections is not looked at.
 
     Raises:

@@ -1,7 +1,7 @@
 """A run's folder, filled step by step; every step leaves its result before the next begins.
 
 ``run.json`` is written first and says everything that the run needs, so a run that was
-interrupted anywhere goes on from its folder alone and ends at the same numbers.
+interrupted anywhere resumes from its folder and gives the same numbers.
 """
 
 from __future__ import annotations

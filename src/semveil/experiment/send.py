@@ -34,7 +34,7 @@ class Received:
         party: ``Bob``, or the eavesdropper's name in records.
         answers: The most probable class of each image, by name; None if the party tells none.
         probabilities: Its probability, float ``[N]``.
-        images: Reconstructions, uint8 ``[N, C, H, W]``; None if the party rebuilds none.
+        images: Reconstructions, uint8 ``[N, C, H, W]``; None if the party reconstructs none.
         psnr_db: Their PSNR, dB, float ``[N]``.
     """
 

@@ -26,7 +26,7 @@ class SemanticConfig(Section):
         classifier_width: Channels of the classifiers' first convolution.
         classifier_blocks: Residual blocks per stage of the classifiers.
         latent_weight: Weight of the classifier that reads the received latent, without
-            reconstruction, beside the one that reads the rebuilt image.
+            reconstruction, beside the classifier of the reconstructed image.
     """
 
     section: ClassVar[str] = "semantic"

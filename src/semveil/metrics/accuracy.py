@@ -69,7 +69,7 @@ def rates(
     Args:
         right: Which guesses are right, bool ``[N]``.
         labels: Classes of the images, int64 ``[N]``.
-        person: Who is shown, int64 ``[N]``; None if nobody, or not known.
+        person: The person in each image, int64 ``[N]``; None if unknown.
         seed: Seed of the 1000 resamples.
 
     Returns:

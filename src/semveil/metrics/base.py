@@ -35,7 +35,7 @@ class Metric:
         axis: Ends of the axis that it is drawn on; those of the data if None.
         floors: Metrics of role ``system`` that hold what a party without the waveform reaches, the
             preferred first.
-        ceilings: Metrics that hold what nobody exceeds.
+        ceilings: Metrics that hold its largest possible value on the same data.
         floor_value: The floor, where it is a constant.
         floor_title: What tables and figures call the floor.
 

@@ -39,7 +39,7 @@ def image_floor(metric: ImageMetric, mean: Tensor, originals: Tensor, seed: int)
     Args:
         metric: Metric of images.
         mean: Mean image of Eve's own images, float ``[C, H, W]`` in [0, 1].
-        originals: Images that are to be rebuilt, float ``[N, C, H, W]``.
+        originals: Images that are to be reconstructed, float ``[N, C, H, W]``.
         seed: Seed of the bootstrap.
 
     Returns:

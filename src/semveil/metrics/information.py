@@ -1,4 +1,4 @@
-"""Histogram mutual information between images and what somebody made of them.
+"""Histogram mutual information between images and reconstructions.
 
 A histogram of a few thousand grey levels finds information where there is none, and the more bins
 the more: a figure says nothing without its floor (an unrelated image) and its ceiling (the image

@@ -48,7 +48,7 @@ class Psnr(ImageMetric):
     unit = "dB"
     decimals = 2
     bounds = (0.0, PSNR_CEILING_DB)
-    # Bob's worst images, and the images that Eve rebuilds best.
+    # Bob's worst images, and the images that Eve reconstructs best.
     tails = (0.05, 0.95)
     # Older records hold the mean image's alone.
     floors = ("psnr_db_floor", "psnr_mean_image_db")

@@ -112,5 +112,5 @@ class Reconstructor(nn.Module):
         self.stages = nn.Sequential(*layers)
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Rebuild ``[B, C, H, W]`` from ``[B, inputs]``."""
+        """Reconstruct ``[B, C, H, W]`` from ``[B, inputs]``."""
         return self.stages(self.expand(observations).unflatten(1, self.start))

@@ -295,7 +295,7 @@ class DeepJsccDecoder(nn.Module):
         )
 
     def forward(self, latents: Tensor) -> Tensor:
-        """Rebuild ``[B, C, H, W]`` from ``[B, d]``."""
+        """Reconstruct ``[B, C, H, W]`` from ``[B, d]``."""
         maps = latents.unflatten(1, self.start).permute(0, 3, 1, 2)
         # bfloat16 would round the sigmoid's output near white to steps of a whole grey level.
         return torch.sigmoid(self.layers(maps).float())

@@ -84,5 +84,5 @@ class DenseImage(nn.Module):
         self.image_shape = image_shape
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Rebuild ``[B, C, H, W]`` from ``[B, inputs]``."""
+        """Reconstruct ``[B, C, H, W]`` from ``[B, inputs]``."""
         return torch.sigmoid(self.network(observations)).unflatten(1, self.image_shape)

@@ -176,7 +176,7 @@ class SemanticDecoder(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """Rebuild ``[B, C, H, W]`` from ``[B, prod(maps)]``."""
+        """Reconstruct ``[B, C, H, W]`` from ``[B, prod(maps)]``."""
         whole = self.layers(features.unflatten(1, self.maps))
         cropped = functional.pad(whole, tuple(-margin for margin in self.margins))
         # bfloat16 would round the sigmoid's output near white to steps of a whole grey level.

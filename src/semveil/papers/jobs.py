@@ -16,7 +16,7 @@ The file holds ``title`` (one line), ``citation``, ``shows`` (the table or figur
 A variable's values are a list, or a choice by the budget: ``{by: budget, smoke: [digits], else:
 [mnist, cifar10]}``. ``"form, weight"`` takes pairs. The variable ``seed`` is added to the study's
 seed. Texts name variables in braces, with a format where wanted: ``"{dataset}-{weight:g}"``; a text
-that is one variable alone has its type. Of ``schemes``, one with protections laid over it is
+that is one variable alone has its type. Of ``schemes``, one with added protections is
 ``{scheme: ibal, protections: [rotation]}``.
 """
 

@@ -154,7 +154,7 @@ def _objective(link: Link) -> Objective:
 
 
 def reception(link: Link, images: Tensor, messages: Tensor, seed: int = 0) -> Reception:
-    """Return what Bob hears of images ``[B, C, H, W]``, at the SNR of his training."""
+    """Return what Bob receives of images ``[B, C, H, W]``, at the SNR of his training."""
     source = generator(seed, "channel")
     waveform = link.transmit_numbered(images, source, messages)
     return link.channel(waveform, link.recipe.bob.snr_db, generator=source)

@@ -1,4 +1,4 @@
-"""Protections laid over any link: noise on its features, permutations, rotations."""
+"""Protections of any link: noise on its features, permutations, rotations."""
 
 from semveil.protect.base import (
     PROTECTIONS,

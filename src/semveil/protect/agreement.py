@@ -1,4 +1,4 @@
-"""Key agreement over a channel that Eve hears: X25519, HKDF-SHA256, and confirmation.
+"""Key agreement over a channel that Eve receives: X25519, HKDF-SHA256, and confirmation.
 
 The exchange is secure against eavesdroppers and against replays of earlier exchanges: both parties
 contribute a new nonce to every session's keys. It does not authenticate: public keys must come from
@@ -170,7 +170,7 @@ def agree(mine: KeyPair, theirs: bytes, my_nonce: bytes, their_nonce: bytes) -> 
             X25519PublicKey.from_public_bytes(theirs)
         )
     except ValueError as error:
-        # A point of small order would make the shared secret known to everybody.
+        # A point of small order would make the shared secret public.
         raise SemveilError("the other party's public key is not a valid X25519 key") from error
 
     own = mine.public

@@ -179,7 +179,7 @@ def _training(_: str, run: RunFolder) -> Iterator[Figure]:
 
 
 def _eves(named: Mapping[str, RunFolder], table: pd.DataFrame | None) -> dict[str, Any]:
-    """Return what is said of Bob and the Eves; nothing of a folder of attacks."""
+    """Return the sections on Bob and the Eves; none for a folder of attacks."""
     if table is None:
         keys = ("found", "systems", "summary", "privacy", "snr", "dimension", "pictures")
         return dict.fromkeys(keys, ())
@@ -256,7 +256,7 @@ def _score(estimate: Estimate | None) -> str:
 
 
 def _attacks(named: Mapping[str, RunFolder], table: pd.DataFrame) -> dict[str, Any]:
-    """Return what is said of Bob under attack."""
+    """Return the sections on Bob under attack."""
     asked = [
         name
         for run in named.values()
@@ -280,11 +280,11 @@ def _attacks(named: Mapping[str, RunFolder], table: pd.DataFrame) -> dict[str, A
 
 def _strongest(group: Sequence[AttackRow]) -> tuple[AttackRow, float, list[AttackRow]]:
     """Return a system without an attack, the highest budget, the strongest attack and jamming."""
-    struck = [row for row in group if row.budgets]
-    top = max(row.budgets[-1] for row in struck)
-    others = [(hit.value, row) for row in struck if (hit := strength(row, top))]
-    strongest = max(others, key=lambda item: item[0])[1] if others else struck[0]
-    noise = [row for row in struck if row.attack == "jamming" and row is not strongest]
+    attacked = [row for row in group if row.budgets]
+    top = max(row.budgets[-1] for row in attacked)
+    others = [(hit.value, row) for row in attacked if (hit := strength(row, top))]
+    strongest = max(others, key=lambda item: item[0])[1] if others else attacked[0]
+    noise = [row for row in attacked if row.attack == "jamming" and row is not strongest]
     return group[0], top, [strongest, *noise]
 
 

@@ -236,7 +236,7 @@ def home_snr(bob: pd.DataFrame, eve: pd.DataFrame) -> float | None:
         eve: Rows of the Eves.
 
     Returns:
-        The SNR, dB; ``None`` if nobody's is known.
+        The SNR, dB; ``None`` if it is unknown.
     """
     tested = set(bob["test_snr_db"].dropna()) or set(eve["test_snr_db"].dropna())
     shared = tested & set(where(eve, protocol="adaptive")["test_snr_db"].dropna())

@@ -76,7 +76,7 @@ class Scheme:
             its protections if None.
 
     Args:
-        recipe: Every setting; its protections are those that are laid over this scheme.
+        recipe: Every setting; its protections are those added to this scheme.
 
     Example:
         >>> scheme = SCHEMES.get("deepjscc")(Recipe())

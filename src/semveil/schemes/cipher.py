@@ -64,11 +64,11 @@ class Cipher(DeepJSCC):
         """Build a link with a learned encryptor and decryptor.
 
         Raises:
-            SemveilError: If protections are to be laid over it.
+            SemveilError: If protections are to be added.
         """
         recipe, dim = self.recipe, self.recipe.link.latent_dim
         if recipe.protections:
-            raise SemveilError("protections: cipher encrypts by itself; nothing is laid over it")
+            raise SemveilError("protections: cipher encrypts by itself; no protection can be added")
         return CipherLink(
             TaskEncoder(image_shape, dim, recipe.link.width),
             self.head(classes),

@@ -81,7 +81,7 @@ class Classical(Scheme):
         """Build the classical link, with the classifier of the semantic links.
 
         Raises:
-            SemveilError: As :meth:`system`, if protections are to be laid over it, or if its
+            SemveilError: As :meth:`system`, if protections are to be added, or if its
                 symbols fill no whole OFDM symbols.
         """
         refuse_protections(self)

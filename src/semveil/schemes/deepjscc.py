@@ -40,17 +40,17 @@ class DeepJSCC(Scheme):
     simulates = ("image",)
     deviations: ClassVar[tuple[str, ...]] = (
         "The survey gives no layers: the residual trunk of VFE at a free width, a linear layer "
-        "to the latent, a dense head; Bob has a task and rebuilds no image (our reading).",
-        "A simulated Eve who rebuilds images learns alongside, without influence on Alice.",
+        "to the latent, a dense head; Bob has a task and reconstructs no image (our reading).",
+        "A simulated Eve who reconstructs images is trained too, without influence on Alice.",
     )
 
     def head(self, classes: int) -> nn.Module:
-        """Build Bob's head: what he hears and how reliable it is → logits."""
+        """Build Bob's classifier: received features and their reliability → logits."""
         sizes = self.recipe.link
         return Mlp(sizes.latent_dim + 1, (sizes.head_width, sizes.head_width), classes)
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build the link with the protections that are laid over it."""
+        """Build the link with the added protections."""
         recipe, dim = self.recipe, self.recipe.link.latent_dim
         noise = mechanism(recipe, dim)
         return AnalogLink(

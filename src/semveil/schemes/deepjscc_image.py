@@ -114,7 +114,7 @@ class DeepJsccImage(Scheme):
 
         Raises:
             SemveilError: If sides are not multiples of four, as :meth:`latent_dim`, or if
-                protections are to be laid over it.
+                protections are to be added.
         """
         refuse_protections(self)
         _, height, width = image_shape

@@ -11,7 +11,7 @@ from semveil.training.task import InverterConfig, TaskOriented
 
 @SCHEMES.register
 class IBAL(VFE):
-    """VFE, trained against a simulated Eve who rebuilds the image."""
+    """VFE, trained against a simulated Eve who reconstructs the image."""
 
     name = "ibal"
     style = Style(VERMILLION)

@@ -33,7 +33,7 @@ def modulation(recipe: Recipe, noise: Mechanism | None) -> Modulate:
 def refuse_protections(scheme: Scheme) -> None:
     """Refuse protections over a scheme whose link cannot carry any."""
     if scheme.recipe.protections:
-        raise SemveilError(f"protections: nothing is laid over {scheme.name}")
+        raise SemveilError(f"protections: none can be added to {scheme.name}")
 
 
 def classifier(settings: SemanticConfig, shape: ImageShape, classes: int) -> PreActResNet:
@@ -60,7 +60,7 @@ class OverOfdm(Scheme):
         "reals.",
         "The reconstruction loss, called a cross-entropy of pixels, is the mean squared error "
         "(our reading).",
-        "Both ways to understand, from the rebuilt image and from the received latent, are "
+        "Both classifiers, of the reconstructed image and of the received latent, are "
         "trained together, each by a classifier of its own.",
         "The Rayleigh parameter 1.5 is read as the decay of the power-delay profile, in samples.",
         "The classifier's width and the SNR of training are not stated and are settings here.",
@@ -71,7 +71,7 @@ class OverOfdm(Scheme):
         """Build a link whose encoder's and decoder's bodies are blocks of a kind.
 
         Raises:
-            SemveilError: If sizes do not go together, or protections are to be laid over it.
+            SemveilError: If sizes do not go together, or protections are to be added to it.
         """
         refuse_protections(self)
         recipe, settings = self.recipe, self.recipe.of(SemanticConfig)

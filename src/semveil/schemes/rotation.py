@@ -8,7 +8,7 @@ from semveil.style import GREEN, Style
 
 @SCHEMES.register
 class Rotation(DeepJSCC):
-    """DeepJSCC with its blocks of four reals turned by a key."""
+    """DeepJSCC with a keyed rotation of every block of four reals."""
 
     name = "rotation"
     style = Style(GREEN)

@@ -8,7 +8,7 @@ from semveil.style import SKY, Style
 
 @SCHEMES.register
 class Shuffle(Scheme):
-    """The link of DeepJSCC with its waveform in a keyed order."""
+    """The link of DeepJSCC with a keyed permutation of its waveform."""
 
     name = "shuffle"
     style = Style(SKY)

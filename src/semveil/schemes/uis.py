@@ -12,7 +12,7 @@ from semveil.training.task import InverterConfig, TaskOriented
 
 @SCHEMES.register
 class UIS(LBVQ):
-    """A link that quantises, trained against a simulated Eve who rebuilds the image."""
+    """A link that quantises, trained against a simulated Eve who reconstructs the image."""
 
     name = "uis"
     style = Style("#6b7f1e")
@@ -26,7 +26,7 @@ class UIS(LBVQ):
         *LBVQ.deviations,
         "The informativeness term acts on the indices that are transmitted (their mutual "
         "information with the image), not on a side branch that is not.",
-        "The adversary hears the waveform over her channel, her output covers the images' range, "
+        "Eve receives the waveform over her channel, her output covers the images' range, "
         "and her error counts no further than the mean image's.",
     )
 

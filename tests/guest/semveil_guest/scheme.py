@@ -8,10 +8,10 @@ from semveil.training.task import InverterConfig, TaskOriented
 
 @SCHEMES.register
 class Guarded(DeepJSCC):
-    """DeepJSCC for a task, trained against a simulated Eve who rebuilds the image."""
+    """DeepJSCC for a task, trained against a simulated Eve who reconstructs the image."""
 
     name = "guarded"
-    description = "DeepJSCC trained against a simulated Eve who rebuilds the image"
+    description = "DeepJSCC trained against a simulated Eve who reconstructs the image"
     source = "example of the documentation"
     protects = "the image, from an inverter like the simulated one"
     asymmetry = "task"

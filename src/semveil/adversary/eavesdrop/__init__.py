@@ -1,4 +1,4 @@
-"""Eve: passive adversaries who infer the label or rebuild the image."""
+"""Eve: passive adversaries who infer the label or reconstruct the image."""
 
 from __future__ import annotations
 

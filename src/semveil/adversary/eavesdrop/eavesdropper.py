@@ -68,7 +68,7 @@ class Knowledge(Observations):
         permutes: Whether a key permutes the components of the waveform and does nothing else.
         record: Transmitter, purpose → receptions of her training and validation images, sent by
             that transmitter.
-        inverter: The inverter that has rebuilt images best so far.
+        inverter: The best inverter so far.
     """
 
     encoder: Callable[[Tensor], Tensor] | None = None
@@ -259,7 +259,7 @@ class Eavesdropper(Configured, ABC):
         return guesses
 
     def limit(self, images: int) -> int:
-        """Return how many test images she is given where an audit rebuilds ``images``."""
+        """Return how many test images she is given where an audit reconstructs ``images``."""
         return images
 
     def figures(self, snr_db: float, truth: Truth) -> Iterator[tuple[str, str | None, Estimate]]:

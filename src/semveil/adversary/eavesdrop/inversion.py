@@ -1,4 +1,4 @@
-"""Eavesdroppers who rebuild the image, in four capacities."""
+"""Eavesdroppers who reconstruct the image, in four capacities."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class InversionConfig(Section):
 
 
 class Inversion(Eavesdropper):
-    """An eavesdropper who rebuilds the image by a trained network."""
+    """An eavesdropper who reconstructs the image by a trained network."""
 
     target = "image"
     Config = InversionConfig

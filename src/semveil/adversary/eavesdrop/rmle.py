@@ -195,7 +195,7 @@ class RMLE(Eavesdropper):
             )
 
     def limit(self, images: int) -> int:
-        """Return how many test images she rebuilds."""
+        """Return how many test images she reconstructs."""
         return self.config.images
 
     def figures(self, snr_db: float, truth: Truth) -> Iterator[tuple[str, str | None, Estimate]]:

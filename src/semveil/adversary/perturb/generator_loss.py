@@ -1,7 +1,7 @@
 """What the generators PGM and SemAdv share: drawing, remapping, and the losses of their training.
 
 A :class:`PerturbationGenerator` holds a generator network and what it is trained with. It has no
-access to a link: whoever trains it builds Bob's graph once and passes his logits on::
+access to a link: its trainer builds Bob's graph once and passes his logits on::
 
     classes = model.source_classes(labels, source)           # classes attacked, or None
     delta = model.draw(len(labels), psr_db, source, classes)

@@ -141,7 +141,7 @@ def train_generator(
     progress: Progress,
     known: PerturbationGenerator | None = None,
 ) -> PerturbationGenerator:
-    """Train a generator: several start, the best goes on, its best epoch is kept.
+    """Train a generator: several start, training continues with the best, its best epoch is kept.
 
     The result depends on the initialisation: on handwritten digits, Bob's accuracy under PGM varies
     by up to 14 % between starts. A tenth of the steps shows most of the difference, so that four

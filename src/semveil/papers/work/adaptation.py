@@ -29,7 +29,7 @@ def adapt(folder: Path, job: Job, means: JobContext) -> None:
     """Train the links of a seed, adapt them and measure: the work of the jobs.
 
     Args:
-        folder: The job's folder; links that are half trained go on from there.
+        folder: The job's folder; partly trained links are resumed from there.
         job: The job.
         means: What it works with.
 

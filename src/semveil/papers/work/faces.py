@@ -63,7 +63,7 @@ def share(rows: pd.DataFrame) -> Estimate | None:
 
 
 def pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
-    """Return the faces that Eve rebuilt, as Figure 4 shows them, one grid per attribute.
+    """Return the faces that Eve reconstructed, as Figure 4 shows them, one grid per attribute.
 
     They are the user's own images, whose terms forbid handing them on.
 

@@ -42,7 +42,7 @@ def against_snr(
     Args:
         frame: Frame of records.
         metric: The metric.
-        target: What is guessed or rebuilt; by default what the metric rates.
+        target: What is inferred or reconstructed; by default what the metric rates.
         colours: Colour of each system (see `palette`).
 
     Returns:
@@ -89,7 +89,7 @@ def against_dimension(
     Args:
         frame: Frame of records.
         metric: The metric.
-        target: What is guessed or rebuilt; by default what the metric rates.
+        target: What is inferred or reconstructed; by default what the metric rates.
         colours: Colour of each system (see `palette`).
 
     Returns:
@@ -173,7 +173,7 @@ def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.D
     Args:
         frame: Frame of records.
         metric: The metric.
-        target: What is guessed or rebuilt; by default what the metric rates.
+        target: What is inferred or reconstructed; by default what the metric rates.
 
     Returns:
         The rows, with a column ``party``: ``bob``, ``paper`` or ``adaptive``.

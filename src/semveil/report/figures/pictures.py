@@ -65,7 +65,7 @@ def reconstruction_grid(
     scores: Mapping[str, str] | None = None,
     floor: str | None = None,
 ) -> Figure:
-    """Draw images as they were, as Bob rebuilt them and as the strongest Eve did.
+    """Draw images and the reconstructions of Bob and of the strongest Eve.
 
     Args:
         samples: Arrays of a run's ``samples.npz``: ``originals`` and any ``bob/<system>`` and
@@ -123,7 +123,7 @@ def attack_grid(
     columns: int = 8,
     scores: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Draw images as they were and as one system's Bob rebuilt them, one row an attack.
+    """Draw images and Bob's reconstructions in one system, one row per attack.
 
     Args:
         samples: Arrays of ``samples.npz``: ``originals`` and ``bob/<system>/<attack>``, uint8

@@ -181,7 +181,7 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
     accuracy, leakage = metric_of(MAIN["label"]), metric_of(LEAKAGE)
     at = where(frame, test_snr_db=snr_db)
     leaks = where(at, role="eve", metric=LEAKAGE, protocol="adaptive")
-    # Chance alone would make somebody the best who was scored on few images.
+    # A system measured on few images could be the best by chance.
     leaks = strongest(leaks[leaks["n"] >= leaks["n"].max() / 2])
     bobs = where(at, role="bob", metric=accuracy.name)
     colours, marked = palette(frame), markers(bobs)
