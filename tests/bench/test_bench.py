@@ -46,6 +46,7 @@ def quick() -> dict[str, Any]:
     return result | {"told": told}
 
 
+@pytest.mark.slow
 def test_every_ratio_is_a_positive_number(quick: dict[str, Any]) -> None:
     assert set(quick["ratios"]) == set(quick["targets"])
     for name, value in quick["ratios"].items():
@@ -57,6 +58,7 @@ def test_every_ratio_is_a_positive_number(quick: dict[str, Any]) -> None:
     assert quick["notes"] == {}
 
 
+@pytest.mark.slow
 def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
     assert quick["targets"] == {
         "encoder_vs_jscc": [">=", 1.0],
@@ -79,6 +81,7 @@ def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
         assert quick["met"][name] == (value >= bound if comparison == ">=" else value <= bound)
 
 
+@pytest.mark.slow
 def test_rounds_hold_the_raw_times(quick: dict[str, Any]) -> None:
     for rounds in quick["rounds"].values():
         over, under = rounds["over"]["seconds"], rounds["under"]["seconds"]
@@ -86,6 +89,7 @@ def test_rounds_hold_the_raw_times(quick: dict[str, Any]) -> None:
         assert rounds["min"] <= rounds["median"] <= rounds["max"]
 
 
+@pytest.mark.slow
 def test_the_circumstances_are_told(quick: dict[str, Any]) -> None:
     assert quick["hardware"]["threads"] == 1
     assert quick["hardware"]["load_average"] >= 0
@@ -93,12 +97,14 @@ def test_the_circumstances_are_told(quick: dict[str, Any]) -> None:
     assert quick["version"]
 
 
+@pytest.mark.slow
 def test_progress_ends_where_it_should(quick: dict[str, Any]) -> None:
     for name in quick["ratios"]:
         done, total = [news[1:] for news in quick["told"] if news[0] == name][-1]
         assert done == total
 
 
+@pytest.mark.slow
 def test_the_result_is_json_and_a_table(quick: dict[str, Any]) -> None:
     plain = {key: value for key, value in quick.items() if key != "told"}
     assert json.loads(json.dumps(plain)) == plain

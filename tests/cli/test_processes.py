@@ -10,6 +10,7 @@ from safetensors.numpy import load_file
 from commands import SMALL, refusal, rows, scraps, settings, succeed
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(semveil, tmp_path):
     """Both halves of every batch see the fading and noise that the whole would have seen.
 
@@ -39,6 +40,7 @@ def test_two_processes_train_as_one_does(semveil, tmp_path):
             assert away < 1e-4, name
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_heard_in_one_line(semveil, tmp_path):
     """The checkpoint does not fit: one process says so, the other is waiting for it."""
     limit = "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"

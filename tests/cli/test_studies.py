@@ -11,7 +11,13 @@ from semveil.papers import PAPERS
 from semveil.records import named, read_records
 
 
-@pytest.mark.parametrize("name", PAPERS.names())
+QUICK = ("case", "perturbation-settings")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=() if n in QUICK else pytest.mark.slow) for n in PAPERS.names()],
+)
 def test_a_study_ends_with_its_page(semveil, tmp_path, name):
     words = ("study", name, "--budget", "smoke", "--json")
     result = succeed(semveil(*words, folder=tmp_path))

@@ -81,6 +81,7 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     assert bob > 0.16
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", COMPOSED)
 def test_protections_laid_over_a_scheme(semveil, tmp_path, scheme):
     protections, name, asymmetry = COMPOSED[scheme]
@@ -88,6 +89,7 @@ def test_protections_laid_over_a_scheme(semveil, tmp_path, scheme):
     check(records, {"deepjscc": None, name: asymmetry}, chance=0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.dataset
 @pytest.mark.skipif("SEMVEIL_DATA" not in os.environ, reason="SEMVEIL_DATA is not set")
 @pytest.mark.parametrize("recipe", ["ibal-mnist", "lbvq-cifar10", "rotation-mnist"])

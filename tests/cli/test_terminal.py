@@ -24,7 +24,10 @@ def started(*words, **environment):
     )
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize(
+    "encoding",
+    ["ascii", *(pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp1252"))],
+)
 def test_everything_can_be_printed_in_any_encoding(finished, encoding):
     for words in (["--help"], ["list", "schemes"], ["run", "--resume", finished]):
         shown = started(*words, PYTHONIOENCODING=encoding)

@@ -73,6 +73,7 @@ class Death(threading.Thread):
             time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_machine_dies_and_no_job_is_lost_or_recorded_twice(tmp_path: Path, machines: Any) -> None:
     jobs = small_jobs(JOBS)
     death = Death(machines.add_node(**MACHINE))
@@ -91,6 +92,7 @@ def test_a_machine_dies_and_no_job_is_lost_or_recorded_twice(tmp_path: Path, mac
     same_results(tmp_path / "cluster", tmp_path / "serial", jobs)
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_be_done_says_why_and_the_others_are_kept(
     tmp_path: Path, machines: Any
 ) -> None:

@@ -31,6 +31,7 @@ def processes_of(command: int) -> list[int]:
     return [pid for pid, parent in parents.items() if parents.get(parent) == command]
 
 
+@pytest.mark.slow
 def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -> None:
     """Whoever does the jobs, and however often they were broken off: the same records."""
     succeed(semveil(*WORDS, "--out", "straight", folder=tmp_path))
@@ -53,6 +54,7 @@ def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -
     assert scraps(folder) == []
 
 
+@pytest.mark.slow
 def test_a_process_is_killed_and_its_job_goes_on_later(semveil, tmp_path: Path) -> None:
     folder = tmp_path / "study"
     words = (*WORDS, "--workers", "1", "--out", "study")

@@ -12,6 +12,7 @@ from semveil.papers import PAPERS, overview
 from semveil.papers.overview import in_words
 
 
+@pytest.mark.slow
 def test_the_index_follows_the_records():
     found = {paper["name"]: paper for paper in overview(RESULTS)}
     assert list(found) == sorted(PAPERS.names())

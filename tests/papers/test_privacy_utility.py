@@ -112,6 +112,7 @@ def smoke(tmp_path_factory, semveil):
     return folder
 
 
+@pytest.mark.slow
 def test_the_smoke_budget_measures_all_schemes_and_writes_the_page(smoke):
     records = read_records(smoke / "records.jsonl")
     names = {record.scheme for record in records}
@@ -123,6 +124,7 @@ def test_the_smoke_budget_measures_all_schemes_and_writes_the_page(smoke):
     assert (smoke / "privacy-utility.svg").exists()
 
 
+@pytest.mark.slow
 def test_every_kind_of_attack_has_left_figures(smoke):
     records = read_records(smoke / "records.jsonl")
     adversaries = {record.adversary for record in records}
@@ -146,6 +148,7 @@ def test_every_kind_of_attack_has_left_figures(smoke):
     } <= metrics
 
 
+@pytest.mark.slow
 def test_noise_states_what_it_really_guarantees(smoke):
     records = read_records(smoke / "records.jsonl")
     noisy = {r.metric: r.value for r in records if r.scheme == "dp" and r.role == "system"}

@@ -54,6 +54,7 @@ def points(folder: Path) -> pd.DataFrame:
     return curves(frame(read_records(folder / "records.jsonl")))
 
 
+@pytest.mark.slow
 def test_every_change_and_arm_is_measured_with_every_seed(points: pd.DataFrame) -> None:
     assert points.groupby(["shift", "arm", "steps"]).size().eq(2).all()
     assert list(points["shift"].unique()) == list(SHIFTS)
@@ -63,6 +64,7 @@ def test_every_change_and_arm_is_measured_with_every_seed(points: pd.DataFrame) 
     assert set(points["steps"]) == {0, 10}
 
 
+@pytest.mark.slow
 def test_adaptation_starts_from_the_link_and_starting_anew_does_not(points: pd.DataFrame) -> None:
     start = points[points["steps"] == 0]
     apart = []
@@ -77,6 +79,7 @@ def test_adaptation_starts_from_the_link_and_starting_anew_does_not(points: pd.D
     assert (start["flops"] == 0).all()
 
 
+@pytest.mark.slow
 def test_costs_are_ordered_as_the_parts_are(points: pd.DataFrame) -> None:
     end = where(points, steps=10, seed=0)
     for _, found in end.groupby("shift"):
@@ -85,6 +88,7 @@ def test_costs_are_ordered_as_the_parts_are(points: pd.DataFrame) -> None:
         assert cost["all"] == cost["scratch"] == cost["retrained"]
 
 
+@pytest.mark.slow
 def test_records_say_what_they_are_of(folder: Path) -> None:
     table = frame(read_records(folder / "records.jsonl"))
     rated = table[table["metric"] == "accuracy"]
@@ -102,6 +106,7 @@ def test_records_say_what_they_are_of(folder: Path) -> None:
     assert of["noise"]["test_snr_db"] == 2.0
 
 
+@pytest.mark.slow
 def test_the_page_judges_every_change(folder: Path) -> None:
     page = (folder / "README.md").read_text()
     for shift in SHIFTS:
@@ -113,6 +118,7 @@ def test_the_page_judges_every_change(folder: Path) -> None:
         assert (folder / name).stat().st_size > 5000
 
 
+@pytest.mark.slow
 def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_path: Path) -> None:
     job = Small().jobs("smoke", 0)[1]
     means = JobContext("adaptation", CPU)
