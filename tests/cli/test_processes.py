@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
 from commands import SMALL, refusal, rows, scraps, settings, succeed

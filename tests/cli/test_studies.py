@@ -10,7 +10,6 @@ from commands import content, refusal, scraps, succeed
 from semveil.papers import PAPERS
 from semveil.records import named, read_records
 
-
 QUICK = ("case", "perturbation-settings")
 
 
