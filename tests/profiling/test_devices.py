@@ -9,7 +9,7 @@ import torch
 
 from semveil import recipe as recipes
 from semveil.experiment.link import untrained
-from semveil.profiling.devices import MixedBatch, OwnCodebooks, mean_errors, senders
+from semveil.profiling.devices import MixedBatch, OwnCodebooks, key_costs, mean_errors, senders
 from semveil.profiling.memory import memory
 from semveil.protect.keys import research_key
 from semveil.protect.laplace import DpConfig, Laplace
@@ -69,6 +69,12 @@ def test_the_error_of_a_mean_is_that_of_laplace_noise(devices):
     # standard deviation, half of it in the root; four of them.
     found = float(errors.square().mean().sqrt())
     assert abs(found / expected - 1) < 4 * sqrt(5 / (dim * draws)) / 2
+
+
+def test_few_sessions_are_timed_and_not_weighed():
+    found = key_costs(2)
+    assert list(found) == ["agreement_s"]
+    assert found["agreement_s"].value > 0
 
 
 @pytest.mark.skipif(memory("VmRSS") is None, reason="the system does not tell")

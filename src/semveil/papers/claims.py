@@ -62,13 +62,7 @@ class Verdict(StrEnum):
 
 
 def at_least(found: Estimate, least: Estimate) -> Verdict:
-    """Judge that a number is at least another, by the whole intervals.
-
-    Example:
-        >>> found = Estimate(0.3, 0.2, 0.4, 9)
-        >>> [at_least(found, Estimate(x, x, x, 1)).value for x in (0.2, 0.3, 0.5)]
-        ['confirmed', 'undecided', 'refuted']
-    """
+    """Judge that a number is at least another, by the whole intervals."""
     if found.low >= least.high:
         return Verdict.CONFIRMED
     return Verdict.REFUTED if found.high < least.low else Verdict.UNDECIDED
@@ -88,12 +82,7 @@ def meets(found: Estimate, other: Estimate) -> Verdict:
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
-    """Judge a claim of several parts: it falls with any, and stands with all.
-
-    Example:
-        >>> all_of([Verdict.CONFIRMED, Verdict.UNDECIDED]).value
-        'undecided'
-    """
+    """Judge a claim of several parts: it falls with any, and stands with all."""
     found = set(verdicts)
     if Verdict.REFUTED in found:
         return Verdict.REFUTED
@@ -175,12 +164,7 @@ class Claims(_Spec):
 
 
 def check_value(value: Any, more: Sequence[str] = ()) -> None:
-    """Check the words of a value (see :mod:`semveil.papers.values`).
-
-    Raises:
-        SemveilError: If a field is misspelt.
-        ValueError: If something else is not allowed.
-    """
+    """Check the words of a value (see :mod:`semveil.papers.values`)."""
     if value is None or isinstance(value, str | int | float):
         return
     if isinstance(value, Mapping) and "by" in value:
@@ -205,12 +189,7 @@ def check_value(value: Any, more: Sequence[str] = ()) -> None:
 
 @dataclass(frozen=True)
 class Case:
-    """One combination of the axes of a claim or a table.
-
-    Attributes:
-        fields: What it demands of records.
-        groups: Fields that its groups stand for, by name.
-    """
+    """One combination of the axes of a claim or a table."""
 
     fields: Fields = field(default_factory=dict)
     groups: Mapping[str, Fields] = field(default_factory=dict)
@@ -225,13 +204,7 @@ class Case:
 
 
 def cases(selector: Selector, where: Fields, axes: Mapping[str, Any]) -> list[Case]:
-    """Return the combinations of axes, in the order of the records.
-
-    Args:
-        selector: The records.
-        where: What holds for all.
-        axes: By name: ``all``, a list, ``{not: [...]}`` or a group.
-    """
+    """Return the combinations of axes, in the order of the records."""
     groups = {n: axis for n, axis in axes.items() if isinstance(axis, Mapping) and "of" in axis}
     plain = {name: axis for name, axis in axes.items() if name not in groups}
     listed = {name: axis for name, axis in plain.items() if isinstance(axis, list)}
@@ -270,17 +243,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Judged:
-    """A claim and what records say of it.
-
-    Attributes:
-        claim: The claim.
-        columns: Values of the axis that goes across; one None without one.
-        findings: By case, one per column; None where something was not measured.
-    """
+    """A claim and what records say of it."""
 
     claim: Claim
-    columns: Sequence[Any]
-    findings: Mapping[tuple[str, ...], Sequence[Finding | None]]
+    columns: Sequence[Any]  # values of the axis that goes across
+    findings: Mapping[tuple[str, ...], Sequence[Finding | None]]  # by case, one per column
 
     @property
     def counts(self) -> dict[str, int]:
@@ -295,16 +262,7 @@ class Judged:
 
 
 def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = None) -> Judged:
-    """Judge a claim in all its cases; those without any finding are left out.
-
-    Args:
-        claim: The claim.
-        selector: The records.
-        shared: Values that claims share, by name.
-
-    Raises:
-        SemveilError: If a value selects several numbers.
-    """
+    """Judge a claim in all its cases; those without any finding are left out."""
     values = {**(shared or {}), **claim.values}
     rows = cases(selector, claim.where, claim.cases)
     across = cases(selector, {**claim.where, **_lists(claim.cases)}, claim.columns)

@@ -23,22 +23,14 @@ PAGE = "README.md"
 
 
 def check(paper: Paper, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
-    """Check everything that can be checked of every job, before anything is written.
-
-    Raises:
-        SemveilError: As the jobs' runs would, or if the budget is unknown.
-    """
+    """Check everything that can be checked of every job, before anything is written."""
     if budget not in BUDGETS:
         raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
     folders.check(paper.jobs(budget, seed), JobContext(paper.name, hardware, root))
 
 
 def start(folder: Path, paper: Paper, budget: str, seed: int) -> None:
-    """Make the folder of a study.
-
-    Raises:
-        SemveilError: If the folder exists.
-    """
+    """Make the folder of a study."""
     folders.start(folder, paper.name, budget, seed)
 
 
@@ -51,23 +43,7 @@ def execute(
     runner: Runner | None = None,
     links: Path | None = None,
 ) -> list[Record]:
-    """Run the jobs of a study that have not finished, then write records, figures and page.
-
-    Args:
-        folder: Folder of the study, made by :func:`start`.
-        paper: What is run.
-        hardware: Device and number of processes of each job.
-        root: Folder of the data sets.
-        progress: Called with ``(stage, done, in all)``.
-        runner: Runs the jobs; one after another in this process if None.
-        links: Folder of trained links that jobs take from and add to.
-
-    Returns:
-        All records.
-
-    Raises:
-        SemveilError: As the jobs; finished jobs stay.
-    """
+    """Run the jobs of a study that have not finished, then write records, figures and page."""
     facts = read_facts(folder)
     jobs = paper.jobs(facts["budget"], facts["seed"])
     context = JobContext(paper.name, hardware, root, progress=progress, links=links)

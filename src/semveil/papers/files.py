@@ -14,11 +14,7 @@ Spec = TypeVar("Spec", bound=BaseModel)
 
 
 def read(path: Path, kind: type[Spec]) -> Spec:
-    """Read a YAML file as a model.
-
-    Raises:
-        SemveilError: If it cannot be read, or holds something that the model does not have.
-    """
+    """Read a YAML file as a model."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

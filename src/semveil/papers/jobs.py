@@ -87,11 +87,7 @@ class Jobs(_Spec):
 
 
 def load(path: Path) -> Jobs:
-    """Read a ``jobs.yaml`` and what it includes.
-
-    Raises:
-        SemveilError: If a file cannot be read or holds an unknown field.
-    """
+    """Read a ``jobs.yaml`` and what it includes."""
     jobs = read(path, Jobs)
     if jobs.include is None:
         return jobs
@@ -100,17 +96,7 @@ def load(path: Path) -> Jobs:
 
 
 def expand(jobs: Jobs, study: str, budget: str, seed: int) -> list[Job]:
-    """Return the jobs of a budget, in order.
-
-    Args:
-        jobs: What ``jobs.yaml`` holds.
-        study: Name of the study.
-        budget: ``smoke``, ``cpu`` or ``full``.
-        seed: Seed of the study.
-
-    Raises:
-        SemveilError: If a setting is unknown or out of range.
-    """
+    """Return the jobs of a budget, in order."""
     variables = {"study": study, "budget": budget, "seed": seed}
     return [job for entry in jobs.jobs for job in _expanded(entry, jobs.settings, variables)]
 
@@ -173,12 +159,7 @@ def _job(entry: Entry, layers: Sequence[Layer], variables: Mapping[str, Any]) ->
 
 
 def filled(value: Any, variables: Mapping[str, Any]) -> Any:
-    """Put variables into a text; a text that is one variable alone becomes its value.
-
-    Example:
-        >>> filled("{weight}", {"weight": 0.3}), filled("w-{weight:g}", {"weight": 0.3})
-        (0.3, 'w-0.3')
-    """
+    """Put variables into a text; a text that is one variable alone becomes its value."""
     value = choose(value, variables)
     if isinstance(value, list):
         return [filled(each, variables) for each in value]
@@ -196,12 +177,7 @@ def filled(value: Any, variables: Mapping[str, Any]) -> Any:
 
 
 def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn dotted keys into nested sections.
-
-    Example:
-        >>> nested({"link.latent_dim": 8, "scheme": "minmax"})
-        {'link': {'latent_dim': 8}, 'scheme': 'minmax'}
-    """
+    """Turn dotted keys into nested sections."""
     plain: dict[str, Any] = {}
     for key, value in settings.items():
         *path, last = key.split(".")

@@ -13,24 +13,7 @@ RECORDS = "records.jsonl"
 
 
 def overview(results: Path | None = None) -> list[dict[str, Any]]:
-    """Return what each paper shows, the command that measures it, and what records say.
-
-    Args:
-        results: Folder in which each study has a folder of its name, such as ``results`` of a
-            checkout; nothing is judged without it.
-
-    Returns:
-        One entry per paper: ``name``, ``description``, ``source``, ``shows``, ``package``,
-        ``command``, ``records`` (a path, or None if there are none) and ``claims``, each with
-        ``claim``, ``source`` and how often it was ``confirmed``, ``refuted`` and ``undecided``.
-
-    Raises:
-        SemveilError: If a file of a paper or its records cannot be read.
-
-    Example:
-        >>> [paper["shows"] for paper in overview() if paper["name"] == "attacks"]
-        ['Figure 6']
-    """
+    """Return what each paper shows, the command that measures it, and what records say."""
     return [
         {
             "name": name,
@@ -59,12 +42,7 @@ def _judged(paper: Paper, path: Path | None) -> dict[str, Any]:
 
 
 def in_words(claims: list[dict[str, Any]]) -> str:
-    """Return how often claims were confirmed, refuted and left undecided.
-
-    Example:
-        >>> in_words([{"confirmed": 2, "refuted": 0, "undecided": 1}])
-        '2 confirmed, 1 undecided'
-    """
+    """Return how often claims were confirmed, refuted and left undecided."""
     verdicts = ("confirmed", "refuted", "undecided")
     sums = {verdict: sum(claim.get(verdict, 0) for claim in claims) for verdict in verdicts}
     found = [f"{number} {verdict}" for verdict, number in sums.items() if number]

@@ -61,17 +61,7 @@ def render(
     judged: Sequence[Judged] = (),
     values: Mapping[str, Any] | None = None,
 ) -> Page:
-    """Fill a template from records.
-
-    Args:
-        path: The template.
-        table: Frame of records.
-        judged: The paper's claims and what became of them.
-        values: Values that tables may name.
-
-    Raises:
-        SemveilError: If the template cannot be read, or asks for what there is not.
-    """
+    """Fill a template from records."""
     filler = _Filler(table, judged, values or {})
     environment = Environment(
         loader=FileSystemLoader([path.parent, SHARED]),

@@ -57,11 +57,7 @@ class Paper:
     shows: ClassVar[str] = _Stated("shows")  # type: ignore[assignment]
 
     def jobs(self, budget: str, seed: int) -> list[Job]:
-        """Return the jobs of a budget.
-
-        Raises:
-            SemveilError: If ``jobs.yaml`` is wrong.
-        """
+        """Return the jobs of a budget."""
         path = self.folder / JOBS
         try:
             return jobs.expand(_jobs(path), self.name, budget, seed)
@@ -69,11 +65,7 @@ class Paper:
             raise SemveilError(f"{path}: {error}") from error
 
     def claims(self) -> Claims:
-        """Return what the paper claims.
-
-        Raises:
-            SemveilError: If ``claims.yaml`` is wrong.
-        """
+        """Return what the paper claims."""
         return read(self.folder / CLAIMS, Claims)
 
     def judge(self, table: pd.DataFrame) -> list[Judged]:
@@ -81,11 +73,7 @@ class Paper:
         return verdicts(self.claims(), table)
 
     def render(self, table: pd.DataFrame) -> page.Page:
-        """Return the page of a frame of records, with its figures.
-
-        Raises:
-            SemveilError: If the page cannot be made of these records.
-        """
+        """Return the page of a frame of records, with its figures."""
         from semveil.adversary.perturb import ATTACKS
         from semveil.schemes import SCHEMES
         from semveil.training import TRAININGS
@@ -97,14 +85,9 @@ class Paper:
         return page.render(self.folder / PAGE, table, judged, claims.values)
 
     def pictures(self, place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
-        """Return pictures of the user's own images by file name, which are drawn beside the page.
-
-        Unless the terms of the set allow it, they are named nowhere in it, and not for handing on.
-
-        Args:
-            place: Folder of the jobs' folders.
-            done: The jobs, all finished.
-        """
+        """Return pictures of the user's own images, by file name, to be drawn beside the page."""
+        # Unless the terms of the set allow it they are named nowhere in it, for they are not for
+        # handing on.
         name = _jobs(self.folder / JOBS).pictures
         drawn: Mapping[str, Figure] = {} if name is None else function(name)(place, done)
         return drawn

@@ -50,13 +50,7 @@ _ATTACK = ("psr_db", "protocol", "target")
 
 
 def difference(one: Estimate, other: Estimate) -> Estimate:
-    """Return the difference of two independent numbers with its interval (Zou and Donner, 2008).
-
-    Example:
-        >>> found = difference(Estimate(0.5, 0.4, 0.6, 9), Estimate(0.2, 0.2, 0.2, 9))
-        >>> round(found.low, 2), round(found.high, 2)
-        (0.2, 0.4)
-    """
+    """Return the difference of two independent numbers with its interval (Zou and Donner, 2008)."""
     value = one.value - other.value
     down = math.hypot(one.value - one.low, other.high - other.value)
     up = math.hypot(one.high - one.value, other.value - other.low)
@@ -64,13 +58,7 @@ def difference(one: Estimate, other: Estimate) -> Estimate:
 
 
 def ratio(one: Estimate, other: Estimate) -> Estimate:
-    """Return the ratio of two independent positive numbers with its interval (on the logarithm).
-
-    Example:
-        >>> found = ratio(Estimate(6.0, 3.0, 12.0, 9), Estimate(2.0, 2.0, 2.0, 9))
-        >>> round(found.value, 2), round(found.low, 2), round(found.high, 2)
-        (3.0, 1.5, 6.0)
-    """
+    """Return the ratio of two independent positive numbers with its interval (on the logarithm)."""
     parts = (one.value, one.low, one.high, other.value, other.low, other.high)
     if min(parts) <= 0:
         raise SemveilError("a ratio needs positive numbers with positive intervals")
@@ -84,12 +72,7 @@ def _each(function: Callable[[float], float], number: Estimate) -> Estimate:
 
 
 def mean(numbers: Sequence[Estimate]) -> Estimate:
-    """Return the mean of independent numbers with its interval.
-
-    Example:
-        >>> mean([Estimate(0.25, 0.1, 0.3, 9), Estimate(0.5, 0.3, 0.5, 9)]).value
-        0.375
-    """
+    """Return the mean of independent numbers with its interval."""
     n = len(numbers)
     value = sum(number.value for number in numbers) / n
     down = math.hypot(*(number.value - number.low for number in numbers)) / n
@@ -98,15 +81,7 @@ def mean(numbers: Sequence[Estimate]) -> Estimate:
 
 
 def paired(differences: Sequence[float]) -> Estimate:
-    """Return the mean of paired differences with its 95 % interval, Student's t.
-
-    One difference has no interval: it reaches from −∞ to ∞.
-
-    Example:
-        >>> found = paired([0.1, 0.2, 0.3])
-        >>> round(found.value, 3), round(found.low, 3)
-        (0.2, -0.048)
-    """
+    """Return the mean of paired differences with its interval (Student's t); infinite for one."""
     from scipy.stats import t
 
     n = len(differences)
@@ -134,11 +109,7 @@ class Selector:
         self._masks: dict[tuple[str, str], np.ndarray] = {}
 
     def rows(self, fields: Fields) -> pd.DataFrame:
-        """Return the records that agree with fields.
-
-        Raises:
-            SemveilError: If there is no such field.
-        """
+        """Return the records that agree with fields."""
         wanted = {name: value for name, value in fields.items() if value != "any"}
         if wanted.get("role") == "bob" and wanted.get("adversary", "") is None:
             wanted = {name: value for name, value in wanted.items() if name not in _ATTACK}
@@ -185,14 +156,7 @@ def _matches(column: pd.Series, wanted: Any) -> pd.Series:
 
 @dataclass(frozen=True)
 class Scope:
-    """Where values are looked up.
-
-    Attributes:
-        selector: The records.
-        values: Values by name.
-        fields: What the surroundings demand of records.
-        groups: Fields that a case's groups stand for, by name.
-    """
+    """Where values are looked up."""
 
     selector: Selector
     values: Mapping[str, Any] = field(default_factory=dict)
@@ -207,11 +171,7 @@ class Scope:
         return Scope(self.selector, self.values, chosen, self.groups)
 
     def number(self, value: Any) -> Estimate | None:
-        """Return a value's number; None if it was not measured.
-
-        Raises:
-            SemveilError: If the value selects several numbers, or has a name that is not defined.
-        """
+        """Return a value's number; None if it was not measured."""
         found = self.find(value)
         return None if found is None else found.number
 
@@ -272,12 +232,7 @@ class Scope:
 
 
 def choose(value: Any, fields: Fields) -> Any:
-    """Make a choice by another field, ``{by: FIELD, VALUE: ..., else: ...}``; choices may nest.
-
-    Example:
-        >>> choose({"by": "dataset", "mnist": 0.02, "else": 0.05}, {"dataset": "cifar10"})
-        0.05
-    """
+    """Make a choice by another field, ``{by: FIELD, VALUE: ..., else: ...}``; choices may nest."""
     if not isinstance(value, Mapping) or "by" not in value:
         return value
     key = fields.get(value["by"])
@@ -287,15 +242,7 @@ def choose(value: Any, fields: Fields) -> Any:
 
 
 def single(rows: pd.DataFrame, take: str | None = None) -> Found | None:
-    """Return the one number that records hold, seeds merged; None if they hold none.
-
-    Args:
-        rows: Records; of several Eves the strongest counts.
-        take: How to reduce several numbers, one of :data:`TAKES`.
-
-    Raises:
-        SemveilError: If several numbers are left.
-    """
+    """Return the one number that records hold, seeds merged; None if they hold none."""
     rows = rows[rows["value"].notna()]
     if len(rows) < 2:
         return None if rows.empty else _over_seeds(rows)
@@ -333,11 +280,7 @@ def _over_seeds(rows: pd.DataFrame) -> Found:
 
 
 def function(name: str) -> Callable[..., Any]:
-    """Return a function by its name, ``"module:function"``.
-
-    Raises:
-        SemveilError: If there is none.
-    """
+    """Return a function by its name, ``"module:function"``."""
     module, _, attribute = name.partition(":")
     try:
         found = getattr(import_module(module), attribute, None)
@@ -349,11 +292,7 @@ def function(name: str) -> Callable[..., Any]:
 
 
 def check_fields(fields: Iterable[str], known: Iterable[str]) -> None:
-    """Check that names are fields of a record.
-
-    Raises:
-        SemveilError: If one is not, with the nearest.
-    """
+    """Check that names are fields of a record."""
     names = [*known, "system", "params"]
     for name in fields:
         if name not in names and not name.startswith("params."):

@@ -25,12 +25,7 @@ NULLS = {"adversary": "No attack", "training": "none", "variant": "none", "contr
 
 
 def signed(number: float) -> str:
-    """Return a number in its shortest form, with a true minus sign.
-
-    Example:
-        >>> signed(-10.0), signed(2.5)
-        ('−10', '2.5')
-    """
+    """Return a number in its shortest form, with a true minus sign."""
     return f"{number:g}".replace("-", "−")
 
 
@@ -40,12 +35,7 @@ def head(name: str) -> str:
 
 
 def named(name: str, value: Any) -> str:
-    """Return a field's value as a table names it.
-
-    Example:
-        >>> named("adversary", None), named("psr_db", -10.0), named("system", "ibal+rotation")
-        ('No attack', '−10', '`ibal+rotation`')
-    """
+    """Return a field's value as a table names it."""
     if value is None or pd.isna(value):
         return NULLS.get(name, ABSENT)
     if name == "params.protections":
@@ -58,34 +48,19 @@ def named(name: str, value: Any) -> str:
 
 
 def percent(number: Estimate) -> str:
-    """Return a rate in percent with its interval.
-
-    Example:
-        >>> percent(Estimate(0.5, 0.49, 0.512, 9))
-        '50.0 (49.0–51.2)'
-    """
+    """Return a rate in percent with its interval."""
     value, low, high = (f"{100 * x:.1f}" for x in (number.value, number.low, number.high))
     return value if number.low == number.high else f"{value} ({low}–{high})"
 
 
 def points(number: Estimate) -> str:
-    """Return a difference of rates in percentage points with its interval.
-
-    Example:
-        >>> points(Estimate(0.1, -0.05, 0.2, 9))
-        '+10.0 (−5.0 to +20.0)'
-    """
+    """Return a difference of rates in percentage points with its interval."""
     value, low, high = (f"{100 * x:+.1f}" for x in (number.value, number.low, number.high))
     return f"{value} ({low} to {high})".replace("-", "−")
 
 
 def level(digits: int, unit: str = "") -> Callable[[Estimate], str]:
-    """Return a format with so many digits; a number without an interval has no brackets.
-
-    Example:
-        >>> level(1, " dB")(Estimate(-2.5, -3.0, -2.0, 9))
-        '−2.5 (−3.0 to −2.0) dB'
-    """
+    """Return a format with so many digits; a number without an interval has no brackets."""
 
     def written(number: Estimate) -> str:
         value, low, high = (f"{x:,.{digits}f}" for x in (number.value, number.low, number.high))
@@ -100,23 +75,13 @@ def _short(x: float) -> str:
 
 
 def significant(number: Estimate) -> str:
-    """Return a number with three significant digits.
-
-    Example:
-        >>> significant(Estimate(1632.0, 943.2, 2000.0, 4))
-        '1,630 (943 to 2,000)'
-    """
+    """Return a number with three significant digits."""
     value, low, high = map(_short, (number.value, number.low, number.high))
     return value if number.low == number.high else f"{value} ({low} to {high})"
 
 
 def spread(number: Estimate) -> str:
-    """Return a rate in percent with its standard deviation, which is half of its interval.
-
-    Example:
-        >>> spread(Estimate(0.5, 0.48, 0.52, 3))
-        '50.0 ± 2.0'
-    """
+    """Return a rate in percent with its standard deviation, which is half of its interval."""
     half = (number.high - number.low) / 2
     return f"{100 * number.value:.1f}" + (f" ± {100 * half:.1f}" if number.n > 1 else "")
 
@@ -146,14 +111,7 @@ FORMATS: Mapping[str, Callable[[Estimate], str]] = {
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table.
-
-    Example:
-        >>> print(markdown_table(["d", "Bob"], [["8", "90.1"]]))
-        | d | Bob |
-        | --- | --- |
-        | 8 | 90.1 |
-    """
+    """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -33,10 +33,7 @@ _MIN_SESSIONS = 1000
 
 
 def key_costs(devices: int) -> dict[str, Estimate]:
-    """Return a receiver's ``agreement_s`` with that many devices, and ``session_bytes`` each.
-
-    The second is missing for fewer than a thousand devices and on systems that do not tell it.
-    """
+    """Return a receiver's ``agreement_s`` with that many devices, and ``session_bytes`` each."""
     repeats = max(1, min(7, 2000 // devices))
     with one_thread():
         seconds = median_of([agreement_seconds(devices) for _ in range(repeats)])
@@ -45,14 +42,7 @@ def key_costs(devices: int) -> dict[str, Estimate]:
 
 
 def agreement_seconds(devices: int) -> float:
-    """Return the processor time in which a receiver agrees on keys with that many devices.
-
-    X25519, HKDF and the check of each device's confirmation; without the devices' own work.
-
-    Example:
-        >>> agreement_seconds(2) > 0
-        True
-    """
+    """Return the processor time in which a receiver agrees on keys, without the devices' own."""
     bob = KeyPair.generate()
     public = bob.public
     pairs = [KeyPair.generate() for _ in range(devices)]
@@ -67,11 +57,7 @@ def agreement_seconds(devices: int) -> float:
 
 
 def session_bytes(devices: int) -> float | None:
-    """Return the memory of one session at the receiver, measured over that many sessions.
-
-    By the growth of a new process's resident memory: keys, counters, windows against replays,
-    and the objects that hold them. None where the system does not tell.
-    """
+    """Return the memory of a session by a new process's growth; None if the system tells none."""
     return in_own_process(_session_bytes, devices)
 
 
@@ -91,19 +77,7 @@ def receiver_costs(
     batch: int,
     seed: int,
 ) -> dict[K, dict[str, Estimate]]:
-    """Measure Bob's work on a batch whose messages come from random ones of many devices.
-
-    Args:
-        shared: Systems by name; every device has a key of its own, and all share one codebook.
-        own: Digital systems by name; every device has a codebook of its own.
-        devices: Devices that may send.
-        batch: Messages.
-        seed: Seed of keys, codebooks, senders and messages.
-
-    Returns:
-        By name and metric: ``receiver_throughput_per_s`` over seven rounds, ``codebook_bytes`` of
-        digital systems, and of those in ``shared`` ``key_bytes`` of keystream per message.
-    """
+    """Measure Bob's work on a batch whose messages come from random ones of many devices."""
     work: dict[K, MixedBatch | OwnCodebooks] = {
         name: MixedBatch(link, devices, batch, seed) for name, link in shared.items()
     }
@@ -124,24 +98,12 @@ def receiver_costs(
 
 
 def senders(devices: int, batch: int, seed: int) -> Tensor:
-    """Return who sent each message of a batch, each device equally likely, int64 ``[batch]``.
-
-    Example:
-        >>> senders(1, 3, seed=0)
-        tensor([0, 0, 0])
-    """
+    """Return who sent each message of a batch, each device equally likely, int64 ``[batch]``."""
     return torch.randint(devices, (batch,), generator=generator(seed, "senders", devices))
 
 
 class MixedBatch:
-    """Bob's work on a batch from many devices: equalise, decrypt with each one's key, decode.
-
-    Args:
-        link: The system; without a keyed transform, the devices do not matter to it.
-        devices: Devices that may send.
-        batch: Messages.
-        seed: Seed of keys, senders and messages.
-    """
+    """Bob's work on a batch from many devices: equalise, decrypt with each one's key, decode."""
 
     def __init__(self, link: Link, devices: int, batch: int, seed: int) -> None:
         self.link = link
@@ -167,14 +129,7 @@ class MixedBatch:
 
 
 class OwnCodebooks:
-    """Bob's work on a batch of a digital link on which every device has a codebook of its own.
-
-    Args:
-        link: A system with a codebook.
-        devices: Devices, and codebooks.
-        batch: Messages.
-        seed: Seed of codebooks, senders and messages.
-    """
+    """Bob's work on a batch of a digital link on which every device has a codebook of its own."""
 
     def __init__(self, link: Link, devices: int, batch: int, seed: int) -> None:
         assert isinstance(link.network, DigitalLink)
@@ -194,24 +149,7 @@ class OwnCodebooks:
 
 @torch.no_grad()
 def mean_errors(features: Tensor, mechanism: Laplace, draws: int, seed: int) -> Tensor:
-    """Return the error of the mean over devices when each sends its vector under local privacy.
-
-    Args:
-        features: One vector per device, float ``[N, d]``.
-        mechanism: Noise that each device adds before it sends.
-        draws: How often all of them send.
-        seed: Seed of the noise.
-
-    Returns:
-        Root mean square over the ``d`` components of the noisy mean less the mean of the clipped
-        vectors, float64 ``[draws]``; ``b·√(2/N)`` is expected.
-
-    Example:
-        >>> from semveil.protect.laplace import DpConfig
-        >>> quiet = Laplace(DpConfig(reading="genuine", epsilon=2.0, clip=1.0), 8)
-        >>> bool((mean_errors(torch.ones(2, 8), quiet, 3, 0) > 0).all())
-        True
-    """
+    """Return the error of the mean over devices when each sends its vector under local privacy."""
     wanted = mechanism.bound(features).mean(0)
     source = generator(seed, "noise", len(features))
     found = [mechanism(features.double(), source).mean(0) - wanted for _ in range(draws)]
@@ -219,13 +157,7 @@ def mean_errors(features: Tensor, mechanism: Laplace, draws: int, seed: int) -> 
 
 
 def epoch_seconds(link: Link, devices: int, each: int) -> Estimate:
-    """Return the processor time of one epoch over the images of many devices, on one thread.
-
-    Args:
-        link: The system.
-        devices: Devices.
-        each: Images that each of them contributes; a multiple of the recipe's batch.
-    """
+    """Return the processor time of one epoch over the images of many devices, on one thread."""
     batch = link.recipe.train.batch
     train = TrainingSteps(link, batch, devices * each // batch)
     repeats = max(1, min(3, 8 // devices))

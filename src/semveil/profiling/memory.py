@@ -20,15 +20,7 @@ _STATUS = Path("/proc/self/status")
 
 
 def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of a module in a new process, and return its result.
-
-    Raises:
-        SemveilError: If the process dies, for instance because memory is short.
-
-    Example:
-        >>> in_own_process(abs, -3)
-        3
-    """
+    """Call a function of a module in a new process, and return its result."""
     # A fork of this process would inherit its threads and memory; the server has only imported.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["semveil.profiling.systems"])
@@ -42,16 +34,7 @@ def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
 
 
 def memory(field: str) -> int | None:
-    """Return a figure of this process's memory from Linux, bytes; None on other systems.
-
-    Args:
-        field: ``VmRSS`` (resident now) or ``VmHWM`` (its peak).
-
-    Example:
-        >>> resident, peak = memory("VmRSS"), memory("VmHWM")
-        >>> peak is None or peak >= 0.9 * resident
-        True
-    """
+    """Return a figure of this process's memory from Linux, bytes; None on other systems."""
     if not _STATUS.exists():
         return None
     words = _STATUS.read_text().partition(f"{field}:")[2].split()
@@ -59,20 +42,7 @@ def memory(field: str) -> int | None:
 
 
 def peak_bytes(prepare: Callable[[], Callable[[], object]]) -> int | None:
-    """Return by how much a piece of work raises the memory of a new process, on one thread.
-
-    The peak of the resident set while the work is prepared and runs once, minus the resident set
-    after all imports.
-
-    Args:
-        prepare: Returns the work; a function of a module, or a partial of one.
-
-    Returns:
-        Bytes; None where the system does not tell.
-
-    Raises:
-        SemveilError: If the process dies.
-    """
+    """Return how far the peak of prepared work lies above a new process's memory, on one thread."""
     return in_own_process(_peak_bytes, prepare)
 
 

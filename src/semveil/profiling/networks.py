@@ -37,16 +37,7 @@ _EXPORT_LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 
 @dataclass(frozen=True)
 class Network:
-    """A network in use: evaluation mode, float32, no gradients, channels last.
-
-    Attributes:
-        module: The network, of one input and one output.
-        input_shape: Shape of one input, without the batch.
-
-    Example:
-        >>> Network(nn.Linear(3, 2), (3,)).counted()
-        {'parameters': 8, 'flops': 12}
-    """
+    """A network in use: evaluation mode, float32, no gradients, channels last."""
 
     module: nn.Module
     input_shape: tuple[int, ...]
@@ -63,11 +54,7 @@ class Network:
         return run
 
     def prepare_exported(self) -> Prepare:
-        """Export it, and return what prepares its runs.
-
-        Raises:
-            SemveilError: If a library that exporting needs is missing.
-        """
+        """Export it, and return what prepares its runs."""
         run = Exported(self.module, self.input_shape)
 
         def prepare(batch: int) -> Work:
@@ -77,10 +64,7 @@ class Network:
         return prepare
 
     def counted(self) -> dict[str, int]:
-        """Return its ``parameters`` and its ``flops`` for one input.
-
-        Counted are convolutions and matrix products, a multiplication and an addition as two.
-        """
+        """Return its ``parameters`` and its ``flops`` for one input."""
         run = self.prepare(1)
         with FlopCounterMode(display=False) as counter:
             run()
@@ -102,21 +86,7 @@ def costs(
     rounds: int,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> dict[K, dict[str, Estimate]]:
-    """Measure all costs of several networks.
-
-    Args:
-        builds: What builds each network, by name: a function of a module, or a partial of one.
-        reference: Whose seconds the others' are divided by, round by round.
-        exported: Whether to time the networks exported to ONNX, and nothing else; without the
-            libraries that needs, nothing is measured.
-        batch: Inputs of a batch.
-        rounds: How often each is timed.
-        progress: Called with ``("networks", done, in all)``.
-
-    Returns:
-        By name and metric, what :meth:`Network.counted` and :func:`timed` return, and
-        ``peak_memory_bytes`` of one input, on systems that tell it.
-    """
+    """Measure all costs of several networks."""
     networks = {name: build() for name, build in builds.items()}
     found: dict[K, dict[str, Estimate]] = {name: {} for name in networks}
     if exported:
@@ -147,17 +117,7 @@ class _OneInput:
 def timed(
     work: Mapping[K, Prepare], reference: K, batch: int, rounds: int
 ) -> dict[K, dict[str, Estimate]]:
-    """Time several networks in turn, on one thread; arguments as in :func:`costs`.
-
-    Returns:
-        By name and metric, medians with their intervals: ``latency_s`` (one input),
-        ``throughput_per_s`` (a batch), ``latency_ratio`` and ``batch_ratio``.
-
-    Example:
-        >>> found = timed({"a": Network(nn.Linear(3, 2), (3,)).prepare}, "a", batch=2, rounds=1)
-        >>> found["a"]["batch_ratio"].value
-        1.0
-    """
+    """Time several networks in turn, on one thread; arguments as in :func:`costs`."""
     latency = interleave({name: prepare(1) for name, prepare in work.items()}, rounds, _LEAST_S)
     batches = interleave({name: prepare(batch) for name, prepare in work.items()}, rounds, _LEAST_S)
     latency_ratios, batch_ratios = ratios(latency, reference), ratios(batches, reference)
@@ -175,20 +135,7 @@ def timed(
 def semantic_network(
     end: str, system: str, image_shape: ImageShape, latent_dim: int, width: int, seed: int
 ) -> Network:
-    """Build one end of a semantic system.
-
-    Args:
-        end: ``encoder`` or ``decoder``.
-        system: One of :data:`semveil.nets.semantic.SYSTEMS`.
-        image_shape: Channels, height, width.
-        latent_dim: Reals of the features.
-        width: Channels of the outermost convolution.
-        seed: Of the weights, on which no cost depends.
-
-    Example:
-        >>> semantic_network("decoder", "mobilesc", (1, 28, 28), 768, 8, seed=0).input_shape
-        (768,)
-    """
+    """Build one end of a semantic system."""
     kind, blocks = SYSTEMS[system]
     _, height, length = maps_shape(image_shape, 1)
     channels = latent_dim // (height * length)
@@ -206,20 +153,7 @@ def export_available() -> bool:
 
 
 class Exported:
-    """A network as an ONNX graph, run by onnxruntime on one thread of the processor.
-
-    Args:
-        network: One input, one output; it is exported in evaluation mode.
-        input_shape: Shape of one input, without the batch; any batch may be given later.
-
-    Raises:
-        SemveilError: If a library that exporting needs is missing.
-
-    Example:
-        >>> run = Exported(nn.Linear(3, 2), (3,)) if export_available() else lambda x: x[:, :2]
-        >>> run(np.zeros((5, 3), np.float32)).shape
-        (5, 2)
-    """
+    """A network as an ONNX graph, run by onnxruntime on one thread of the processor."""
 
     def __init__(self, network: nn.Module, input_shape: tuple[int, ...]) -> None:
         if not export_available():

@@ -48,24 +48,7 @@ def costs(
     weighed: Collection[K],
     progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[dict[K, Link], dict[K, dict[str, Estimate]]]:
-    """Measure all costs of several systems, timed in turn so that ratios are of one run.
-
-    Args:
-        settings: Settings of each system, by name, the reference among them.
-        reference: Whose seconds the others' are divided by, round by round.
-        image_shape: Channels, height, width.
-        classes: Answers of the task.
-        seed: Seed of weights and keys, on which no cost depends.
-        batch: Images of a batch in use.
-        images: Images of an epoch of training, in batches of the recipe's size.
-        rounds: How often each is timed.
-        weighed: Systems whose memory is measured, each in a process of its own.
-        progress: Called with ``("systems", done, in all)``.
-
-    Returns:
-        The systems, and by name and metric what :func:`counted` and :func:`timed` return, and
-        ``peak_memory_bytes`` of those that are weighed, on systems that tell it.
-    """
+    """Measure all costs of several systems, timed in turn so that ratios are of one run."""
     systems = {
         name: untrained(recipe.scheme, recipe, image_shape, classes, seed)
         for name, recipe in settings.items()
@@ -87,17 +70,7 @@ def costs(
 
 
 def counted(link: Link) -> dict[str, int]:
-    """Return the costs that are counted, by metric.
-
-    Returns:
-        ``flops`` per image sent; ``training_flops`` per image and step; ``parameters`` of the
-        link, of which ``parameters_alice`` and ``parameters_bob`` at each end and
-        ``parameters_eve`` in training only; ``key_bytes`` of keystream per message and end.
-
-    Example:
-        >>> counted(untrained("shuffle", Recipe(scheme="shuffle"), (1, 8, 8), 10, 0))["key_bytes"]
-        256
-    """
+    """Return the costs that are counted, by metric."""
     sent, trained = operations(link)
     weights = parameters(link)
     return {
@@ -112,20 +85,7 @@ def counted(link: Link) -> dict[str, int]:
 
 
 def parameters(link: Link) -> dict[str, int]:
-    """Count the trained numbers that each end's output depends on.
-
-    Found by differentiating: what has a gradient is needed at that end. A codebook is needed at
-    both.
-
-    Returns:
-        Counts of ``alice``, ``bob``, ``both`` (all of the link), and ``eve`` (whom training
-        simulates; no part of what is deployed).
-
-    Example:
-        >>> counts = parameters(untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0))
-        >>> counts["alice"] + counts["bob"] == counts["both"]
-        True
-    """
+    """Count the trained numbers that each end's output depends on: those that have a gradient."""
     network, messages = link.network, torch.arange(2)
     images = torch.rand((2, *link.image_shape), generator=generator(0, "images"))
     sent = link.transmit_numbered(images, None, messages)
@@ -161,23 +121,9 @@ def reception(link: Link, images: Tensor, messages: Tensor, seed: int = 0) -> Re
 
 
 def operations(link: Link) -> tuple[int, int]:
-    """Count the floating-point operations of sending and of training on one image.
-
-    Counted are convolutions and matrix products, a multiplication and an addition as two
-    operations (:class:`torch.utils.flop_counter.FlopCounterMode`). Not counted: everything
-    elementwise (normalisation, activations, noise, rotations by quaternions), sorting, table
-    look-ups, the keystream, the channel.
-
-    Returns:
-        Operations of Alice and Bob together for one image, and of :data:`STEPS` training steps
-        (forward and backward, simulated Eve included) per image.
-
-    Example:
-        >>> link = untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, seed=0)
-        >>> sent, trained = operations(link)
-        >>> trained > 2 * sent
-        True
-    """
+    """Count the floating-point operations of sending and of training on one image."""
+    # Convolutions and matrix products, a multiplication and an addition as two operations; neither
+    # what is elementwise, nor sorting, look-ups, the keystream and the channel.
     chain = Chain(link, 1)
     with FlopCounterMode(display=False) as sending:
         chain()
@@ -189,17 +135,7 @@ def operations(link: Link) -> tuple[int, int]:
 
 
 def key_bytes(cover: KeyedTransform | None, symbols: int) -> int:
-    """Return the keystream that one end draws for one message, bytes, in whole cipher blocks.
-
-    Args:
-        cover: Keyed transform; None draws nothing.
-        symbols: Channel uses per message.
-
-    Example:
-        >>> from semveil.protect.shuffle import Shuffle
-        >>> key_bytes(Shuffle(bytes(32)), symbols=64)  # 128 words of 8 bytes
-        1024
-    """
+    """Return the keystream that one end draws for one message, bytes, in whole cipher blocks."""
     if cover is None:
         return 0
     drawn = 0
@@ -224,19 +160,7 @@ def key_bytes(cover: KeyedTransform | None, symbols: int) -> int:
 def timed(
     systems: Mapping[K, Link], reference: K, batch: int, images: int, rounds: int
 ) -> dict[K, dict[str, Estimate]]:
-    """Time all systems in turn; arguments as in :func:`costs`.
-
-    Returns:
-        By name and metric, medians with their intervals: ``latency_s`` (one image),
-        ``batch_s`` and ``throughput_per_s`` (a batch), ``epoch_s`` (from the seconds of
-        :data:`STEPS` steps), and ``latency_ratio``, ``batch_ratio``, ``epoch_ratio``.
-
-    Example:
-        >>> link = untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0)
-        >>> found = timed({"deepjscc": link}, "deepjscc", batch=2, images=512, rounds=1)
-        >>> found["deepjscc"]["latency_ratio"].value
-        1.0
-    """
+    """Time all systems in turn; arguments as in :func:`costs`."""
     pieces: dict[str, Callable[[Link], Work]] = {
         "latency": lambda link: Chain(link, 1),
         "batch": lambda link: Chain(link, batch),
@@ -260,12 +184,7 @@ def timed(
 
 
 class Chain:
-    """Alice's and Bob's work on a batch, keyed transform included, the channel left out.
-
-    Args:
-        link: The system.
-        batch: Images.
-    """
+    """Alice's and Bob's work on a batch, keyed transform included, the channel left out."""
 
     def __init__(self, link: Link, batch: int) -> None:
         self.link, self.messages = link, torch.arange(batch)
@@ -282,13 +201,7 @@ class Chain:
 
 
 class TrainingSteps:
-    """Steps of the training loop of all parties.
-
-    Args:
-        link: The system; its weights change.
-        batch: Images per step.
-        steps: Steps of one call.
-    """
+    """Steps of the training loop of all parties."""
 
     def __init__(self, link: Link, batch: int, steps: int = STEPS) -> None:
         self.link, self.batch = link, batch

@@ -15,12 +15,7 @@ Work = Callable[[], object]
 
 
 def processor_seconds(run: Work, least_s: float = 0.0) -> float:
-    """Return the processor time of one run, which is repeated until ``least_s`` has been spent.
-
-    Example:
-        >>> processor_seconds(lambda: sum(range(100000))) > 0
-        True
-    """
+    """Return the processor time of one run, which is repeated until ``least_s`` has been spent."""
     start, times = time.process_time(), 0
     while True:
         run()
@@ -31,23 +26,7 @@ def processor_seconds(run: Work, least_s: float = 0.0) -> float:
 
 
 def interleave(work: Mapping[K, Work], rounds: int, least_s: float = 0.0) -> dict[K, list[float]]:
-    """Time several pieces of work, each once per round, after one run that does not count.
-
-    The time is processor time of this process on one thread, which excludes waiting for other
-    processes. The order changes from round to round.
-
-    Args:
-        work: What is timed, by name.
-        rounds: How often.
-        least_s: Within a round, a piece is repeated until it has run for so long.
-
-    Returns:
-        Processor seconds per run by name, one per round.
-
-    Example:
-        >>> len(interleave({"a": list, "b": dict}, rounds=3)["b"])
-        3
-    """
+    """Return processor seconds of pieces of work in turn, after one run that does not count."""
     seconds: dict[K, list[float]] = {name: [] for name in work}
     names = list(work)
     with one_thread():
@@ -61,12 +40,7 @@ def interleave(work: Mapping[K, Work], rounds: int, least_s: float = 0.0) -> dic
 
 
 def ratios(seconds: Mapping[K, list[float]], reference: K) -> dict[K, Estimate]:
-    """Return the median ratio of each one's seconds to the reference's, round by round.
-
-    Example:
-        >>> ratios({"a": [1.0, 2.0], "b": [3.0, 6.0]}, "a")["b"].value
-        3.0
-    """
+    """Return the median ratio of each one's seconds to the reference's, round by round."""
     return {
         name: median_of([mine / other for mine, other in zip(own, seconds[reference], strict=True)])
         for name, own in seconds.items()

@@ -27,25 +27,14 @@ INAPPLICABLE = {True: "needs a gradient", False: "does not apply"}  # by whether
 
 @dataclass(frozen=True)
 class AttackRow:
-    """One system under one attack, or under none, at all budgets.
-
-    Attributes:
-        condition: What rows are grouped by: run, study, dataset, channel, latent dimension, SNRs,
-            seed and what Mallory aims at.
-        system: Label of the system.
-        aim: What Mallory aims at: ``class 2``, ``to class 5``; None if any mistake will do.
-        attack: The attack; ``none`` without one.
-        protocol: ``adaptive`` or ``paper``; ``none`` without an attack.
-        table: Its records; empty if the attack does not apply.
-        floors: By metric, what a receiver reaches who receives nothing.
-    """
+    """One system under one attack, or under none, at all budgets."""
 
     condition: tuple[tuple[str, Any], ...]
     system: str
-    aim: str | None
+    aim: str | None  # "class 2", "to class 5"; None if any mistake will do
     attack: str
     protocol: str
-    table: pd.DataFrame
+    table: pd.DataFrame  # empty if the attack does not apply
     floors: Mapping[str, float]
 
     @property
@@ -86,13 +75,7 @@ class AttackRow:
 
 
 def under_attack(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of Bob under attack.
-
-    Example:
-        >>> table = pd.DataFrame({"role": ["bob", "bob", "eve"], "adversary": [None, "pgd", "mlp"]})
-        >>> under_attack(table)["adversary"].tolist()
-        ['pgd']
-    """
+    """Return the rows of Bob under attack."""
     return table[(table["role"] == "bob") & table["adversary"].notna()]
 
 
@@ -111,17 +94,7 @@ def _floors(table: pd.DataFrame, **context: Any) -> dict[str, float]:
 
 
 def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRow]:
-    """Sum up a frame of records, one row per system, aim and attack.
-
-    Args:
-        table: Frame of records (see `semveil.report.select.frame`).
-        asked: Attacks that were asked for, besides those that left records.
-
-    Returns:
-        Rows in the order of systems in the frame and of the attacks' styles. An attack that was
-        asked for and left no records has an empty row: it needs a gradient that this system's
-        receiver has not.
-    """
+    """Sum up a frame of records, one row per system, aim and attack."""
     bob = table[table["role"] == "bob"]
     attacked = under_attack(bob)
     asked = set(asked)
@@ -142,6 +115,7 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
                 of = where(rows, adversary=attack)
                 for protocol, part in of.groupby("protocol", sort=True):
                     found.append(AttackRow(*common, attack, str(protocol), part, floors))
+                # It needs a gradient that this system's receiver has not.
                 if of.empty and attack in asked:
                     found.append(AttackRow(*common, attack, "adaptive", of, floors))
     return found
@@ -157,15 +131,7 @@ def by_system(found: Iterable[AttackRow]) -> list[list[AttackRow]]:
 
 
 def merged(table: pd.DataFrame) -> pd.DataFrame:
-    """Merge rows of Bob that differ in nothing but the seed: for curves.
-
-    Args:
-        table: Frame of records.
-
-    Returns:
-        His rows with the mean value and an interval that spans those of all seeds, and the rows
-        of role ``system`` as they are.
-    """
+    """Merge rows of Bob that differ in nothing but the seed: for curves."""
     bob = table[table["role"] == "bob"]
     keys = [key for key in (*present(table, CONTEST), "role", "adversary") if key != "seed"]
     pooled = bob.groupby(keys, dropna=False, sort=False).agg(
@@ -180,11 +146,7 @@ def merged(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
-    """Return what figures with one panel per system draw: by its title, rows by their names.
-
-    Args:
-        found: Rows; those without records are left out.
-    """
+    """Return what figures with one panel per system draw: by its title, rows by their names."""
     groups = by_system(found)
     conditions = [dict(group[0].condition) for group in groups]
     keys = [key for key in conditions[0] if len({str(c[key]) for c in conditions}) > 1]
@@ -197,11 +159,7 @@ def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
 
 
 def budgets(rows: Sequence[AttackRow]) -> list[float]:
-    """Return the PSRs that a table shows: all, or evenly chosen ones with both ends.
-
-    Args:
-        rows: What it shows.
-    """
+    """Return the PSRs that a table shows: all, or evenly chosen ones with both ends."""
     every = sorted({psr_db for row in rows for psr_db in row.budgets})
     if len(every) <= MOST_BUDGETS:
         return every
@@ -210,12 +168,7 @@ def budgets(rows: Sequence[AttackRow]) -> list[float]:
 
 
 def attack_tables(found: Iterable[AttackRow], *, every_metric: bool = True) -> list[Table]:
-    """Return attacks on Bob as tables, one per system: the main metric at each PSR, others.
-
-    Args:
-        found: Rows.
-        every_metric: Whether all metrics of images are shown, not the main one alone.
-    """
+    """Return attacks on Bob as tables, one per system: the main metric at each PSR, others."""
     return [_table(group, every_metric) for group in by_system(found)]
 
 
@@ -254,12 +207,7 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
 
 
 def floor_line(name: str, floors: Iterable[tuple[str, float | None]]) -> Line:
-    """Return the row of the floors: chance, and the best image that knows nothing of the signal.
-
-    Args:
-        name: Name of the row.
-        floors: Metric and floor of each column; None if it is not known.
-    """
+    """Return the row of the floors: chance, and the best image that knows nothing of the signal."""
     cells = [
         Cell() if value is None else Cell(words=metric_of(metric).format(value))
         for metric, value in floors
@@ -268,15 +216,7 @@ def floor_line(name: str, floors: Iterable[tuple[str, float | None]]) -> Line:
 
 
 def attack_table(records: Iterable[Record], asked: Iterable[str] = ()) -> rich.table.Table:
-    """Return attacks on Bob for the terminal, at most 100 columns wide.
-
-    Args:
-        records: Records of one or more runs, some of them of Bob under attack.
-        asked: Attacks that were asked for.
-
-    Returns:
-        The table, ready to be printed by rich: the main metric at each PSR, others at the highest.
-    """
+    """Return attacks on Bob for the terminal, at most 100 columns wide."""
     from rich.table import Table as Grid
 
     grid = Grid.grid()

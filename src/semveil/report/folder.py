@@ -29,15 +29,7 @@ _DAMAGE = (
 
 @dataclass(frozen=True)
 class RunFolder:
-    """All that a run left behind.
-
-    Attributes:
-        name: Name of its folder.
-        records: Its records, at least one.
-        about: Content of ``run.json``; empty without it.
-        samples: Arrays of ``samples.npz`` by key; empty without it.
-        history: Lines of ``history.jsonl``; empty without it.
-    """
+    """All that a run left behind."""
 
     name: str
     records: list[Record]
@@ -47,17 +39,7 @@ class RunFolder:
 
 
 def read_run(folder: Path) -> RunFolder:
-    """Read a run's folder; only its records must be there.
-
-    Args:
-        folder: The folder.
-
-    Returns:
-        What it holds.
-
-    Raises:
-        SemveilError: If there are no records, or a file that is there cannot be read.
-    """
+    """Read a run's folder; only its records must be there."""
     records = read_records(folder / "records.jsonl")
     if not records:
         raise SemveilError(f"{folder / 'records.jsonl'} holds no records")

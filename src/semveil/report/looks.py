@@ -53,19 +53,7 @@ def floor_entry(metric: Metric) -> tuple[str, dict[str, Any]]:
 
 
 def styles(names: Iterable[str], *kinds: str) -> dict[str, Style]:
-    """Return how things are drawn: as they state it, else in a colour by their name.
-
-    Args:
-        names: Their names.
-        *kinds: What they are, such as ``scheme`` or ``attack``.
-
-    Returns:
-        Styles in the order of tables and legends.
-
-    Example:
-        >>> [style.colour for style in styles(["one", "another"], "attack").values()]
-        ['#000000', '#009E73']
-    """
+    """Return how things are drawn: as they state it, else in a colour by their name."""
     names = sorted(set(names))
     stated = {name: [style_of(kind, name) for kind in kinds] for name in names}
     found = {name: style for name, each in stated.items() for style in each if style is not None}
@@ -102,21 +90,7 @@ def series(names: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def palette(frame: pd.DataFrame) -> dict[str, str]:
-    """Give each system a colour that is the same in every report.
-
-    Systems of one scheme share its colour; a control has a tint of it.
-
-    Args:
-        frame: Frame of records.
-
-    Returns:
-        A colour for each label.
-
-    Example:
-        >>> palette(pd.DataFrame({"system": ["mine", "mine/noise"], "scheme": ["mine", "mine"],
-        ...     "control": [None, "noise"]}))
-        {'mine': '#56B4E9', 'mine/noise': '#91cef1'}
-    """
+    """Give each system its scheme's colour, the same in every report; a control has a tint."""
     systems = frame[["system", "scheme", "control"]].drop_duplicates().sort_values("system")
     colours = {name: style.colour for name, style in styles(systems["scheme"], "scheme").items()}
     tints: dict[str, float] = {}

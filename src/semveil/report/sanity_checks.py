@@ -20,19 +20,7 @@ RULES = (
 
 
 def violations(found: Iterable[AttackRow]) -> list[str]:
-    """Check the orderings that hold of any working attacks, beyond the 95 % intervals.
-
-    An attack's strength is the misleading rate where Bob is to answer one class, his mistakes
-    elsewhere, and the PSNR that it takes from a Bob who answers no classes. Behind a key PGD too
-    attacks a link with a key of its own, so that it need not be the strongest there, and what is
-    made for that key may do less than noise. The rules are `RULES`; equal strength breaks none.
-
-    Args:
-        found: Rows (see `semveil.report.attack_rows.attack_rows`).
-
-    Returns:
-        One sentence per attack, system and rule that is broken; none if all hold.
-    """
+    """Check the orderings that hold of any working attacks, beyond the 95 % intervals."""
     return [words for group in by_system(found) for words in _broken(group)]
 
 
@@ -43,6 +31,7 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
     jamming = rows.get(("jamming", "adaptive"))
     for row in rows.values():
         keyed = (row.table["asymmetry"] == "key").any()
+        # Behind a key PGD too attacks a link with a key of its own.
         if pgd and row is not pgd and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
         # What was made for another link may do less than noise.
@@ -80,16 +69,7 @@ def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
 
 
 def strength(row: AttackRow, psr_db: float | None, selective: bool = False) -> Estimate | None:
-    """Return what an attack achieves, more being stronger.
-
-    Args:
-        row: The attack.
-        psr_db: Budget, dB.
-        selective: Whether mistakes in images of the class aimed at alone count.
-
-    Returns:
-        The misleading rate, the rate of mistakes, or minus the PSNR.
-    """
+    """Return the misleading rate, the rate of mistakes, or minus the PSNR: more is stronger."""
     if row.aim and "to class" in row.aim:
         return row.at(AIMED[2], psr_db)
     right = row.at(AIMED[0] if row.aim and selective else row.hit, psr_db)

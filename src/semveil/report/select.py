@@ -86,30 +86,12 @@ def name_of(row: pd.Series) -> SystemName:
 
 
 def canonical(value: Any) -> str:
-    """Return params, or one of them, as JSON that is the same for equal ones.
-
-    Example:
-        >>> canonical({"tokens": 16, "codec": "AVIF"})
-        '{"codec": "AVIF", "tokens": 16}'
-    """
+    """Return params, or one of them, as JSON that is the same for equal ones."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def where(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """Return the rows whose columns equal the wanted values; a missing value equals a missing one.
-
-    Args:
-        table: Frame of records.
-        **wanted: Column names and the value each must have.
-
-    Returns:
-        The rows that agree, in order.
-
-    Example:
-        >>> table = pd.DataFrame({"role": ["bob", "eve"], "psr_db": [float("nan"), -10.0]})
-        >>> where(table, psr_db=None)["role"].tolist()
-        ['bob']
-    """
+    """Return the rows whose columns equal the wanted values; missing equals missing."""
     keep = pd.Series(True, index=table.index)
     for column, value in wanted.items():
         keep &= table[column].isna() if pd.isna(value) else table[column] == value
@@ -117,24 +99,14 @@ def where(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
 
 
 def first(table: pd.DataFrame, **wanted: Any) -> pd.Series | None:
-    """Return the first row with a number whose columns equal the wanted values; None without one.
-
-    Args:
-        table: Frame of records.
-        **wanted: Columns and the values they must have.
-    """
+    """Return the first row with a number of those that :func:`where` returns; None without one."""
     found = where(table, **wanted)
     found = found[found["value"].notna()]
     return None if found.empty else found.iloc[0]
 
 
 def estimate(table: pd.DataFrame, **wanted: Any) -> Estimate | None:
-    """Return the first number whose columns equal the wanted values; None without one.
-
-    Args:
-        table: Frame of records.
-        **wanted: Columns and the values they must have.
-    """
+    """Return the first number whose columns equal the wanted values; None without one."""
     row = first(table, **wanted)
     return None if row is None else estimate_of(row)
 
@@ -158,27 +130,8 @@ def varying(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
 
 
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep, of the Eves that listened under the same circumstances, the one that got the most.
-
-    Eves compete when they agree in everything but their architecture: study, system, dataset,
-    channel, both SNRs, latent dimension, protocol, PSR, target, metric and seed. The metric says
-    whether the most is the largest value or the least. An Eve without a number, say one whose
-    training diverged, never wins.
-
-    Args:
-        table: Frame of records (see `frame`), of all roles.
-
-    Returns:
-        The winning rows, in their order in ``table``, with their adversary named.
-
-    Example:
-        >>> eve = dict(scheme="minmax", dataset="digits", channel="awgn/perfect", role="eve",
-        ...     protocol="adaptive", target="label", metric="accuracy", n=100, seed=0)
-        >>> both = [Record(adversary="inference/linear", value=0.3, **eve),
-        ...     Record(adversary="inference/wide", value=0.8, **eve)]
-        >>> strongest(frame(both))["adversary"].tolist()
-        ['inference/wide']
-    """
+    """Keep, of the Eves that listened under the same circumstances, the one that got the most."""
+    # An Eve without a number, say one whose training diverged, never wins.
     eves = table[(table["role"] == "eve") & table["value"].notna()]
     less = [name for name in eves["metric"].unique() if not metric_of(name).higher_is_better]
     gain = eves["value"].where(~eves["metric"].isin(less), -eves["value"])
@@ -188,20 +141,9 @@ def strongest(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
-    """Return a metric's floor: what a party reaches who receives nothing.
-
-    A floor belongs to the data more than to a scheme, so records of it are narrowed by each part
-    of the context in turn only while some of them agree with it. Records of attacks that hold no
-    chance hold the classes' sizes: then it is the largest class's share of the test images.
-
-    Args:
-        table: Frame of records.
-        metric: Metric whose floor is wanted, such as ``accuracy``.
-        **context: Columns and values, the most important first; a dataset must agree.
-
-    Returns:
-        The floor in the metric's unit; ``None`` if it was not measured.
-    """
+    """Return a metric's floor: what a party reaches who receives nothing."""
+    # It belongs to the data more than to a scheme: records of it are narrowed by each part of the
+    # context, the most important first, while some of them agree.
     kind, accuracy = metric_of(metric), metric_of(MAIN["label"])
     if kind.floor_value is not None:
         return kind.floor_value
@@ -212,6 +154,7 @@ def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
             return float(found["value"].median())
     if kind.floors != accuracy.floors:
         return None
+    # Records of attacks hold the classes' sizes: the largest class's share of the test images.
     classes = accuracy.classes(table["metric"].unique()).values()
     sizes = _narrowed(table[table["metric"].isin(classes)], context).groupby("metric")["n"].max()
     return float(sizes.max() / sizes.sum()) if len(sizes) else None
@@ -226,18 +169,7 @@ def _narrowed(table: pd.DataFrame, context: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def home_snr(bob: pd.DataFrame, eve: pd.DataFrame) -> float | None:
-    """Return the SNR to compare one system's Bob and Eve at.
-
-    It is the one nearest to Bob's training at which both were tested; if the training's is
-    unknown, the highest. Where Eve was not tested at any of Bob's, it is one of Bob's.
-
-    Args:
-        bob: Rows of Bob.
-        eve: Rows of the Eves.
-
-    Returns:
-        The SNR, dB; ``None`` if it is unknown.
-    """
+    """Return the SNR, dB, to compare Bob and Eve at: of both's, the nearest to Bob's training."""
     tested = set(bob["test_snr_db"].dropna()) or set(eve["test_snr_db"].dropna())
     shared = tested & set(where(eve, protocol="adaptive")["test_snr_db"].dropna())
     trained = pd.concat([bob["train_snr_db"], eve["train_snr_db"]]).dropna()
@@ -246,24 +178,8 @@ def home_snr(bob: pd.DataFrame, eve: pd.DataFrame) -> float | None:
 
 
 def paired(table: pd.DataFrame) -> pd.DataFrame:
-    """Give Bob and the Eves of a system one common channel where theirs have different laws.
-
-    A record names the channel of the party whose figure it is. Bob's figures and his Eves' belong
-    together all the same, so both get a name that says both channels.
-
-    Args:
-        table: Frame of records.
-
-    Returns:
-        The frame, with other names in ``channel`` where they differed.
-
-    Example:
-        >>> party = dict(scheme="minmax", dataset="digits", metric="accuracy", n=9, seed=0)
-        >>> both = [Record(role="bob", channel="awgn/perfect", value=0.9, **party),
-        ...     Record(role="eve", channel="rayleigh/perfect", value=0.5, **party)]
-        >>> paired(frame(both))["channel"].unique().tolist()
-        ['awgn/perfect, Eve rayleigh/perfect']
-    """
+    """Give Bob and the Eves of a system one common channel where theirs have different laws."""
+    # A record names the channel of the party whose figure it is.
     keys = [*present(table, SETTING), "system", "latent_dim", "train_snr_db", "seed"]
     keys.remove("channel")
     channels = table["channel"].copy()
@@ -278,21 +194,7 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
-    """Merge rows that differ in nothing but the seed into one: for curves, not for tables.
-
-    Args:
-        table: Frame of records, one Eve per contest.
-
-    Returns:
-        Rows with the mean value, and an interval that spans those of all seeds.
-
-    Example:
-        >>> bob = dict(scheme="multitask", dataset="digits", channel="awgn/perfect", role="bob",
-        ...     metric="accuracy", n=100)
-        >>> two = [Record(value=0.8, seed=0, **bob), Record(value=0.9, seed=1, **bob)]
-        >>> round(float(over_seeds(frame(two))["value"].iloc[0]), 3)
-        0.85
-    """
+    """Merge rows that differ in nothing but the seed into one: for curves, not for tables."""
     keys = [key for key in (*present(table, CONTEST), "role") if key != "seed"]
     pooled = table.groupby(keys, dropna=False, sort=False).agg(
         value=("value", "mean"), ci_low=("ci_low", "min"), ci_high=("ci_high", "max")

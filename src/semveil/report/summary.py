@@ -34,10 +34,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """How the strongest Eve stands to Bob and to chance, at Bob's SNR.
-
-    If the Eve of the paper's training beats every fresh one, it is she who counts.
-    """
+    """How the strongest Eve stands to Bob and to chance, at Bob's SNR."""
 
     NONE = "no protection"
     PARTIAL = "partial"
@@ -67,40 +64,23 @@ TONES = {
 
 @dataclass(frozen=True)
 class Row:
-    """One system under one condition.
+    """One system under one condition."""
 
-    Attributes:
-        condition: What rows are grouped by: run, study, dataset, channel, latent dimension,
-            training SNR and seed.
-        system: Label of the system.
-        scheme: Its scheme.
-        control: Whether it is a control.
-        psr_db: Perturbation-to-signal ratio, dB.
-        asymmetry: What protects.
-        snr_db: Bob's SNR, dB, at which all are compared.
-        target: What Eve guesses; ``label`` is Bob's own task.
-        figures: By party (``bob``, ``paper``, ``adaptive``) and metric; of Eves, the strongest's.
-        eves: Her architecture, by the same.
-        floors: What a party reaches who receives nothing, by the same.
-        tried: How many fresh Eves competed.
-        weaker: Accuracy of the strongest fresh Eve at each lower SNR, dB.
-        notes: What weakens the evidence, in words.
-    """
-
-    condition: Mapping[str, Any]
+    condition: Mapping[str, Any]  # what rows are grouped by
     system: str
     scheme: str
     control: bool
     psr_db: float | None
     asymmetry: str | None
     snr_db: float | None
-    target: str
+    target: str  # what Eve guesses; "label" is Bob's own task
+    # By party ("bob", "paper", "adaptive") and metric; of Eves, the strongest's.
     figures: Mapping[tuple[str, str], Estimate]
-    eves: Mapping[tuple[str, str], str]
+    eves: Mapping[tuple[str, str], str]  # her architecture
     floors: Mapping[tuple[str, str], float]
-    tried: int
-    weaker: tuple[tuple[float, Estimate], ...]
-    notes: tuple[str, ...]
+    tried: int  # how many fresh Eves competed
+    weaker: tuple[tuple[float, Estimate], ...]  # the strongest fresh Eve's at each lower SNR, dB
+    notes: tuple[str, ...]  # what weakens the evidence
 
     @property
     def name(self) -> str:
@@ -149,21 +129,7 @@ class Row:
 
 
 def judge(bob: Estimate | None, eve: Estimate | None, chance: float | None) -> Verdict:
-    """Return the verdict on one goal of Eve, under `RULES`.
-
-    Args:
-        bob: Bob's figure on the same goal, if he has one.
-        eve: The strongest Eve's.
-        chance: What a party reaches who receives nothing.
-
-    Returns:
-        The verdict.
-
-    Example:
-        >>> bob, eve = Estimate(0.95, 0.94, 0.96, 900), Estimate(0.94, 0.93, 0.95, 900)
-        >>> judge(bob, eve, chance=0.1).value
-        'no protection'
-    """
+    """Return the verdict on one goal of Eve, under `RULES`."""
     if eve is None or (bob is None and chance is None):
         return Verdict.UNTESTED
     guesses = chance is not None and eve.low <= chance
@@ -177,25 +143,14 @@ def judge(bob: Estimate | None, eve: Estimate | None, chance: float | None) -> V
 
 
 def shown_metrics(table: pd.DataFrame) -> list[str]:
-    """Return the metrics of Bob and the Eves that tables and curves show: accuracy, and of images.
-
-    Args:
-        table: Frame of records.
-    """
+    """Return the metrics of Bob and the Eves that are shown: accuracy, and those of images."""
     measured = set(table.loc[table["role"].isin(["bob", "eve"]), "metric"])
     known = [MAIN["label"], *(n for n, kind in METRICS.items() if issubclass(kind, ImageMetric))]
     return [name for name in known if name in measured]
 
 
 def rows(table: pd.DataFrame) -> list[Row]:
-    """Sum up a frame of records, one row per system, condition and target of Eve's guess.
-
-    Args:
-        table: Frame of records (see `semveil.report.select.frame`).
-
-    Returns:
-        The rows, in the order in which conditions and systems first occur.
-    """
+    """Sum up a frame of records, one row per system, condition and target of Eve's guess."""
     table = paired(table)
     metrics = shown_metrics(table)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "seed"]
@@ -289,12 +244,7 @@ def _notes(tried: int, figures: Mapping[tuple[str, str], Estimate]) -> tuple[str
 
 
 def summary(found: Iterable[Row], *, every_metric: bool = True) -> Table:
-    """Return the table of what each party gets at Bob's SNR.
-
-    Args:
-        found: Rows.
-        every_metric: Whether all metrics of images are shown, not the main one alone.
-    """
+    """Return the table of what each party gets at Bob's SNR."""
     found = list(found)
     measured = dict.fromkeys(metric for row in found for _, metric in row.figures)
     images = [name for name in measured if metric_of(name).target == "image"]
@@ -344,15 +294,7 @@ def _line(row: Row, shown: Iterable[tuple[str, str]]) -> Line:
 
 
 def summary_table(records: Iterable[Record]) -> rich.table.Table:
-    """Return the summary of a run for the terminal, at most 100 columns wide.
-
-    Args:
-        records: Records of one or more runs.
-
-    Returns:
-        The table, ready to be printed by rich: each number with the wider half of its 95 %
-        interval below.
-    """
+    """Return the summary of a run for the terminal, at most 100 columns wide."""
     table = to_rich(summary(rows(frame(records)), every_metric=False))
     table.caption = "± half of the 95 % interval, all at Bob's SNR. chance: without the signal."
     return table

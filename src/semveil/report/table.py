@@ -26,63 +26,36 @@ STYLES = {"bad": "red", "mixed": "yellow", "good": "green", "unknown": "dim"}
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
-
-    Attributes:
-        title: Metric and unit, or what its words are.
-        group: Whose figures they are; columns of one group stand side by side.
-        metric: How its numbers are written; None for words.
-    """
+    """A column."""
 
     title: str
     group: str = ""
-    metric: Metric | None = None
+    metric: Metric | None = None  # None for words
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A cell: an estimate, or words.
-
-    Attributes:
-        estimate: The number.
-        words: What is there instead of a number.
-        notes: Small words below, such as the strongest Eve's architecture.
-        tone: ``good``, ``mixed``, ``bad`` or ``unknown`` where the words are a verdict.
-    """
+    """A cell: an estimate, or words."""
 
     estimate: Estimate | None = None
     words: str = ABSENT
     notes: tuple[str, ...] = ()
-    tone: str = ""
+    tone: str = ""  # a key of STYLES where the words are a verdict
 
 
 @dataclass(frozen=True)
 class Line:
-    """A row.
-
-    Attributes:
-        name: The method.
-        cells: Its cells; a single one with words where a method does not apply.
-        note: Small words below the name.
-        faint: Whether it is there to be compared with: a control, or the floor.
-    """
+    """A row."""
 
     name: str
-    cells: Sequence[Cell]
+    cells: Sequence[Cell]  # a single one with words where a method does not apply
     note: str = ""
-    faint: bool = False
+    faint: bool = False  # it is there to be compared with: a control, or the floor
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    Attributes:
-        name: What it is, for those who cannot see it.
-        columns: Its columns; the first one holds the names of rows.
-        groups: Titles of groups of rows, and their rows.
-        caption: What must be known to read it.
-    """
+    """A table."""
 
     name: str
     columns: Sequence[Column]
@@ -104,40 +77,21 @@ def number(estimate: Estimate, metric: Metric) -> str:
 
 
 def interval(estimate: Estimate, metric: Metric) -> str:
-    """Return the ends of an interval; empty if there is none.
-
-    Example:
-        >>> from semveil.metrics import metric_of
-        >>> interval(Estimate(0.5, 0.48, 0.53, 900), metric_of("accuracy"))
-        '48.0–53.0'
-    """
+    """Return the ends of an interval; empty if there is none."""
     if estimate.low == estimate.high:
         return ""
     return f"{metric.format(estimate.low)}–{metric.format(estimate.high)}"
 
 
 def with_interval(estimate: Estimate, metric: Metric) -> str:
-    """Return a value, its unit and its interval in one line.
-
-    Example:
-        >>> from semveil.metrics import metric_of
-        >>> with_interval(Estimate(0.5, 0.48, 0.53, 900), metric_of("ssim"))
-        '0.500 (0.480–0.530)'
-    """
+    """Return a value, its unit and its interval in one line."""
     around = interval(estimate, metric)
     value = "\N{NO-BREAK SPACE}".join(filter(None, [number(estimate, metric), metric.unit]))
     return f"{value} ({around})" if around else value
 
 
 def lines_of(cell: Cell, column: Column) -> list[str]:
-    r"""Return what a terminal shows of a cell: a number, and the wider half of its interval.
-
-    Example:
-        >>> from semveil.metrics import metric_of
-        >>> column = Column("accuracy (%)", metric=metric_of("accuracy"))
-        >>> lines_of(Cell(Estimate(0.5, 0.48, 0.53, 900)), column)
-        ['50.0', '±3.0']
-    """
+    """Return what a terminal shows of a cell: a number, and the wider half of its interval."""
     found, metric = cell.estimate, column.metric
     if found is None or metric is None:
         return [cell.words]
@@ -222,41 +176,18 @@ def to_markdown(table: Table) -> str:
 
 
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table.
-
-    Example:
-        >>> print(markdown_table(["d", "Bob"], [["8", "90.1"]]))
-        | d | Bob |
-        | --- | --- |
-        | 8 | 90.1 |
-    """
+    """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def signed(value: float) -> str:
-    """Return a number in its shortest form, with a true minus sign.
-
-    Example:
-        >>> signed(-10.0), signed(2.5)
-        ('−10', '2.5')
-    """
+    """Return a number in its shortest form, with a true minus sign."""
     return f"{value:g}".replace("-", "−")
 
 
 def heading(condition: Iterable[tuple[str, Any]]) -> str:
-    """Return the circumstances of a group of rows in words.
-
-    Args:
-        condition: Pairs of a record's field and its value.
-
-    Returns:
-        One line, without what is missing.
-
-    Example:
-        >>> heading([("dataset", "digits"), ("latent_dim", 16.0), ("train_snr_db", 10.0)])
-        'digits · d = 16 · trained at 10 dB'
-    """
+    """Return the circumstances of a group of rows in words."""
     forms = {
         "latent_dim": lambda value: f"d = {value:g}",
         "train_snr_db": lambda value: f"trained at {signed(value)} dB",

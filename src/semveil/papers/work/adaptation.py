@@ -26,16 +26,7 @@ ANEW = ("scratch", "retrained")
 
 
 def adapt(folder: Path, job: Job, means: JobContext) -> None:
-    """Train the links of a seed, adapt them and measure: the work of the jobs.
-
-    Args:
-        folder: The job's folder; partly trained links are resumed from there.
-        job: The job.
-        means: What it works with.
-
-    Raises:
-        SemveilError: If the images cannot be had, or a loss is not finite.
-    """
+    """Train the links of a seed, adapt them and measure: the work of the jobs."""
     from semveil.experiment.adaptation import Adaptation
     from semveil.experiment.jobs import read_images, write_results
 
@@ -60,25 +51,7 @@ def learning_curves(rows: pd.DataFrame, against: Literal["steps", "flops"]) -> F
 
 
 def curves(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the points of all learning curves.
-
-    Args:
-        table: Frame of records, whose params are ``shift``, ``part`` and ``steps``.
-
-    Returns:
-        One row per change, arm, steps and seed, in the records' order: ``dataset``, ``shift``,
-        ``arm``, ``steps``, ``seed``, ``accuracy``, ``ci_low``, ``ci_high``, ``n`` and ``flops``.
-
-    Example:
-        >>> from semveil.records import Record
-        >>> from semveil.report.select import frame
-        >>> point = dict(scheme="deepjscc", dataset="mnist", channel="awgn/perfect", n=100, seed=0,
-        ...     params={"shift": "noise", "part": "all", "steps": 20})
-        >>> both = [Record(role="bob", metric="accuracy", value=0.9, **point),
-        ...     Record(role="system", metric="training_flops", value=1e9, **point)]
-        >>> curves(frame(both))[["shift", "arm", "steps", "accuracy", "flops"]].values.tolist()
-        [['noise', 'all', 20, 0.9, 1000000000.0]]
-    """
+    """Return the points of all learning curves."""
     points = table.rename(
         columns={"params.shift": "shift", "params.part": "arm", "params.steps": "steps"}
     )
@@ -91,12 +64,7 @@ def curves(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def stop(arm: pd.DataFrame, anew: pd.DataFrame) -> pd.DataFrame:
-    """Return an arm's points at its last stop within the share of the cost of starting anew.
-
-    Args:
-        arm: Records of what learned, after one change of one data set.
-        anew: Those of the arms that start anew.
-    """
+    """Return an arm's points at its last stop within the share of the cost of starting anew."""
     mine = curves(arm)
     within = mine[mine["flops"] <= SHARE * _cost(best_end(anew))]
     return where(mine, steps=within["steps"].max())
@@ -115,10 +83,8 @@ def _cost(points: pd.DataFrame) -> float:
 
 
 def _difference(arm: pd.DataFrame, other: pd.DataFrame) -> Estimate:
-    """Return how far accuracies lie above others, paired by seed.
-
-    Seeds share test images, training images and the channel's draws between the arms.
-    """
+    """Return how far accuracies lie above others, paired by seed."""
+    # Seeds share test images, training images and the channel's draws between the arms.
     gaps = arm.set_index("seed")["accuracy"] - other.set_index("seed")["accuracy"]
     return paired(list(gaps))
 

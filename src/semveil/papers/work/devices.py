@@ -161,10 +161,7 @@ def exponent(rows: pd.DataFrame) -> Estimate | None:
 
 
 def extended(rows: pd.DataFrame) -> Estimate | None:
-    """Return the fitted value at 10,000 devices with its prediction interval.
-
-    None where so many were measured, or no law fits.
-    """
+    """Return the fitted value at 10,000 devices with its prediction interval."""
     law = _law(rows)
     if law is None or max(law.points) >= MOST:
         return None

@@ -63,14 +63,7 @@ def share(rows: pd.DataFrame) -> Estimate | None:
 
 
 def pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
-    """Return the faces that Eve reconstructed, as Figure 4 shows them, one grid per attribute.
-
-    They are the user's own images, whose terms forbid handing them on.
-
-    Args:
-        place: Folder of the jobs' folders.
-        done: The jobs, all finished.
-    """
+    """Return the faces that Eve reconstructed, as Figure 4 shows them, one grid per attribute."""
     from semveil.experiment.run import RECORDS, SAMPLES
     from semveil.report.figures import reconstruction_grid
 

@@ -30,11 +30,7 @@ _KEPT = ("psnr_db", "ssim", "accuracy")
 
 
 def attack_links(folder: Path, job: Job, context: JobContext) -> None:
-    """Attack a link: first one source class, then all images with one target class.
-
-    Raises:
-        SemveilError: As runs and attacks.
-    """
+    """Attack a link: first one source class, then all images with one target class."""
     attack = job.recipe.attack
     towards = attack.model_copy(
         update={
@@ -48,11 +44,7 @@ def attack_links(folder: Path, job: Job, context: JobContext) -> None:
 
 
 def attack_link(folder: Path, job: Job, context: JobContext) -> None:
-    """Attack a link as the job's recipe says.
-
-    Raises:
-        SemveilError: As runs and attacks.
-    """
+    """Attack a link as the job's recipe says."""
     _attack(folder, job, context, {"aimed": job.recipe.attack})
 
 
@@ -87,11 +79,7 @@ def _attack(
 
 
 def harden_links(folder: Path, job: Job, context: JobContext) -> None:
-    """Train a link against attacks by every method, and attack each result by both protocols.
-
-    Raises:
-        SemveilError: As runs and attacks.
-    """
+    """Train a link against attacks by every method, and attack each result by both protocols."""
     started = time.monotonic()
     run = begin(folder / "plain", job, context)
     train_or_load(run, context.links, context.progress)
@@ -109,17 +97,7 @@ def harden_links(folder: Path, job: Job, context: JobContext) -> None:
 
 
 def hardened(folder: Path, method: str, plain: Run, context: JobContext) -> Run:
-    """Return the run of a method that begins with a plain run's link, trained.
-
-    Args:
-        folder: Folder of the job; the run lies in a folder below it.
-        method: One of :data:`METHODS`.
-        plain: The plain run, trained.
-        context: What the job works with.
-
-    Raises:
-        SemveilError: As runs.
-    """
+    """Return the run of a method that begins with a plain run's link, trained."""
     place = folder / method
     if place.exists():
         run = type(plain).open(place, context.hardware, context.root)
@@ -131,13 +109,8 @@ def hardened(folder: Path, method: str, plain: Run, context: JobContext) -> Run:
 
 
 def attack_at_every_snr(folder: Path, job: Job, context: JobContext) -> None:
-    """Measure a link and its SemMixed form at every SNR, without attack and under attack.
-
-    Attacks are trained on the undefended link, at the SNR of its training, as in the paper.
-
-    Raises:
-        SemveilError: As runs and attacks.
-    """
+    """Measure a link and its SemMixed form at every SNR, without attack and under attack."""
+    # Attacks are trained on the undefended link, at the SNR of its training, as in the paper.
     started = time.monotonic()
     plain = begin(folder / "plain", job, context)
     train_or_load(plain, context.links, context.progress)
@@ -152,12 +125,7 @@ def attack_at_every_snr(folder: Path, job: Job, context: JobContext) -> None:
 
 
 def attack_pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
-    """Draw a grid of Bob's images, one row an attack.
-
-    Args:
-        place: Folder of the jobs' folders.
-        done: The jobs, all finished.
-    """
+    """Draw a grid of Bob's images, one row an attack."""
     from semveil.report.figures import attack_grid, attacked
 
     drawn = {}

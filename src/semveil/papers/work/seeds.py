@@ -19,13 +19,7 @@ def over_seeds(rows: pd.DataFrame) -> Estimate | None:
 
 
 def spread(values: Sequence[float]) -> Estimate:
-    """Return the mean, with the standard deviation either way as its interval.
-
-    Example:
-        >>> found = spread([1.0, 2.0, 3.0])
-        >>> (found.low, found.value, found.high)
-        (1.0, 2.0, 3.0)
-    """
+    """Return the mean, with the standard deviation either way as its interval."""
     middle = statistics.mean(values)
     around = statistics.stdev(values) if len(values) > 1 else 0.0
     return Estimate(middle, middle - around, middle + around, len(values))

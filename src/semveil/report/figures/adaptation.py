@@ -27,23 +27,7 @@ def learning_curves(
     against: Literal["steps", "flops"],
     anew: Sequence[str] = ("scratch", "retrained"),
 ) -> Figure:
-    """Draw the mean accuracy over the seeds with its standard deviation, a panel per change.
-
-    Args:
-        points: What :func:`semveil.papers.work.adaptation.curves` returns, of one data set.
-        chance: Chance after each change.
-        against: What lies on the horizontal axis; its zero is drawn, the rest logarithmically.
-        anew: The arms that start anew; they are black.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> points = pd.DataFrame({"shift": "noise", "arm": "all", "steps": [0, 10], "seed": 0,
-        ...     "accuracy": [0.5, 0.9], "flops": [0.0, 1e9]})
-        >>> len(learning_curves(points, {"noise": 0.1}, "flops").axes)
-        1
-    """
+    """Draw the mean accuracy over the seeds with its standard deviation, a panel per change."""
     arms = [arm for arm in dict.fromkeys(points["arm"]) if arm not in anew]
     looks: dict[str, Look] = {
         arm: {"color": colour, "marker": "o"} for arm, colour in zip(arms, CYCLE, strict=False)

@@ -31,17 +31,7 @@ Groups = Mapping[str, Mapping[str, AttackRow]]
 
 @styled
 def against_psr(groups: Groups, metric: str | None = None, *, beside: str | None = None) -> Figure:
-    """Draw a metric of Bob's against the perturbation-to-signal ratio, with 95 % intervals.
-
-    Args:
-        groups: Title of a panel → name of a line → what is drawn; a line without budgets, that of
-            no attack, goes across.
-        metric: The metric; by default the accuracy that each attack is to lower.
-        beside: A second metric, drawn hollow and dashed.
-
-    Returns:
-        The figure; dotted is the metric's floor.
-    """
+    """Draw a metric of Bob's against the perturbation-to-signal ratio, with 95 % intervals."""
     looks = _looks(groups)
     kind = metric_of(metric or "accuracy")
     drawn = []
@@ -87,17 +77,7 @@ def _add(panel: Panel, row: AttackRow, metric: str, look: Look) -> None:
 
 @styled
 def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = None) -> Figure:
-    """Draw a metric of Bob's for every class, bars beside each other, with 95 % intervals.
-
-    Args:
-        groups: Title of a panel → name of a series → what is drawn.
-        metric: The metric without its class.
-        psr_db: Budget, dB; each series' highest if None.
-
-    Returns:
-        The figure, one panel per group that has such figures, one below the other; dotted is the
-        metric's floor.
-    """
+    """Draw a metric of Bob's for every class, bars beside each other, with 95 % intervals."""
     kind = metric_of(metric)
     groups = {
         title: lines
@@ -136,13 +116,7 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
 
 
 def per_class(row: AttackRow, metric: str, psr_db: float | None) -> dict[int, Estimate]:
-    """Return a metric's figures by class, as far as they were measured.
-
-    Args:
-        row: A system under an attack.
-        metric: The metric without its class.
-        psr_db: Budget, dB.
-    """
+    """Return a metric's figures by class, as far as they were measured."""
     names = metric_of(metric).classes(row.table["metric"].unique())
     found = {label: row.at(name, psr_db) for label, name in names.items()}
     return {label: estimate for label, estimate in found.items() if estimate is not None}
@@ -226,13 +200,7 @@ def _by_training(table: pd.DataFrame) -> Groups:
 
 
 def grouped(table: pd.DataFrame, panel: Sequence[str], line: Sequence[str]) -> Groups:
-    """Sort the records of a frame into panels and lines, by fields.
-
-    Args:
-        table: Frame of records.
-        panel: Fields that panels differ in.
-        line: Fields that lines differ in.
-    """
+    """Sort the records of a frame into panels and lines, by fields."""
     groups: dict[str, dict[str, AttackRow]] = {}
     for row in attack_rows(merged(table)):
         if row.table.empty:

@@ -168,16 +168,7 @@ def image_quality(frame: pd.DataFrame, names: Sequence[str] = ("system",)) -> Fi
 
 
 def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.DataFrame:
-    """Return a metric's rows of undisturbed Bob and of the strongest Eves, seeds merged.
-
-    Args:
-        frame: Frame of records.
-        metric: The metric.
-        target: What is inferred or reconstructed; by default what the metric rates.
-
-    Returns:
-        The rows, with a column ``party``: ``bob``, ``paper`` or ``adaptive``.
-    """
+    """Return a metric's rows of undisturbed Bob and of the strongest Eves, seeds merged."""
     table = where(paired(frame[frame["value"].notna()]), metric=metric)
     table = table[table["target"].isna() | (table["target"] == _target(metric, target))]
     bob = table[(table["role"] == "bob") & table["adversary"].isna()]
@@ -187,14 +178,7 @@ def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.D
 
 
 def at_home(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep of each system the figures at the SNR where Bob and Eve are compared.
-
-    Args:
-        table: What `parties` returns.
-
-    Returns:
-        Its rows at that SNR, and those without one.
-    """
+    """Keep of each system the figures at the SNR where Bob and Eve are compared."""
     keys = [*present(table, SETTING), "system", "psr_db", "latent_dim", "train_snr_db"]
     kept = [table.iloc[:0]]
     for _, system in table.groupby(keys, dropna=False, sort=False):

@@ -18,32 +18,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Curve:
-    """One quantity of one scheme.
-
-    Attributes:
-        title: Panel that it belongs to.
-        label: Whose it is.
-        measured: ``(x, value, low, high)``; drawn as points.
-        fitted: The same of a fitted law; drawn as a dashed line without points.
-    """
+    """One quantity of one scheme."""
 
     title: str
     label: str
-    measured: Sequence[tuple[float, float, float, float]]
+    measured: Sequence[tuple[float, float, float, float]]  # x, value, low, high
     fitted: Sequence[tuple[float, float, float, float]] = ()
 
 
 @styled
 def growth(curves: Sequence[Curve], x: str = "devices N") -> Figure:
-    """Draw curves on logarithmic scales, one panel per title.
-
-    Args:
-        curves: What is drawn.
-        x: Name of the horizontal axes.
-
-    Returns:
-        The figure.
-    """
+    """Draw curves on logarithmic scales, one panel per title."""
     looks = series(curve.label for curve in curves)
     dashed: Look = {"linestyle": "--"}
     panels = {curve.title: Panel(curve.title, logarithmic=True) for curve in curves}

@@ -15,15 +15,7 @@ LETTER = 0.082  # width of a letter, inches
 
 
 def panels(count: int, *, columns: int) -> tuple[Figure, list[Axes]]:
-    """Return a figure with that many panels on a grid, and the panels in reading order.
-
-    Args:
-        count: Panels wanted.
-        columns: The most panels beside each other.
-
-    Returns:
-        The figure and its panels; call `arrange` when they are drawn.
-    """
+    """Return a figure with that many panels on a grid, and the panels in reading order."""
     from matplotlib.figure import Figure
 
     lines = max(1, -(-count // columns))
@@ -48,20 +40,7 @@ def arrange(
     left: float = 0.75,
     gap: float = 0.25,
 ) -> None:
-    """Give the figure its size, its margins, the names of its axes and its legend.
-
-    Args:
-        figure: Figure made by `panels`.
-        axes: Its panels.
-        width: Width of a panel within its axes, inches.
-        height: Height of it.
-        x: Name of all horizontal axes.
-        y: Name of all vertical axes.
-        entries: Lines of the legend, which goes below the panels.
-        shared: Whether all panels have the same limits, so that the numbers at the edge do.
-        left: Margin on the left, inches.
-        gap: Gap between panels; 0.35 more where each has its own numbers.
-    """
+    """Give the figure its size, its margins, the names of its axes and its legend."""
     if not axes:
         return
     columns, lines = _grid(axes[0])

@@ -25,15 +25,9 @@ Look = dict[str, Any]
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a panel.
+    """One line of a panel."""
 
-    Attributes:
-        points: ``(x, value, low, high)``; an end that is NaN is not drawn.
-        look: How it is drawn.
-        band: Whether the interval is a band instead of bars.
-    """
-
-    points: Sequence[tuple[float, float, float, float]]
+    points: Sequence[tuple[float, float, float, float]]  # x, value, low, high; NaN is not drawn
     look: Look
     band: bool = False
 
@@ -51,14 +45,7 @@ class Curve:
 
 @dataclass
 class Panel:
-    """What one panel shows.
-
-    Attributes:
-        title: Its title.
-        curves: Its lines; those without points are not drawn.
-        levels: Values of lines that go across, such as floors, and how they are drawn.
-        logarithmic: Whether its vertical scale is.
-    """
+    """What one panel shows."""
 
     title: str = ""
     curves: list[Curve] = field(default_factory=list)
@@ -80,25 +67,7 @@ def draw(
     shared: bool = True,
     left: float = 0.75,
 ) -> Figure:
-    """Draw panels.
-
-    Args:
-        drawn: The panels.
-        x: Name of the horizontal axes.
-        y: Name of the vertical axes; the metric's if empty.
-        metric: What is drawn; it says the unit and the ends of the axis.
-        legend: Names and how what they name is drawn.
-        columns: The most panels beside each other.
-        size: Width and height of a panel, inches.
-        scale: Horizontal scale: ``linear``, ``log``, ``octaves``, or ``zero`` (logarithmic with a
-            place for zero).
-        letters: Letters of a title beyond which it is broken.
-        shared: Whether all panels have the same limits.
-        left: Margin on the left, inches.
-
-    Returns:
-        The figure.
-    """
+    """Draw panels."""
     figure, axes = panels(len(drawn), columns=columns)
     for place, panel in zip(axes, drawn, strict=True):
         place.set_title(

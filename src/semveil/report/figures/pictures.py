@@ -22,16 +22,7 @@ MOST_SYMBOLS = 2500
 def image_grid(
     rows: Mapping[str, np.ndarray], *, labels: np.ndarray | None = None, columns: int = 6
 ) -> Figure:
-    """Draw images, one row per name, without any smoothing of pixels.
-
-    Args:
-        rows: Images by the name of their row, uint8 ``[N, C, H, W]``.
-        labels: Labels above the first row, int ``[N]``.
-        columns: The most images to show.
-
-    Returns:
-        The figure.
-    """
+    """Draw images, one row per name, without any smoothing of pixels."""
     columns = min(columns, *(len(images) for images in rows.values()))
     figure, axes = panels(len(rows) * columns, columns=columns)
     names, stacks = list(rows), list(rows.values())
@@ -65,23 +56,7 @@ def reconstruction_grid(
     scores: Mapping[str, str] | None = None,
     floor: str | None = None,
 ) -> Figure:
-    """Draw images and the reconstructions of Bob and of the strongest Eve.
-
-    Args:
-        samples: Arrays of a run's ``samples.npz``: ``originals`` and any ``bob/<system>`` and
-            ``eve/<system>``, uint8 ``[N, C, H, W]``; ``labels`` int ``[N]``.
-        columns: The most images to show.
-        scores: A word on a row, such as its PSNR, by its key in ``samples``.
-        floor: A word on the floor, written beside the originals.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> grey = np.zeros((2, 1, 8, 8), dtype=np.uint8)
-        >>> len(reconstruction_grid({"originals": grey, "bob/multitask": grey}).axes)
-        4
-    """
+    """Draw images and the reconstructions of Bob and of the strongest Eve."""
     rows = {_lines("originals", floor): samples["originals"]}
     systems = dict.fromkeys(k.split("/", 1)[1] for k in samples if k.startswith(("bob/", "eve/")))
     for system in systems:
@@ -95,15 +70,7 @@ def reconstruction_grid(
 
 
 def attacked(samples: Mapping[str, np.ndarray]) -> dict[str, list[str]]:
-    """Return the systems that samples show under attack, and which attacks, in their order.
-
-    Args:
-        samples: Arrays of ``samples.npz``: any ``bob/<system>/<attack>``, ``none`` among them.
-
-    Example:
-        >>> attacked({"bob/mobilesc/pgd": np.zeros(1), "bob/mobilesc/none": np.zeros(1)})
-        {'mobilesc': ['none', 'pgd']}
-    """
+    """Return the systems that samples show under attack, and which attacks, in their order."""
     found: dict[str, list[str]] = {}
     for key in samples:
         system, _, attack = key.removeprefix("bob/").rpartition("/")
@@ -123,25 +90,7 @@ def attack_grid(
     columns: int = 8,
     scores: Mapping[str, str] | None = None,
 ) -> Figure:
-    """Draw images and Bob's reconstructions in one system, one row per attack.
-
-    Args:
-        samples: Arrays of ``samples.npz``: ``originals`` and ``bob/<system>/<attack>``, uint8
-            ``[N, C, H, W]``; ``labels`` int ``[N]``, if any.
-        system: The system.
-        attacks: Which attacks, besides ``none``; all if None.
-        columns: The most images to show.
-        scores: A word on a row, such as its PSNR, by attack.
-
-    Returns:
-        The figure.
-
-    Example:
-        >>> grey = np.zeros((2, 1, 8, 8), dtype=np.uint8)
-        >>> samples = {"originals": grey, "bob/mobilesc/none": grey, "bob/mobilesc/pgd": grey}
-        >>> len(attack_grid(samples, "mobilesc").axes)
-        6
-    """
+    """Draw images and Bob's reconstructions in one system, one row per attack."""
     rows = {"originals": samples["originals"]}
     for name in attacked(samples)[system]:
         if attacks is None or name in ("none", *attacks):
@@ -158,15 +107,7 @@ def _lines(*words: str | None) -> str:
 def constellation(
     samples: Mapping[str, np.ndarray], *, colours: Mapping[str, str] | None = None
 ) -> Figure:
-    """Draw the symbols that each system sends, one panel per system, on equal axes.
-
-    Args:
-        samples: Arrays of a run's ``samples.npz``: any ``waveform/<system>``, complex ``[M]``.
-        colours: Colour of each system (see `palette`).
-
-    Returns:
-        The figure; the circle is the unit of mean power.
-    """
+    """Draw the symbols that each system sends, one panel per system, on equal axes."""
     from matplotlib.patches import Circle
 
     start = "waveform/"

@@ -213,16 +213,10 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
 
 @dataclass(frozen=True)
 class Dots:
-    """A panel of points row by row.
-
-    Attributes:
-        title: Its title.
-        dots: Row, distance from its middle, number, look.
-        level: Where the dotted line stands; None without one.
-    """
+    """A panel of points row by row."""
 
     title: str
-    dots: Sequence[tuple[int, float, Estimate, Look]]
+    dots: Sequence[tuple[int, float, Estimate, Look]]  # row, distance from its middle
     level: float | None
 
 
@@ -237,18 +231,7 @@ def by_row(
     metric: Metric | None = None,
     octaves: bool = False,
 ) -> Figure:
-    """Draw numbers on horizontal axes, one row per name.
-
-    Args:
-        drawn: The panels.
-        names: Names of the rows, from the top.
-        x: Name of the horizontal axes.
-        legend: Names and how what they name is drawn.
-        size: Width of a panel and height of a row, inches.
-        columns: The most panels beside each other.
-        metric: Whose unit the axes have.
-        octaves: Whether the axes are logarithmic.
-    """
+    """Draw numbers on horizontal axes, one row per name."""
     figure, axes = panels(len(drawn), columns=columns)
     for place, panel in zip(axes, drawn, strict=True):
         place.set_title(panel.title)
@@ -339,22 +322,7 @@ def _series(row: Mapping[Hashable, Any]) -> str:
 def by_attribute(
     frame: pd.DataFrame, published: Mapping[tuple[str, str], float] | None = None
 ) -> Figure:
-    """Draw accuracy and balanced accuracy of every system, one panel per attribute.
-
-    Args:
-        frame: Records of Bob and of chance, with columns ``system`` and ``attribute``.
-        published: Top-1 accuracy in a paper, by system and attribute.
-
-    Returns:
-        The figure: means over seeds, intervals that span those of all seeds; the dotted line is
-        naming the most frequent class.
-
-    Example:
-        >>> row = {"system": "dp", "attribute": "Smiling", "role": "bob", "metric": "accuracy",
-        ...     "value": 0.8, "ci_low": 0.7, "ci_high": 0.9, "n": 100}
-        >>> len(by_attribute(pd.DataFrame([row])).axes)
-        1
-    """
+    """Draw accuracy and balanced accuracy of every system, one panel per attribute."""
     bob, accuracy = where(frame, role="bob"), metric_of(MAIN["label"])
     systems, attributes = (list(dict.fromkeys(bob[key])) for key in ("system", "attribute"))
     metrics = [name for name in (accuracy.name, "balanced_accuracy") if name in set(bob["metric"])]

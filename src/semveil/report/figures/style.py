@@ -113,16 +113,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def inline(figure: Figure, *, name: str) -> str:
-    """Return a figure as an SVG element for the inside of a page.
-
-    Args:
-        figure: The figure.
-        name: Word that no other figure of the page has; it keeps their inner names apart. What the
-            figure shows, for those who cannot see it, is in the element ``about-NAME``.
-
-    Returns:
-        The ``<svg>`` element, which scales with its box.
-    """
+    """Return a figure as an SVG element for the inside of a page."""
     drawing = render(figure, "svg").decode()
     drawing = drawing[drawing.index("<svg") :]
     head, body = drawing.split(">", 1)

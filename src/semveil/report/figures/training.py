@@ -18,18 +18,7 @@ MOST_POINTS = 300
 
 @styled
 def training_curves(history: Iterable[Mapping[str, Any]]) -> Figure:
-    """Draw every loss against the step, one panel per stage of the training.
-
-    Args:
-        history: Lines of a run's ``history.jsonl``: ``step``, ``stage`` and losses by name.
-
-    Returns:
-        The figure; a scale is logarithmic where a loss falls by more than a factor of 30.
-
-    Example:
-        >>> len(training_curves([{"step": 0, "stage": "link", "loss": 2.3}]).axes)
-        1
-    """
+    """Draw every loss against the step, one panel per stage of the training."""
     stages: dict[str, dict[str, list[tuple[float, float, float, float]]]] = {}
     for line in history:
         # Words beside the stage, such as a scheme's name, tell one training from another.
