@@ -19,16 +19,7 @@ from semveil.rng import Randomness
 
 @dataclass(frozen=True, order=True)
 class Mode:
-    """Modulation and code rate.
-
-    Attributes:
-        order: Points of the QAM constellation.
-        rate: Information bits per coded bit.
-
-    Example:
-        >>> str(Mode(16, 0.75))
-        '16-QAM, rate 0.75'
-    """
+    """A modulation, by the points of its constellation, and a code rate."""
 
     order: int
     rate: float
@@ -51,20 +42,7 @@ MODES = tuple(
 def fitting(
     codec: Codec, images: Pixels, channel_uses: int, modes: Sequence[Mode] = MODES
 ) -> dict[Mode, ImageSystem]:
-    """Return a system for every mode in which all images fit the channel uses.
-
-    Args:
-        codec: Source code.
-        images: uint8 ``[N, C, H, W]``.
-        channel_uses: Data symbols per image.
-        modes: Modes to choose from.
-
-    Example:
-        >>> import numpy as np
-        >>> codec, images = Codec("avif", (1, 16, 16)), np.zeros((1, 1, 16, 16), np.uint8)
-        >>> [str(mode) for mode in fitting(codec, images, 384, (Mode(2, 0.5), Mode(4, 0.5)))]
-        ['QPSK, rate 0.5']
-    """
+    """Return a system for every mode in which all images fit the channel uses."""
     found = {}
     for mode in modes:
         try:
@@ -84,33 +62,12 @@ def quality(
     fallback: Pixels,
     source: Randomness,
 ) -> Tensor:
-    """Return the PSNR of every image, with the fallback where the checksum fails.
-
-    Args:
-        system: Codec and physical layer.
-        images: uint8 ``[N, C, H, W]``.
-        channel: From Alice to Bob.
-        snr_db: Mean E_s/N_0, dB.
-        fallback: Image where the checksum fails, uint8 ``[C, H, W]``.
-        source: Source of fading and noise.
-
-    Returns:
-        PSNR in dB, float ``[N]``.
-    """
+    """Return the PSNR of every image, with the fallback where the checksum fails."""
     received, _ = system.receive(channel(system.send(images), snr_db, generator=source), fallback)
     shown, sent = (torch.from_numpy(each) / 255 for each in (received, images))
     return psnr_db(shown, sent)
 
 
 def best(qualities: Mapping[Mode, Tensor]) -> Mode:
-    """Return the mode with the highest mean PSNR, of equal ones the more robust.
-
-    Args:
-        qualities: PSNR per validation image of each mode at one SNR, ``[N]``.
-
-    Example:
-        >>> qpsk, qam = torch.tensor([20.0, 20.0]), torch.tensor([24.0, 12.0])
-        >>> best({Mode(4, 0.5): qpsk, Mode(16, 0.5): qam})
-        Mode(order=4, rate=0.5)
-    """
+    """Return the mode with the highest mean PSNR, of equal ones the more robust."""
     return max(sorted(qualities), key=lambda mode: float(qualities[mode].mean()))

@@ -75,16 +75,9 @@ class Codec:
         return FRAMINGS[self.name](self._file(np.zeros(self.shape, np.uint8), 50))
 
     def fit(self, images: Pixels, max_bytes: int) -> list[bytes]:
-        """Code every image at the best quality that fits.
+        """Code every image at the best quality that fits: payloads of at most ``max_bytes``.
 
         A binary search per image. Images are coded in threads, and results are cached.
-
-        Args:
-            images: uint8 ``[N, C, H, W]``.
-            max_bytes: Bytes per image.
-
-        Returns:
-            Payload of each, at most ``max_bytes`` long.
 
         Raises:
             SemveilError: If an image does not fit even at the lowest quality.
@@ -100,17 +93,7 @@ class Codec:
         return found
 
     def decode(self, payloads: Sequence[bytes]) -> Pixels:
-        """Return the images of payloads.
-
-        Args:
-            payloads: As :meth:`fit` returns them.
-
-        Returns:
-            uint8 ``[N, C, H, W]``.
-
-        Raises:
-            ValueError: If one of them is not an image.
-        """
+        """Return the images of payloads, uint8 ``[N, C, H, W]``; ValueError if one is none."""
         images = [image for image in self.read(payloads) if image is not None]
         if len(images) < len(payloads):
             raise ValueError(f"{len(payloads) - len(images)} payloads are not images")

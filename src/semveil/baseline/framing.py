@@ -12,20 +12,10 @@ _DELIMITER = b"\x12\x00"
 
 @dataclass(frozen=True)
 class Framing:
-    r"""The constant bytes of all files of one codec at one image size.
+    """The constant bytes of all files of one codec at one image size.
 
-    Attributes:
-        prefix: Everything before the image's own bytes.
-        lengths: Positions in the prefix of 32-bit lengths, each with the bytes it counts beside
-            the image's own.
-        suffix: Everything after them.
-
-    Example:
-        >>> framing = Framing(b"xx" + bytes(4), ((2, 1),), b"$")
-        >>> framing.restore(b"abc")
-        b'xx\x00\x00\x00\x04abc$'
-        >>> framing.strip(framing.restore(b"abc"))
-        b'abc'
+    ``lengths`` are positions in the prefix of 32-bit lengths, each with the bytes that it counts
+    beside the image's own.
     """
 
     prefix: bytes
@@ -45,11 +35,7 @@ class Framing:
         return bytes(prefix) + body + self.suffix
 
     def strip(self, file: bytes) -> bytes:
-        """Return the image's own bytes.
-
-        Raises:
-            ValueError: If the file begins or ends differently.
-        """
+        """Return the image's own bytes; raise ValueError if the file begins or ends differently."""
         body = file[len(self.prefix) : len(file) - len(self.suffix)]
         if self.restore(body) != file:
             raise ValueError("the file's header is not that of its codec at this size")

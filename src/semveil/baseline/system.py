@@ -38,15 +38,7 @@ class ImageSystem:
     layer: Transceiver
 
     def send(self, images: Pixels, device: torch.device | str = "cpu") -> Tensor:
-        """Return the data symbols of images, complex ``[B, k]``.
-
-        Args:
-            images: uint8 ``[B, C, H, W]``.
-            device: Device of the result.
-
-        Raises:
-            SemveilError: If an image does not fit at the codec's lowest quality.
-        """
+        """Return the symbols of images, complex ``[B, k]``; SemveilError if one does not fit."""
         return self.layer.modulate(self.source(images), device)
 
     def source(self, images: Pixels) -> list[bytes]:
@@ -54,15 +46,7 @@ class ImageSystem:
         return self.codec.fit(images, self.layer.payload_bytes)
 
     def receive(self, reception: Reception, fallback: Pixels) -> tuple[Pixels, Tensor]:
-        """Return the images of a reception.
-
-        Args:
-            reception: Reception.
-            fallback: Image where the checksum fails, uint8 ``[C, H, W]``.
-
-        Returns:
-            Images, uint8 ``[B, C, H, W]``, and whether each arrived, bool ``[B]``.
-        """
+        """Return the images of a reception, and whether each arrived, bool ``[B]``."""
         images = self.codec.read(self.layer.demodulate(reception))
         passed = torch.tensor([image is not None for image in images])
         return np.stack([fallback if image is None else image for image in images]), passed

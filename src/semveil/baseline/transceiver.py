@@ -138,17 +138,10 @@ class Transceiver:
         return torch.randint(0, 2, (n,), generator=source, dtype=torch.uint8)
 
     def modulate(self, payloads: Sequence[bytes], device: torch.device | str = "cpu") -> Tensor:
-        """Put payloads on the air.
-
-        Args:
-            payloads: One per image, of one to ``payload_bytes`` bytes.
-            device: Device of the result.
-
-        Returns:
-            Data symbols of unit power on average, complex ``[B, k]``.
+        """Put payloads on the air: data symbols of unit power on average, complex ``[B, k]``.
 
         Raises:
-            ValueError: If a payload is empty or too long.
+            ValueError: If a payload is empty or longer than ``payload_bytes``.
         """
         blocks = self._messages(payloads).to(device).unflatten(1, (self.blocks, -1)).flatten(0, 1)
         coded = self._code.encode(blocks).to(torch.uint8).unflatten(0, (-1, self.blocks)).flatten(1)
@@ -173,15 +166,9 @@ class Transceiver:
         return crc.append(torch.cat([bits, bits.new_zeros(len(bits), left)], 1), name)
 
     def demodulate(self, reception: Reception) -> list[bytes | None]:
-        """Decide, decode and check.
+        """Decide, decode and check: the payload of each image; None where the checksum fails.
 
         Every symbol is weighed by its own channel: soft decisions know each subcarrier's noise.
-
-        Args:
-            reception: What the antenna heard, symbols complex ``[B, k]``.
-
-        Returns:
-            The payload of each image; None where the checksum fails.
         """
         symbols = reception.symbols[:, : self.blocks * self._coded[0]]
         csi = reception.csi.expand_as(reception.symbols)[:, : symbols.shape[1]]

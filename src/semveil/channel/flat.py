@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -34,14 +34,11 @@ class Reception:
     pilots: Tensor | None = None
 
     def features(self) -> Tensor:
-        """Return the reception as reals for a network.
+        """Return the reception as reals for a network, float ``[B, 2k + 1]``.
 
         The MMSE-equalised symbols and the reliability ``|h|²/(|h|² + σ²)`` together are a
         sufficient statistic for flat fading with perfect CSI. Where every symbol has a channel
         coefficient of its own, the reliability is the mean.
-
-        Returns:
-            Real and imaginary parts and the reliability, float ``[B, 2k + 1]``.
 
         Example:
             >>> y = torch.ones(1, 2, dtype=torch.complex64)
@@ -67,6 +64,16 @@ class Arrival:
 
     signal: Tensor
     fading: Tensor
+
+
+def noisy(
+    signal: Tensor, snr_db: Tensor | float, generator: Randomness, injected: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Add a perturbation and noise to a signal; return the noise's variance too."""
+    received = signal if injected is None else signal + injected
+    received = phy.awgn(received, snr_db, generator=generator)
+    snr = torch.as_tensor(snr_db, dtype=torch.float32, device=signal.device)
+    return received, phy.snr_to_noise_variance(snr)
 
 
 @dataclass(frozen=True)
@@ -102,12 +109,7 @@ class Channel:
         return self.pilots if self.csi == "estimated" else 0
 
     def overhead_share(self, uses: int) -> float:
-        """Return the overhead over ``uses`` data symbols, as a share of them.
-
-        Example:
-            >>> Channel(csi="estimated", pilots=4).overhead_share(16)
-            0.25
-        """
+        """Return the overhead over ``uses`` data symbols, as a share of them."""
         return self.overhead / uses
 
     def frame(self, waveform: Tensor) -> Tensor:
@@ -134,9 +136,6 @@ class Channel:
             injected: Perturbation at the receiver's antenna, complex ``[B, overhead + k]``; it also
                 affects the pilots and so the channel estimate.
 
-        Returns:
-            The reception.
-
         Raises:
             ValueError: If ``snr_db`` has neither one value nor ``B``.
         """
@@ -149,10 +148,6 @@ class Channel:
         Args:
             waveform: Data symbols of unit mean power, complex ``[B, k]``.
             generator: Source of fading.
-
-        Example:
-            >>> Channel("awgn").arrive(torch.ones(1, 2) + 0j).signal
-            tensor([[1.+0.j, 1.+0.j]])
         """
         frame = self.frame(waveform)
         h = self._coefficient(frame, generator)
@@ -170,21 +165,14 @@ class Channel:
 
         Args:
             arrival: From :meth:`arrive`.
-            snr_db: Mean E_s/N_0 in dB, one number or one per image ``[B]``.
+            snr_db: As for a call of the channel.
             generator: Source of noise.
             injected: Perturbation at the antenna, complex, the shape of ``arrival.signal``.
-
-        Raises:
-            ValueError: If ``snr_db`` has neither one value nor ``B``.
         """
-        signal, h = arrival.signal, arrival.fading
-        received = signal if injected is None else signal + injected
-        received = phy.awgn(received, snr_db, generator=generator)
-        variance = phy.snr_to_noise_variance(
-            torch.as_tensor(snr_db, dtype=torch.float32, device=signal.device)
-        )
+        received, variance = noisy(arrival.signal, snr_db, generator, injected)
+        h = arrival.fading
         if self.overhead:
-            sent = signal.new_ones(self.overhead)
+            sent = received.new_ones(self.overhead)
             h = phy.lmmse_flat(received[:, : self.overhead], sent, variance)
             received = received[:, self.overhead :]
         return Reception(received, h, variance)
@@ -192,14 +180,7 @@ class Channel:
     def _coefficient(self, frame: Tensor, generator: Randomness) -> Tensor:
         if self.fading == "awgn":
             return frame.new_ones(len(frame), 1)
+        drawn: Any = {"generator": generator, "device": frame.device, "dtype": frame.dtype}
         if self.fading == "rayleigh":
-            return phy.rayleigh(
-                len(frame), generator=generator, device=frame.device, dtype=frame.dtype
-            )
-        return phy.rician(
-            len(frame),
-            self.k_factor_db,
-            generator=generator,
-            device=frame.device,
-            dtype=frame.dtype,
-        )
+            return phy.rayleigh(len(frame), **drawn)
+        return phy.rician(len(frame), self.k_factor_db, **drawn)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from semveil import phy
-from semveil.channel.flat import Arrival, Channel, Reception
+from semveil.channel.flat import Arrival, Channel, Reception, noisy
 from semveil.errors import SemveilError
 from semveil.phy import OFDM
 from semveil.rng import Randomness
@@ -80,10 +79,6 @@ class OfdmChannel(Channel):
 
         Raises:
             SemveilError: If the data symbols do not fill whole OFDM symbols.
-
-        Example:
-            >>> OfdmChannel().symbols(384)
-            6
         """
         if uses % self.subcarriers or not uses:
             raise SemveilError(
@@ -112,13 +107,6 @@ class OfdmChannel(Channel):
 
         Returns:
             Samples, complex ``[B, (P + S)·(N + CP)]``.
-
-        Raises:
-            SemveilError: If they do not fill whole OFDM symbols.
-
-        Example:
-            >>> OfdmChannel().frame(torch.ones(2, 384) + 0j).shape
-            torch.Size([2, 560])
         """
         data = waveform.unflatten(1, (self.symbols(waveform.shape[1]), self.subcarriers))
         return self.ofdm.transmit(data, clip_ratio=self.clip_ratio)
@@ -137,20 +125,15 @@ class OfdmChannel(Channel):
         injected: Tensor | None = None,
     ) -> Reception:
         """Add a perturbation and noise, demodulate and estimate; see :meth:`Channel.hear`."""
-        signal = arrival.signal
-        received = signal if injected is None else signal + injected
-        received = phy.awgn(received, snr_db, generator=generator)
-        variance = phy.snr_to_noise_variance(
-            torch.as_tensor(snr_db, dtype=torch.float32, device=signal.device)
-        )
+        received, variance = noisy(arrival.signal, snr_db, generator, injected)
         ofdm = self.ofdm
-        n_symbols = (signal.shape[1] - self.taps + 1) // ofdm.symbol_length
+        n_symbols = (received.shape[1] - self.taps + 1) // ofdm.symbol_length
         grid = ofdm.demodulate(received, n_symbols)
         pilots, data = grid.tensor_split([self.pilot_symbols], 1)
         if self.csi == "perfect":
             h = phy.frequency_response(arrival.fading, self.subcarriers)
         else:
-            profile = self._profile(signal) if self.estimator == "lmmse" else None
+            profile = self._profile(received) if self.estimator == "lmmse" else None
             # For symbols of unit power the estimate's error acts as further noise.
             h, error = ofdm.estimate(pilots, variance, profile=profile)
             variance = variance + error

@@ -51,9 +51,6 @@ class Dataset:
     def read(self, root: Path | None = None) -> Source:
         """Return the images with their classes.
 
-        Args:
-            root: As for :meth:`locate`.
-
         Raises:
             SemveilError: If files are missing, damaged or altered.
         """

@@ -65,23 +65,9 @@ class CelebA(Dataset):
         target: str | None = None,
         private: str | None = None,
     ) -> Source:
-        """Read the official training and test set, labelled with one attribute or two.
+        """Read the official training and test set; the official validation set is left out.
 
-        Args:
-            root: As for :meth:`locate`.
-            image_size: Height and width in pixels. The central 178×178 is resized (bicubic,
-                antialiased).
-            target: Attribute that is Bob's task.
-            private: Attribute that Eve infers instead.
-
-        Returns:
-            Images uint8 ``[N, 3, S, S]``, class 1 where the face has the attribute, 0 where not;
-            with the person, if the list of identities is there. The official validation set is
-            left out.
-
-        Raises:
-            SemveilError: If no target is given, an attribute is unknown or both are the same, a
-                list is not of the published form, or an image is missing or damaged.
+        The central 178×178 is resized (bicubic, antialiased); a list of identities is optional.
         """
         place = self.locate(root)
         files, labels = _attributes(_found(place, ATTRIBUTES), target, private)

@@ -41,11 +41,7 @@ class Cifar10(Dataset):
         return find_files("cifar10", root, FOLDER, [(name,) for name in MD5])
 
     def read(self, root: Path | None = None) -> Source:
-        """Read the official training and test set, every file checked against its digest first.
-
-        Returns:
-            Training set uint8 ``[50000, 3, 32, 32]``, test set ``[10000, 3, 32, 32]``.
-        """
+        """Read the official training and test set, every file checked against its digest first."""
         folder = self.locate(root)
         classes = read_classes(folder / META, MD5[META])
         batches = [read_batch(folder / name, MD5[name]) for name in TRAIN]
@@ -57,27 +53,7 @@ class Cifar10(Dataset):
 
 
 def read_batch(path: Path, md5: str | None) -> Images:
-    """Read one batch file.
-
-    Args:
-        path: The file.
-        md5: Its digest, checked before unpickling; with None only the restricted unpickler
-            protects.
-
-    Returns:
-        Its images, uint8 ``[N, 3, 32, 32]``.
-
-    Raises:
-        SemveilError: If the file is altered, damaged or another file.
-
-    Example:
-        >>> import pickle, tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "batch"
-        >>> rows = np.zeros((2, 3072), np.uint8)
-        >>> _ = path.write_bytes(pickle.dumps({b"data": rows, b"labels": [3, 7]}, protocol=4))
-        >>> read_batch(path, md5=None).x.shape
-        (2, 3, 32, 32)
-    """
+    """Read one batch file; without a digest only the restricted unpickler protects."""
     batch = _unpickle(path, md5)
     data, labels = batch.get(b"data"), batch.get(b"labels")
     if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != 3 * 32 * 32:
@@ -91,25 +67,7 @@ def read_batch(path: Path, md5: str | None) -> Images:
 
 
 def read_classes(path: Path, md5: str | None) -> tuple[str, ...]:
-    """Read the names of the ten classes.
-
-    Args:
-        path: The file ``batches.meta``.
-        md5: See :func:`read_batch`.
-
-    Returns:
-        The names.
-
-    Raises:
-        SemveilError: If the file is altered, damaged or another file.
-
-    Example:
-        >>> import pickle, tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "meta"
-        >>> _ = path.write_bytes(pickle.dumps({b"label_names": [b"cat"] * 10}))
-        >>> read_classes(path, md5=None)[0]
-        'cat'
-    """
+    """Read the names of the ten classes."""
     names = _unpickle(path, md5).get(b"label_names")
     if not isinstance(names, list) or len(names) != 10 or any(type(n) is not bytes for n in names):
         raise SemveilError(f"{path}: no ten class names in it")

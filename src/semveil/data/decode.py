@@ -18,22 +18,10 @@ EIGHT_BIT = GREY | {"CMYK", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
 
 
 def decode(files: Sequence[Path], image_size: int) -> tuple[NDArray[np.uint8], bool]:
-    """Decode image files, several at once.
+    """Decode image files, several at once, and tell whether all of them are grey.
 
-    Args:
-        files: The files.
-        image_size: Height and width. Each image is turned upright by its EXIF data, cropped to its
-            central square and resized (bicubic, antialiased).
-
-    Returns:
-        The images, uint8 ``[N, 3, image_size, image_size]``, and whether all of them are grey.
-
-    Raises:
-        SemveilError: If an image cannot be read, or the size is not positive.
-
-    Example:
-        >>> decode([], 8)[0].shape
-        (0, 3, 8, 8)
+    Each image is turned upright by its EXIF data, cropped to its central square and resized
+    (bicubic, antialiased): uint8 ``[N, 3, image_size, image_size]``.
     """
     if image_size < 1:
         raise SemveilError(f"image size {image_size} is not positive")

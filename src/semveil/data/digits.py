@@ -19,15 +19,7 @@ class Digits(Dataset):
     source = "Alpaydin and Kaynak, UCI repository, 1998"
 
     def read(self, root: Path | None = None) -> Source:
-        """Return all 1,797 images as training set, grey levels 0..16 spread over 0..255.
-
-        Returns:
-            uint8 ``[1797, 1, 8, 8]``; there is no official test set.
-
-        Example:
-            >>> Digits().read().train.x.shape
-            (1797, 1, 8, 8)
-        """
+        """Return all 1,797 images as training set, grey levels 0..16 spread over 0..255."""
         from sklearn.datasets import load_digits
 
         bunch = load_digits()

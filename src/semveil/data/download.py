@@ -28,14 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Remote:
-    """A file of a publisher.
-
-    Attributes:
-        name: File name, the last part of its address.
-        size: Length in bytes.
-        algorithm: ``"md5"`` or ``"sha256"``.
-        digest: Its digest, in hexadecimal.
-    """
+    """A file of a publisher, with its digest (``md5`` or ``sha256``)."""
 
     name: str
     size: int
@@ -79,28 +72,6 @@ def download(
     interrupted download leaves this part, and the next one continues it; a server that does not
     support ranges sends the whole file. The sources are tried in turn, several times, with growing
     pauses.
-
-    Args:
-        file: What to download.
-        folder: Its folder, which must exist.
-        sources: Addresses of folders that have the file, each ending in ``/``.
-        timeout: Seconds without data after which a connection is given up.
-        progress: Called with file name, bytes received and bytes in all after every chunk.
-
-    Returns:
-        The file in the folder.
-
-    Raises:
-        SemveilError: If no source delivers it, it cannot be written, or another process is
-            downloading it to the same folder.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> _ = (folder / "a").write_bytes(b"abc")
-        >>> file = Remote("a", 3, "md5", "900150983cd24fb0d6963f7d28e17f72")
-        >>> download(file, folder, ["https://example.org/"]).name
-        'a'
     """
     target, part = folder / file.name, folder / f"{file.name}.part"
     if file.is_at(target):

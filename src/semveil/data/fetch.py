@@ -20,14 +20,7 @@ MEMBER_LIMIT = 1 << 26  # bytes; the largest expected member has 31 million
 
 @dataclass(frozen=True)
 class Package:
-    """The download of one data set.
-
-    Attributes:
-        folder: Its folder below the data folder.
-        sources: Addresses of folders that have the files, tried in this order.
-        files: The files.
-        members: Files to unpack, if they are gzipped tar archives: file name → md5.
-    """
+    """The download of one data set; archives are unpacked to ``members``, file name → md5."""
 
     folder: str
     sources: tuple[str, ...]
@@ -97,9 +90,6 @@ def fetch(
         timeout: Seconds without data after which a connection is given up.
         progress: Called with file name, bytes received and bytes in all after every chunk.
 
-    Returns:
-        The folder that holds the set.
-
     Raises:
         SemveilError: If the set is unknown, embedded or published under terms to agree to, if no
             source delivers it, or if it cannot be written.
@@ -131,30 +121,9 @@ def fetch(
 
 
 def unpack(archive: Path, folder: Path, members: Mapping[str, str]) -> None:
-    """Unpack the expected files, and nothing else, from a tar archive.
-
-    Only regular files ``FOLDER/NAME`` are read, and they are written under our own names, so that
-    the archive cannot choose a path.
-
-    Args:
-        archive: The archive, gzipped.
-        folder: Folder of the files; the archive must have them in a folder of the same name.
-        members: File name → md5.
-
-    Raises:
-        SemveilError: If the archive is damaged, or a file in it is missing or altered.
-
-    Example:
-        >>> import io, tempfile
-        >>> folder = Path(tempfile.mkdtemp()) / "letters"
-        >>> folder.mkdir()
-        >>> with tarfile.open(folder / "a.tgz", "w:gz") as tar:
-        ...     entry = tarfile.TarInfo("letters/abc"); entry.size = 3
-        ...     tar.addfile(entry, io.BytesIO(b"abc"))
-        >>> unpack(folder / "a.tgz", folder, {"abc": "900150983cd24fb0d6963f7d28e17f72"})
-        >>> (folder / "abc").read_text()
-        'abc'
-    """
+    """Unpack the expected files, and nothing else, from a gzipped tar archive."""
+    # Only regular files FOLDER/NAME are read, and they are written under our own names, so that the
+    # archive cannot choose a path.
     missing = dict(members)
     try:
         with tarfile.open(archive, "r:gz") as tar:

@@ -22,31 +22,14 @@ def read(path: Path, image_size: int) -> Source:
 
     The classes are the subfolders of ``path`` in the order of their names. If ``path`` has the
     subfolders ``train`` and ``test`` (or ``val``, used only if there is no ``test``), the
-    classes lie in these and they are the official training and test set.
+    classes lie in these and they are the official training and test set. Images are decoded as by
+    :func:`semveil.data.decode.decode`, and have one channel if all of them are grey.
 
-    Args:
-        path: The folder.
-        image_size: Height and width in memory. Each image is turned upright by its EXIF data,
-            cropped to its central square and resized (bicubic, antialiased).
-
-    Returns:
-        Images uint8 ``[N, 3, image_size, image_size]``, or ``[N, 1, ...]`` if all are grey.
-        The first image of every class comes first, then the second of every class, and so on, so
-        that any prefix of the set has all classes.
+    The first image of every class comes first, then the second of every class, and so on, so that
+    any prefix of the set has all classes.
 
     Raises:
         SemveilError: If the folder has another form, or an image cannot be read.
-
-    Example:
-        >>> import tempfile
-        >>> from PIL import Image
-        >>> root = Path(tempfile.mkdtemp())
-        >>> for name in ("cat", "dog"):
-        ...     (root / name).mkdir()
-        ...     Image.new("RGB", (40, 30)).save(root / name / "1.png")
-        >>> source = read(root, 16)
-        >>> source.classes, source.train.x.shape
-        (('cat', 'dog'), (2, 3, 16, 16))
     """
     if not os.path.isdir(path):
         raise SemveilError(f"there is no image folder {path}")

@@ -37,11 +37,6 @@ class Imagenette(Dataset):
         )
 
     def read(self, root: Path | None = None, image_size: int = IMAGE_SIZE) -> Source:
-        """Read the set; its ``val/`` is the test set.
-
-        Args:
-            root: As for :meth:`locate`.
-            image_size: Height and width in memory, as for :func:`semveil.data.folder.read`.
-        """
+        """Read the set; its ``val/`` is the test set."""
         source = folder.read(self.locate(root), image_size)
         return Source("imagenette", source.classes, source.train, source.test)

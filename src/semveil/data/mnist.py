@@ -51,11 +51,7 @@ class Mnist(Dataset):
         return find_files("mnist", root, FOLDER, [(name, f"{name}.gz") for name in FILES])
 
     def read(self, root: Path | None = None) -> Source:
-        """Read the official training and test set, every file checked against its digest.
-
-        Returns:
-            Training set uint8 ``[60000, 1, 28, 28]``, test set ``[10000, 1, 28, 28]``.
-        """
+        """Read the official training and test set, every file checked against its digest."""
         folder = self.locate(root)
         arrays = []
         for name, (shape, digest) in FILES.items():
@@ -74,27 +70,7 @@ class Mnist(Dataset):
 
 
 def read_idx(path: Path, shape: tuple[int, ...], sha256: str | None = None) -> NDArray[np.uint8]:
-    """Read an IDX file of unsigned bytes, refusing everything that is not exactly that.
-
-    Args:
-        path: The file; gzipped if its name ends in ``.gz``.
-        shape: Shape that the file must state and hold.
-        sha256: Digest that the uncompressed file must have; not checked if omitted.
-
-    Returns:
-        The array, uint8 of the given shape, writeable.
-
-    Raises:
-        SemveilError: If magic number, element type, dimensions, length, compression or digest
-            is wrong.
-
-    Example:
-        >>> import tempfile
-        >>> path = Path(tempfile.mkdtemp()) / "labels"
-        >>> _ = path.write_bytes(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 8, 9]))
-        >>> read_idx(path, (3,)).tolist()
-        [7, 8, 9]
-    """
+    """Read an IDX file of unsigned bytes, refusing everything that is not exactly that."""
     header = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
     length = len(header) + math.prod(shape)
     content = read_file(path)

@@ -13,21 +13,7 @@ ROOT_VARIABLE = "SEMVEIL_DATA"
 
 
 def data_root(root: Path | None = None) -> Path:
-    """Return the folder that holds the data sets.
-
-    Args:
-        root: The folder; that of the environment variable ``SEMVEIL_DATA`` if omitted.
-
-    Returns:
-        The folder, which need not exist.
-
-    Raises:
-        SemveilError: If neither names one.
-
-    Example:
-        >>> data_root(Path("sets")).name
-        'sets'
-    """
+    """Return the folder of the data sets, ``SEMVEIL_DATA`` if None; it need not exist."""
     if root is not None:
         return Path(os.path.expanduser(root))
     if named := os.environ.get(ROOT_VARIABLE):
@@ -39,27 +25,7 @@ def data_root(root: Path | None = None) -> Path:
 
 
 def find_files(name: str, root: Path | None, folder: str, files: Sequence[tuple[str, ...]]) -> Path:
-    """Return the folder that has all files of a data set.
-
-    Args:
-        name: Name of the data set, for the message.
-        root: Data folder, see :func:`data_root`.
-        folder: The set's folder below it; the files may also be in the root itself.
-        files: For every file, its possible names.
-
-    Returns:
-        The folder with the files.
-
-    Raises:
-        SemveilError: If the set or one of its files is missing.
-
-    Example:
-        >>> import tempfile
-        >>> root = Path(tempfile.mkdtemp())
-        >>> (root / "raw").mkdir(); _ = (root / "raw" / "a.gz").write_bytes(b"")
-        >>> find_files("letters", root, "raw", [("a", "a.gz")]).name
-        'raw'
-    """
+    """Return the folder with all files, each under one of its names: ``folder``, or the root."""
     base = data_root(root)
     remedy = f"run 'semveil data fetch {name}'"
     for place in (base / folder, base):
@@ -76,23 +42,7 @@ def find_files(name: str, root: Path | None, folder: str, files: Sequence[tuple[
 
 
 def read_file(path: Path) -> bytes:
-    """Return the content of a file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        All its bytes.
-
-    Raises:
-        SemveilError: If it cannot be read.
-
-    Example:
-        >>> import tempfile
-        >>> read_file(Path(tempfile.mkdtemp()) / "none")  # doctest: +ELLIPSIS
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: cannot read ...none: No such file or directory
-    """
+    """Return the content of a file."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -100,20 +50,7 @@ def read_file(path: Path) -> bytes:
 
 
 def verify(path: Path, content: bytes, algorithm: str, expected: str) -> None:
-    """Check a file's content against its published digest.
-
-    Args:
-        path: The file, for the message.
-        content: Its bytes.
-        algorithm: ``"md5"`` or ``"sha256"``, as published.
-        expected: The digest, in hexadecimal.
-
-    Raises:
-        SemveilError: If the digest differs.
-
-    Example:
-        >>> verify(Path("a"), b"abc", "md5", "900150983cd24fb0d6963f7d28e17f72")
-    """
+    """Check a file's content against its published digest."""
     # md5 detects damage and is what the CIFAR-10 authors publish; it does not prevent forgery.
     if hashlib.new(algorithm, content, usedforsecurity=False).hexdigest() != expected:
         raise SemveilError(

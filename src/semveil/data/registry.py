@@ -19,14 +19,7 @@ FOLDER_PREFIX = "folder:"
 
 @dataclass(frozen=True)
 class Status:
-    """Whether a data set can be loaded.
-
-    Attributes:
-        name: Name of the set.
-        about: One line about it.
-        where: Its folder; None if it is embedded or not there.
-        problem: Why it cannot be loaded, one line; None if it can.
-    """
+    """Whether a data set is there, and if not, the problem in one line."""
 
     name: str
     about: str
@@ -35,29 +28,13 @@ class Status:
 
 
 def names() -> dict[str, str]:
-    """Return what :func:`load` can be asked for, each with one line about it.
-
-    Example:
-        >>> {"digits", "mnist", "folder:PATH"} <= set(names())
-        True
-    """
+    """Return what :func:`load` can be asked for, each with one line about it."""
     found = {name: dataset.description for name, dataset in DATASETS.items()}
     return found | {f"{FOLDER_PREFIX}PATH": folder.DESCRIPTION}
 
 
 def status(root: Path | None = None) -> list[Status]:
-    """Say which data sets are there; looks for the files, does not read them.
-
-    Args:
-        root: Data folder; ``SEMVEIL_DATA`` if omitted.
-
-    Returns:
-        One entry per set.
-
-    Example:
-        >>> {entry.name: entry.problem is None for entry in status(Path("nowhere"))}["digits"]
-        True
-    """
+    """Say which data sets are there; looks for the files, does not read them."""
     entries = []
     for name, dataset in DATASETS.items():
         where, problem = None, None
@@ -70,15 +47,7 @@ def status(root: Path | None = None) -> list[Status]:
 
 
 def is_resized(name: str) -> bool:
-    """Return whether the images of a set are resized to an ``image_size``.
-
-    Args:
-        name: As for :func:`load`.
-
-    Example:
-        >>> is_resized("celeba"), is_resized("mnist"), is_resized("folder:photos")
-        (True, False, True)
-    """
+    """Return whether the images of a set are resized to an ``image_size``."""
     return name not in DATASETS or "image_size" in DATASETS.get(name).takes
 
 
@@ -101,19 +70,14 @@ def load(
     Args:
         name: One of :func:`names`, ``"folder:PATH"``, or the path of an image folder (see
             :func:`semveil.data.folder.read`).
-        root: Data folder; ``SEMVEIL_DATA`` if omitted. Embedded sets need none, and the path
-            of an image folder does not depend on it.
+        root: Data folder; ``SEMVEIL_DATA`` if omitted. Embedded sets and image folders need none.
         seed: Decides who gets which image; the same seed gives the same parts.
-        limit: Use at most this many training images in all (see
-            :func:`semveil.data.splits.split`); the test set is never limited.
+        limit: Use at most this many training images in all; the test set is never limited.
         image_size: Height and width that the images are resized to: required for a folder, 64
             if omitted for faces, 256 for photos; the other sets have their own.
         target: Attribute that is Bob's task, required for faces.
         private: Attribute that Eve is after, of faces; Bob's task if omitted.
         settings: Those of the data set's own ``Config``, if it has one.
-
-    Returns:
-        The four parts.
 
     Raises:
         SemveilError: If there is no such set, its files are missing, damaged or altered, a
@@ -135,12 +99,7 @@ def load(
 
 
 def load_configured(settings: DataConfig, root: Path | None = None, seed: int = 0) -> ImageSplits:
-    """Load the data set that a recipe names; see :func:`load`.
-
-    Example:
-        >>> load_configured(DataConfig(limit=500)).name
-        'digits'
-    """
+    """Load the data set that a recipe names; see :func:`load`."""
     own = None
     if settings.name in DATASETS and (config := DATASETS.get(settings.name).Config) is not None:
         own = settings.of(config)

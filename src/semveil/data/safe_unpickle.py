@@ -68,22 +68,7 @@ class _Unpickler(pickle.Unpickler):
 def unpickle_arrays(path: Path, content: bytes) -> Any:
     """Unpickle plain containers, numbers, byte strings and numpy arrays of bytes.
 
-    Args:
-        path: The pickle's file, for the message.
-        content: The pickle. Byte strings of Python 2 become ``bytes``.
-
-    Returns:
-        The unpickled object; in a dict, arrays among the values become read-only uint8 arrays.
-
-    Raises:
-        SemveilError: If the pickle is damaged or uses any other name.
-
-    Example:
-        >>> unpickle_arrays(Path("a"), pickle.dumps({"n": [1, 2]}))
-        {'n': [1, 2]}
-        >>> unpickle_arrays(Path("a"), pickle.dumps(len))
-        Traceback (most recent call last):
-        semveil.errors.SemveilError: a: refused to unpickle: it asks for builtins.len
+    Byte strings of Python 2 become ``bytes``; arrays are read only as values of a dict.
     """
     try:
         loaded = _Unpickler(io.BytesIO(content), encoding="bytes").load()

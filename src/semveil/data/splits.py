@@ -143,8 +143,7 @@ def split(
     frequencies of the training set (to within one image, or one group of copies, per class).
 
     Where persons are known, no person is in two of the four parts: the people are split in these
-    shares (:func:`semveil.data.stratified_split.split_people`), and class frequencies agree as
-    well as that allows.
+    shares, and class frequencies agree as well as that allows.
 
     Args:
         name: Name of the set.
@@ -154,11 +153,7 @@ def split(
         seed: The same seed gives the same parts.
         adversary_share: Share of the training images for the adversary.
         validation_share: Share for validation; the system gets the rest.
-        limit: Use at most this many training images over all three parts; all if omitted. The
-            test set is not limited.
-
-    Returns:
-        The four parts.
+        limit: Use at most this many training images over all three parts; all if omitted.
 
     Raises:
         SemveilError: If there are too few images for every part to get one.
@@ -191,22 +186,9 @@ def split(
 
 
 def hold_out(images: Images, seed: int, share: float = 0.2) -> tuple[Images, Images]:
-    """Split off a test set, for sets published without one.
+    """Split off a share of every class as test set, for sets published without one.
 
-    Args:
-        images: All images.
-        seed: The same seed gives the same test set.
-        share: Share of the images of every class in the test set.
-
-    Returns:
-        Training and test images; copies of one image, and images of one person, are in one of
-        them.
-
-    Example:
-        >>> x = np.random.default_rng(0).integers(0, 256, (50, 1, 8, 8), dtype=np.uint8)
-        >>> train, test = hold_out(Images(x, np.arange(50) % 5), seed=0)
-        >>> len(train), np.bincount(test.y).tolist()
-        (40, [2, 2, 2, 2, 2])
+    Copies of one image, and images of one person, are all in the training or all in the test set.
     """
     aside = round(share * len(images))
     sizes = (aside, len(images) - aside)

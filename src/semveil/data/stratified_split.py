@@ -18,18 +18,7 @@ def random_of(seed: int, purpose: str) -> np.random.Generator:
 
 
 def copies(x: NDArray[np.uint8]) -> Indices:
-    """Number the distinct images: identical images get the same number.
-
-    Args:
-        x: Images, uint8 ``[N, C, H, W]``.
-
-    Returns:
-        A number for every image, int64 ``[N]``.
-
-    Example:
-        >>> copies(np.array([7, 9, 7], np.uint8).reshape(3, 1, 1, 1)).tolist()
-        [0, 1, 0]
-    """
+    """Number the distinct images: identical images get the same number."""
     numbers: dict[bytes, int] = {}
     # A digest as the key: a second copy of the set may not fit into memory.
     digests = (hashlib.sha256(image.tobytes()).digest() for image in x)
@@ -37,19 +26,7 @@ def copies(x: NDArray[np.uint8]) -> Indices:
 
 
 def joined(first: Indices, second: Indices) -> Indices:
-    """Return the finest grouping that is coarser than two groupings.
-
-    Args:
-        first: Group of every image, int64 ``[N]``.
-        second: Its group in the other grouping, int64 ``[N]``.
-
-    Returns:
-        Its group in the resulting grouping, int64 ``[N]``.
-
-    Example:
-        >>> joined(np.array([0, 0, 1, 2]), np.array([5, 6, 6, 7])).tolist()
-        [0, 0, 0, 1]
-    """
+    """Return the finest grouping that is coarser than two groupings."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -77,21 +54,6 @@ def stratified_split(
 
     A part that would end within a group of copies ends before it; images beyond the sum of the
     sizes are in no part.
-
-    Args:
-        y: Class of every image, int64 ``[N]``.
-        groups: Group of every image, int64 ``[N]``; its class is that of its first image.
-        sizes: Images of every part.
-        random: Source of randomness.
-
-    Returns:
-        The images of every part, in random order.
-
-    Example:
-        >>> random = random_of(0, "cards")
-        >>> first, second = stratified_split(np.arange(8) % 2, np.arange(8), (4, 2), random)
-        >>> len(first), len(second), sorted((first % 2).tolist())
-        (4, 2, [0, 0, 1, 1])
     """
     # Copies may have different labels: a group has the class of its first image.
     _, first, group = np.unique(groups, return_index=True, return_inverse=True)
@@ -128,21 +90,6 @@ def split_people(
     class, so that an attribute which few people have is in every part. If the sizes sum to fewer
     images than there are, every part is then reduced to its size, class by class: few images of
     many people instead of many of few. Otherwise a part has all images of its people.
-
-    Args:
-        y: Class of every image, int64 ``[N]``.
-        people: Person on every image, int64 ``[N]``.
-        sizes: Images of every part.
-        random: Source of randomness.
-
-    Returns:
-        The images of every part, in random order.
-
-    Example:
-        >>> people = np.arange(120) % 40
-        >>> parts = split_people(np.arange(120) % 2, people, (60, 30), random_of(0, "people"))
-        >>> [len(part) for part in parts], set(people[parts[0]]) & set(people[parts[1]])
-        ([60, 30], set())
     """
     _, person, counts = np.unique(people, return_inverse=True, return_counts=True)
     n = len(counts)

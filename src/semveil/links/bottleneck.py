@@ -47,21 +47,10 @@ def noise_per_real(snr_db: Tensor | float) -> Tensor:
 
 
 def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
-    """Approximate the rate term of the bottleneck, ``KL(p(ẑ|x) ‖ log-uniform)``.
+    """Approximate the rate term of the bottleneck, ``KL(p(ẑ|x) ‖ log-uniform)``, nats per image.
 
     ``−k1·sigmoid(k2 + k3 ln α²) + ½ softplus(−ln α²) + k1`` with ``α² = σ²/z²`` (Molchanov et
     al., 2017, as used by Shao, Mao, Zhang, arXiv 2102.04170).
-
-    Args:
-        sent: Transmitted reals, float ``[B, d]``.
-        sigma: Noise per real, float ``[B, 1]`` or one number.
-
-    Returns:
-        Nats per image, float ``[B]``.
-
-    Example:
-        >>> log_uniform_kl(torch.tensor([[0.0], [1.0]]), torch.tensor(0.1)).round(decimals=2)
-        tensor([0.0000, 2.9400])
     """
     log_alpha = 2 * torch.log(sigma) - torch.log(sent.square() + 1e-8)
     cost = _K1 * (1 - torch.sigmoid(_K2 + _K3 * log_alpha)) + 0.5 * F.softplus(-log_alpha)
@@ -69,24 +58,7 @@ def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
 
 
 class BottleneckLink(LinkNetwork):
-    """Gated features, with the rate term computed on the transmitted reals.
-
-    Args:
-        encoder: Gated features; depends on the noise if the length is variable.
-        classifier: Bob's classifier.
-        channel: Bob's channel.
-        snr_db: SNR that Alice assumes, dB.
-        threshold: Gate below which a feature is switched off after training.
-        mechanism: Noise on the features before they are sent.
-        modulate: Features → waveform.
-
-    Example:
-        >>> from semveil.nets.dense import Mlp
-        >>> link = BottleneckLink(
-        ...     GatedEncoder((1, 8, 8), 4, 4, False), Mlp(5, (8,), 10), Channel("awgn"), 12.0, 0.01)
-        >>> link.exchange(torch.zeros(2, 1, 8, 8), 12.0, None).information.shape
-        torch.Size([])
-    """
+    """Gated features, with the rate term computed on the transmitted reals."""
 
     def __init__(
         self,

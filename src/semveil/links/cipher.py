@@ -24,24 +24,7 @@ def _reals(symbols: Tensor) -> Tensor:
 
 
 class CipherLink(LinkNetwork):
-    """Encrypts the waveform with a network that takes a key, and decrypts with another.
-
-    Args:
-        encoder: Images → features ``[B, d]``.
-        classifier: Bob's classifier, for decrypted and for plain receptions.
-        channel: Bob's channel.
-        latent_dim: Reals of the waveform, ``d``.
-        key_bits: Bits of a message's key.
-
-    Example:
-        >>> from semveil.nets.dense import Mlp
-        >>> from semveil.nets.task import TaskEncoder
-        >>> link = CipherLink(
-        ...     TaskEncoder((1, 8, 8), 8, 4), Mlp(9, (8,), 10), Channel("awgn"), 8, 16)
-        >>> plain = link.transmit(torch.rand(2, 1, 8, 8))
-        >>> link.encrypt(plain, torch.ones(2, 16)).shape
-        torch.Size([2, 4])
-    """
+    """Encrypts the waveform with a network that takes a key, and decrypts with another."""
 
     encrypts = True
 
@@ -98,10 +81,7 @@ class CipherLink(LinkNetwork):
 
 
 class LearnedTransform(KeyedTransform):
-    """The trained encryptor and decryptor of a link under a session key of 32 bytes.
-
-    Every message has a fresh key.
-    """
+    """The trained encryptor and decryptor of a link; the session key gives each message its own."""
 
     name = "cipher"
 

@@ -24,21 +24,6 @@ class ClassicalLink(LinkNetwork):
     Where the checksum fails, Bob outputs the mean of the training images. Only the classifier is
     learned; it is trained on compressed images, which Bob gets whenever the checksum holds. The
     link has no gradient, so gradient attacks do not apply.
-
-    Args:
-        system: Codec and physical layer.
-        classifier: Images ``[B, C, H, W]`` in [0, 1] → logits ``[B, classes]``.
-        channel: Bob's channel.
-
-    Example:
-        >>> from semveil.baseline.codec import Codec
-        >>> from semveil.baseline.transceiver import Transceiver
-        >>> from semveil.nets.preact import PreActResNet
-        >>> shape = (1, 16, 16)
-        >>> system = ImageSystem(Codec("jpeg2000", shape), Transceiver(256))
-        >>> link = ClassicalLink(system, PreActResNet(shape, 10, width=4), Channel("awgn")).eval()
-        >>> link(torch.zeros(2, *shape), snr_db=10.0).images.shape
-        torch.Size([2, 1, 16, 16])
     """
 
     digital = True
@@ -53,11 +38,7 @@ class ClassicalLink(LinkNetwork):
         self.register_buffer("fallback", torch.full(system.codec.shape, 128, dtype=torch.uint8))
 
     def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
-        """Return Alice's data symbols, complex ``[B, k]``, for images ``[B, C, H, W]``.
-
-        Raises:
-            SemveilError: If an image does not fit at the codec's lowest quality.
-        """
+        """Return Alice's data symbols, complex ``[B, k]``, for images ``[B, C, H, W]``."""
         return self.system.send(as_pixels(images), images.device)
 
     def expected(self, images: Tensor) -> Tensor:
@@ -65,11 +46,7 @@ class ClassicalLink(LinkNetwork):
         return self.transmit(images)
 
     def decode(self, features: Tensor) -> Answer:
-        """Raise: a channel code is decoded with each symbol's own noise, see :meth:`receive`.
-
-        Raises:
-            ValueError: Always.
-        """
+        """Raise: a channel code is decoded with each symbol's own noise, see :meth:`receive`."""
         raise ValueError("the classical link decodes receptions, not their features")
 
     def receive(self, reception: Reception) -> Answer:
@@ -88,10 +65,7 @@ class ClassicalLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images and return Bob's answer when the checksum holds.
-
-        Noise and perturbations do not change it.
-        """
+        """Send images; Bob's answer is that of a checksum that holds, whatever the noise."""
         payloads = self.system.source(as_pixels(images))
         waveform = self.system.layer.modulate(payloads, images.device)
         return Exchange(waveform, self._answer(self.system.codec.decode(payloads), images.device))

@@ -45,19 +45,7 @@ class CodebookConfig(Section):
 
 
 def symbols_per_token(size: int, order: int) -> int:
-    """Return the number of symbols for one index.
-
-    Args:
-        size: Codewords.
-        order: Points of the constellation.
-
-    Raises:
-        SemveilError: If the number of codewords is not a power of the order.
-
-    Example:
-        >>> symbols_per_token(256, 16)
-        2
-    """
+    """Return the number of symbols for one index."""
     symbols, carried = 1, order
     while carried < size:
         carried *= order
@@ -78,24 +66,6 @@ class DigitalLink(LinkNetwork):
     it, as on every QAM link. PSK always has unit power.
 
     In training Bob looks up the indices as received, with a straight-through gradient.
-
-    Args:
-        encoder: Images → tokens ``[B, T, dim]``.
-        classifier: Received codewords ``[B, T, dim]`` → logits.
-        channel: Bob's channel.
-        codebook: Shared codewords.
-        constellation: Constellation of the symbols.
-        entropy_weight: Weight of the codewords' entropy, which is maximised, for rule ``gumbel``.
-        commitment: Weight of the distance of token and codeword, for rule ``nearest``.
-        mechanism: Noise on the tokens before quantisation.
-
-    Example:
-        >>> from semveil.nets.task import TokenClassifier, TokenEncoder
-        >>> link = DigitalLink(
-        ...     TokenEncoder((1, 8, 8), (2, 2), 4, 4), TokenClassifier((2, 2), 4, 8, 10),
-        ...     Channel("awgn"), Codebook(16, 4, "gumbel"), Constellation("qam", 16)).eval()
-        >>> link.transmit(torch.zeros(3, 1, 8, 8)).shape
-        torch.Size([3, 4])
     """
 
     digital = True

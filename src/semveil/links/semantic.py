@@ -42,32 +42,8 @@ class SemanticLink(LinkNetwork):
 
     Bob classifies (Nan et al., arXiv 2305.07220, sections II-E, II-F) the reconstructed image,
     which is the link's answer, or the received latent, without reconstruction
-    (:meth:`understand`).
-
-    Args:
-        encoder: Images → features ``[B, d]``.
-        decoder: Features → images.
-        classifier: Images → logits.
-        latent_classifier: Received features as maps ``[B, C, h, w]`` → logits.
-        channel: Bob's channel.
-        refine: Whether networks refine the channel estimate and the equalised symbols, as in
-            OFDM-guided JSCC; trained for the link's tasks alone (our reading).
-
-    Raises:
-        SemveilError: If the channel has no OFDM pilots.
-
-    Example:
-        >>> import torch
-        >>> from semveil.channel import OfdmChannel
-        >>> from semveil.nets.preact import PreActResNet
-        >>> shape = (1, 8, 8)
-        >>> link = SemanticLink(
-        ...     SemanticEncoder(shape, 32, 4), SemanticDecoder(shape, 32, 4),
-        ...     PreActResNet(shape, 10, 2, (1,)), PreActResNet((32, 2, 2), 10, 2, (1,)),
-        ...     OfdmChannel(csi="estimated")).eval()
-        >>> answer = link(torch.zeros(2, *shape), snr_db=10.0)
-        >>> answer.images.shape, answer.logits.shape
-        (torch.Size([2, 1, 8, 8]), torch.Size([2, 10]))
+    (:meth:`understand`). As in OFDM-guided JSCC, networks may ``refine`` the channel estimate and
+    the equalised symbols; they are trained for the link's tasks alone (our reading).
     """
 
     encoder: SemanticEncoder

@@ -20,22 +20,19 @@ def balanced_accuracy(hits: Sequence[int] | Tensor, counts: Sequence[int] | Tens
     """Return the mean over classes of the accuracy within each class, with its interval.
 
     Always answering one of ``C`` classes gives ``1 / C``, however frequent it is. A class without
-    an image has no accuracy and is left out of the mean, as in scikit-learn.
+    an image is left out of the mean, as in scikit-learn.
 
     The interval joins the Wilson intervals ``[l_c, u_c]`` of the classes' accuracies ``a_c`` by the
     method of variance estimates recovery (Zou and Donner, Stat. Med. 27:1693, 2008)::
 
         mean(a) − √(Σ (a_c − l_c)²) / C   to   mean(a) + √(Σ (u_c − a_c)²) / C
 
-    It is inside [0, 1], is Wilson's own for one class, and has a width where no error was made.
-    It takes the images for independent: several images of one person make it too narrow.
+    It is Wilson's own for one class, and has a width where no error was made. It takes the images
+    for independent: several images of one person make it too narrow.
 
     Args:
         hits: Correct answers in each class, integers ``[C]``.
         counts: Images of each class, integers ``[C]``.
-
-    Returns:
-        The balanced accuracy; its sample size is that of all classes together.
 
     Raises:
         ValueError: If there are no images, or hits and counts are no rates.
@@ -71,9 +68,6 @@ def rates(
         labels: Classes of the images, int64 ``[N]``.
         person: The person in each image, int64 ``[N]``; None if unknown.
         seed: Seed of the 1000 resamples.
-
-    Returns:
-        Accuracy, and the mean over classes of the accuracy in the class.
 
     Raises:
         ValueError: If there are no images.

@@ -143,12 +143,7 @@ class ImageMetric(Metric):
         return values
 
     def estimates(self, values: Tensor, seed: int) -> dict[str, Estimate]:
-        """Return what is recorded of the images' values: the mean, and each tail's quantile.
-
-        Args:
-            values: One number per image, float ``[N]``.
-            seed: Seed of the bootstrap.
-        """
+        """Return what is recorded of the images' values: the mean, and each tail's quantile."""
         found = {self.name: bootstrap_mean(values, seed)}
         for q in self.tails:
             found[f"{self.name}_p{round(100 * q)}"] = bootstrap_quantile(values, q)
@@ -164,9 +159,6 @@ def metric_of(name: str) -> Metric:
 
     What is measured of a part of the images, such as ``psnr_db_class_3`` or ``psnr_db_p5``, has
     the whole's unit and format. A name of no registered metric is a plain number.
-
-    Args:
-        name: A record's metric.
 
     Example:
         >>> metric_of("psnr_db_class_3").unit, metric_of("latency_s").title
@@ -191,9 +183,6 @@ IMAGE_METRICS = ("psnr_db", "ssim")
 
 def image_metrics(further: Iterable[str] = ()) -> list[ImageMetric]:
     """Return PSNR and SSIM, and further metrics of images by name.
-
-    Args:
-        further: Their names, such as those of ``audit.metrics``.
 
     Raises:
         SemveilError: If one is unknown, or compares no images.

@@ -39,9 +39,6 @@ def dfil(
         source: The probes' random signs.
         probes: How many are averaged.
 
-    Returns:
-        dFIL per image, float ``[B]``.
-
     Raises:
         ValueError: If the noise variance or the number of probes is not positive.
 

@@ -13,17 +13,7 @@ if TYPE_CHECKING:
 
 
 def uninformed(mean: Tensor) -> Iterator[Tensor]:
-    """Yield images that say nothing of the one that was sent.
-
-    They are the mean image, the mean image sharpened by ``sigmoid(2·logit(x))``, and the constant
-    images: black, the mean colour, white.
-
-    Args:
-        mean: Mean image of Eve's own images, float ``[C, H, W]`` in [0, 1].
-
-    Returns:
-        Images like it.
-    """
+    """Yield images that say nothing of what was sent: the mean image, sharper, constants."""
     yield mean
     yield mean.logit(1e-6).mul(2).sigmoid()
     yield mean * 0
@@ -32,7 +22,7 @@ def uninformed(mean: Tensor) -> Iterator[Tensor]:
 
 
 def image_floor(metric: ImageMetric, mean: Tensor, originals: Tensor, seed: int) -> Estimate:
-    """Return what the best uninformed image reaches in a metric.
+    """Return what the best uninformed image reaches in a metric, as the mean over the images.
 
     A black image has an SSIM of 0.43 on MNIST: a value says little without its floor.
 
@@ -41,9 +31,6 @@ def image_floor(metric: ImageMetric, mean: Tensor, originals: Tensor, seed: int)
         mean: Mean image of Eve's own images, float ``[C, H, W]`` in [0, 1].
         originals: Images that are to be reconstructed, float ``[N, C, H, W]``.
         seed: Seed of the bootstrap.
-
-    Returns:
-        Mean over the images of the best of :func:`uninformed`, with its interval.
 
     Example:
         >>> import torch

@@ -53,19 +53,8 @@ def nmi(images: Tensor, others: Tensor, bins: int = 100) -> Tensor:
     """Return the normalised mutual information ``(H(X) + H(Y)) / H(X, Y)`` of every image.
 
     As scikit-image defines it (Studholme et al., 1999): 1 for independence, 2 for equality, and
-    the bins cover the range that each image has. Images are rounded to 8 bits first. Two constant
-    images, for which the quotient is 0/0, count as independent.
-
-    Args:
-        images: float ``[B, C, H, W]`` in [0, 1].
-        others: Reconstructions, float ``[B, C, H, W]``; clamped to [0, 1].
-        bins: Bins per axis.
-
-    Returns:
-        Normalised mutual information, float ``[B]``, within 1 … 2.
-
-    Raises:
-        ValueError: If the shapes differ, or there are fewer than two bins.
+    the bins cover the range that each image has. Two constant images, for which the quotient is
+    0/0, count as independent. Arguments and errors are those of :func:`mi_bits`.
 
     Example:
         >>> import torch
@@ -79,24 +68,7 @@ def nmi(images: Tensor, others: Tensor, bins: int = 100) -> Tensor:
 
 
 def derangement(n: int, source: torch.Generator) -> Tensor:
-    """Return a random permutation that leaves nothing in its place: for the floor of a metric.
-
-    Args:
-        n: Images, at least two.
-        source: Randomness.
-
-    Returns:
-        Rows, int ``[n]``: one cycle through all of them.
-
-    Raises:
-        ValueError: If there are fewer than two.
-
-    Example:
-        >>> import torch
-        >>> rows = derangement(5, torch.Generator().manual_seed(0))
-        >>> bool((rows != torch.arange(5)).all()), rows.sort().values.tolist()
-        (True, [0, 1, 2, 3, 4])
-    """
+    """Return a permutation, int ``[n]``, that leaves nothing in its place: for a metric's floor."""
     import torch
 
     if n < 2:

@@ -27,9 +27,6 @@ def wilson(hits: int, n: int) -> Estimate:
         hits: Successes.
         n: Trials, at least one.
 
-    Returns:
-        The rate ``hits / n`` with its interval, inside [0, 1].
-
     Raises:
         ValueError: If there are no trials, or more hits than trials.
 
@@ -60,9 +57,6 @@ def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
         values: One number per image, ``[N]``.
         seed: Seed of the 1000 resamples.
 
-    Returns:
-        The mean and its interval.
-
     Example:
         >>> import torch
         >>> e = bootstrap_mean(torch.arange(100.0))
@@ -92,9 +86,6 @@ def bootstrap_quantile(values: Tensor, q: float) -> Estimate:
         values: One number per image, ``[N]``.
         q: Which quantile, in [0, 1].
 
-    Returns:
-        The quantile and its interval.
-
     Example:
         >>> import torch
         >>> e = bootstrap_quantile(torch.arange(1001.0), 0.05)
@@ -120,9 +111,6 @@ def median_of(values: Sequence[float]) -> Estimate:
 
     Args:
         values: Repeats of one measurement, at least one.
-
-    Returns:
-        The median, its interval, and the number of repeats.
 
     Raises:
         ValueError: If there are none.

@@ -10,16 +10,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class PowerLaw:
-    """``y = exp(offset)·x^exponent``, by least squares on logarithms.
-
-    Attributes:
-        exponent: Slope in logarithms.
-        low: Lower end of its 95 % interval.
-        high: Upper end of it.
-        offset: Logarithm of the value at ``x = 1``.
-        points: The measured ``x``, in order, as often as measured.
-        deviation: Standard deviation of the residuals' logarithms.
-    """
+    """``y = exp(offset)·x^exponent``, by least squares on the logarithms of the points."""
 
     exponent: float
     low: float
@@ -33,14 +24,6 @@ class PowerLaw:
 
         The interval is that of one more measurement, if the law holds there; beyond the measured
         points nothing but the law says so.
-
-        Args:
-            x: Where; positive.
-
-        Example:
-            >>> law = fit_power_law([1, 2, 4, 8], [3, 6, 12, 24])
-            >>> [round(end, 6) for end in law.at(100)]
-            [300.0, 300.0, 300.0]
         """
         from scipy.stats import t as student
 
@@ -53,22 +36,7 @@ class PowerLaw:
 
 
 def fit_power_law(x: Sequence[float], y: Sequence[float]) -> PowerLaw:
-    """Fit a power law by least squares on logarithms, with Student's interval of its exponent.
-
-    Args:
-        x: Where it was measured, positive, at least three and not all the same.
-        y: What was measured there, positive.
-
-    Returns:
-        The law.
-
-    Raises:
-        ValueError: If there are too few points, or one is not positive.
-
-    Example:
-        >>> round(fit_power_law([1, 10, 100], [2.0, 0.2, 0.02]).exponent, 6)
-        -1.0
-    """
+    """Fit a power law by least squares on logarithms, with Student's interval of its exponent."""
     from scipy.stats import t as student
 
     if len(x) != len(y) or len(x) < 3 or len(set(x)) < 2:

@@ -18,20 +18,19 @@ Kind = Literal["semblock", "residual", "inverted"]
 _GROUPS = 8
 
 
-class ResidualBlock(nn.Sequential):
+class _Residual(nn.Sequential):
+    """Layers with a residual connection around all of them."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Transform ``[B, channels, H, W]``."""
+        maps: Tensor = super().forward(input)
+        return maps + input
+
+
+class ResidualBlock(_Residual):
     """Two 3×3 convolutions with reflection padding and a residual connection.
 
     As in the published code of OFDM-guided JSCC: no bias, and no activation after the sum.
-
-    Args:
-        channels: Channels in and out.
-
-    Shape:
-        maps float ``[B, channels, H, W]``, sides of two and more → the same.
-
-    Example:
-        >>> ResidualBlock(4)(torch.zeros(2, 4, 8, 8)).shape
-        torch.Size([2, 4, 8, 8])
     """
 
     def __init__(self, channels: int) -> None:
@@ -45,26 +44,9 @@ class ResidualBlock(nn.Sequential):
             nn.BatchNorm2d(channels),
         )
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Transform ``[B, channels, H, W]``."""
-        maps: Tensor = super().forward(input)
-        return maps + input
 
-
-class InvertedBlock(nn.Sequential):
-    """Inverted residual block: 1×1 expansion, depthwise 3×3, 1×1 projection, residual connection.
-
-    Args:
-        channels: Channels in and out.
-        expansion: Hidden channels over ``channels``.
-
-    Shape:
-        maps float ``[B, channels, H, W]`` → the same.
-
-    Example:
-        >>> InvertedBlock(4)(torch.zeros(2, 4, 8, 8)).shape
-        torch.Size([2, 4, 8, 8])
-    """
+class InvertedBlock(_Residual):
+    """Inverted residual block: 1×1 expansion, depthwise 3×3, 1×1 projection, residual sum."""
 
     def __init__(self, channels: int, expansion: int = 2) -> None:
         hidden = expansion * channels
@@ -78,11 +60,6 @@ class InvertedBlock(nn.Sequential):
             nn.Conv2d(hidden, channels, 1, bias=False),
             nn.BatchNorm2d(channels),
         )
-
-    def forward(self, input: Tensor) -> Tensor:
-        """Transform ``[B, channels, H, W]``."""
-        maps: Tensor = super().forward(input)
-        return maps + input
 
 
 class Attention(nn.Module):
@@ -98,19 +75,6 @@ class Attention(nn.Module):
 
     SA-Net shuffles the channels at its end. The shuffle is omitted: a sum and a dense 1×1
     convolution follow, so it would only permute the channels.
-
-    Args:
-        channels: Channels, a multiple of 16 (eight groups of two halves).
-
-    Shape:
-        maps float ``[B, channels, H, W]``, more than one pixel → the same.
-
-    Raises:
-        ValueError: If the channels are not a multiple of 16.
-
-    Example:
-        >>> Attention(16)(torch.zeros(2, 16, 8, 8)).shape
-        torch.Size([2, 16, 8, 8])
     """
 
     pixel: Tensor
@@ -157,18 +121,6 @@ class SplitConv(nn.Module):
     product of the kernels: the number of operator calls, not of multiplications, determines the
     time of one image. The map is padded before the first factor (our reading), so that both forms
     agree at the borders too.
-
-    Args:
-        channels: Channels in and out.
-
-    Shape:
-        maps float ``[B, channels, H, W]`` → the same.
-
-    Example:
-        >>> split, maps = SplitConv(2), torch.rand(1, 2, 4, 4)
-        >>> in_turn = split.rows(split.columns(nn.functional.pad(maps, (1, 1, 1, 1))))
-        >>> torch.allclose(split(maps), in_turn, atol=1e-6)
-        True
     """
 
     def __init__(self, channels: int) -> None:
@@ -186,7 +138,7 @@ class SplitConv(nn.Module):
         return functional.conv2d(maps, kernel, bias, padding=1, groups=len(bias))
 
 
-class SemBlock(nn.Sequential):
+class SemBlock(_Residual):
     """MobileSC's block: 1×1, depthwise 3×1 and 1×3, 1×1, attention, residual connection.
 
     The paper says that a k×k convolution is split into k×1 and 1×k and that "an additional
@@ -194,21 +146,6 @@ class SemBlock(nn.Sequential):
     published number of parameters: at 256 channels 192 hidden ones, convolutions with biases, and
     efficient channel and shuffle attention give a block 101,670 parameters, a fourth of those of
     the published encoder without its outer layers. (The published decoder has two more in all.)
-
-    Args:
-        channels: Channels in and out, a multiple of 16.
-
-    Shape:
-        maps float ``[B, channels, H, W]``, more than one pixel → the same.
-
-    Raises:
-        ValueError: If the channels are not a multiple of 16.
-
-    Example:
-        >>> SemBlock(16)(torch.zeros(2, 16, 8, 8)).shape
-        torch.Size([2, 16, 8, 8])
-        >>> sum(parameter.numel() for parameter in SemBlock(256).parameters())
-        101670
     """
 
     def __init__(self, channels: int) -> None:
@@ -225,11 +162,6 @@ class SemBlock(nn.Sequential):
             Attention(channels),
         )
 
-    def forward(self, input: Tensor) -> Tensor:
-        """Transform ``[B, channels, H, W]``."""
-        maps: Tensor = super().forward(input)
-        return maps + input
-
 
 _BLOCKS: dict[Kind, type[nn.Module]] = {
     "semblock": SemBlock,
@@ -241,17 +173,8 @@ _BLOCKS: dict[Kind, type[nn.Module]] = {
 def body(kind: Kind, channels: int, blocks: int) -> nn.Sequential:
     """Return a sequence of blocks of one kind.
 
-    Args:
-        kind: ``semblock``, ``residual`` or ``inverted``.
-        channels: Channels in and out.
-        blocks: Number of blocks.
-
     Raises:
         ValueError: If the kind is none of these, or the channels do not fit it.
-
-    Example:
-        >>> len(body("inverted", 4, 2))
-        2
     """
     if kind not in _BLOCKS:
         raise ValueError(f"kind must be one of {', '.join(get_args(Kind))}, not {kind!r}")

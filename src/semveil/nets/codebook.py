@@ -17,13 +17,7 @@ _TEMPERATURE = 0.5
 
 @dataclass(frozen=True)
 class Choice:
-    """The codewords chosen for a batch of tokens.
-
-    Attributes:
-        index: int ``[B, T]``.
-        sent: One-hot of the index, float ``[B, T, K]``, with the gradient of the probabilities.
-        probabilities: Probability of each codeword, float ``[B, T, K]``.
-    """
+    """Codewords chosen for tokens: indices ``[B, T]``; one-hots, with gradient, ``[B, T, K]``."""
 
     index: Tensor
     sent: Tensor

@@ -9,19 +9,7 @@ from semveil.nets.dense import Mlp
 
 
 class Critic(nn.Module):
-    """Scores every pair of an observation and an image, as inner products of two embeddings.
-
-    Args:
-        inputs: Reals observed per image.
-        image_shape: Channels, height, width.
-        embedding: Length of the embeddings.
-        width: Channels of the image side's first convolution.
-
-    Example:
-        >>> import torch
-        >>> Critic(17, (1, 8, 8))(torch.zeros(3, 17), torch.zeros(5, 1, 8, 8)).shape
-        torch.Size([3, 5])
-    """
+    """Scores every pair of an observation and an image, as inner products of two embeddings."""
 
     def __init__(
         self, inputs: int, image_shape: ImageShape, embedding: int = 128, width: int = 16

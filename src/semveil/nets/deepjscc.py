@@ -47,13 +47,6 @@ class Prelu(nn.PReLU):
     On a processor the backward pass of ``nn.PReLU`` is ten times slower than this one (bfloat16)
     and takes a quarter of a training step: it stores the slope's gradient per element before
     summing, and is not vectorised.
-
-    Shape:
-        maps, any shape and floating dtype → the same.
-
-    Example:
-        >>> Prelu()(torch.tensor([-4.0, 4.0])).tolist()
-        [-1.0, 4.0]
     """
 
     def __init__(self) -> None:
@@ -88,41 +81,26 @@ def _halved(maps: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
     return functional.conv2d(maps, kernel, bias, stride=2, padding=2)
 
 
-class _Halve(torch.autograd.Function):
-    """Convolution of stride two, whose gradient at the maps is computed by :func:`_doubled`."""
+class _Resample(torch.autograd.Function):
+    """Convolution of stride two, or its transpose: each is the other's gradient at the maps."""
 
     @staticmethod
-    def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor, doubling: bool) -> Tensor:
         ctx.save_for_backward(maps, kernel)
-        return _halved(maps, kernel, bias)
+        ctx.doubling = doubling
+        return (_doubled if doubling else _halved)(maps, kernel, bias)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor, None]:
         (gradient,) = grads
         maps, kernel = ctx.saved_tensors
+        back = _halved if ctx.doubling else _doubled
+        large, small = (gradient, maps) if ctx.doubling else (maps, gradient)
         return (
-            _doubled(gradient, kernel) if ctx.needs_input_grad[0] else None,
-            conv2d_weight(maps, kernel.shape, gradient, stride=2, padding=2),
+            back(gradient, kernel) if ctx.needs_input_grad[0] else None,
+            conv2d_weight(large, kernel.shape, small, stride=2, padding=2),
             gradient.sum((0, 2, 3)),
-        )
-
-
-class _Double(torch.autograd.Function):
-    """Transposed convolution of stride two, whose gradients are those of the convolution."""
-
-    @staticmethod
-    def forward(ctx: Any, maps: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-        ctx.save_for_backward(maps, kernel)
-        return _doubled(maps, kernel, bias)
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, Tensor, Tensor]:
-        (gradient,) = grads
-        maps, kernel = ctx.saved_tensors
-        return (
-            _halved(gradient, kernel) if ctx.needs_input_grad[0] else None,
-            conv2d_weight(gradient, kernel.shape, maps, stride=2, padding=2),
-            gradient.sum((0, 2, 3)),
+            None,
         )
 
 
@@ -134,51 +112,25 @@ def _cast(maps: Tensor, *parameters: Tensor | None) -> tuple[Tensor, ...]:
 
 
 class HalvingConv(nn.Conv2d):
-    """A 5×5 convolution of stride two.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-
-    Shape:
-        maps float ``[B, inputs, H, W]`` → ``[B, outputs, H/2, W/2]``; ``H`` and ``W`` even.
-
-    Example:
-        >>> layer, maps = HalvingConv(3, 2), torch.rand(1, 3, 4, 4)
-        >>> torch.allclose(layer(maps), nn.Conv2d.forward(layer, maps), atol=1e-5)
-        True
-    """
+    """A 5×5 convolution of stride two."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2, padding=2)
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve ``[B, inputs, H, W]``."""
-        return _Halve.apply(*_cast(input, self.weight, self.bias))
+        return _Resample.apply(*_cast(input, self.weight, self.bias), False)
 
 
 class DoublingConv(nn.ConvTranspose2d):
-    """A transposed 5×5 convolution of stride two.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-
-    Shape:
-        maps float ``[B, inputs, H, W]`` → ``[B, outputs, 2H, 2W]``.
-
-    Example:
-        >>> layer, maps = DoublingConv(3, 2), torch.rand(1, 3, 4, 4)
-        >>> torch.allclose(layer(maps), nn.ConvTranspose2d.forward(layer, maps), atol=1e-5)
-        True
-    """
+    """A transposed 5×5 convolution of stride two."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__(inputs, outputs, 5, stride=2, padding=2, output_padding=1)
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve ``[B, inputs, H, W]``."""
-        return _Double.apply(*_cast(input, self.weight, self.bias))
+        return _Resample.apply(*_cast(input, self.weight, self.bias), True)
 
 
 class MirroredConv(nn.ConvTranspose2d):
@@ -186,18 +138,6 @@ class MirroredConv(nn.ConvTranspose2d):
 
     The kernel is mirrored and its channels swapped; its gradient then takes the convolution's
     faster path.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-
-    Shape:
-        maps float ``[B, inputs, H, W]`` → ``[B, outputs, H, W]``.
-
-    Example:
-        >>> layer, maps = MirroredConv(3, 2), torch.rand(1, 3, 4, 4)
-        >>> torch.allclose(layer(maps), nn.ConvTranspose2d.forward(layer, maps), atol=1e-5)
-        True
     """
 
     def __init__(self, inputs: int, outputs: int) -> None:
@@ -262,15 +202,10 @@ class DeepJsccEncoder(nn.Module):
 class DeepJsccDecoder(nn.Module):
     """Latents to images: the mirrored encoder, with transposed convolutions.
 
-    Args:
-        image_shape: Channels, height, width of the reconstruction; sides are multiples of four.
-        latent_dim: Reals in the latent, ``d = c·H·W/16``.
+    Arguments and errors are those of :class:`DeepJsccEncoder`.
 
     Shape:
         latents float ``[B, d]`` → images float ``[B, C, H, W]`` in [0, 1].
-
-    Raises:
-        ValueError: If the sides or ``latent_dim`` do not fit.
 
     Example:
         >>> DeepJsccDecoder((3, 32, 32), latent_dim=768)(torch.zeros(2, 768)).shape

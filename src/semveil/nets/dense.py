@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 
 class Mlp(nn.Sequential):
-    """Linear layers with ReLU between them; without a hidden width, a linear map.
+    """Linear layers with an activation between them; without a hidden width, a linear map.
 
     Args:
         inputs: Input size.
         hidden: Width of each hidden layer.
         outputs: Output size.
+        activation: Between the layers.
 
     Shape:
         float ``[B, inputs]`` → float ``[B, outputs]``.
@@ -22,30 +25,22 @@ class Mlp(nn.Sequential):
         torch.Size([2, 10])
     """
 
-    def __init__(self, inputs: int, hidden: tuple[int, ...], outputs: int) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        hidden: tuple[int, ...],
+        outputs: int,
+        activation: Callable[[], nn.Module] = nn.ReLU,
+    ) -> None:
         layers: list[nn.Module] = []
         for width in hidden:
-            layers += [nn.Linear(inputs, width), nn.ReLU()]
+            layers += [nn.Linear(inputs, width), activation()]
             inputs = width
         super().__init__(*layers, nn.Linear(inputs, outputs))
 
 
 class ResidualMlp(nn.Module):
-    """Residual blocks of layer norm and two linear layers.
-
-    Args:
-        inputs: Input size.
-        width: Width of every block.
-        blocks: Number of blocks.
-        outputs: Output size.
-
-    Shape:
-        float ``[B, inputs]`` → float ``[B, outputs]``.
-
-    Example:
-        >>> ResidualMlp(17, 32, 2, 10)(torch.zeros(2, 17)).shape
-        torch.Size([2, 10])
-    """
+    """Residual blocks of layer norm and two linear layers."""
 
     def __init__(self, inputs: int, width: int, blocks: int, outputs: int) -> None:
         super().__init__()
@@ -67,16 +62,7 @@ class ResidualMlp(nn.Module):
 
 
 class DenseImage(nn.Module):
-    """A dense network whose output is an image in [0, 1].
-
-    Args:
-        network: float ``[B, inputs]`` → float ``[B, C·H·W]``.
-        image_shape: Channels, height, width.
-
-    Example:
-        >>> DenseImage(Mlp(17, (), 64), (1, 8, 8))(torch.zeros(2, 17)).shape
-        torch.Size([2, 1, 8, 8])
-    """
+    """A dense network whose output is an image in [0, 1]."""
 
     def __init__(self, network: nn.Module, image_shape: tuple[int, int, int]) -> None:
         super().__init__()

@@ -26,9 +26,6 @@ def inference_network(
         classes: Number of classes.
         units: Units of a hidden layer; those of the capacity if None.
 
-    Returns:
-        Network float ``[B, inputs]`` → logits ``[B, classes]``.
-
     Raises:
         SemveilError: If there is no such capacity.
 
@@ -58,9 +55,6 @@ def inversion_network(
         inputs: Reals observed per image.
         image_shape: Channels, height, width.
         units: Units of a hidden layer; those of the capacity if None.
-
-    Returns:
-        Network float ``[B, inputs]`` → images ``[B, C, H, W]``.
 
     Raises:
         SemveilError: If there is no such capacity.
@@ -93,10 +87,6 @@ class SimulatedEve(nn.Module):
         inputs: Reals observed per image.
         classes: Number of classes.
         image_shape: Channels, height, width.
-
-    Shape:
-        observations float ``[B, inputs]`` → logits ``[B, classes]``; :attr:`image` returns
-        images.
 
     Example:
         >>> import torch

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
-_SLOPE = 0.2
+from semveil.nets.dense import Mlp
 
-
-def _blocks(inputs: int, hidden: tuple[int, ...], outputs: int) -> nn.Sequential:
-    layers: list[nn.Module] = []
-    for width in hidden:
-        layers += [nn.Linear(inputs, width), nn.LeakyReLU(_SLOPE)]
-        inputs = width
-    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+_Leaky = partial(nn.LeakyReLU, 0.2)
 
 
 class GeneratorNetwork(nn.Module):
@@ -22,18 +18,6 @@ class GeneratorNetwork(nn.Module):
     Blocks of a linear layer and LeakyReLU, as SemAdv (Nan et al., arXiv 2305.07220, figure 4)
     describes them. The only public re-implementation of PGM has batch normalisation; it is omitted
     here, since a perturbation would depend on the rest of its batch.
-
-    Args:
-        length: Samples of a waveform, ``T``.
-        classes: Target classes; 0 for an unconditional generator.
-        seeds: Random inputs (our reading; the papers state one or two).
-        hidden: Widths of the blocks (our reading).
-
-    Example:
-        >>> network = GeneratorNetwork(12, classes=10)
-        >>> seeds, class_ = torch.zeros(2, network.seeds), torch.tensor([3, 4])
-        >>> network(seeds, torch.tensor([-10.0, -2.0]), class_).shape
-        torch.Size([2, 12])
     """
 
     def __init__(
@@ -45,18 +29,12 @@ class GeneratorNetwork(nn.Module):
     ) -> None:
         super().__init__()
         self.length, self.classes, self.seeds = length, classes, seeds
-        self.network = _blocks(seeds + 1 + classes, hidden, 2 * length)
+        self.network = Mlp(seeds + 1 + classes, hidden, 2 * length, _Leaky)
 
     def forward(self, seeds: Tensor, psr_db: Tensor, targets: Tensor | None = None) -> Tensor:
-        """Draw waveforms, complex ``[B, T]``.
+        """Draw waveforms, complex ``[B, T]``, from seeds, a PSR in dB per image, and classes.
 
-        Args:
-            seeds: float ``[B, seeds]``.
-            psr_db: PSR, dB, float ``[B]``; an input, so that one generator serves all budgets.
-            targets: Target classes, int ``[B]``; only for a conditional generator.
-
-        Raises:
-            ValueError: If ``targets`` is given to an unconditional generator, or missing.
+        The PSR is an input, so that one generator serves all budgets.
         """
         if (targets is None) != (self.classes == 0):
             kind, must = ("conditional", "given") if self.classes else ("unconditional", "None")
@@ -69,20 +47,11 @@ class GeneratorNetwork(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Separates perturbations from Gaussian noise; three layers (arXiv 2102.00918, 2305.07220).
-
-    Args:
-        length: Samples of a waveform, ``T``.
-        width: Width of both hidden layers (our reading).
-
-    Example:
-        >>> Discriminator(12)(torch.zeros(2, 12, dtype=torch.complex64)).shape
-        torch.Size([2])
-    """
+    """Separates perturbations from Gaussian noise; three layers (arXiv 2102.00918, 2305.07220)."""
 
     def __init__(self, length: int, width: int = 256) -> None:
         super().__init__()
-        self.network = _blocks(2 * length, (width, width), 1)
+        self.network = Mlp(2 * length, (width, width), 1, _Leaky)
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return logits ``[B]``, positive for noise, of complex ``[B, T]``."""

@@ -8,22 +8,7 @@ from semveil.nets.convolutional import ImageShape
 
 
 class Judge(nn.Module):
-    """A convolution at full size, stages that halve the map to four pixels, one linear layer.
-
-    Args:
-        image_shape: Channels, height, width.
-        classes: Number of classes.
-        width: Channels at full size; doubled at every stage.
-
-    Shape:
-        images float ``[B, C, H, W]`` in [0, 1] → logits ``[B, classes]``.
-
-    Example:
-        >>> import torch
-        >>> judge = Judge((3, 32, 32), 10)
-        >>> [list(maps.shape[1:]) for maps in judge.features(torch.zeros(2, 3, 32, 32))]
-        [[16, 32, 32], [32, 16, 16], [64, 8, 8], [128, 4, 4]]
-    """
+    """A convolution at full size, stages that halve the map to four pixels, one linear layer."""
 
     def __init__(self, image_shape: ImageShape, classes: int, width: int = 16) -> None:
         super().__init__()

@@ -11,17 +11,6 @@ class KeyedMixer(nn.Module):
 
     A dense network with the key as a further input hardly learns to use it; the gate provides
     products of key and input, as ciphers have them (our reading).
-
-    Args:
-        dim: Reals in and out.
-        key_bits: Signs in a key.
-
-    Shape:
-        reals float ``[B, dim]``, key of ±1 float ``[B, key_bits]`` → float ``[B, dim]``.
-
-    Example:
-        >>> KeyedMixer(8, 16)(torch.zeros(2, 8), torch.ones(2, 16)).shape
-        torch.Size([2, 8])
     """
 
     def __init__(self, dim: int, key_bits: int) -> None:

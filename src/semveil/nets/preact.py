@@ -13,19 +13,6 @@ class PreActBlock(nn.Module):
 
     Where the shape changes, the shortcut is a 1×1 convolution after the first normalisation and
     ReLU, as in the published network.
-
-    Args:
-        inputs: Channels in.
-        outputs: Channels out.
-        stride: Stride of the first convolution.
-
-    Shape:
-        maps float ``[B, inputs, H, W]`` → ``[B, outputs, ⌈H/stride⌉, ⌈W/stride⌉]``.
-
-    Example:
-        >>> import torch
-        >>> PreActBlock(4, 8, stride=2)(torch.zeros(2, 4, 7, 7)).shape
-        torch.Size([2, 8, 4, 4])
     """
 
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:

@@ -43,62 +43,27 @@ class _Correction(nn.Module):
 
 
 class ChannelRefiner(nn.Module):
-    """Refines a channel estimate.
-
-    Args:
-        subcarriers: Subcarriers ``N``, a square number.
-        width: Channels between the convolutions.
-
-    Shape:
-        pilot complex ``[N]``, received pilot (the mean of all pilots) complex ``[B, N]``,
-        estimate complex ``[B, N]`` → estimate complex ``[B, N]``.
-
-    Raises:
-        ValueError: If the number of subcarriers is not a square.
-
-    Example:
-        >>> estimate = torch.ones(2, 64, dtype=torch.complex64)
-        >>> refined = ChannelRefiner()(estimate[0], estimate, estimate)
-        >>> bool((refined == estimate).all())  # before training
-        True
-    """
+    """Refines a channel estimate from the pilot and its reception (the mean of all pilots)."""
 
     def __init__(self, subcarriers: int = 64, width: int = 32) -> None:
         super().__init__()
         self.correction = _Correction(subcarriers, width)
 
     def forward(self, pilot: Tensor, received: Tensor, estimate: Tensor) -> Tensor:
-        """Refine ``[B, N]``."""
+        """Refine ``[B, N]``, complex, by the pilot ``[N]`` and its reception ``[B, N]``."""
         correction: Tensor = self.correction(pilot.expand_as(received), received, estimate)
         return estimate + correction
 
 
 class EqualiserRefiner(nn.Module):
-    """Refines equalised symbols.
-
-    Args:
-        subcarriers: Subcarriers ``N``, a square number.
-        width: Channels between the convolutions.
-
-    Shape:
-        channel estimate complex ``[B, N]``, received symbols complex ``[B, S, N]``, equalised
-        symbols complex ``[B, S, N]`` → symbols complex ``[B, S, N]``.
-
-    Raises:
-        ValueError: If the number of subcarriers is not a square.
-
-    Example:
-        >>> symbols = torch.ones(2, 6, 64, dtype=torch.complex64)
-        >>> EqualiserRefiner()(symbols[:, 0], symbols, symbols).shape
-        torch.Size([2, 6, 64])
-    """
+    """Refines equalised symbols from the channel estimate and the received symbols."""
 
     def __init__(self, subcarriers: int = 64, width: int = 32) -> None:
         super().__init__()
         self.correction = _Correction(subcarriers, width)
 
     def forward(self, estimate: Tensor, received: Tensor, equalised: Tensor) -> Tensor:
-        """Refine ``[B, S, N]``."""
+        """Refine ``[B, S, N]``, complex, by the estimate ``[B, N]`` and the received symbols."""
         # Every OFDM symbol is processed separately.
         inputs = (estimate.unsqueeze(1).expand_as(received), received, equalised)
         correction = self.correction(*(symbols.flatten(0, 1) for symbols in inputs))

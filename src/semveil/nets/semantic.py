@@ -35,13 +35,6 @@ def maps_shape(image_shape: ImageShape, channels: int) -> MapsShape:
     Images are padded to sides that are multiples of eight (MNIST's 28 to 32, as the published
     six OFDM symbols need), and halved twice.
 
-    Args:
-        image_shape: Channels, height, width of the source.
-        channels: Channels of the features.
-
-    Returns:
-        Channels, height and width; their product is the number of features.
-
     Raises:
         SemveilError: If a side is below eight pixels.
 
@@ -128,25 +121,11 @@ class SemanticDecoder(nn.Module):
     """Features to images: a body of blocks, then two transposed convolutions of stride two.
 
     The published code ends in ``2·sigmoid − 1`` for images in [−1, 1], which equals a sigmoid
-    for images in [0, 1].
-
-    Args:
-        image_shape: Channels, height, width of the reconstruction.
-        channels: Channels of the features.
-        width: Channels before the last convolution; the body has four times as many.
-        blocks: Blocks in the body.
-        kind: Kind of the blocks, see :mod:`semveil.nets.blocks`.
-
-    Attributes:
-        maps: Shape of the features of one image as maps, see :func:`maps_shape`.
+    for images in [0, 1]. Arguments, attributes and errors are those of :class:`SemanticEncoder`.
 
     Shape:
         features float ``[B, prod(maps)]``, as the encoder gives them → images float
         ``[B, C, H, W]`` in [0, 1].
-
-    Raises:
-        SemveilError: If a side is below eight pixels.
-        ValueError: If the kind is unknown, or the width does not fit it.
 
     Example:
         >>> SemanticDecoder((1, 28, 28), channels=12, width=4)(torch.zeros(2, 768)).shape

@@ -14,21 +14,6 @@ class SetMlp(nn.Module):
     A permutation leaves the multiset of values unchanged. The network reads it as the sorted
     vector, and as mean, standard deviation and maximum of learned features of the components. The
     last input, the reliability, is a further input for every component.
-
-    Args:
-        inputs: Reals observed: the components and one reliability.
-        hidden: Width of the layers after pooling.
-        outputs: Output size.
-        features: Learned features of a component.
-
-    Shape:
-        float ``[B, inputs]`` → float ``[B, outputs]``, invariant to permutations of the
-        first ``inputs − 1``.
-
-    Example:
-        >>> network, seen = SetMlp(5, 16, 3), torch.tensor([[0.3, -1.0, 0.5, 2.0, 0.9]])
-        >>> torch.allclose(network(seen), network(seen[:, [3, 1, 0, 2, 4]]), atol=1e-6)
-        True
     """
 
     def __init__(self, inputs: int, hidden: int, outputs: int, features: int = 32) -> None:

@@ -25,18 +25,7 @@ def _convolution(inputs: int, outputs: int) -> list[nn.Module]:
 
 
 class Residual(nn.Module):
-    """Two 3×3 convolutions with a residual connection.
-
-    Args:
-        channels: Channels in and out.
-
-    Shape:
-        maps float ``[B, channels, H, W]`` → the same.
-
-    Example:
-        >>> Residual(4)(torch.zeros(2, 4, 8, 8)).shape
-        torch.Size([2, 4, 8, 8])
-    """
+    """Two 3×3 convolutions with a residual connection."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -56,19 +45,6 @@ class Trunk(nn.Sequential):
 
     With batch normalisation, as in the papers; after training an image's features depend on that
     image alone.
-
-    Args:
-        image_shape: Channels, height, width.
-        width: Channels of the first convolution; the last has up to eight times as many.
-        side: Side of the resulting maps, pixels.
-
-    Shape:
-        images float ``[B, C, H, W]`` in [0, 1] → maps float ``[B, channels, h, w]``.
-
-    Example:
-        >>> trunk = Trunk((3, 32, 32), width=4)
-        >>> trunk(torch.zeros(2, 3, 32, 32)).shape, trunk.channels
-        (torch.Size([2, 32, 4, 4]), 32)
     """
 
     def __init__(self, image_shape: ImageShape, width: int, side: int = 4) -> None:

@@ -9,23 +9,11 @@ from torch import Tensor
 def per_image(value: Tensor | float, batch: Tensor, name: str = "value") -> Tensor:
     """Reshape a setting so that it broadcasts over all dimensions of a batch but the first.
 
-    A single number stays a zero-dimensional tensor, which combines with a batch on any device
-    without a copy.
-
-    Args:
-        value: Real or complex, one number or one per image, ``[B]``.
-        batch: The batch, ``[B, ...]``.
-        name: Name of the value in the error message.
-
-    Returns:
-        The value, ``[]`` or ``[B, 1, ..., 1]`` with as many dimensions as ``batch``.
+    One number stays a zero-dimensional tensor, which combines with a batch on any device without
+    a copy; one per image, ``[B]``, becomes ``[B, 1, ..., 1]``.
 
     Raises:
         ValueError: If there is neither one value nor one per image.
-
-    Example:
-        >>> per_image(torch.tensor([0.0, 10.0]), torch.zeros(2, 3, 4)).shape
-        torch.Size([2, 1, 1])
     """
     value = torch.as_tensor(value)
     if value.numel() == 1:
@@ -39,18 +27,7 @@ def per_image(value: Tensor | float, batch: Tensor, name: str = "value") -> Tens
 
 
 def squared_magnitude(z: Tensor) -> Tensor:
-    """Return ``|z|²`` with a gradient that is finite at zero, where that of ``abs`` is not.
-
-    Args:
-        z: Complex (or real) numbers, any shape.
-
-    Returns:
-        Real numbers of the same shape.
-
-    Example:
-        >>> squared_magnitude(torch.tensor([3 + 4j]))
-        tensor([25.])
-    """
+    """Return ``|z|²`` with a gradient that is finite at zero, where that of ``abs`` is not."""
     if not z.is_complex():
         return z.square()
     return torch.view_as_real(z.resolve_conj()).square().sum(-1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from semveil.phy.broadcast import squared_magnitude
+from semveil.phy.broadcast import per_image, squared_magnitude
 
 
 def clip(z: Tensor, ratio: float, *, straight_through: bool = True) -> Tensor:
@@ -40,7 +40,7 @@ def clip(z: Tensor, ratio: float, *, straight_through: bool = True) -> Tensor:
 
 def _limit(z: Tensor, ratio: float) -> Tensor:
     power = squared_magnitude(z)
-    peak = ratio**2 * power.flatten(1).mean(1).reshape(-1, *[1] * (z.ndim - 1))
+    peak = ratio**2 * per_image(power.flatten(1).mean(1), z)
     loud = power > peak
     # The inner `where` keeps the root's infinite slope at zero out of the unused branch.
     gain = (peak / torch.where(loud, power, 1.0)).masked_fill(~loud, 1.0).sqrt()

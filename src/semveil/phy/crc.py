@@ -21,14 +21,7 @@ _POWERS = {
 
 
 def append(bits: Tensor, kind: Crc) -> Tensor:
-    """Append the check bits of each row.
-
-    Args:
-        bits: Zeros and ones of any dtype, ``[B, n]``, n ≥ 1.
-        kind: ``"crc16"`` or ``"crc24a"``.
-
-    Returns:
-        The same dtype, ``[B, n + length(kind)]``.
+    """Append the check bits of each row: zeros and ones of any dtype, ``[B, n]``, n ≥ 1.
 
     Raises:
         ValueError: If there is no such check, or nothing to check.
@@ -47,17 +40,7 @@ def append(bits: Tensor, kind: Crc) -> Tensor:
 
 
 def check(bits: Tensor, kind: Crc) -> Tensor:
-    """Tell which rows agree with their check bits.
-
-    Args:
-        bits: As :func:`append` returns, ``[B, n + length(kind)]``.
-        kind: ``"crc16"`` or ``"crc24a"``.
-
-    Returns:
-        bool ``[B]``.
-
-    Raises:
-        ValueError: As :func:`append`.
+    """Tell which rows, as :func:`append` returns them, agree with their check bits, bool ``[B]``.
 
     Example:
         >>> sent = append(torch.tensor([[1, 0, 1]]), "crc24a")
@@ -68,15 +51,7 @@ def check(bits: Tensor, kind: Crc) -> Tensor:
 
 
 def length(kind: Crc) -> int:
-    """Return the number of check bits.
-
-    Raises:
-        ValueError: If there is no such check.
-
-    Example:
-        >>> length("crc24a")
-        24
-    """
+    """Return the number of check bits."""
     if kind not in _POWERS:
         raise ValueError(f"unknown check '{kind}': there are {' and '.join(_POWERS)}")
     return _POWERS[kind][0]

@@ -15,9 +15,6 @@ def zero_forcing(y: Tensor, h: Tensor) -> Tensor:
         h: Channel, complex and broadcastable to ``y``: ``[B, 1]`` for flat fading,
             ``[B, 1, N]`` for the subcarriers of ``y [B, S, N]``.
 
-    Returns:
-        Symbol estimates, the shape of ``y``.
-
     Example:
         >>> import torch
         >>> zero_forcing(torch.tensor([[2j, 4.0]]), torch.tensor([[2j]]))
@@ -34,15 +31,8 @@ def mmse(y: Tensor, h: Tensor, noise_variance: Tensor | float) -> Tensor:
 
     Args:
         y: Received symbols, complex ``[B, ...]``.
-        h: Channel, complex and broadcastable to ``y``: ``[B, 1]`` for flat fading,
-            ``[B, 1, N]`` for the subcarriers of ``y [B, S, N]``.
+        h: Channel, as for :func:`zero_forcing`.
         noise_variance: ``σ²`` per complex symbol, one number or one per image ``[B]``.
-
-    Returns:
-        Symbol estimates, the shape of ``y``.
-
-    Raises:
-        ValueError: If ``noise_variance`` has neither one value nor ``B``.
 
     Example:
         >>> import torch

@@ -18,9 +18,6 @@ def least_squares(y_pilot: Tensor, pilot: Tensor) -> Tensor:
         y_pilot: Received pilots, complex ``[B, ...]``.
         pilot: Sent pilots, complex and broadcastable to ``y_pilot``.
 
-    Returns:
-        Channel estimates, the shape of ``y_pilot``.
-
     Example:
         >>> least_squares(torch.tensor([[2j, 4.0]]), torch.tensor([1j, 2.0]))
         tensor([[2.+0.j, 2.+0.j]])
@@ -29,16 +26,10 @@ def least_squares(y_pilot: Tensor, pilot: Tensor) -> Tensor:
 
 
 def least_squares_flat(y_pilots: Tensor, pilots: Tensor) -> Tensor:
-    """Estimate one flat coefficient per image from all of its pilots.
+    """Estimate one flat coefficient per image from all of its pilots, complex ``[B, 1]``.
 
-    ``ĥ = Σ conj(p)·y / Σ|p|²``: unbiased, with error variance ``σ²/Σ|p|²``.
-
-    Args:
-        y_pilots: Received pilots, complex ``[B, P]``.
-        pilots: Sent pilots, complex ``[P]``.
-
-    Returns:
-        Channel estimates, complex ``[B, 1]``.
+    ``ĥ = Σ conj(p)·y / Σ|p|²``: unbiased, with error variance ``σ²/Σ|p|²``. Arguments are those
+    of :func:`lmmse_flat`.
 
     Example:
         >>> least_squares_flat(torch.tensor([[2j, 2j]]), torch.ones(2, dtype=torch.complex64))
@@ -49,7 +40,7 @@ def least_squares_flat(y_pilots: Tensor, pilots: Tensor) -> Tensor:
 
 
 def lmmse_flat(y_pilots: Tensor, pilots: Tensor, noise_variance: Tensor | float) -> Tensor:
-    """Estimate one flat coefficient per image with the prior ``E|h|² = 1``.
+    """Estimate one flat coefficient per image with the prior ``E|h|² = 1``, complex ``[B, 1]``.
 
     ``ĥ = Σ conj(p)·y / (Σ|p|² + σ²)``; its error variance is ``σ²/(Σ|p|² + σ²)``, the
     minimum over linear estimators (and, for Rayleigh fading, over all estimators).
@@ -58,12 +49,6 @@ def lmmse_flat(y_pilots: Tensor, pilots: Tensor, noise_variance: Tensor | float)
         y_pilots: Received pilots, complex ``[B, P]``.
         pilots: Sent pilots, complex ``[P]``.
         noise_variance: ``σ²`` per complex symbol, one number or one per image ``[B]``.
-
-    Returns:
-        Channel estimates, complex ``[B, 1]``.
-
-    Raises:
-        ValueError: If ``noise_variance`` has neither one value nor ``B``.
 
     Example:
         >>> lmmse_flat(torch.tensor([[2j, 2j]]), torch.ones(2, dtype=torch.complex64), 2.0)

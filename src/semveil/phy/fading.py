@@ -20,16 +20,13 @@ def rayleigh(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.complex64,
 ) -> Tensor:
-    """Draw Rayleigh block fading, ``h ~ CN(0, 1)``, one draw per image.
+    """Draw Rayleigh block fading, ``h ~ CN(0, 1)``, one draw per image: complex ``[B, 1]``.
 
     Args:
         batch: Number of images ``B``.
         generator: Source of randomness; the default generator if omitted.
         device: Device of the result.
         dtype: Complex dtype.
-
-    Returns:
-        Fading coefficients with magnitude and phase, complex ``[B, 1]``.
 
     Example:
         >>> rayleigh(4).shape
@@ -46,7 +43,7 @@ def rician(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.complex64,
 ) -> Tensor:
-    """Draw Rician block fading with unit mean power, one draw per image.
+    """Draw Rician block fading with unit mean power, one draw per image: complex ``[B, 1]``.
 
     ``h = √(K/(K+1))·exp(jφ) + √(1/(K+1))·CN(0, 1)``. The phase ``φ`` of the line of sight is
     uniform and fresh for every image, as for a receiver that moves by many wavelengths between
@@ -57,15 +54,9 @@ def rician(
         batch: Number of images ``B``.
         k_factor_db: Power of the line of sight over that of the scatter, in dB, one number or
             one per image ``[B]``.
-        generator: Source of randomness; the default generator if omitted.
-        device: Device of the result.
-        dtype: Complex dtype.
-
-    Returns:
-        Fading coefficients, complex ``[B, 1]``.
-
-    Raises:
-        ValueError: If ``k_factor_db`` has neither one value nor ``B``.
+        generator: As for :func:`rayleigh`.
+        device: As for :func:`rayleigh`.
+        dtype: As for :func:`rayleigh`.
 
     Example:
         >>> rician(4, 10.0).shape
@@ -86,9 +77,6 @@ def flat(h: Tensor, z: Tensor) -> Tensor:
     Args:
         h: Coefficients, complex ``[B, 1]`` or ``[B]``.
         z: Symbols, complex ``[B, ...]``.
-
-    Returns:
-        ``h·z``, the shape of ``z``.
 
     Raises:
         ValueError: If there is not one coefficient for each image.

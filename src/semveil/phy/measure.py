@@ -14,15 +14,11 @@ def _energy_ratio_db(over: Tensor, under: Tensor) -> Tensor:
 
 
 def measured_snr_db(clean: Tensor, received: Tensor) -> Tensor:
-    """Measure the SNR of every image.
+    """Measure the SNR of every image, ``‖clean‖² / ‖received − clean‖²`` in dB, real ``[B]``.
 
     Args:
         clean: Received signal without its noise, complex ``[B, ...]``.
         received: The same with noise, ``[B, ...]``.
-
-    Returns:
-        ``‖clean‖² / ‖received − clean‖²`` in dB, over everything but the first dimension,
-        real ``[B]``.
 
     Example:
         >>> clean = torch.ones(1, 4, dtype=torch.complex64)
@@ -33,15 +29,12 @@ def measured_snr_db(clean: Tensor, received: Tensor) -> Tensor:
 
 
 def psr_db(delta: Tensor, signal: Tensor) -> Tensor:
-    """Measure the perturbation-to-signal ratio of every image.
+    """Measure the perturbation-to-signal ratio of every image, ``‖δ‖² / ‖y_signal‖²`` in dB.
 
     Args:
         delta: Perturbation at the victim's antenna, complex ``[B, ...]``.
         signal: Signal at the victim's antenna over the whole received waveform, pilots and
             cyclic prefix included and noise excluded, complex ``[B, ...]``.
-
-    Returns:
-        ``‖δ‖² / ‖y_signal‖²`` in dB, over everything but the first dimension, real ``[B]``.
 
     Example:
         >>> psr_db(torch.tensor([[0.1, 0j]]), torch.tensor([[1, 0j]]))

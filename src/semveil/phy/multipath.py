@@ -50,9 +50,6 @@ def multipath_taps(batch: int, profile: Tensor, *, generator: Randomness = None)
         profile: Mean tap powers, real ``[L]``; ``Σp = 1`` for ``E‖h‖² = 1``.
         generator: Source of randomness; the default generator if omitted.
 
-    Returns:
-        Taps ``CN(0, p_l)``, complex ``[B, L]``, on the device of ``profile``.
-
     Example:
         >>> multipath_taps(2, exponential_profile(8, 4.0)).shape
         torch.Size([2, 8])
@@ -115,16 +112,13 @@ class _Correlate(torch.autograd.Function):
 
 
 def convolve(z: Tensor, taps: Tensor) -> Tensor:
-    """Send every image through its own tapped delay line: linear convolution.
+    """Send every image through its own tapped delay line: ``h ∗ z``, complex ``[B, N+L−1]``.
 
     Differentiable, any number of times, in both arguments.
 
     Args:
         z: Waveform, complex ``[B, N]``.
         taps: Channel taps, complex ``[B, L]``.
-
-    Returns:
-        ``h ∗ z``, complex ``[B, N+L−1]``.
 
     Raises:
         ValueError: If there is not one set of taps for each image.

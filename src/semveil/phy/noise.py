@@ -14,13 +14,7 @@ from semveil.rng import Randomness, normal
 
 
 def snr_to_noise_variance(snr_db: Tensor | float) -> Tensor:
-    """Convert an SNR to the noise variance of a complex symbol of unit power.
-
-    Args:
-        snr_db: ``E_s/N_0`` in dB, any shape.
-
-    Returns:
-        ``σ² = 10^(−SNR/10)``, of the same shape.
+    """Convert an SNR in dB to the noise variance of a complex symbol: ``σ² = 10^(−SNR/10)``.
 
     Example:
         >>> snr_to_noise_variance(10.0)
@@ -30,13 +24,7 @@ def snr_to_noise_variance(snr_db: Tensor | float) -> Tensor:
 
 
 def noise_variance_to_snr_db(noise_variance: Tensor | float) -> Tensor:
-    """Convert the noise variance of a complex symbol of unit power to an SNR.
-
-    Args:
-        noise_variance: ``σ²``, any shape.
-
-    Returns:
-        ``E_s/N_0 = −10 log₁₀ σ²`` in dB, of the same shape.
+    """Convert the noise variance of a complex symbol to an SNR in dB: ``−10 log₁₀ σ²``.
 
     Example:
         >>> noise_variance_to_snr_db(0.01)

@@ -80,57 +80,23 @@ class OFDM:
         return self.n_subcarriers + self.cyclic_prefix
 
     def frame_length(self, n_symbols: int) -> int:
-        """Return the number of samples of a frame with pilots, for a number of data symbols.
-
-        Example:
-            >>> OFDM(64, 16, 1).frame_length(6)
-            560
-        """
+        """Return the number of samples of a frame with pilots, for a number of data symbols."""
         return (self.n_pilot_symbols + n_symbols) * self.symbol_length
 
     def pilots(
         self, *, dtype: torch.dtype = torch.complex64, device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Return the pilot symbol: a Zadoff-Chu sequence, the same for every pilot symbol.
-
-        Args:
-            dtype: Complex dtype.
-            device: Device of the result.
-
-        Returns:
-            Pilots of modulus one, complex ``[N]``.
-
-        Example:
-            >>> OFDM(64).pilots().shape
-            torch.Size([64])
-        """
+        """Return the symbol that all pilot symbols are, complex ``[N]``: a Zadoff-Chu sequence."""
         return zadoff_chu(self.n_subcarriers, dtype=dtype, device=device)
 
     def insert_pilots(self, data: Tensor) -> Tensor:
-        """Put the pilot symbols in front of the data symbols.
-
-        Args:
-            data: Data symbols, complex ``[B, S, N]``.
-
-        Returns:
-            Frame in the frequency domain, complex ``[B, P+S, N]``.
-
-        Example:
-            >>> OFDM(64, n_pilot_symbols=2).insert_pilots(torch.zeros(3, 6, 64) + 0j).shape
-            torch.Size([3, 8, 64])
-        """
+        """Put the pilot symbols in front of data, complex ``[B, S, N]`` → ``[B, P+S, N]``."""
         pilots = self.pilots(dtype=data.dtype, device=data.device)
         known = pilots.expand(data.shape[0], self.n_pilot_symbols, -1)
         return torch.cat([known, data], 1)
 
     def modulate(self, symbols: Tensor) -> Tensor:
-        """Modulate symbols on subcarriers into a waveform.
-
-        Args:
-            symbols: Symbols on subcarriers, complex ``[B, S, N]``.
-
-        Returns:
-            Waveform, complex ``[B, S·(N+CP)]``.
+        """Modulate symbols on subcarriers into a waveform, ``[B, S, N]`` → ``[B, S·(N+CP)]``.
 
         Raises:
             ValueError: If the last dimension is not ``N``.
@@ -195,14 +161,7 @@ class OFDM:
             or ``[B]`` like the noise variance.
 
         Raises:
-            ValueError: If there is no pilot symbol, or ``noise_variance`` has neither one
-                value nor ``B``.
-
-        Example:
-            >>> ofdm = OFDM(4, 1)
-            >>> h, error = ofdm.estimate(2 * ofdm.pilots().expand(1, 1, -1), 0.1)
-            >>> h.real, error
-            (tensor([[2.0000, 2.0000, 2.0000, 2.0000]]), tensor(0.1000))
+            ValueError: If there is no pilot symbol.
         """
         n_pilots = received_pilots.shape[1]
         if n_pilots == 0:
@@ -225,13 +184,6 @@ class OFDM:
 
         Returns:
             Waveform, complex ``[B, (P+S)·(N+CP)]``.
-
-        Raises:
-            ValueError: If the last dimension is not ``N``.
-
-        Example:
-            >>> OFDM(64, 16, 1).transmit(torch.ones(2, 6, 64) + 0j).shape
-            torch.Size([2, 560])
         """
         waveform = self.modulate(self.insert_pilots(data))
         return waveform if clip_ratio is None else normalise_power(clip(waveform, clip_ratio))
@@ -257,19 +209,6 @@ class OFDM:
             channel: The true channel on every subcarrier, complex ``[B, N]``: perfect CSI.
                 Without it the channel is estimated from the pilots.
             profile: Mean tap powers ``[L]`` for the LMMSE estimate; least squares if omitted.
-
-        Returns:
-            Equalised data symbols and the channel used.
-
-        Raises:
-            ValueError: If the waveform is too short for the frame, or has no pilots where an
-                estimate is needed.
-
-        Example:
-            >>> ofdm = OFDM(64, 16, 1)
-            >>> frame = ofdm.transmit(torch.ones(2, 6, 64) + 0j)
-            >>> ofdm.receive(frame, 6, noise_variance=0.1).symbols.shape
-            torch.Size([2, 6, 64])
         """
         grid = self.demodulate(waveform, self.n_pilot_symbols + n_symbols)
         known, data = grid.tensor_split([self.n_pilot_symbols], 1)
@@ -297,16 +236,10 @@ class OFDM:
             data: Data symbols of unit power, complex ``[B, S, N]``.
             taps: Channel taps, complex ``[B, L]``.
             snr_db: ``E_s/N_0`` in dB, one number or one per image ``[B]``.
-            profile: Mean tap powers ``[L]`` for the LMMSE estimate; least squares if omitted.
+            profile: As for :meth:`receive`.
             perfect_csi: Whether the receiver knows the channel.
-            clip_ratio: Peak limiting, see :meth:`transmit`.
+            clip_ratio: As for :meth:`transmit`.
             generator: Source of the noise; the default generator if omitted.
-
-        Returns:
-            Equalised data symbols and the channel used.
-
-        Raises:
-            ValueError: If shapes disagree, or ``snr_db`` has neither one value nor ``B``.
 
         Warns:
             UserWarning: If the channel is longer than the cyclic prefix allows.

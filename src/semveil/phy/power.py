@@ -9,13 +9,7 @@ from semveil.phy.broadcast import squared_magnitude
 
 
 def average_power(z: Tensor) -> Tensor:
-    """Return the mean power per symbol, per image.
-
-    Args:
-        z: Symbols, complex ``[B, ...]``.
-
-    Returns:
-        Mean of ``|z|²`` over everything but the first dimension, real ``[B]``.
+    """Return the mean of ``|z|²`` per symbol, per image: complex ``[B, ...]`` → real ``[B]``.
 
     Example:
         >>> average_power(torch.tensor([[1 + 1j, 0], [2, 2]]))
@@ -29,12 +23,6 @@ def normalise_power(z: Tensor) -> Tensor:
 
     Each image has its own gain, independent of the other images of the batch. An image that is
     zero everywhere stays zero, with zero gradient.
-
-    Args:
-        z: Symbols, complex ``[B, k]`` (or ``[B, ...]``).
-
-    Returns:
-        Symbols of the same shape with :func:`average_power` one.
 
     Example:
         >>> z = torch.tensor([[3 + 4j, 0, 0, 0], [0, 0, 0, 0]])
@@ -55,13 +43,9 @@ def normalise_power(z: Tensor) -> Tensor:
 
 
 def papr_db(z: Tensor) -> Tensor:
-    """Return the peak-to-average power ratio of every image's waveform.
+    """Return the peak-to-average power ratio of every image's waveform, complex ``[B, ...]``.
 
-    Args:
-        z: Waveform, complex ``[B, ...]``.
-
-    Returns:
-        ``max |z|² / mean |z|²`` in dB, real ``[B]``; ``nan`` for an image that is zero.
+    ``max |z|² / mean |z|²`` in dB, real ``[B]``; ``nan`` for an image that is zero.
 
     Example:
         >>> papr_db(torch.tensor([[2 + 0j, 0, 0, 0]]))

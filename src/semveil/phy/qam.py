@@ -69,14 +69,7 @@ class Constellation:
     def points(
         self, *, dtype: torch.dtype = torch.complex64, device: torch.device | str = "cpu"
     ) -> Tensor:
-        """Return all points; the index of a point, in binary, is its label.
-
-        Args:
-            dtype: Complex dtype.
-            device: Device of the result.
-
-        Returns:
-            Points, complex ``[M]``.
+        """Return all points, complex ``[M]``; the index of a point, in binary, is its label.
 
         Example:
             >>> Constellation("qam", 4).points()
@@ -101,10 +94,6 @@ class Constellation:
 
         Raises:
             ValueError: If the last dimension is not a multiple of ``m``.
-
-        Example:
-            >>> Constellation("qam", 2).modulate(torch.tensor([[0, 1]]))
-            tensor([[ 1.+0.j, -1.+0.j]])
         """
         m = self.bits_per_symbol
         if bits.shape[-1] % m:

@@ -162,14 +162,7 @@ class Scheme:
 
     @classmethod
     def statement(cls) -> dict[str, str]:
-        """Return its description and its threat model, as lists and tables show them.
-
-        Example:
-            >>> list(SCHEMES.get("multitask").statement())
-            ['description', 'protects', 'asymmetry', 'guarantee']
-            >>> SCHEMES.get("lbvq").statement()["guarantee"]
-            'none'
-        """
+        """Return its description and its threat model, as lists and tables show them."""
         return {
             "description": cls.description,
             "protects": cls.protects,

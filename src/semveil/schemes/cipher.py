@@ -61,11 +61,7 @@ class Cipher(DeepJSCC):
         plain_weight: Weight = 1.0
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build a link with a learned encryptor and decryptor.
-
-        Raises:
-            SemveilError: If protections are to be added.
-        """
+        """Build a link with a learned encryptor and decryptor."""
         recipe, dim = self.recipe, self.recipe.link.latent_dim
         if recipe.protections:
             raise SemveilError("protections: cipher encrypts by itself; no protection can be added")

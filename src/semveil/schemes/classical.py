@@ -60,17 +60,7 @@ class Classical(Scheme):
         order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
 
     def system(self, image_shape: ImageShape) -> ImageSystem:
-        """Return codec and physical layer, ``link.latent_dim / 2`` symbols per image.
-
-        Raises:
-            SemveilError: If the symbols carry no payload, or Pillow lacks the codec.
-
-        Example:
-            >>> from semveil.recipe import check
-            >>> scheme = Classical(check({"link": {"latent_dim": 768}}))
-            >>> scheme.system((3, 32, 32)).layer.payload_bytes
-            44
-        """
+        """Return codec and physical layer, ``link.latent_dim / 2`` symbols per image."""
         settings = self.recipe.of(self.Config)
         return ImageSystem(
             Codec(settings.codec, image_shape),
@@ -78,12 +68,7 @@ class Classical(Scheme):
         )
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build the classical link, with the classifier of the semantic links.
-
-        Raises:
-            SemveilError: As :meth:`system`, if protections are to be added, or if its
-                symbols fill no whole OFDM symbols.
-        """
+        """Build the classical link, with the classifier of the semantic links."""
         refuse_protections(self)
         system, channel = self.system(image_shape), channel_of(self.recipe.bob)
         if isinstance(channel, OfdmChannel):

@@ -6,6 +6,7 @@ from torch import nn
 
 from semveil.channel import channel_of
 from semveil.link import LinkNetwork
+from semveil.links.bottleneck import BottleneckConfig
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.dense import Mlp
 from semveil.nets.eavesdropper import SimulatedEve
@@ -14,7 +15,7 @@ from semveil.protect import Mechanism, mechanism
 from semveil.schemes.base import SCHEMES, Scheme
 from semveil.schemes.parts import SURVEY, modulation
 from semveil.style import BLACK, Style
-from semveil.training.task import TaskOriented
+from semveil.training.task import InverterConfig, TaskOriented
 
 
 class AnalogLink(LinkNetwork):
@@ -63,5 +64,8 @@ class DeepJSCC(Scheme):
         )
 
     def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> TaskOriented:
-        """Return training for the task alone."""
-        return TaskOriented(self.recipe, link, eve)
+        """Return training for the task, against what the settings that it reads name."""
+        of = self.recipe.of
+        bottleneck = of(BottleneckConfig) if BottleneckConfig in self.settings else None
+        inverter = of(InverterConfig) if InverterConfig in self.settings else None
+        return TaskOriented(self.recipe, link, eve, bottleneck, inverter)

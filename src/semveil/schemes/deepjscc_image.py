@@ -28,13 +28,7 @@ def _ratio(value: Any) -> Any:
 
 
 class ImageLink(LinkNetwork):
-    """Alice encodes an image; Bob reconstructs it and classifies nothing.
-
-    Args:
-        encoder: Images ``[B, C, H, W]`` → latents ``[B, d]``.
-        decoder: Latents ``[B, d]`` → images.
-        channel: Bob's channel.
-    """
+    """Alice encodes an image; Bob reconstructs it and classifies nothing."""
 
     classifies = False
 
@@ -83,17 +77,7 @@ class DeepJsccImage(Scheme):
         bandwidth_ratio: Annotated[float, BeforeValidator(_ratio), Field(gt=0, le=8)] = 0.25
 
     def latent_dim(self, image_shape: ImageShape) -> int:
-        """Return the reals of the latent, ``d = c·H·W/16``, of images of a shape.
-
-        Raises:
-            SemveilError: If no number of feature maps gives the bandwidth ratio.
-
-        Example:
-            >>> from semveil.recipe import check
-            >>> recipe = check({"deepjscc-image": {"bandwidth_ratio": "1/6"}})
-            >>> DeepJsccImage(recipe).latent_dim((3, 32, 32))  # c = 16
-            1024
-        """
+        """Return the reals of the latent, ``d = c·H·W/16``, of images of a shape."""
         channels, height, width = image_shape
         ratio = self.recipe.of(self.Config).bandwidth_ratio
         # Maps of an odd number of pixels come in pairs, for whole symbols.
@@ -110,12 +94,7 @@ class DeepJsccImage(Scheme):
         return maps * height * width // 16
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build encoder and decoder; the classes do not matter.
-
-        Raises:
-            SemveilError: If sides are not multiples of four, as :meth:`latent_dim`, or if
-                protections are to be added.
-        """
+        """Build encoder and decoder; the classes do not matter."""
         refuse_protections(self)
         _, height, width = image_shape
         if height % 4 or width % 4:

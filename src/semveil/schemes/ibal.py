@@ -1,12 +1,10 @@
 """IBAL: information bottleneck and adversarial learning against an inverter."""
 
-from semveil.link import LinkNetwork
 from semveil.links.bottleneck import BottleneckConfig
-from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.vfe import VFE
 from semveil.style import VERMILLION, Style
-from semveil.training.task import InverterConfig, TaskOriented
+from semveil.training.task import InverterConfig
 
 
 @SCHEMES.register
@@ -28,10 +26,3 @@ class IBAL(VFE):
         "``inverter.form: noise`` is the weight 1/(1 + σ) of the dynamic version; the paper's "
         "balancing of losses by multiple gradient descent is not public.",
     )
-
-    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> TaskOriented:
-        """Return training for the task, against what the features tell and against Eve."""
-        recipe = self.recipe
-        return TaskOriented(
-            recipe, link, eve, recipe.of(BottleneckConfig), recipe.of(InverterConfig)
-        )

@@ -45,11 +45,7 @@ class LBVQ(DeepJSCC):
     )
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build a link that quantises; ``link.latent_dim`` reals are half as many symbols.
-
-        Raises:
-            SemveilError: If sizes, constellation and protections do not go together.
-        """
+        """Build a link that quantises; ``link.latent_dim`` reals are half as many symbols."""
         recipe, settings = self.recipe, self.recipe.of(CodebookConfig)
         try:
             constellation = Constellation(settings.modulation, settings.order or settings.size)

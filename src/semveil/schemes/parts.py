@@ -68,11 +68,7 @@ class OverOfdm(Scheme):
     kind: ClassVar[Kind]
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build a link whose encoder's and decoder's bodies are blocks of a kind.
-
-        Raises:
-            SemveilError: If sizes do not go together, or protections are to be added to it.
-        """
+        """Build a link whose encoder's and decoder's bodies are blocks of a kind."""
         refuse_protections(self)
         recipe, settings = self.recipe, self.recipe.of(SemanticConfig)
         dim = recipe.link.latent_dim

@@ -1,13 +1,11 @@
 """UIS-ToSC: vector quantisation and adversarial learning against an inverter."""
 
-from semveil.link import LinkNetwork
 from semveil.links.bottleneck import BottleneckConfig
 from semveil.links.digital import CodebookConfig
-from semveil.nets.eavesdropper import SimulatedEve
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.lbvq import LBVQ
 from semveil.style import Style
-from semveil.training.task import InverterConfig, TaskOriented
+from semveil.training.task import InverterConfig
 
 
 @SCHEMES.register
@@ -29,10 +27,3 @@ class UIS(LBVQ):
         "Eve receives the waveform over her channel, her output covers the images' range, "
         "and her error counts no further than the mean image's.",
     )
-
-    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> TaskOriented:
-        """Return training for the task, against what the indices tell and against Eve."""
-        recipe = self.recipe
-        return TaskOriented(
-            recipe, link, eve, recipe.of(BottleneckConfig), recipe.of(InverterConfig)
-        )

@@ -7,7 +7,6 @@ from semveil.errors import SemveilError
 from semveil.link import LinkNetwork
 from semveil.links.bottleneck import BottleneckConfig, BottleneckLink
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import SimulatedEve
 from semveil.nets.task import GatedEncoder
 from semveil.protect import mechanism
 from semveil.recipe import Section
@@ -15,7 +14,6 @@ from semveil.schemes.base import SCHEMES
 from semveil.schemes.deepjscc import DeepJSCC
 from semveil.schemes.parts import modulation
 from semveil.style import BLUE, Style
-from semveil.training.task import TaskOriented
 
 
 @SCHEMES.register
@@ -41,11 +39,7 @@ class VFE(DeepJSCC):
     )
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
-        """Build a link with gated features.
-
-        Raises:
-            SemveilError: If a protection needs a fixed gain.
-        """
+        """Build a link with gated features."""
         recipe, dim = self.recipe, self.recipe.link.latent_dim
         noise = mechanism(recipe, dim)
         if noise is not None and noise.fixed_gain:
@@ -63,7 +57,3 @@ class VFE(DeepJSCC):
             noise,
             modulation(recipe, noise),
         )
-
-    def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> TaskOriented:
-        """Return training for the task and against what the features tell."""
-        return TaskOriented(self.recipe, link, eve, self.recipe.of(BottleneckConfig))

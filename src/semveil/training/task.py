@@ -44,9 +44,6 @@ class InverterConfig(Section):
     form: Literal["static", "noise"] = "static"
 
 
-_FREE, _ALONE = BottleneckConfig(weight=0.0), InverterConfig(weight=0.0)
-
-
 def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
     """Return Eve's squared error per pixel, bounded by that of the mean image.
 
@@ -77,8 +74,8 @@ class TaskOriented:
         recipe: SNRs, channels, epochs.
         link: Alice and Bob.
         eve: The simulated Eve; only her image network is used.
-        bottleneck: Weight β of the information, and its schedule; zero for none.
-        inverter: Weight λ of Eve's error; with zero Eve does not influence Alice.
+        bottleneck: Weight β of the information, and its schedule; None for none.
+        inverter: Weight λ of Eve's error; if None, Eve does not influence Alice.
         plain_weight: Weight of Bob's loss without encryption, of a link that encrypts.
         key_weight: Weight of the privacy loss of Bob's answer with a wrong key.
     """
@@ -90,8 +87,8 @@ class TaskOriented:
         recipe: Recipe,
         link: LinkNetwork,
         eve: SimulatedEve | None,
-        bottleneck: BottleneckConfig = _FREE,
-        inverter: InverterConfig = _ALONE,
+        bottleneck: BottleneckConfig | None = None,
+        inverter: InverterConfig | None = None,
         plain_weight: float = 0.0,
         key_weight: float = 0.0,
     ) -> None:
@@ -103,7 +100,8 @@ class TaskOriented:
             "eve_image": list(eve.image.parameters()),
             "link": [p for p in link.parameters() if p.requires_grad],
         }
-        self.bottleneck, self.inverter = bottleneck, inverter
+        self.bottleneck = bottleneck or BottleneckConfig(weight=0.0)
+        self.inverter = inverter or InverterConfig(weight=0.0)
         self.plain_weight, self.key_weight = plain_weight, key_weight
         self.recipe = recipe
         self.eve_channel = channel_of(recipe.eve)

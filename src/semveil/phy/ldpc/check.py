@@ -22,17 +22,7 @@ def boxplus(a: Tensor, b: Tensor, out: Tensor) -> None:
     correction is kept, as a straight line (Chen et al., "Reduced-complexity decoding of LDPC
     codes", IEEE Trans. Commun. 2005); the second, small unless both magnitudes are small, is
     omitted: our reading. A negative result means zero and stays negative in later combinations.
-
-    Args:
-        a: Magnitudes, int16, at most 8191 each.
-        b: The same shape.
-        out: The result, neither ``a`` nor ``b``.
-
-    Example:
-        >>> a, b = torch.tensor([[160, 160], [160, 16]], dtype=torch.int16)
-        >>> boxplus(a, b, out := torch.empty_like(a))
-        >>> out.tolist()
-        [151, 16]
+    Magnitudes are int16, at most 8191 each; ``out`` is neither ``a`` nor ``b``.
     """
     torch.minimum(a, b, out=out)
     # max(c − |a − b|/4, 0) below the minimum is the lower of the minimum and (a + b + 2·min)/4 − c.
@@ -42,21 +32,11 @@ def boxplus(a: Tensor, b: Tensor, out: Tensor) -> None:
 
 
 def extrinsic(x: Tensor, out: Tensor) -> None:
-    """Combine, for each of a check's ``d`` magnitudes, all the others.
+    """Combine, for each of a check's ``d ≥ 2`` magnitudes, all the others: int16 ``[d, ...]``.
 
     Neighbours are combined in pairs, the pairs recursively, and each magnitude then with the
     result outside its pair: ``3(d − 2)`` combinations, as few as by a forward and backward pass
     along the check, in fewer and larger operations.
-
-    Args:
-        x: Magnitudes, int16 ``[d, ...]``, d ≥ 2.
-        out: The result, ``[d, ...]``.
-
-    Example:
-        >>> x = torch.tensor([[100], [900], [500], [300]], dtype=torch.int16)
-        >>> extrinsic(x, out := torch.empty_like(x))
-        >>> out.flatten().tolist()
-        [300, 100, 100, 100]
     """
     d = len(x)
     if d == 2:
@@ -78,18 +58,7 @@ def extrinsic(x: Tensor, out: Tensor) -> None:
 
 
 def parity(x: Tensor) -> Tensor:
-    """Return the bitwise sum modulo two over the first dimension.
-
-    Args:
-        x: Any integers, ``[d, ...]``, d ≥ 2.
-
-    Returns:
-        The same dtype, ``[...]``.
-
-    Example:
-        >>> parity(torch.tensor([[1, 0], [1, 1], [1, 0]]))
-        tensor([1, 1])
-    """
+    """Return the bitwise sum modulo two over the first dimension, of two or more integers each."""
     half = len(x) // 2
     folded = x[:half] ^ x[half : 2 * half]
     if len(x) % 2:

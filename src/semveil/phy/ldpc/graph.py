@@ -25,14 +25,9 @@ Row = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Graph:
-    """A base graph lifted for ``k`` bits.
+    """A base graph lifted for ``k`` bits: ``size`` bits per column, fillers end the information's.
 
     Bit ``t`` of row ``i`` checks bit ``(t + shift) mod size`` of each of the row's columns.
-
-    Attributes:
-        size: Lifting size ``Z``, the bits per column.
-        information: Columns of information bits (22 or 10), fillers at their end.
-        rows: All rows; there are as many columns of parity bits.
     """
 
     size: int
@@ -46,16 +41,7 @@ class Graph:
 
 
 def positions(circulants: Iterable[tuple[int, int]], size: int) -> Tensor:
-    """Return the bits that circulants reach, one circulant after the other, ``[circulants · Z]``.
-
-    Args:
-        circulants: ``(column, shift)`` each; shifts of any sign.
-        size: Lifting size ``Z``.
-
-    Example:
-        >>> positions([(0, 1), (2, 0)], 3)
-        tensor([1, 2, 0, 6, 7, 8])
-    """
+    """Return the bits that circulants reach, one circulant after the other."""
     place = torch.arange(size)
     return torch.cat([column * size + (place + shift) % size for column, shift in circulants])
 
