@@ -10,8 +10,9 @@ from torch import Tensor
 from benchmarks.agreement import require
 from benchmarks.timing import OnRound, Ratio, Rounds, Work, alternate
 from semveil.device import channels_last, one_thread
-from semveil.nets.semantic import SYSTEMS, SemanticEncoder
+from semveil.nets.semantic import SemanticEncoder
 from semveil.rng import generator, seeded, uniform
+from semveil.schemes.parts import published_body
 
 # MNIST, for which the paper gives its numbers (Table III).
 IMAGE_SHAPE, CHANNELS = (1, 28, 28), 12
@@ -27,7 +28,7 @@ class OneImage:
 
     def __init__(self, system: str) -> None:
         self.system = system
-        kind, blocks = SYSTEMS[system]
+        kind, blocks = published_body(system)
         with seeded(0, "weights"):
             encoder = SemanticEncoder(IMAGE_SHAPE, CHANNELS, blocks=blocks, kind=kind)
         self.encoder = channels_last(encoder).eval()

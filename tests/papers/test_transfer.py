@@ -124,7 +124,7 @@ def test_a_seed_that_was_interrupted_ends_at_the_same_records(folder: Path, tmp_
     means = JobContext("adaptation", CPU)
     images = read_images(job, means)
     begun = Adaptation(
-        "adaptation", SMALL, images, job.seed, CPU, tmp_path / job.name / "links"
+        "adaptation", "deepjscc", SMALL, images, job.seed, CPU, tmp_path / job.name / "links"
     ).records()
     # One link is trained and lies in the folder, the other is not.
     next(begun)

@@ -37,6 +37,7 @@ class OfdmChannel(Channel):
         clip_ratio: Peak amplitude over root mean square of the sent frame; None for no limit.
 
     Example:
+        >>> import torch
         >>> channel = OfdmChannel(csi="estimated")
         >>> z = torch.ones(2, 384, dtype=torch.complex64)
         >>> channel.arrive(z).signal.shape, channel(z, snr_db=10.0).features().shape

@@ -33,7 +33,6 @@ from semveil.training.transfer import (
     waveforms,
 )
 
-SCHEME = "deepjscc"
 ANEW = ("scratch", "retrained")
 """Both start from fresh weights; the second lets its rate fall, as the first training did."""
 ARMS = (*PARTS, *ANEW)
@@ -47,6 +46,7 @@ class Adaptation:
 
     Attributes:
         study: Name that the records carry.
+        scheme: Whose links are adapted.
         recipe: Settings of the links and of their training; its batch, peak learning rate and
             largest gradient norm serve the adaptation too, and it ends where the epochs would.
         splits: Images; the system's are shared out, see
@@ -58,6 +58,7 @@ class Adaptation:
     """
 
     study: str
+    scheme: str
     recipe: Recipe
     splits: ImageSplits
     seed: int
@@ -89,15 +90,15 @@ class Adaptation:
         folder.mkdir(parents=True, exist_ok=True)
         alone = Hardware(self.hardware.device)
         recipe = world.recipe(self.recipe)
-        trained, _ = train([SCHEME], recipe, splits, self.seed, folder, alone, self.progress)
-        return trained.link(SCHEME)
+        trained, _ = train([self.scheme], recipe, splits, self.seed, folder, alone, self.progress)
+        return trained.link(self.scheme)
 
     def _adapted(
         self, name: str, shift: Shift, arm: str, source: LinkNetwork, splits: ImageSplits
     ) -> Iterator[Record]:
         world, settings = shift.after, self.recipe.train
         with seeded(self.seed, name, "weights"):
-            scheme = SCHEMES.get(SCHEME)(world.recipe(self.recipe))
+            scheme = SCHEMES.get(self.scheme)(world.recipe(self.recipe))
             link = scheme.build(splits.image_shape, splits.n_classes)
         channels_last(link.to(self.hardware.device))
         if arm not in ANEW:
@@ -150,7 +151,7 @@ class Adaptation:
         dim = self.recipe.link.latent_dim
         rated = metric == "accuracy"
         return Record.of(
-            SystemName(SCHEME, params=params),
+            SystemName(self.scheme, params=params),
             found,
             study=self.study,
             dataset=self.splits.name,

@@ -9,8 +9,6 @@ two parameters fewer than published).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -20,13 +18,6 @@ from semveil.nets.blocks import Kind, body
 from semveil.nets.convolutional import ImageShape
 
 MapsShape = tuple[int, int, int]
-
-SYSTEMS: Mapping[str, tuple[Kind, int]] = {
-    "mobilesc": ("semblock", 4),
-    "mobilenetv2": ("inverted", 4),
-    "jscc-ofdm": ("residual", 2),
-}
-"""Kind and number of blocks of the systems in Table III, by name."""
 
 
 def maps_shape(image_shape: ImageShape, channels: int) -> MapsShape:

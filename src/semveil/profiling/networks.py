@@ -20,10 +20,11 @@ from semveil.device import channels_last
 from semveil.errors import SemveilError
 from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.semantic import SYSTEMS, SemanticDecoder, SemanticEncoder, maps_shape
+from semveil.nets.semantic import SemanticDecoder, SemanticEncoder, maps_shape
 from semveil.profiling.memory import peak_bytes
 from semveil.profiling.timing import Work, interleave, ratios
 from semveil.rng import generator, seeded, uniform
+from semveil.schemes.parts import published_body
 
 K = TypeVar("K")
 
@@ -136,7 +137,7 @@ def semantic_network(
     end: str, system: str, image_shape: ImageShape, latent_dim: int, width: int, seed: int
 ) -> Network:
     """Build one end of a semantic system."""
-    kind, blocks = SYSTEMS[system]
+    kind, blocks = published_body(system)
     _, height, length = maps_shape(image_shape, 1)
     channels = latent_dim // (height * length)
     with seeded(seed, "weights"):

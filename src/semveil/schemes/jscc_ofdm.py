@@ -14,6 +14,7 @@ class JsccOfdm(OverOfdm):
     source = "Yang, Bian, Kim, arXiv 2109.05194, TCCN 8(2), as the reference of " + MOBILESC
     protects = "nothing by itself; see `semveil harden`"
     kind = "residual"
+    published_blocks = 2
     deviations = (
         *OverOfdm.deviations,
         "No adversarial and no channel-estimate loss: it is MobileSC's reference for size and "

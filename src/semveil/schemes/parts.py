@@ -16,7 +16,7 @@ from semveil.nets.semantic import SemanticDecoder, SemanticEncoder, maps_shape
 from semveil.protect import Mechanism, protections
 from semveil.protect.normalise import normalise_blocks
 from semveil.recipe import Recipe
-from semveil.schemes.base import Scheme, Variant
+from semveil.schemes.base import SCHEMES, Scheme, Variant
 from semveil.training.joint import Joint
 
 MOBILESC = "Nan et al., MobileSC, SemAdv and SemMixed, arXiv 2305.07220, JSAC 41(8), 2023"
@@ -48,7 +48,13 @@ def _without_reconstruction(link: LinkNetwork, reception: Reception) -> Answer:
 
 
 class OverOfdm(Scheme):
-    """A semantic link over OFDM; the kind of its blocks tells one scheme from another."""
+    """A semantic link over OFDM; the kind of its blocks tells one scheme from another.
+
+    Attributes:
+        kind: Kind of the blocks, see :mod:`semveil.nets.blocks`.
+        published_blocks: How many it has in Table III of MobileSC's paper; links have
+            ``semantic.blocks``.
+    """
 
     protects = "nothing by itself; see `semveil harden`"
     settings = (SemanticConfig,)
@@ -66,6 +72,7 @@ class OverOfdm(Scheme):
         "The classifier's width and the SNR of training are not stated and are settings here.",
     )
     kind: ClassVar[Kind]
+    published_blocks: ClassVar[int] = 4
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build a link whose encoder's and decoder's bodies are blocks of a kind."""
@@ -102,3 +109,10 @@ class OverOfdm(Scheme):
     def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> Joint:
         """Return joint training for the task and the image."""
         return Joint(self.recipe, link)
+
+
+def published_body(name: str) -> tuple[Kind, int]:
+    """Return kind and number of the blocks that a scheme over OFDM has in its paper."""
+    scheme = SCHEMES.get(name)
+    assert issubclass(scheme, OverOfdm)
+    return scheme.kind, scheme.published_blocks

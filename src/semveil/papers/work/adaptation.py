@@ -12,7 +12,7 @@ import pandas as pd
 from semveil.metrics.intervals import exact
 from semveil.papers.values import paired
 from semveil.papers.work.seeds import spread
-from semveil.records import Estimate
+from semveil.records import Estimate, named
 from semveil.report.select import where
 
 if TYPE_CHECKING:
@@ -34,7 +34,14 @@ def adapt(folder: Path, job: Job, means: JobContext) -> None:
     splits = means.splits or read_images(job, means)
     links = folder / "links"
     adaptation = Adaptation(
-        means.study, job.recipe, splits, job.seed, means.hardware, links, means.progress
+        means.study,
+        named(job.schemes[0]).scheme,
+        job.recipe,
+        splits,
+        job.seed,
+        means.hardware,
+        links,
+        means.progress,
     )
     records = list(adaptation.records())
     shutil.rmtree(links)

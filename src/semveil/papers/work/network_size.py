@@ -7,9 +7,8 @@ from functools import partial
 from pathlib import Path
 
 from semveil.experiment.jobs import Job, JobContext, read_images, write_results
-from semveil.nets.semantic import SYSTEMS
 from semveil.profiling.networks import costs, semantic_network
-from semveil.records import Estimate, Record, SystemName
+from semveil.records import Estimate, Record, SystemName, named
 
 REFERENCE = "mobilesc"
 
@@ -35,7 +34,7 @@ def _measure(folder: Path, job: Job, context: JobContext, batch: int, rounds: in
     link, end, exported = job.recipe.link, job.params["part"], "exported" in job.params
     builds = {
         system: partial(semantic_network, end, system, shape, link.latent_dim, link.width, job.seed)
-        for system in SYSTEMS
+        for system in (named(asked).scheme for asked in job.schemes)
     }
     found = costs(
         builds, REFERENCE, exported=exported, batch=batch, rounds=rounds, progress=context.progress
