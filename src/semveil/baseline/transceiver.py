@@ -25,27 +25,6 @@ _LENGTH_BYTES = 2
 _LONGEST_SHORT, _LONGEST_BLOCK, _LONGEST_ROBUST, _ROBUST = 3824, 8448, 3840, 0.25
 
 
-def symbols_needed(n_bytes: int, order: int, rate: float, subcarriers: int = 64) -> int:
-    """Return the number of OFDM symbols for a number of bytes.
-
-    Nan et al. (arXiv 2305.07220, Table IV) list 76, 38, 19 and 9 OFDM symbols for BPSK, QPSK,
-    16-QAM and 64-QAM: the first three are one stream of 2,432 bits; on 64-QAM it needs 13.
-
-    Args:
-        n_bytes: Payload, length and checksum together.
-        order: Points of the constellation.
-        rate: Information bits per coded bit.
-        subcarriers: Data symbols per OFDM symbol.
-
-    Example:
-        >>> [symbols_needed(304, order, 0.5) for order in (2, 4, 16, 64)]
-        [76, 38, 19, 13]
-    """
-    bits_per_symbol = order.bit_length() - 1
-    # Rates such as 2/3 are not binary fractions: an excess by rounding is no further symbol.
-    return math.ceil(8 * n_bytes / (rate * bits_per_symbol * subcarriers) - 1e-9)
-
-
 @dataclass(frozen=True)
 class Transceiver:
     """A digital physical layer with a fixed number of channel uses.

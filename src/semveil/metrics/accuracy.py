@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from semveil.metrics.base import METRICS, Rate
-from semveil.metrics.intervals import Estimate, wilson
+from semveil.metrics.intervals import ENDS, RESAMPLES, Estimate, wilson
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-_RESAMPLES = 1000
-_ENDS = (0.025, 0.975)
 
 
 def balanced_accuracy(hits: Sequence[int] | Tensor, counts: Sequence[int] | Tensor) -> Estimate:
@@ -98,14 +95,14 @@ def rates(
     cells, size = who * classes + labels, people * classes
     shown = cells.bincount(minlength=size).reshape(people, classes).double()
     known = cells[right].bincount(minlength=size).reshape(people, classes).double()
-    drawn = torch.randint(people, (_RESAMPLES, people), generator=generator(seed, "people"))
-    times = torch.zeros(_RESAMPLES, people, dtype=torch.double)
+    drawn = torch.randint(people, (RESAMPLES, people), generator=generator(seed, "people"))
+    times = torch.zeros(RESAMPLES, people, dtype=torch.double)
     times.scatter_add_(1, drawn, torch.ones_like(times))
     found, asked = times @ known, times @ shown
     # People among whom a class is missing say nothing of the mean over classes.
     whole = (asked > 0)[:, counts > 0].all(1)
     each = (found / asked)[whole][:, counts > 0]
-    ends = torch.tensor(_ENDS, dtype=torch.double)
+    ends = torch.tensor(ENDS, dtype=torch.double)
 
     def widened(estimate: Estimate, resampled: Tensor) -> Estimate:
         if not len(resampled):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _CONFIDENCE = 0.95
-_RESAMPLES = 1000
-_ENDS = (0.025, 0.975)
+RESAMPLES = 1000
+ENDS = (0.025, 0.975)
 
 
 def wilson(hits: int, n: int) -> Estimate:
@@ -69,9 +69,9 @@ def bootstrap_mean(values: Tensor, seed: int = 0) -> Estimate:
 
     values = values.detach().double().cpu().flatten()
     rows = torch.randint(
-        len(values), (_RESAMPLES, len(values)), generator=generator(seed, "bootstrap")
+        len(values), (RESAMPLES, len(values)), generator=generator(seed, "bootstrap")
     )
-    ends = torch.quantile(values[rows].mean(1), torch.tensor(_ENDS, dtype=torch.double))
+    ends = torch.quantile(values[rows].mean(1), torch.tensor(ENDS, dtype=torch.double))
     return Estimate(float(values.mean()), float(ends[0]), float(ends[1]), len(values))
 
 
@@ -97,7 +97,7 @@ def bootstrap_quantile(values: Tensor, q: float) -> Estimate:
     ordered = values.detach().double().cpu().flatten().sort().values
     n = len(ordered)
     k = round(q * (n - 1)) + 1
-    low, high = (max(1, math.ceil(n * float(beta.ppf(end, k, n + 1 - k)))) for end in _ENDS)
+    low, high = (max(1, math.ceil(n * float(beta.ppf(end, k, n + 1 - k)))) for end in ENDS)
     return Estimate(float(ordered[k - 1]), float(ordered[low - 1]), float(ordered[high - 1]), n)
 
 

@@ -49,9 +49,6 @@ class Prelu(nn.PReLU):
     summing, and is not vectorised.
     """
 
-    def __init__(self) -> None:
-        super().__init__()
-
     def forward(self, input: Tensor) -> Tensor:
         """Apply it to ``input`` of any shape."""
         # Reading the slope would synchronise a GPU; a compiler does all of this by itself.

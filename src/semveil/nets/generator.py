@@ -18,6 +18,7 @@ class GeneratorNetwork(nn.Module):
     Blocks of a linear layer and LeakyReLU, as SemAdv (Nan et al., arXiv 2305.07220, figure 4)
     describes them. The only public re-implementation of PGM has batch normalisation; it is omitted
     here, since a perturbation would depend on the rest of its batch.
+    Our reading: 64 random seeds (the papers state one or two), and the widths of the blocks.
     """
 
     def __init__(

@@ -12,7 +12,6 @@ class JsccOfdm(OverOfdm):
     reference = "jscc-ofdm"
     description = "OFDM-guided JSCC: residual blocks over OFDM"
     source = "Yang, Bian, Kim, arXiv 2109.05194, TCCN 8(2), as the reference of " + MOBILESC
-    protects = "nothing by itself; see `semveil harden`"
     kind = "residual"
     published_blocks = 2
     deviations = (

@@ -12,7 +12,6 @@ class MobileNetV2(OverOfdm):
     reference = "mobilenetv2"
     description = "semantic link of MobileNetV2 blocks over OFDM"
     source = "Sandler et al., CVPR 2018, as the reference of " + MOBILESC
-    protects = "nothing by itself; see `semveil harden`"
     kind = "inverted"
     deviations = (
         *OverOfdm.deviations,

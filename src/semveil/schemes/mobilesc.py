@@ -12,7 +12,6 @@ class MobileSC(OverOfdm):
     reference = "mobilesc"
     description = "MobileSC: light semantic link over OFDM"
     source = MOBILESC
-    protects = "nothing by itself; see `semveil harden`"
     kind = "semblock"
     deviations = (
         *OverOfdm.deviations,
