@@ -13,7 +13,6 @@ from semveil.metrics import metric_of
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.select import frame
 from semveil.report.summary import Row, Verdict, judge, rows, summary, summary_table
-from semveil.report.table import to_markdown
 
 percent = metric_of("accuracy").format
 
@@ -232,12 +231,3 @@ def test_a_metric_of_images_is_a_column_with_its_floor(quick: list[Record]) -> N
     chance = next(line for line in lines if line.name == "chance")
     assert chance.cells[titles.index("SSIM") - 1].words == "0.430"
     assert all(len(line.cells) == len(titles) - 1 for line in lines)
-
-
-def test_markdown_has_a_row_per_system_and_chance(quick: list[Record]) -> None:
-    found = rows(frame(quick))
-    head, _, *lines = to_markdown(summary(found)).splitlines()
-    assert [line.split(" | ")[0] for line in lines] == [*(f"| {r.name}" for r in found), "| chance"]
-    assert {line.count(" | ") for line in (head, *lines)} == {head.count(" | ")}
-    low, high = (percent(end) for end in (found[0].at("bob").low, found[0].at("bob").high))
-    assert f"({low}–{high})" in lines[0]

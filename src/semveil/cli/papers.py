@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from semveil.cli.options import AsJson
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError
 
 
 def papers(
@@ -27,12 +27,8 @@ def papers(
 
     if results is not None and not results.is_dir():
         raise SemveilError(f"there is no folder {results}")
-    found = overview(results or (Path("results") if Path("results").is_dir() else None))
-    if name is not None:
-        names = [paper["name"] for paper in found]
-        if name not in names:
-            raise unknown("study", name, names)
-        found = [paper for paper in found if paper["name"] == name]
+    folder = results or (Path("results") if Path("results").is_dir() else None)
+    found = overview(folder, *([] if name is None else [name]))
     if as_json:
         print(json.dumps(found))
         return

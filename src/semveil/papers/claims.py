@@ -41,6 +41,7 @@ from semveil.papers.values import (
     TAKES,
     WORDS,
     Fields,
+    Found,
     Scope,
     Selector,
     check_fields,
@@ -290,7 +291,8 @@ def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
             return None
         verdicts.append(judged[0])
         words += judged[1]
-    beside = [text for part in claim.beside for text in shown(part, scope)]
+    found = [(part, scope.find(_value(part))) for part in claim.beside]
+    beside = [_words(part, each) for part, each in found if each is not None]
     return Finding(all_of(verdicts), "; ".join([", ".join(words), *beside]))
 
 
@@ -308,14 +310,14 @@ def _judged(part: Mapping[str, Any], scope: Scope) -> tuple[Verdict, list[str]] 
         verdict = all_of(above(more, less) for less, more in pairwise(steps))
         show = FORMATS[part.get("show", "number")]
         return verdict, [", ".join(map(show, known))]
-    found = scope.number(_value(fields))
+    found = scope.find(_value(fields))
     (comparison,) = (name for name in COMPARISONS if name in part)
     against = choose(part[comparison], scope.fields)
     others = [scope.number(each) for each in (against if isinstance(against, list) else [against])]
     if found is None or None in others:
         return None
-    verdict = compare(comparison, found, *(other for other in others if other))
-    return verdict, shown(fields, scope)
+    verdict = compare(comparison, found.number, *(other for other in others if other))
+    return verdict, [_words(fields, found)]
 
 
 def _selection(part: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,15 +328,12 @@ def _value(part: Mapping[str, Any]) -> Any:
     return part["value"] if "value" in part else _selection(part)
 
 
-def shown(part: Mapping[str, Any], scope: Scope) -> list[str]:
-    """Return a part's number in words: none if it was not measured."""
-    found = scope.find(_value(part))
-    if found is None:
-        return []
+def _words(part: Mapping[str, Any], found: Found) -> str:
+    """Return a part's number in words."""
     text = FORMATS[part.get("show", "number")](found.number)
     label_class = str(found.fields.get("metric", "")).rpartition("_class_")[2]
     label = str(part.get("as", "")).format_map({**found.fields, "class": label_class})
-    return [f"{label} {text}".strip()]
+    return f"{label} {text}".strip()
 
 
 def verdicts(claims: Claims, table: pd.DataFrame) -> list[Judged]:

@@ -12,8 +12,9 @@ from semveil.report.select import frame
 RECORDS = "records.jsonl"
 
 
-def overview(results: Path | None = None) -> list[dict[str, Any]]:
-    """Return what each paper shows, the command that measures it, and what records say."""
+def overview(results: Path | None = None, *names: str) -> list[dict[str, Any]]:
+    """Return what papers show, what measures them and what records say; of all without names."""
+    papers = {name: PAPERS.get(name) for name in sorted(names or PAPERS.names())}
     return [
         {
             "name": name,
@@ -24,7 +25,7 @@ def overview(results: Path | None = None) -> list[dict[str, Any]]:
             "command": f"semveil study {name}",
             **_judged(paper(), None if results is None else results / name / RECORDS),
         }
-        for name, paper in sorted(PAPERS.items())
+        for name, paper in papers.items()
     ]
 
 

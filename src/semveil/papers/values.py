@@ -38,7 +38,7 @@ import pandas as pd
 
 from semveil.errors import SemveilError, unknown
 from semveil.records import Estimate
-from semveil.report.select import strongest
+from semveil.report.select import estimate_of, strongest
 
 Fields = Mapping[str, Any]
 FORMS = ("difference", "ratio", "mean", "paired", "python")
@@ -105,7 +105,8 @@ class Selector:
     """Selects from a frame of records, many times."""
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
+        # A copy has a block per type instead of one per column: rows are taken much faster.
+        self.table = table.copy()
         self._masks: dict[tuple[str, str], np.ndarray] = {}
 
     def rows(self, fields: Fields) -> pd.DataFrame:
@@ -208,11 +209,9 @@ class Scope:
         known = [number for number in numbers if number is not None]
         if len(known) < len(numbers):
             return None
-        return (
-            mean(known)
-            if form == "mean"
-            else {"difference": difference, "ratio": ratio}[form](*known)
-        )
+        if form == "mean":
+            return mean(known)
+        return difference(*known) if form == "difference" else ratio(*known)
 
     def _paired(self, operands: Sequence[Any], over: Sequence[str]) -> Estimate | None:
         """Return the mean difference over all combinations that both operands were measured at."""
@@ -267,16 +266,9 @@ def single(rows: pd.DataFrame, take: str | None = None) -> Found | None:
 
 
 def _over_seeds(rows: pd.DataFrame) -> Found:
-    value = float(rows["value"].mean())
-    low, high = rows["ci_low"].min(), rows["ci_high"].max()
-    number = Estimate(
-        value,
-        value if pd.isna(low) else float(low),
-        value if pd.isna(high) else float(high),
-        int(rows["n"].max()),
-    )
-    fields = {str(name): value for name, value in rows.iloc[0].items()}
-    return Found(number, fields)
+    merged = {"value": rows["value"].mean(), "n": rows["n"].max()}
+    merged |= {"ci_low": rows["ci_low"].min(), "ci_high": rows["ci_high"].max()}
+    return Found(estimate_of(merged), {str(name): value for name, value in rows.iloc[0].items()})
 
 
 def function(name: str) -> Callable[..., Any]:

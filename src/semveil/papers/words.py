@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from semveil.records import Estimate
+from semveil.report.table import ABSENT, markdown_table, signed
 
-ABSENT = "–"
 HEADS = {
     "dataset": "data set",
     "adversary": "attack",
@@ -22,11 +22,6 @@ HEADS = {
     "params.ofdm_symbols": "OFDM symbols",
 }
 NULLS = {"adversary": "No attack", "training": "none", "variant": "none", "control": "none"}
-
-
-def signed(number: float) -> str:
-    """Return a number in its shortest form, with a true minus sign."""
-    return f"{number:g}".replace("-", "−")
 
 
 def head(name: str) -> str:
@@ -47,10 +42,15 @@ def named(name: str, value: Any) -> str:
     return f"`{value}`" if name in ("system", "scheme") else str(value)
 
 
-def percent(number: Estimate) -> str:
-    """Return a rate in percent with its interval."""
-    value, low, high = (f"{100 * x:.1f}" for x in (number.value, number.low, number.high))
-    return value if number.low == number.high else f"{value} ({low}–{high})"
+def _written(write: Callable[[float], str], to: str = " to ") -> Callable[[Estimate], str]:
+    """Return a format of a number and the ends of its interval, if it has one."""
+
+    def written(number: Estimate) -> str:
+        value, low, high = map(write, (number.value, number.low, number.high))
+        around = "" if number.low == number.high else f" ({low}{to}{high})"
+        return f"{value}{around}".replace("-", "−")
+
+    return written
 
 
 def points(number: Estimate) -> str:
@@ -59,25 +59,10 @@ def points(number: Estimate) -> str:
     return f"{value} ({low} to {high})".replace("-", "−")
 
 
-def level(digits: int, unit: str = "") -> Callable[[Estimate], str]:
-    """Return a format with so many digits; a number without an interval has no brackets."""
-
-    def written(number: Estimate) -> str:
-        value, low, high = (f"{x:,.{digits}f}" for x in (number.value, number.low, number.high))
-        around = "" if number.low == number.high else f" ({low} to {high})"
-        return f"{value}{around}{unit}".replace("-", "−")
-
-    return written
-
-
-def _short(x: float) -> str:
-    return f"{float(f'{x:.3g}'):,.10g}".replace("-", "−")
-
-
-def significant(number: Estimate) -> str:
-    """Return a number with three significant digits."""
-    value, low, high = map(_short, (number.value, number.low, number.high))
-    return value if number.low == number.high else f"{value} ({low} to {high})"
+def level(digits: int, unit: str = "", scale: float = 1) -> Callable[[Estimate], str]:
+    """Return a format with so many digits."""
+    written = _written(lambda x: f"{scale * x:,.{digits}f}")
+    return lambda number: written(number) + unit
 
 
 def spread(number: Estimate) -> str:
@@ -86,9 +71,7 @@ def spread(number: Estimate) -> str:
     return f"{100 * number.value:.1f}" + (f" ± {100 * half:.1f}" if number.n > 1 else "")
 
 
-def _scaled(number: Estimate, by: float) -> Estimate:
-    return Estimate(by * number.value, by * number.low, by * number.high, number.n)
-
+percent = _written(lambda x: f"{100 * x:.1f}", "–")
 
 FORMATS: Mapping[str, Callable[[Estimate], str]] = {
     "percent": percent,
@@ -100,20 +83,14 @@ FORMATS: Mapping[str, Callable[[Estimate], str]] = {
     "dB": level(2, " dB"),
     "bits": level(3, " bits"),
     "MB": level(2, " MB"),
-    "milliseconds": lambda number: level(2, " ms")(_scaled(number, 1000)),
+    "milliseconds": level(2, " ms", 1000),
     "share": lambda number: f"{100 * number.value:.1f}",
     "short": lambda number: f"{number.value:.2g}",
-    "significant": significant,
+    "significant": _written(lambda x: f"{float(f'{x:.3g}'):,.10g}"),
     "spread": spread,
     "value": lambda number: f"{number.value:.2f}",
     "value1": lambda number: f"{number.value:.1f}",
 }
-
-
-def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table."""
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def facts(table: pd.DataFrame) -> str:

@@ -111,7 +111,7 @@ def estimate(table: pd.DataFrame, **wanted: Any) -> Estimate | None:
     return None if row is None else estimate_of(row)
 
 
-def estimate_of(row: pd.Series) -> Estimate:
+def estimate_of(row: pd.Series | Mapping[str, Any]) -> Estimate:
     """Return the number in a row of a frame; without an interval, its ends are the value itself."""
     value, low, high = (float(row[key]) for key in ("value", "ci_low", "ci_high"))
     return Estimate(

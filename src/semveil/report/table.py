@@ -152,29 +152,6 @@ def to_rich(table: Table) -> rich.table.Table:
     return whole
 
 
-def to_markdown(table: Table) -> str:
-    """Return a table in Markdown, with the ends of every interval; a group's title is a row."""
-
-    def shown(cell: Cell, metric: Metric | None) -> str:
-        if cell.estimate is None or metric is None:
-            return cell.words
-        around = interval(cell.estimate, metric)
-        return number(cell.estimate, metric) + (f" ({around})" if around else "")
-
-    heads = [" ".join(filter(None, [c.group, c.title])) for c in table.columns]
-    rows = []
-    for title, lines in table.groups:
-        if len(table.groups) > 1:
-            rows.append([f"*{title}*", *[""] * (len(heads) - 1)])
-        for line in lines:
-            cells = [
-                shown(cell, column.metric)
-                for cell, column in zip(line.cells, table.columns[1:], strict=False)
-            ]
-            rows.append([line.name, *cells, *[""] * (len(heads) - 1 - len(cells))])
-    return markdown_table(heads, rows)
-
-
 def markdown_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
