@@ -16,19 +16,6 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
     The content is written to a temporary file beside the target, flushed to the disk and renamed
     over it; on failure the old file stays and the temporary one is removed.
-
-    Args:
-        path: File to write; its folder must exist.
-        content: The whole new content; text is written as UTF-8.
-
-    Raises:
-        SemveilError: If the disk is full or the folder cannot be written.
-
-    Example:
-        >>> import tempfile
-        >>> target = Path(tempfile.mkdtemp()) / "a.txt"
-        >>> write_atomic(target, "new"); target.read_text()
-        'new'
     """
     data = content.encode() if isinstance(content, str) else content
     scratch: str | None = None
@@ -54,21 +41,7 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def remove_scraps(folder: Path) -> None:
-    """Remove temporary files that a killed process left in a folder.
-
-    Args:
-        folder: A folder that no other process is writing to.
-
-    Raises:
-        SemveilError: If a file cannot be removed.
-
-    Example:
-        >>> import tempfile
-        >>> folder = Path(tempfile.mkdtemp())
-        >>> (folder / ".a.txt.k3j2h1.part").touch(); (folder / "a.txt").touch()
-        >>> remove_scraps(folder); [path.name for path in folder.iterdir()]
-        ['a.txt']
-    """
+    """Remove temporary files that a killed process left in a folder."""
     for scrap in folder.rglob(f".*{_SCRAP}"):
         try:
             scrap.unlink(missing_ok=True)
@@ -77,11 +50,7 @@ def remove_scraps(folder: Path) -> None:
 
 
 def new_folder(path: Path) -> Path:
-    """Create a folder, with its parents, and return it.
-
-    Raises:
-        SemveilError: If it exists or cannot be made.
-    """
+    """Create a folder, with its parents, and return it."""
     try:
         path.mkdir(parents=True)
     except FileExistsError:
@@ -94,12 +63,7 @@ def new_folder(path: Path) -> Path:
 
 
 def unused_folder(wanted: Path) -> Path:
-    """Return the first of FOLDER, FOLDER-2, FOLDER-3 and so on that does not exist.
-
-    Example:
-        >>> unused_folder(Path("nowhere/at-all")).name
-        'at-all'
-    """
+    """Return the first of FOLDER, FOLDER-2, FOLDER-3 and so on that does not exist."""
     number, folder = 1, wanted
     while folder.exists():
         number += 1

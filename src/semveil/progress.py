@@ -52,14 +52,7 @@ class Bars:
 
 @contextmanager
 def bars(quiet: bool) -> Iterator[Bars]:
-    """Show progress bars within the block.
-
-    Args:
-        quiet: Show nothing.
-
-    Yields:
-        The callback that takes ``(stage, done, in all)``.
-    """
+    """Show progress bars within the block."""
     console = Console(stderr=True, markup=False, emoji=False, highlight=False)
     if quiet:
         yield Bars(None, console)

@@ -12,15 +12,7 @@ _MOST = 1000
 
 
 def budgets(words: str) -> list[float]:
-    """Read budgets in dB: ``FIRST:LAST:STEP``, both ends included, or numbers with commas.
-
-    Raises:
-        SemveilError: If they are none, or no numbers.
-
-    Example:
-        >>> budgets("-10:-2:2"), budgets("-6,-3.5")
-        ([-10.0, -8.0, -6.0, -4.0, -2.0], [-6.0, -3.5])
-    """
+    """Read budgets in dB: ``FIRST:LAST:STEP``, both ends included, or numbers with commas."""
     parts = words.split(":") if ":" in words else words.split(",")
     try:
         numbers = [float(part) for part in parts]
@@ -51,12 +43,7 @@ def attack_settings(
     target_class: int | None,
     votes: int | None,
 ) -> list[str]:
-    """Return the settings of attacks that a command's options change, as ``--set`` takes them.
-
-    Example:
-        >>> attack_settings("pgd", "-6", None, 2, None, None)
-        ['attack.names=["pgd"]', 'attack.psr_db=[-6.0]', 'attack.source_class=2']
-    """
+    """Return the settings of attacks that a command's options change, as ``--set`` takes them."""
     given: dict[str, Any] = {}
     if names is not None:
         given["names"] = [name.strip() for name in names.split(",")]

@@ -29,14 +29,7 @@ _CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
 
 
 def check(settings: AttackConfig, classes: int) -> None:
-    """Refuse classes that Bob's task does not have.
-
-    Raises:
-        SemveilError: If the source or target class is none of them, or both are the same.
-
-    Example:
-        >>> check(AttackConfig(source_class=2), classes=10)
-    """
+    """Refuse classes that Bob's task does not have."""
     for name in ("source_class", "target_class"):
         chosen = getattr(settings, name)
         if chosen is not None and chosen >= classes:
@@ -51,12 +44,7 @@ def check(settings: AttackConfig, classes: int) -> None:
 
 
 def goal_name(settings: AttackConfig) -> str | None:
-    """Return the goal as records carry it; None if any mistake will do.
-
-    Example:
-        >>> goal_name(AttackConfig(source_class=2)), goal_name(AttackConfig(target_class=5))
-        ('class 2', 'to class 5')
-    """
+    """Return the goal as records carry it; None if any mistake will do."""
     parts = [] if settings.source_class is None else [f"class {settings.source_class}"]
     parts += [] if settings.target_class is None else [f"to class {settings.target_class}"]
     return " ".join(parts) or None
@@ -93,26 +81,6 @@ def attack_system(
     """Attack Bob with every attack at every budget.
 
     Attacks that learn are trained on the adversary's images, against the system as it is.
-
-    Args:
-        system: What is attacked.
-        splits: All parties' images.
-        setting: Bob's channel, his SNR in training, seed.
-        attacks: Attacks, which stay as they are. Generators that were fitted on another link
-            start from what they have learned.
-        settings: Budgets, goal, numbers of images, attacker's channel.
-        device: Where everything is computed.
-        progress: Told ``(what is going on, done, in all)``.
-        pictures: Test images kept, under each attack at the highest budget:
-            ``bob/<system>/<attack>``, and ``none`` without one.
-        fit: Whether attacks are fitted on this system. Those that are not were fitted on another,
-            by :func:`fit_attacks`, and the protocol in their records is ``paper``.
-
-    Returns:
-        Records and sample pictures.
-
-    Raises:
-        SemveilError: If Bob cannot be attacked, a class is not there, or two attacks have one name.
     """
     check(settings, splits.n_classes)
     require_distinct("attacks", [attack.name for attack in attacks])
@@ -164,16 +132,7 @@ class _Report:
         outcome: Outcome,
         others: Outcome | None = None,
     ) -> None:
-        """Add the records of one outcome.
-
-        Args:
-            attack: Its name; ``none`` without one.
-            protocol: ``adaptive``, ``paper`` or ``none``.
-            psr_db: Budget, dB.
-            target: Mallory's goal.
-            outcome: Of images of the source class, where each class is the source class in turn.
-            others: Of the same images, where another class is the source class.
-        """
+        """Add the records of one outcome."""
         adversary = None if attack == "none" else attack
         for metric, estimate in self._figures(outcome, others):
             record = self._record(

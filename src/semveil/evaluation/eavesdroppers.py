@@ -87,11 +87,7 @@ class FreshEavesdroppers:
         )
 
     def run(self, eavesdroppers: Sequence[Eavesdropper]) -> Iterator[Record]:
-        """Train copies of eavesdroppers and yield their records; informed ones come last.
-
-        Raises:
-            SemveilError: If two have one name, or the training of one fails.
-        """
+        """Train copies of eavesdroppers and yield their records; informed ones come last."""
         require_distinct("eavesdroppers", [eve.adversary for eve in eavesdroppers])
         for given_by_user in sorted(eavesdroppers, key=lambda eve: bool(eve.needs)):
             eve = given_by_user.fresh()

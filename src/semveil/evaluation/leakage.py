@@ -96,11 +96,6 @@ class Leakage:
         Sharp pictures of anything share grey levels with any image. The excess over the information
         with another image is due to the reception: its expectation is zero where image and
         reception are independent.
-
-        Args:
-            images: Reconstructions, float ``[N, C, H, W]``.
-            recognise: Whether the judge scores them.
-            **fields: Fields of the records.
         """
         if not self.wanted:
             return

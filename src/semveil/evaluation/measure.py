@@ -39,22 +39,6 @@ def audit_system(
     Eve is scored as she is. Under the adaptive protocol the system is frozen, fresh eavesdroppers
     are trained on images that it was not trained on, and the leakage figures that the settings
     name are added.
-
-    Args:
-        system: What is audited.
-        splits: Images; Eve trains on ``adversary``, stops early on ``validation``.
-        setting: Channels, SNRs, seed.
-        settings: Eavesdroppers, their effort, leakage figures.
-        device: Where everything is computed.
-        progress: Told ``(what is going on, done, in all)``.
-        perceptual: Perceptual loss of inverters; by a judge trained on Eve's images if None.
-        eavesdroppers: Eavesdroppers, which stay as they are; those of the settings if None.
-
-    Returns:
-        Records and sample pictures.
-
-    Raises:
-        SemveilError: If the waveform is not ``[B, k]`` complex of the declared power.
     """
     test, adversary, validation = (
         recorded(system.transmit, part, name, setting.seed, device)

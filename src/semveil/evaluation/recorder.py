@@ -100,15 +100,7 @@ class Recorder:
     def guesses(
         self, role: str, question: GuessingTask, right: Tensor, of: str = "{}", **fields: Any
     ) -> Iterator[Record]:
-        """Yield the metrics of guesses at the first test images.
-
-        Args:
-            role: ``bob`` or ``eve``.
-            question: The task.
-            right: Which guesses are right, bool ``[M]``.
-            of: Pattern of the metrics' names.
-            **fields: Fields of the records.
-        """
+        """Yield the metrics of guesses at the first test images."""
         if role == "eve" and question is self.task and self.system.asymmetry == "task":
             # What protects the image does not protect the label, which Bob shall get.
             fields = {"asymmetry": None, **fields}

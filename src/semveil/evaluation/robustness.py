@@ -37,11 +37,7 @@ class Outcome:
 
 
 def refuse_classes(settings: AttackConfig, label: str) -> None:
-    """Refuse settings about classes for a Bob who classifies nothing.
-
-    Raises:
-        SemveilError: If a source or target class is named, or certificates are asked for.
-    """
+    """Refuse settings about classes for a Bob who classifies nothing."""
     asked = {
         "source_class": settings.source_class is not None,
         "target_class": settings.target_class is not None,
@@ -155,12 +151,7 @@ class RobustnessTest:
     def class_by_class(
         self, attack: Attack, source_class: Callable[[Tensor], Tensor]
     ) -> list[Outcome]:
-        """Return the same under an attack whose source class depends on the image.
-
-        Args:
-            attack: Fitted for each class.
-            source_class: Labels, int ``[B]`` → classes attacked, int ``[B]``.
-        """
+        """Return the same under an attack whose source class depends on the image."""
         parts: list[list[Outcome]] = [[] for _ in self.psrs_db]
         for number, rows, incoming, known in self._batches():
             classes = source_class(incoming.labels)

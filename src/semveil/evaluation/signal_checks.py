@@ -18,21 +18,7 @@ _POWER_TOLERANCE_DB = 0.1
 def recorded(
     transmit: Send, images: Images, name: str, seed: int, device: torch.device
 ) -> Recording:
-    """Record the waveforms that a transmitter makes of a part of the images.
-
-    Args:
-        transmit: The transmitter.
-        images: The part.
-        name: Its name; a randomised system sends the ``test`` images once, all others eight times.
-        seed: Seed of the system's randomness.
-        device: Where everything is computed.
-
-    Returns:
-        The recording.
-
-    Raises:
-        SemveilError: If the transmitter returns no waveform.
-    """
+    """Record the waveforms that a transmitter makes of a part of the images."""
     return Recording(
         _checked(transmit, name),
         torch.from_numpy(images.x),
@@ -65,16 +51,7 @@ def _checked(transmit: Send, name: str) -> Send:
 
 
 def check_power(test: Recording, system: SystemUnderTest) -> None:
-    """Refuse a waveform whose power is not the one that its system declares.
-
-    Args:
-        test: What the system sent.
-        system: Which one.
-
-    Raises:
-        SemveilError: If the power is off by more than 0.1 dB, for any image or, where the gain
-            is fixed, on average.
-    """
+    """Refuse a waveform whose power is not the one that its system declares."""
     each = average_power(test.waveforms[0])
     power = each.mean(0, keepdim=True) if system.fixed_gain else each
     # The mean of a sample varies by its standard error.

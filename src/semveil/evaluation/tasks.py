@@ -39,14 +39,7 @@ class GuessingTask:
         return logits.argmax(1) == self.answers.to(logits.device)
 
     def score(self, right: Tensor) -> Iterator[tuple[str, Estimate]]:
-        """Yield the metrics of guesses at the first images.
-
-        Args:
-            right: Which ones are right, bool ``[M]``.
-
-        Yields:
-            Name of the metric, estimate.
-        """
+        """Yield the metrics of guesses at the first images."""
         some = slice(len(right))
         person = None if self.person is None else self.person[some]
         plain, balanced = rates(right, self.answers[some], person, self.seed)
@@ -62,13 +55,7 @@ class GuessingTask:
 
 
 def eve_labels(images: Images) -> NDArray[np.int64]:
-    """Return what Eve learns about images: the private attribute, or Bob's task if there is none.
-
-    Example:
-        >>> x = np.zeros((2, 1, 4, 4), np.uint8)
-        >>> eve_labels(Images(x, np.array([0, 1]), private=np.array([1, 1]))).tolist()
-        [1, 1]
-    """
+    """Return what Eve learns about images: the private attribute, or else Bob's task."""
     return images.y if images.private is None else images.private
 
 

@@ -48,18 +48,7 @@ class AttackRun:
     def create(
         cls, folder: Path, run: Run, settings: AttackConfig, systems: list[str] | None = None
     ) -> AttackRun:
-        """Start attacks: check everything that can be checked, then make their folder.
-
-        Args:
-            folder: Folder to make.
-            run: A trained run.
-            settings: What is done.
-            systems: Labels of systems of the run; all if None.
-
-        Raises:
-            SemveilError: If the run is not trained, a system or a class is not there, no attack
-                applies, or the folder exists; nothing is written then.
-        """
+        """Start attacks: check everything that can be checked, then make their folder."""
         run.require_trained()
         check(settings, run.splits.n_classes)
         # The names stay these, whatever plugins are there when the run is resumed.
@@ -85,11 +74,7 @@ class AttackRun:
 
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> AttackRun:
-        """Open a folder of attacks that were begun.
-
-        Raises:
-            SemveilError: If it holds none, or what they attack is not there any more.
-        """
+        """Open a folder of attacks that were begun."""
         try:
             facts = json.loads((folder / FACTS).read_text())
             run = Run.open(folder / facts["attacked"], hardware, root)

@@ -21,14 +21,6 @@ def train_or_load(
 
     Training is a function of recipe and seed alone, adversarial training too, since its initial
     weights follow from the same recipe. Weights whose metadata name another training are refused.
-
-    Args:
-        run: The run; its model is written in both cases.
-        links: Folder of trained links; None to train.
-        progress: Called with ``(stage, done, in all)``.
-
-    Raises:
-        SemveilError: If training fails, or the folder cannot be read or written.
     """
     if links is None:
         return run.train(progress)

@@ -76,10 +76,6 @@ class Cluster:
         """Do jobs, and write each into a folder of its name when it has finished.
 
         A job whose machine dies is retried on another.
-
-        Raises:
-            SemveilError: As the first job that fails; if the cluster cannot be reached, has no
-                machine for such jobs, or loses a job more than :data:`RETRIES` times.
         """
         if not jobs:
             return

@@ -16,20 +16,7 @@ from semveil.experiment.training import BASE
 
 
 def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
-    """Start a hardened run; it is trained like any other.
-
-    Args:
-        run: A trained run.
-        changes: Sections of settings to change, ``harden.method`` among them.
-        folder: Folder to make.
-
-    Returns:
-        The new run, not trained yet.
-
-    Raises:
-        SemveilError: If the run is not trained or already hardened, the settings make no sense
-            for it, or the folder exists; nothing is written then.
-    """
+    """Start a hardened run; it is trained like any other."""
     run.require_trained()
     if run.recipe.harden.method != "none":
         raise SemveilError(

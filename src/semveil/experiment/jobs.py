@@ -85,11 +85,7 @@ FINISHED = "finished"
 
 
 def work_of(job: Job) -> Work:
-    """Return the function that a job names.
-
-    Raises:
-        ValueError: If there is none.
-    """
+    """Return the function that a job names."""
     module, _, name = job.work.partition(":")
     work: Work | None = getattr(import_module(module), name, None)
     if not callable(work):
@@ -98,24 +94,14 @@ def work_of(job: Job) -> Work:
 
 
 def run_job(folder: Path, job: Job, context: JobContext) -> None:
-    """Do a job's work; afterwards :func:`is_finished` holds for its folder.
-
-    Raises:
-        SemveilError: As its work.
-        ValueError: If its work is not a function, or leaves no result.
-    """
+    """Do a job's work; afterwards :func:`is_finished` holds for its folder."""
     work_of(job)(folder, job, context)
     if not is_finished(folder):
         raise ValueError(f"{job.work} left no finished {FACTS} and {RECORDS} in {folder}")
 
 
 def is_finished(folder: Path) -> bool:
-    """Return whether a job's folder holds all of its results.
-
-    Example:
-        >>> is_finished(Path("nowhere"))
-        False
-    """
+    """Return whether a job's folder holds all of its results."""
     try:
         facts = json.loads((folder / FACTS).read_text())
         return (folder / RECORDS).exists() and bool(facts["finished"])
@@ -124,21 +110,13 @@ def is_finished(folder: Path) -> bool:
 
 
 def train_and_audit(folder: Path, job: Job, context: JobContext) -> None:
-    """Train the job's links and measure its schemes: the work of most jobs.
-
-    Raises:
-        SemveilError: As :class:`semveil.experiment.run.Run`.
-    """
+    """Train the job's links and measure its schemes: the work of most jobs."""
     run = begin(folder, job, context)
     run.audit(train_or_load(run, context.links, context.progress), context.progress)
 
 
 def begin(folder: Path, job: Job, context: JobContext) -> Run:
-    """Start the run of a job in a folder, or open it where it was started.
-
-    Raises:
-        SemveilError: As :class:`semveil.experiment.run.Run`.
-    """
+    """Start the run of a job in a folder, or open it where it was started."""
     kind = Run if context.splits is None else _with_images(context.splits)
     if (folder / FACTS).exists():
         return kind.open(folder, context.hardware, context.root)
@@ -169,18 +147,7 @@ def _with_images(images: ImageSplits) -> type[Run]:
 def write_results(
     folder: Path, job: Job, context: JobContext, records: list[Record], started: float
 ) -> None:
-    """Write the results of work that is not a :class:`Run`: facts, then records.
-
-    Args:
-        folder: The job's folder; made if it does not exist.
-        job: The job.
-        context: Its context.
-        records: Its records.
-        started: ``time.monotonic()`` at its beginning.
-
-    Raises:
-        SemveilError: If the files cannot be written.
-    """
+    """Write the results of work that is not a :class:`Run`: facts, then records."""
     facts: dict[str, Any] = {
         "study": context.study,
         "schemes": [to_plain(asked) for asked in job.schemes],
@@ -200,9 +167,5 @@ def images_key(job: Job) -> str:
 
 
 def read_images(job: Job, context: JobContext) -> ImageSplits:
-    """Read the images of a job.
-
-    Raises:
-        SemveilError: If they cannot be read.
-    """
+    """Read the images of a job."""
     return Run(Path(), *run_settings(job, context)).splits

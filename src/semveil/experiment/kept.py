@@ -17,17 +17,7 @@ FOLDER = "eavesdroppers"
 
 
 def keep(run: Path, stream: str, eves: Mapping[str, Eavesdropper], classes: Sequence[str]) -> None:
-    """Write the weights of trained eavesdroppers.
-
-    Args:
-        run: Folder of the run.
-        stream: Which system they listened to.
-        eves: Eavesdroppers by target, ``label`` or ``image``.
-        classes: Names of the labels that they tell apart.
-
-    Raises:
-        SemveilError: If a file cannot be written.
-    """
+    """Write the weights of trained eavesdroppers."""
     for target, eve in eves.items():
         if isinstance(eve.trained, nn.Module):
             facts = {
@@ -44,19 +34,7 @@ def keep(run: Path, stream: str, eves: Mapping[str, Eavesdropper], classes: Sequ
 
 
 def kept(link: Link, target: str, inputs: int) -> tuple[Eavesdropper, list[str]] | None:
-    """Return the strongest eavesdropper of a link, ready to listen, and her classes' names.
-
-    Args:
-        link: A link of a run.
-        target: What she is after, ``label`` or ``image``.
-        inputs: Reals per reception.
-
-    Returns:
-        None if the audit kept none.
-
-    Raises:
-        SemveilError: If her file is damaged, or her class is not installed.
-    """
+    """Return the strongest eavesdropper of a link, ready to listen, and her classes' names."""
     assert link.run is not None
     path = _path(link.run.folder, link.plan.stream, target)
     if not path.exists():

@@ -36,11 +36,7 @@ class PartialResults:
         return self.folder / f"{stem}.npz", self.folder / f"{stem}.jsonl"
 
     def get(self, name: str) -> Findings | None:
-        """Return a finished part; None if it is not finished.
-
-        Raises:
-            SemveilError: If its files are damaged.
-        """
+        """Return a finished part; None if it is not finished."""
         arrays, lines = self._paths(name)
         if not lines.exists():
             return None
@@ -54,11 +50,7 @@ class PartialResults:
         return Findings(read_records(lines), samples)
 
     def keep(self, name: str, part: Findings) -> None:
-        """Write a part down.
-
-        Raises:
-            SemveilError: If that fails.
-        """
+        """Write a part down."""
         arrays, lines = self._paths(name)
         self.folder.mkdir(exist_ok=True)
         write_samples(arrays, part.samples)

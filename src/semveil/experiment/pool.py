@@ -62,13 +62,7 @@ class Pool:
     def __call__(
         self, folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress
     ) -> None:
-        """Do jobs, each in a folder of its name.
-
-        Raises:
-            SemveilError: As the first job that fails, or if a process dies; the others are
-                stopped, and finished jobs stay.
-            RuntimeError: If a job in another process fails in another way.
-        """
+        """Do jobs, each in a folder of its name."""
         if self.workers is None:
             self._in_this_process(folder, jobs, context, on_progress)
         else:
@@ -126,20 +120,7 @@ class Pool:
 
 
 def visible_gpus(number: int, share: float, gpus: Sequence[str]) -> str:
-    """Return the GPUs of one process, as in ``CUDA_VISIBLE_DEVICES``.
-
-    Args:
-        number: Number of the process, from 0.
-        share: GPUs per process: a whole number, or a part of one; 0 for none.
-        gpus: Names of the machine's GPUs.
-
-    Raises:
-        SemveilError: If there are too few GPUs, or the share is no such number.
-
-    Example:
-        >>> [visible_gpus(n, 0.5, ["4", "6"]) for n in range(4)], visible_gpus(1, 1, ["4", "6"])
-        (['4', '4', '6', '6'], '6')
-    """
+    """Return the GPUs of one process, as in ``CUDA_VISIBLE_DEVICES``."""
     if share > 1 and share != int(share):
         raise SemveilError(f"--gpus-per-job {share:g}: a whole number, or a part of one GPU")
     if share == 0:

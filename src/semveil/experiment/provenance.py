@@ -26,10 +26,6 @@ def code_version() -> str:
 
     It is asked once, when this module is loaded: a checkout that moves on while a process runs
     does not change what that process runs.
-
-    Example:
-        >>> code_version().startswith(version("semveil"))
-        True
     """
     number = version("semveil")
     here = Path(__file__).resolve().parents[3]
@@ -45,12 +41,7 @@ def code_version() -> str:
 
 
 def provenance(device: torch.device, devices: int) -> dict[str, Any]:
-    """Return code version, library versions, hardware and styles, ready for ``run.json``.
-
-    Args:
-        device: What the run computes on.
-        devices: Number of processes.
-    """
+    """Return code version, library versions, hardware and styles, ready for ``run.json``."""
     for registry in (SCHEMES, ATTACKS, TRAININGS):
         registry.load()
     return {

@@ -79,12 +79,7 @@ class Run:
         hardware: Hardware,
         root: Path | None = None,
     ) -> Run:
-        """Start a run: check everything that can be checked, then make its folder.
-
-        Raises:
-            SemveilError: If a scheme or the data cannot be had, if the settings do not fit the
-                data, or if the folder exists; nothing is written then.
-        """
+        """Start a run: check everything that can be checked, then make its folder."""
         run = cls(folder, study, complete(schemes, recipe), schemes, seed, hardware, root)
         run.check()
         new_folder(folder)
@@ -109,11 +104,7 @@ class Run:
         return run
 
     def check(self) -> None:
-        """Check everything that can be checked before something slow starts.
-
-        Raises:
-            SemveilError: If a scheme or the data cannot be had, or if the settings do not fit.
-        """
+        """Check everything that can be checked before something slow starts."""
         trained, splits = self.untrained(), self.splits
         for stage in trained.stages():
             build_objective(trained, plan(self.schemes, self.recipe), stage)
@@ -133,11 +124,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:
-        """Open the folder of a run that was started.
-
-        Raises:
-            SemveilError: If it holds no run, or one that this version cannot read.
-        """
+        """Open the folder of a run that was started."""
         try:
             facts = json.loads((folder / FACTS).read_text())
             study, schemes, seed = facts["study"], facts["schemes"], facts["seed"]
@@ -255,14 +242,7 @@ class Run:
         return [Link(each, trained, self.seed, run=self) for each in systems]
 
     def link(self, system: str | None = None) -> Link:
-        """Return one system of a trained run.
-
-        Args:
-            system: Its label, as tables show it; what the recipe asks for if None.
-
-        Raises:
-            SemveilError: If the run is not trained, or there is no such system.
-        """
+        """Return one system of a trained run."""
         self.require_trained()
         method = self.recipe.harden.method
         asked = replace(requested(self.recipe), training=None if method == "none" else method)
@@ -273,11 +253,7 @@ class Run:
         return links[wanted]
 
     def require_trained(self) -> None:
-        """Raise unless the run is trained.
-
-        Raises:
-            SemveilError: If it is not.
-        """
+        """Raise unless the run is trained."""
         if not (self.folder / MODEL).exists():
             raise SemveilError(
                 f"{self.folder} is not trained: finish it with `semveil train --resume`"

@@ -73,17 +73,7 @@ class Sent:
 
 
 def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: int = 0) -> Sent:
-    """Send image files over a trained link, and let the audit's strongest eavesdroppers listen.
-
-    Args:
-        link: A link of a run.
-        files: Image files; each is cropped to its central square and resized.
-        snr_db: SNR of Bob and of the eavesdroppers, dB; that of Bob's training if None.
-        seed: Seed of fading and noise.
-
-    Raises:
-        SemveilError: If a file is no image, or no eavesdropper was kept.
-    """
+    """Send image files over a trained link, and let the audit's strongest eavesdroppers listen."""
     if link.run is None:
         raise SemveilError("send: this link was not trained in a run")
     originals = fitted(files, link.image_shape)
@@ -112,11 +102,7 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
 
 
 def fitted(files: Sequence[Path], image_shape: ImageShape) -> NDArray[np.uint8]:
-    """Return image files as a link takes them, uint8 ``[N, C, H, W]``.
-
-    Raises:
-        SemveilError: If a file is no image, or the link's images are not square.
-    """
+    """Return image files as a link takes them, uint8 ``[N, C, H, W]``."""
     channels, height, width = image_shape
     if height != width:
         raise SemveilError(f"send: images of this link are {height}×{width}, not square")

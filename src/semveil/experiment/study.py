@@ -31,11 +31,7 @@ _KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe")
 
 
 def check(jobs: Sequence[Job], context: JobContext) -> None:
-    """Check everything that can be checked of every job, before anything is written.
-
-    Raises:
-        SemveilError: As the jobs' runs would.
-    """
+    """Check everything that can be checked of every job, before anything is written."""
     loaded: dict[str, ImageSplits] = {}
     for job in jobs:
         run = Run(Path(), *run_settings(job, context))
@@ -50,22 +46,14 @@ def check(jobs: Sequence[Job], context: JobContext) -> None:
 
 
 def start(folder: Path, study: str, budget: str, seed: int) -> None:
-    """Make the folder of a study.
-
-    Raises:
-        SemveilError: If the folder exists.
-    """
+    """Make the folder of a study."""
     new_folder(folder)
     facts = {"study": study, "budget": budget, "seed": seed, "finished": False}
     write_atomic(folder / FACTS, json.dumps(facts) + "\n")
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
-    """Return the facts of a study's folder, at least ``study``, ``budget`` and ``seed``.
-
-    Raises:
-        SemveilError: If the folder holds no study.
-    """
+    """Return the facts of a study's folder, at least ``study``, ``budget`` and ``seed``."""
     try:
         facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
         facts["study"], facts["budget"], facts["seed"]
@@ -75,20 +63,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
 
 def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) -> list[Record]:
-    """Run the jobs of a study that have not finished, and write the records of all.
-
-    Args:
-        folder: Folder of the study, made by :func:`start`.
-        jobs: All its jobs.
-        context: Their context; its progress is called for every job and for all together.
-        runner: Runs them.
-
-    Returns:
-        All records.
-
-    Raises:
-        SemveilError: As the jobs; finished jobs stay.
-    """
+    """Run the jobs of a study that have not finished, and write the records of all."""
     place = folder / "jobs"
     place.mkdir(exist_ok=True)
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}

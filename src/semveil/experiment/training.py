@@ -145,16 +145,7 @@ class TrainedNetworks(nn.Module):
 
 
 def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: str) -> Objective:
-    """Return what trains a stage.
-
-    Args:
-        trained: Networks of the run.
-        systems: What the run audits.
-        stage: One of :meth:`TrainedNetworks.stages`.
-
-    Raises:
-        SemveilError: If the settings make no sense for it.
-    """
+    """Return what trains a stage."""
     if stage in trained.links:
         scheme = trained.planned[stage].scheme
         objective = scheme.objective(trained.link(stage), trained.simulated(stage))
@@ -279,11 +270,7 @@ def _in_process(
 
 
 def _launch(fabric: Fabric, *work: object) -> None:
-    """Run :func:`_in_process` in all of Fabric's processes; none of them outlives this call.
-
-    Raises:
-        SemveilError: If one of them raised it; torch hands on no more than its traceback's text.
-    """
+    """Run :func:`_in_process` in all of Fabric's processes; none of them outlives this call."""
     # Fabric's own annotation forgets that launch hands further arguments on.
     launch: Callable[..., object] = fabric.launch
     others = set(multiprocessing.active_children())
@@ -311,23 +298,7 @@ def train(
     hardware: Hardware,
     progress: Progress | None,
 ) -> tuple[TrainedNetworks, History]:
-    """Train everything, each stage from its checkpoint in the folder if there is one.
-
-    Args:
-        schemes: What the run measures.
-        recipe: The settings.
-        splits: Images; the ``system`` part is trained on.
-        seed: Seed of every stream.
-        folder: Folder of the checkpoints.
-        hardware: Device and number of processes.
-        progress: Told how far it is; not while several processes train.
-
-    Returns:
-        The trained networks, and the losses of every stage.
-
-    Raises:
-        SemveilError: As :func:`semveil.training.loop.fit`.
-    """
+    """Train everything, each stage from its checkpoint in the folder if there is one."""
     images, labels = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
     systems = plan(schemes, recipe)
     trained = TrainedNetworks(systems, recipe, splits.image_shape, splits.n_classes, seed)
@@ -347,10 +318,6 @@ def identity(recipe: Recipe, seed: int) -> str:
 
     The settings of audits and attacks do not count: they change nothing of the training. Nor do
     settings that are left as they are by default, so that new ones tell nothing apart.
-
-    Example:
-        >>> identity(Recipe(), 0) == identity(Recipe(), 1)
-        False
     """
     settings = changes(recipe, {"audit", "attack"})
     if recipe.harden.method != "none":
@@ -370,11 +337,7 @@ def save(trained: TrainedNetworks, path: Path, recipe: Recipe, seed: int) -> Non
 
 
 def load(trained: TrainedNetworks, path: Path, recipe: Recipe, seed: int) -> None:
-    """Fill the networks of a run from :func:`save`'s file.
-
-    Raises:
-        SemveilError: If the file is damaged, of another architecture, or of another training.
-    """
+    """Fill the networks of a run from :func:`save`'s file."""
     tensors, facts = load_tensors(path)
     load_weights(trained, tensors, path)
     # Compared as this version reads it: another's hash may have been of fewer settings.

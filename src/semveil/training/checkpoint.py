@@ -18,26 +18,13 @@ _FORMAT = "semveil-1"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and JSON facts to one file, atomically.
-
-    Args:
-        path: File to write, ``.safetensors``.
-        tensors: Tensors by name.
-        facts: Any JSON object.
-
-    Raises:
-        SemveilError: If the disk is full or the folder cannot be written.
-    """
+    """Write tensors and JSON facts to one file, atomically."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     write_atomic(path, save(plain, {"format": _FORMAT, "facts": json.dumps(facts)}))
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`.
-
-    Raises:
-        SemveilError: If the file is missing, truncated, or not a checkpoint of semveil.
-    """
+    """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`."""
     if not path.is_file():
         raise SemveilError(f"no checkpoint {path}")
     try:
@@ -54,16 +41,7 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
-    """Load weights into a module that must have exactly their names and shapes.
-
-    Args:
-        module: The module.
-        tensors: Its state.
-        where: File of the tensors, for the error.
-
-    Raises:
-        SemveilError: If they are of another architecture; the module is not changed then.
-    """
+    """Load weights into a module that must have exactly their names and shapes."""
     own = module.state_dict()
     for name in sorted(own.keys() | tensors.keys()):
         here = tuple(own[name].shape) if name in own else "nothing"
@@ -77,16 +55,7 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> 
 
 
 def optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
-    """Flatten an optimiser's state into named tensors.
-
-    Example:
-        >>> import torch
-        >>> layer = torch.nn.Linear(1, 1)
-        >>> adam = torch.optim.Adam(layer.parameters())
-        >>> layer(torch.ones(1, 1)).sum().backward(); adam.step()
-        >>> sorted(optimiser_tensors("adam", adam))[0]
-        'adam/0/exp_avg'
-    """
+    """Flatten an optimiser's state into named tensors."""
     state = optimiser.state_dict()["state"]
     return {
         f"{prefix}/{index}/{key}": value

@@ -32,18 +32,7 @@ def joint_losses(
     source: Randomness,
     disturb: Disturb | None = None,
 ) -> Losses:
-    """Return Bob's losses on one batch.
-
-    Args:
-        link: Alice and Bob.
-        recipe: Weights and SNR.
-        batch: The images.
-        source: Source of fading and noise.
-        disturb: Perturbation at Bob's antenna; none if None.
-
-    Returns:
-        Scalars; Alice and Bob minimise ``total``.
-    """
+    """Return Bob's losses on one batch."""
     sent = link.exchange(batch.images, recipe.bob.snr_db, source, disturb)
     losses, total = dict(sent.losses), batch.images.new_zeros(())
     if sent.answer.logits is not None:

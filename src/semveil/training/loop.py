@@ -60,16 +60,7 @@ class Schedule:
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:
-    """Return Fabric's name of a precision; ``auto`` is bf16 where the hardware computes it.
-
-    Args:
-        wanted: ``auto``, ``float32`` or ``bfloat16``.
-        device: Device of the training.
-
-    Example:
-        >>> resolve_precision("float32", torch.device("cpu"))
-        '32-true'
-    """
+    """Return Fabric's name of a precision; ``auto`` is bf16 where the hardware computes it."""
     if wanted == "auto":
         wanted = "bfloat16" if native_bfloat16(device) else "float32"
     return {"float32": "32-true", "bfloat16": "bf16-mixed"}[wanted]
@@ -152,12 +143,7 @@ class _Run:
 
 
 def learning_rate(peak: float, step: int, steps: int) -> float:
-    """Warm up over the first twentieth, then fall to zero along a half cosine.
-
-    Example:
-        >>> round(learning_rate(1.0, 99, 100), 4)
-        0.0003
-    """
+    """Warm up over the first twentieth, then fall to zero along a half cosine."""
     warm = max(1, steps // 20)
     if step < warm:
         return peak * (step + 1) / warm
@@ -178,25 +164,7 @@ def fit(
     folder: Path | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, float]]:
-    """Train an objective, from its checkpoint if there is one.
-
-    Args:
-        objective: The objective; its modules are trained in place.
-        images: uint8 ``[N, C, H, W]``.
-        labels: int ``[N]``.
-        schedule: Length and learning rate.
-        fabric: Devices and precision; launched.
-        folder: Folder of the checkpoint ``<stage>.checkpoint.safetensors``; none if omitted.
-        progress: Called every 20 steps.
-
-    Returns:
-        The losses every 20 steps: the step, counted from 1, and each player's last losses.
-
-    Raises:
-        SemveilError: If there are fewer images than a batch, if a batch cannot be shared evenly
-            between the devices, if a loss or its gradient is not finite (the last good checkpoint
-            is kept), or if the checkpoint does not fit.
-    """
+    """Train an objective, from its checkpoint if there is one."""
     world = fabric.world_size
     if schedule.batch % world:
         raise SemveilError(f"train.batch: {schedule.batch} images are not shared by {world} evenly")

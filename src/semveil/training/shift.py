@@ -55,13 +55,7 @@ class World:
         return recipes.update(recipe, {"bob": antenna, "eve": antenna})
 
     def splits(self, splits: ImageSplits) -> ImageSplits:
-        """Return a data set with this task and these images.
-
-        Example:
-            >>> from semveil.data import load
-            >>> World(coarse=True).splits(load("digits")).classes
-            ('even', 'odd')
-        """
+        """Return a data set with this task and these images."""
         grouping = GROUPINGS[splits.name]
         names = grouping.groups if self.coarse else splits.classes
         system, adversary, validation, test = (
@@ -78,12 +72,7 @@ class World:
         )
 
     def target(self, dataset: str) -> str:
-        """Return the target in records: ``label``, or the name of the data set's grouping.
-
-        Example:
-            >>> World(coarse=True).target("mnist")
-            'parity'
-        """
+        """Return the target in records: ``label``, or the name of the data set's grouping."""
         return GROUPINGS[dataset].name if self.coarse else "label"
 
     def _images(self, images: Images, grouping: Grouping) -> Images:
@@ -127,11 +116,6 @@ def halves(splits: ImageSplits) -> tuple[ImageSplits, ImageSplits]:
     """Split the system's images into those before a change and those after it.
 
     Every second image each; the images of adversary, validation and test stay the same.
-
-    Example:
-        >>> from semveil.data import load
-        >>> [len(half.system) for half in halves(load("digits", limit=600))]
-        [195, 195]
     """
     everything = np.arange(len(splits.system))
     before, after = (splits.system.take(everything[first::2]) for first in (0, 1))

@@ -28,13 +28,7 @@ _CHUNK = 125
 
 
 def inherit(link: LinkNetwork, source: LinkNetwork, *, new_answers: bool) -> None:
-    """Copy another link's weights, in place.
-
-    Args:
-        link: The link; with new answers its last layer is not changed.
-        source: The trained link, of the same architecture up to the last layer.
-        new_answers: Whether Bob's task is another on the new link.
-    """
+    """Copy another link's weights, in place."""
     last = f"classifier.{len(_layers(link)) - 1}."
     weights = {
         name: tensor
@@ -50,22 +44,7 @@ def _layers(link: LinkNetwork) -> nn.Sequential:
 
 
 def part_of(link: LinkNetwork, part: str, *, new_answers: bool) -> nn.ModuleList:
-    """Return the modules of a part of a link.
-
-    Args:
-        link: A link whose classifier is a sequence of layers.
-        part: One of :data:`PARTS`.
-        new_answers: Whether Bob's last layer is new; it is trained in every case then.
-
-    Raises:
-        KeyError: If there is no such part.
-
-    Example:
-        >>> from semveil.link import multitask_link
-        >>> link = multitask_link((1, 8, 8), classes=2, latent_dim=8, width=4)
-        >>> [p.numel() for p in part_of(link, "head", new_answers=False).parameters()]
-        [512, 2]
-    """
+    """Return the modules of a part of a link."""
     last = _layers(link)[-1]
     found: list[nn.Module] = {
         "head": [last],
@@ -77,12 +56,7 @@ def part_of(link: LinkNetwork, part: str, *, new_answers: bool) -> nn.ModuleList
 
 
 def checkpoints(most: int) -> tuple[int, ...]:
-    """Return the steps to measure at: 0, 10, 20, 50, 100, … up to ``most``.
-
-    Example:
-        >>> checkpoints(300)
-        (0, 10, 20, 50, 100, 200)
-    """
+    """Return the steps to measure at: 0, 10, 20, 50, 100, … up to ``most``."""
     steps = [0]
     for power in range(1, len(str(most))):
         steps += [lead * 10**power for lead in (1, 2, 5)]
@@ -124,21 +98,6 @@ def learn(
     """Train a part of a link for its task, in place, and pause at some steps.
 
     The rest gets no gradients and keeps its batch statistics.
-
-    Args:
-        link: The link.
-        part: Its modules that are trained.
-        images: uint8 ``[N, C, H, W]`` on the link's device.
-        labels: int ``[N]``.
-        settings: How.
-        stops: Steps to pause at; the last one ends the training.
-
-    Yields:
-        Steps done, and FLOPs spent on them: multiplications and additions of all matrix
-        products and convolutions, forward and backward, as torch counts them.
-
-    Raises:
-        SemveilError: If there are fewer images than a batch, or the loss is not finite.
     """
     if len(images) < settings.batch:
         raise SemveilError(
