@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, TypeVar
@@ -97,7 +98,7 @@ def costs(
         return found
     for done, (name, network) in enumerate(networks.items(), start=1):
         numbers = network.counted()
-        peak = peak_bytes(_OneInput(builds[name]))
+        peak = peak_bytes(partial(_one_input, builds[name]))
         if peak is not None:
             numbers["peak_memory_bytes"] = peak
         found[name] = {metric: exact(value) for metric, value in numbers.items()}
@@ -107,12 +108,8 @@ def costs(
     return {name: found[name] | times[name] for name in networks}
 
 
-@dataclass(frozen=True)
-class _OneInput:
-    build: Callable[[], Network]
-
-    def __call__(self) -> Work:
-        return self.build().prepare(1)
+def _one_input(build: Callable[[], Network]) -> Work:
+    return build().prepare(1)
 
 
 def timed(

@@ -11,7 +11,7 @@ import pandas as pd
 from semveil.metrics import MAIN, ImageMetric, metric_of
 from semveil.records import Estimate, Record
 from semveil.report.looks import NO_ATTACK, styles
-from semveil.report.select import CONTEST, SETTING, estimate, floor, frame, present, where
+from semveil.report.select import SETTING, estimate, floor, frame, over_seeds, present, where
 from semveil.report.table import Cell, Column, Line, Table, heading, signed, to_rich
 
 if TYPE_CHECKING:
@@ -133,16 +133,9 @@ def by_system(found: Iterable[AttackRow]) -> list[list[AttackRow]]:
 def merged(table: pd.DataFrame) -> pd.DataFrame:
     """Merge rows of Bob that differ in nothing but the seed: for curves."""
     bob = table[table["role"] == "bob"]
-    keys = [key for key in (*present(table, CONTEST), "role", "adversary") if key != "seed"]
-    pooled = bob.groupby(keys, dropna=False, sort=False).agg(
-        value=("value", "mean"),
-        ci_low=("ci_low", "min"),
-        ci_high=("ci_high", "max"),
-        n=("n", "max"),
-        asymmetry=("asymmetry", "first"),
-        seed=("seed", "min"),
-    )
-    return pd.concat([pooled.reset_index(), where(table, role="system")], ignore_index=True)
+    kept = {"n": ("n", "max"), "asymmetry": ("asymmetry", "first"), "seed": ("seed", "min")}
+    pooled = over_seeds(bob, "adversary", **kept)
+    return pd.concat([pooled, where(table, role="system")], ignore_index=True)
 
 
 def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:

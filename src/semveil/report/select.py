@@ -193,10 +193,8 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(channel=channels)
 
 
-def over_seeds(table: pd.DataFrame) -> pd.DataFrame:
+def over_seeds(table: pd.DataFrame, *apart: str, **kept: tuple[str, str]) -> pd.DataFrame:
     """Merge rows that differ in nothing but the seed into one: for curves, not for tables."""
-    keys = [key for key in (*present(table, CONTEST), "role") if key != "seed"]
-    pooled = table.groupby(keys, dropna=False, sort=False).agg(
-        value=("value", "mean"), ci_low=("ci_low", "min"), ci_high=("ci_high", "max")
-    )
-    return pooled.reset_index()
+    keys = [key for key in (*present(table, CONTEST), "role", *apart) if key != "seed"]
+    ends = {"value": ("value", "mean"), "ci_low": ("ci_low", "min"), "ci_high": ("ci_high", "max")}
+    return table.groupby(keys, dropna=False, sort=False).agg(**ends, **kept).reset_index()

@@ -34,7 +34,6 @@ def against_snr(
     frame: pd.DataFrame,
     metric: str = "accuracy",
     *,
-    target: str | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw a metric against the SNR of the party that it belongs to, one panel per system.
@@ -42,13 +41,12 @@ def against_snr(
     Args:
         frame: Frame of records.
         metric: The metric.
-        target: What is inferred or reconstructed; by default what the metric rates.
         colours: Colour of each system (see `palette`).
 
     Returns:
         The figure; an interval over several seeds spans those of all of them.
     """
-    table = parties(frame, metric, target)
+    table = parties(frame, metric)
     table = table[table["test_snr_db"].notna()]
     colours = colours or palette(frame)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
@@ -65,9 +63,7 @@ def against_snr(
             )
             for party, look in ROLES.items()
         ]
-        drawn.append(
-            Panel(f"{above}\n{title}", curves, floors(frame, metric, target=target, **context))
-        )
+        drawn.append(Panel(f"{above}\n{title}", curves, floors(frame, metric, **context)))
     return draw(
         drawn,
         x="SNR (dB)",
@@ -81,7 +77,6 @@ def against_dimension(
     frame: pd.DataFrame,
     metric: str = "accuracy",
     *,
-    target: str | None = None,
     colours: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw a metric against the latent dimension at Bob's training SNR, one panel per protocol.
@@ -89,13 +84,12 @@ def against_dimension(
     Args:
         frame: Frame of records.
         metric: The metric.
-        target: What is inferred or reconstructed; by default what the metric rates.
         colours: Colour of each system (see `palette`).
 
     Returns:
         The figure, with a row of panels for each dataset or other setting.
     """
-    table = at_home(parties(frame, metric, target))
+    table = at_home(parties(frame, metric))
     table = table[table["latent_dim"].notna()]
     colours = colours or palette(frame)
     keys = present(table, SETTING)
@@ -106,7 +100,7 @@ def against_dimension(
         above = heading((key, context[key]) for key in varying(table, keys))
         for protocol in protocols or ["bob"]:
             title = " · ".join(filter(None, [above, PARTIES[protocol]]))
-            panel = Panel(title, [], floors(frame, metric, target=target, **context))
+            panel = Panel(title, [], floors(frame, metric, **context))
             for (name, _), rows in part.groupby(["system", "psr_db"], dropna=False, sort=False):
                 for party in dict.fromkeys(("bob", protocol)):
                     look = {**ROLES[party], "color": colours[str(name)]}
@@ -167,10 +161,10 @@ def image_quality(frame: pd.DataFrame, names: Sequence[str] = ("system",)) -> Fi
     )
 
 
-def parties(frame: pd.DataFrame, metric: str, target: str | None = None) -> pd.DataFrame:
+def parties(frame: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Return a metric's rows of undisturbed Bob and of the strongest Eves, seeds merged."""
     table = where(paired(frame[frame["value"].notna()]), metric=metric)
-    table = table[table["target"].isna() | (table["target"] == _target(metric, target))]
+    table = table[table["target"].isna() | (table["target"] == metric_of(metric).target)]
     bob = table[(table["role"] == "bob") & table["adversary"].isna()]
     table = over_seeds(pd.concat([bob, strongest(table)]).sort_index())
     table["party"] = table["protocol"].where(table["role"] == "eve", "bob")
@@ -187,16 +181,10 @@ def at_home(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(kept)
 
 
-def floors(
-    frame: pd.DataFrame, metric: str, *, target: str | None = None, **context: Any
-) -> list[tuple[float, Look]]:
+def floors(frame: pd.DataFrame, metric: str, **context: Any) -> list[tuple[float, Look]]:
     """Return a metric's floor as a line across a panel; none if it is not known."""
-    value = floor(frame, metric, target=_target(metric, target), **context)
+    value = floor(frame, metric, target=metric_of(metric).target, **context)
     return [] if value is None else [(value, FLOOR)]
-
-
-def _target(metric: str, target: str | None) -> str:
-    return target or metric_of(metric).target
 
 
 def _floor_entries(drawn: Iterable[Panel], metric: str) -> list[tuple[str, Look]]:

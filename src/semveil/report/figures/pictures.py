@@ -54,10 +54,9 @@ def reconstruction_grid(
     *,
     columns: int = 6,
     scores: Mapping[str, str] | None = None,
-    floor: str | None = None,
 ) -> Figure:
     """Draw images and the reconstructions of Bob and of the strongest Eve."""
-    rows = {_lines("originals", floor): samples["originals"]}
+    rows = {"originals": samples["originals"]}
     systems = dict.fromkeys(k.split("/", 1)[1] for k in samples if k.startswith(("bob/", "eve/")))
     for system in systems:
         for party in ("bob", "eve"):
@@ -87,7 +86,6 @@ def attack_grid(
     system: str,
     *,
     attacks: Sequence[str] | None = None,
-    columns: int = 8,
     scores: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw images and Bob's reconstructions in one system, one row per attack."""
@@ -96,7 +94,7 @@ def attack_grid(
         if attacks is None or name in ("none", *attacks):
             title = NO_ATTACK if name == "none" else name
             rows[_lines(title, (scores or {}).get(name))] = samples[f"bob/{system}/{name}"]
-    return image_grid(rows, labels=samples.get("labels"), columns=columns)
+    return image_grid(rows, labels=samples.get("labels"), columns=8)
 
 
 def _lines(*words: str | None) -> str:
