@@ -24,7 +24,7 @@ from typing import Any
 
 from safetensors.numpy import load_file
 
-PATIENCE_S = 120.0
+PATIENCE_S = 600.0
 
 # quickstart in a second or two: two links and two layers, each link with a checkpoint every 20
 # of its 52 steps, and one Eve of each kind.
