@@ -26,6 +26,16 @@ class SemveilWarning(UserWarning):
     """Something that the user should know and may have meant; one line."""
 
 
+def shown(text: str, most: int = 200) -> str:
+    """Return what a user wrote as errors show it: its beginning, if it is long.
+
+    Example:
+        >>> shown("ab" * 500, most=6)
+        'ababab…'
+    """
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
     """Return the error for a name that is not among those known, with the nearest one.
 
@@ -41,7 +51,8 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
         >>> str(unknown("scheme", "minimax", ["multitask", "minmax"]))
         "unknown scheme 'minimax': did you mean 'minmax'? (there are: minmax, multitask)"
     """
-    names = sorted(known)
+    # The nearest name takes time that grows with the square of the length.
+    names, name = sorted(known), shown(name)
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f": did you mean '{nearest[0]}'?" if nearest else ""
     # A long list would hide the hint.

@@ -6,9 +6,11 @@ import json
 import math
 import warnings
 from collections.abc import Iterable, Mapping, Sequence, Set
+from contextlib import suppress
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -18,8 +20,9 @@ from pydantic import (
     model_validator,
 )
 
-from semveil.errors import SemveilError, SemveilWarning, unknown
-from semveil.section import OpenSection, Section, explain, keys_of
+from semveil import strict_yaml
+from semveil.errors import SemveilError, SemveilWarning, shown, unknown
+from semveil.section import OpenSection, Section, explain, keys_of, kind_of
 
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
@@ -92,7 +95,7 @@ class OfdmConfig(Section):
     prefix: Annotated[int, Field(ge=0, le=4096)] = 16
     pilot_symbols: Annotated[int, Field(ge=0, le=64)] = 1
     taps: Annotated[int, Field(ge=1, le=1024)] = 8
-    decay: Annotated[float, Field(gt=0, le=1000)] = 1.5
+    decay: Annotated[float, Field(ge=1e-3, le=1000)] = 1.5
     estimator: Literal["lmmse", "ls"] = "lmmse"
     clip_ratio: Annotated[float, Field(gt=0, le=100)] | None = None
     refine: bool = False
@@ -103,19 +106,24 @@ class OfdmConfig(Section):
             raise ValueError(
                 f"a prefix of {self.prefix} samples does not fit {self.subcarriers} subcarriers"
             )
-        if self.prefix < self.taps - 1:
+        spill = _spill(self)
+        if spill > _LEAST_SPILL:
             warnings.warn(
                 f"ofdm.prefix: {self.prefix} samples are fewer than the channel's {self.taps - 1} "
-                f"samples of delay: about {_spill_db(self):.0f} dB of interference beside the "
-                "signal",
+                f"samples of delay: about {10 * math.log10(spill):.0f} dB of interference beside "
+                "the signal",
                 SemveilWarning,
                 stacklevel=2,
             )
         return self
 
 
-def _spill_db(ofdm: OfdmConfig) -> float:
-    """Return the power that leaves the prefix over the signal's, dB.
+# Of the signal's power; the highest SNR is 60 dB.
+_LEAST_SPILL = 1e-8
+
+
+def _spill(ofdm: OfdmConfig) -> float:
+    """Return the power that leaves the prefix over the signal's.
 
     A path that comes ``m`` samples too late brings ``m`` samples of the symbol before and misses
     ``m`` of its own, of ``N``: twice ``m/N`` of its power.
@@ -125,7 +133,7 @@ def _spill_db(ofdm: OfdmConfig) -> float:
         power * 2 * max(0, path - ofdm.prefix) / ofdm.subcarriers
         for path, power in enumerate(powers)
     )
-    return 10 * math.log10(late / sum(powers))
+    return late / sum(powers)
 
 
 class ChannelConfig(Section):
@@ -379,7 +387,7 @@ def _recipes() -> dict[str, dict[str, Any]]:
     """Return the recipes named SCHEME-DATASET: a data set's settings, a scheme's over them."""
     found = {}
     for file in _FOLDER.iterdir():
-        family = yaml.safe_load(file.read_text())
+        family = yaml.safe_load(file.read_text(encoding="utf-8"))
         for dataset, base in family["datasets"].items():
             for scheme, changes in family["schemes"].items():
                 found[f"{scheme}-{dataset}"] = {"scheme": scheme, **_merge(base, changes)}
@@ -391,7 +399,8 @@ def load(name: str, overrides: Changes = ()) -> Recipe:
 
     Args:
         name: A recipe of the package, or the path of a ``.yaml`` file.
-        overrides: Settings by dotted keys, or texts ``key=value`` with the value in YAML.
+        overrides: Settings by dotted keys, or texts ``key=value``: the value as it is where
+            the setting is text, in YAML where it is not.
 
     Returns:
         The recipe.
@@ -436,10 +445,7 @@ def check(plain: dict[str, Any]) -> Recipe:
 
 def _read(name: str) -> dict[str, Any]:
     if name.endswith((".yaml", ".yml")):
-        try:
-            text = Path(name).read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SemveilError(f"cannot read recipe {name}: {error}") from None
+        plain = strict_yaml.read(Path(name), f"recipe {name}")
     else:
         known = _recipes()
         if (short := _SHORT.get(name, name)) in known:
@@ -448,27 +454,41 @@ def _read(name: str) -> dict[str, Any]:
         if f"{rest}-{first}" in known:
             raise SemveilError(f"recipe {name} is now {rest}-{first}")
         raise unknown("recipe", name, names())
-    plain = _yaml(text, f"recipe {name}")
     if not isinstance(plain, dict):
         raise SemveilError(f"recipe {name}: expected keys with values")
     return plain
 
 
-def _yaml(text: str, where: str) -> Any:
-    try:
-        return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # ValueError: a date that is none, such as 2024-13-45.
-        raise SemveilError(f"{where}: not YAML: {' '.join(str(error).split())}") from None
+_DEPTH = 8  # more levels than any setting has
 
 
 def _override(plain: dict[str, Any], overrides: Changes) -> dict[str, Any]:
     for override in as_texts(overrides):
         key, equals, value = override.partition("=")
         if not equals or not key:
-            raise SemveilError(f"--set {override}: expected key=value, as in link.latent_dim=32")
-        plain = _set(plain, key, key.split("."), _yaml(value, f"--set {key}"))
+            raise SemveilError(
+                f"--set {shown(override)}: expected key=value, as in link.latent_dim=32"
+            )
+        if key.count(".") > _DEPTH:
+            raise unknown("key", key, keys())
+        plain = _set(plain, key, key.split("."), _value(key, value))
     return plain
+
+
+def _value(key: str, text: str) -> Any:
+    """Return a value from a text: text for a setting that is text, YAML for all others."""
+    kind = kind_of(Recipe, key.split("."))
+    kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
+    if str not in kinds:
+        return strict_yaml.parse(text, f"--set {shown(key)}")
+    if text in ("null", "~", "") and type(None) in kinds:
+        return None
+    if len(text) > 1 and text[0] == text[-1] == '"':
+        with suppress(ValueError):
+            return json.loads(text)
+    if len(text) > 1 and text[0] == text[-1] == "'":
+        return text[1:-1]
+    return text
 
 
 def _set(section: dict[str, Any], key: str, path: list[str], value: Any) -> dict[str, Any]:
@@ -502,7 +522,10 @@ def as_texts(changes: Changes) -> list[str]:
         ['link.latent_dim=64', 'audit.attacks=["rmle"]']
     """
     if isinstance(changes, Mapping):
-        return [f"{key}={json.dumps(value, default=str)}" for key, value in changes.items()]
+        return [
+            f"{key}={json.dumps(value, default=str, ensure_ascii=False)}"
+            for key, value in changes.items()
+        ]
     return list(changes)
 
 

@@ -16,7 +16,7 @@ from pydantic import (
     model_validator,
 )
 
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError, shown, unknown
 
 S = TypeVar("S", bound="Section")
 
@@ -139,6 +139,21 @@ def keys_of(section: type[Section], prefix: str | None = None) -> list[str]:
     return found
 
 
+def kind_of(section: type[Section], path: list[str]) -> Any:
+    """Return the type of the setting at a path of a section; None if there is none."""
+    first, *rest = path
+    field = section.model_fields.get(first)
+    kind: Any = None
+    if field is not None:
+        kind = field.annotation
+    elif issubclass(section, OpenSection):
+        kind = section.load().get(first)
+    if rest:
+        inside = isinstance(kind, type) and issubclass(kind, Section)
+        return kind_of(kind, rest) if inside else None
+    return kind
+
+
 def _joined(section: str, key: str) -> str:
     return f"{section}.{key}" if section else key
 
@@ -158,4 +173,4 @@ def explain(
     if first["type"] == "extra_forbidden":
         return unknown("key", key, known())
     reason = first["msg"].removeprefix("Value error, ")
-    return SemveilError(f"{key}: {reason} (got {first['input']!r})")
+    return SemveilError(f"{key}: {reason} (got {shown(repr(first['input']))})")

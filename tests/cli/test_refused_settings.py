@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+import os
 
-from commands import refusal
+import pytest
+import yaml
+
+from commands import refusal, succeed
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,8 @@ def test_an_unknown_name_is_answered_with_the_nearest(refuse, words, message):
         ("train.lr=fast", "valid number"),
         ("train.lr=false", "must not be true or false"),
         ("train.lr=", "valid number (got None)"),
-        ("data.name=5", "valid string"),
+        ("train.epochs=1:30", "valid integer"),
+        ("train.epochs=2024-13-45", "valid integer"),
         ("data.limit=many", "valid integer"),
         ("link=8", "valid dictionary"),
         ("audit.eve_snr_db=10", "valid list"),
@@ -112,7 +117,7 @@ def test_a_setting_without_key_and_value_is_refused(refuse, setting):
 
 @pytest.mark.parametrize(
     "value",
-    ["[", "{a", "'", "a: b: c", "*a", "!!python/object:os.system {}", "2024-13-45", "[" * 1000],
+    ["[", "{a", "'", "a: b: c", "*a", "!!python/object:os.system {}", "[" * 1000],
 )
 def test_a_value_that_is_not_yaml_is_refused(refuse, value):
     line = refuse("run", "quickstart", f"--set=train.epochs={value}")
@@ -125,7 +130,11 @@ def test_a_value_that_is_not_yaml_is_refused(refuse, value):
         ("link: {latent_dim: 8", "not YAML"),
         ("\tlink: 1", "not YAML"),
         ("link: [1, 2", "not YAML"),
-        ("started: 2024-13-45", "not YAML"),
+        ("started: 2024-13-45", "unknown key 'started'"),
+        ("data: {name: 0200}", "data.name: Input should be a valid string (got 200)"),
+        ("link: {width: 8}\nbob: {}\nlink: {latent_dim: 8}", "'link' is there twice (line 3)"),
+        ("link: {width: 8, latent_dim: 8, width: 4}", "'width' is there twice (line 1)"),
+        ("link: &a {width: *a}", "an alias within itself"),
         ("\0", "not YAML"),
         ("", "expected keys with values"),
         ("- 1\n- 2\n", "expected keys with values"),
@@ -188,3 +197,67 @@ def test_no_recipe_and_no_folder(refuse):
 
 def test_a_seed_below_zero_is_refused(refuse):
     assert "--seed" in refuse("run", "quickstart", "--seed", "-1")
+
+
+def test_small_files_that_unfold_without_end_are_refused_at_once(refuse, tmp_path):
+    levels = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    (tmp_path / "mine.yaml").write_text(f"a0: &a0 [{'x' * 9}]\n{levels}")
+    assert "once aliases are written out" in refuse("run", "mine.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"link: {{latent_dim: {'x' * 200000}}}",
+        f"scheme: {'x' * 200000}",
+        f"{'x' * 200000}: 1",
+        f"'{'x' * 200000}",
+        f"audit: {{inference: [{'a, ' * 60000}]}}",
+    ],
+)
+def test_a_long_file_does_not_make_a_long_line(refuse, tmp_path, text):
+    (tmp_path / "mine.yaml").write_text(text)
+    assert len(refuse("run", "mine.yaml")) < 4000
+
+
+def test_a_long_setting_does_not_make_a_long_line(refuse):
+    for setting in ("x" * 100000, f"scheme={'x' * 100000}", f"{'a.' * 9000}b=1"):
+        assert len(refuse("run", "quickstart", f"--set={setting}")) < 4000
+
+
+def test_recipes_are_small_regular_files(refuse, tmp_path):
+    os.mkfifo(tmp_path / "pipe.yaml")
+    assert "it is not a regular file" in refuse("run", "pipe.yaml")
+    (tmp_path / "device.yaml").symlink_to("/dev/zero")
+    assert "it is not a regular file" in refuse("run", "device.yaml")
+    (tmp_path / "long.yaml").write_bytes(b"#" * (1 << 18) + b"\n")
+    assert "bytes, more than" in refuse("run", "long.yaml")
+
+
+@pytest.mark.parametrize(
+    "value", ["folder:/d/plain #1", "folder:/a: b", "folder:/[x] {y}", "folder:/it's", "0200", "no"]
+)
+@pytest.mark.parametrize("quote", ["", "'", '"'])
+def test_text_is_taken_as_it_is_written(semveil, value, quote):
+    shown = succeed(semveil("show", "quickstart", f"--set=data.name={quote}{value}{quote}"))
+    assert yaml.safe_load(shown.out)["data"]["name"] == value
+    shown = succeed(semveil("show", "quickstart", f"--set=data.target={value}", "--json"))
+    assert json.loads(shown.out)["data"]["target"] == value
+
+
+def test_numbers_are_read_as_they_look(semveil, tmp_path):
+    (tmp_path / "mine.yaml").write_text("train: {epochs: 0200, lr: 1e-3}\n")
+    shown = succeed(semveil("show", tmp_path / "mine.yaml", "--set=link.width=0010"))
+    settings = yaml.safe_load(shown.out)
+    assert settings["train"]["epochs"] == 200
+    assert settings["train"]["lr"] == 0.001
+    assert settings["link"]["width"] == 10
+
+
+@pytest.mark.parametrize("prefix", [0, 2, 7])
+def test_paths_without_power_do_not_interfere(semveil, prefix):
+    changes = [f"--set=bob.ofdm.{key}" for key in ("decay=0.001", f"prefix={prefix}")]
+    shown = succeed(semveil("show", "mobilesc-digits", *changes))
+    assert shown.err == ""
+    loud = semveil("show", "mobilesc-digits", "--set=bob.ofdm.decay=4", "--set=bob.ofdm.prefix=2")
+    assert "of interference" in succeed(loud).err

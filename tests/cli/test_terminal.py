@@ -26,10 +26,13 @@ def started(*words, **environment):
 
 @pytest.mark.parametrize(
     "encoding",
-    ["ascii", *(pytest.param(name, marks=pytest.mark.slow) for name in ("latin-1", "cp1252"))],
+    [
+        "ascii",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("cp437", "latin-1", "cp1252")),
+    ],
 )
 def test_everything_can_be_printed_in_any_encoding(finished, encoding):
-    for words in (["--help"], ["list", "schemes"], ["run", "--resume", finished]):
+    for words in (["--help"], ["list"], ["run", "--resume", finished]):
         shown = started(*words, PYTHONIOENCODING=encoding)
         assert (shown.returncode, shown.stderr) == (0, b""), words
         assert shown.stdout.decode(encoding)
@@ -48,6 +51,12 @@ def test_names_are_printed_as_they_are(semveil, finished, tmp_path):
     shown = succeed(semveil("run", "--resume", folder, before=NO_PAGE))
     assert f"Report: {folder / 'report.html'}\n" in shown.out
     assert "[/x] :eyes:" in shown.out
+
+
+def test_folders_are_named_as_they_are_when_they_are_not_there(semveil):
+    for name in ("we[red]ird", "x[/y]", ":smile:"):
+        line = refusal(semveil("run", "--resume", name))
+        assert line == f"{name} holds no run: there is no run.json in it"
 
 
 def test_stages_are_told_as_they_are_named(semveil, tmp_path):

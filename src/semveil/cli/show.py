@@ -21,10 +21,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show every setting that a run of a recipe would have, as YAML that is a recipe too."""
-    import yaml
-
-    from semveil import api
+    from semveil import api, strict_yaml
 
     settings = api.settings(recipe, changes or ()).model_dump(mode="json")
-    text = json.dumps(settings) if as_json else yaml.safe_dump(settings, sort_keys=False)
+    text = json.dumps(settings) if as_json else strict_yaml.dump(settings)
     print(text.rstrip("\n"))
