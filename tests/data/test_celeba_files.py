@@ -194,6 +194,17 @@ Change = Callable[[Path], object]
             lambda p: swap(p / "list_eval_partition.txt", " 2\n", " two\n"),
             "not a list with a name",
         ),
+        (
+            lambda p: again(p / "list_attr_celeba.txt", 7),
+            "celeba.txt: 000006.jpg is in it twice",
+        ),
+        (
+            lambda p: again(p / "list_eval_partition.txt", 7),
+            "partition.txt: 000008.jpg is in it t",
+        ),
+        (lambda p: swap(p / "list_eval_partition.txt", " 2\n", " 3\n"), "is 3 somewhere, not 0, 1"),
+        (lambda p: signs(p, -1), "all 96 training images are 'not Smiling': a task needs"),
+        (lambda p: signs(p, 1), "all 96 training images are 'Smiling': a task needs"),
         (lambda p: cut(p / "identity_CelebA.txt", 0), "identity_CelebA.txt: 000001.jpg is not in"),
         (lambda p: cut(p / "list_eval_partition.txt", 0), "is not in it"),
         (lambda p: swap(p / "list_attr_celeba.txt", "000001", "999999"), "is not in it"),
@@ -203,8 +214,34 @@ Change = Callable[[Path], object]
 def test_sets_that_are_not_whole(root: Path, change: Change, message: str) -> None:
     change(root / "celeba")
     with pytest.raises(SemveilError, match=message) as error:
-        CelebA().read(root, image_size=8, target="Smiling")
+        load("celeba", root=root, image_size=8, target="Smiling")
     assert "\n" not in str(error.value)
+
+
+def test_an_attribute_that_nobody_has_is_nothing_to_infer(root: Path) -> None:
+    signs(root / "celeba", -1)
+    with pytest.raises(SemveilError, match="all 96 training images are 'not Smiling'"):
+        load("celeba", root=root, image_size=8, target="Male", private="Smiling")
+
+
+@pytest.mark.parametrize("form", ["semicolons", "quotes", "tabs"])
+def test_lists_in_other_forms_are_read_alike(root: Path, form: str) -> None:
+    first = CelebA().read(root, image_size=8, target="Mustache")
+    between, around = {"semicolons": (";", ""), "quotes": (",", '"'), "tabs": ("\t", "")}[form]
+    for path in (root / "celeba").glob("*.txt"):
+        lines = [
+            between.join(f"{around}{word}{around}" for word in line.split())
+            for line in path.read_text().splitlines()
+        ]
+        path.write_text("\n".join(lines))
+    second = CelebA().read(root, image_size=8, target="Mustache")
+    assert first.train.y.tolist() == second.train.y.tolist()
+    assert np.array_equal(first.train.x, second.train.x)
+
+
+def test_the_data_folder_may_be_one_of_the_set(root: Path) -> None:
+    for place in (root, root / "celeba", root / "celeba" / "img_align_celeba"):
+        assert CelebA().locate(place) == root / "celeba"
 
 
 def test_the_archive_of_the_images_is_to_be_unpacked(root: Path) -> None:
@@ -215,8 +252,42 @@ def test_the_archive_of_the_images_is_to_be_unpacked(root: Path) -> None:
         CelebA().read(root, target="Smiling")
 
 
+@pytest.mark.parametrize(
+    ("name", "archive"),
+    [
+        ("celeba", "CelebA.zip"),
+        ("celeba", "img_align_celeba.7z"),
+        ("mnist", "MNIST.zip"),
+        ("cifar10", "cifar-10-python.tar.gz"),
+        ("imagenette", "imagenette2-160.tgz"),
+    ],
+)
+def test_archives_are_to_be_unpacked(tmp_path: Path, name: str, archive: str) -> None:
+    (tmp_path / archive).write_bytes(b"")
+    options = {"target": "Smiling"} if name == "celeba" else {}
+    with pytest.raises(SemveilError, match=f"{name}: unpack .*{archive}, next to it"):
+        load(name, root=tmp_path, **options)
+
+
 def cut(path: Path, length: int) -> None:
     path.write_bytes(path.read_bytes()[:length])
+
+
+def again(path: Path, line: int) -> None:
+    """Repeat a line of a list, with one more image where their number is stated."""
+    lines = path.read_text().splitlines()
+    lines.append(lines[line])
+    if lines[0] == str(COUNT):
+        lines[0] = str(COUNT + 1)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def signs(place: Path, sign: int) -> None:
+    """Give every image the same value of the last attribute, Smiling."""
+    path = place / "list_attr_celeba.txt"
+    count, head, *lines = path.read_text().splitlines()
+    changed = [" ".join([*line.split()[:-1], str(sign)]) for line in lines]
+    path.write_text("\n".join([count, head, *changed]) + "\n")
 
 
 def swap(path: Path, old: str, new: str) -> None:

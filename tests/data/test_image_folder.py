@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,7 @@ from PIL import Image
 
 from semveil.data import load
 from semveil.data.folder import read
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, SemveilWarning
 
 
 def fill(folder: Path, count: int, mode: str = "RGB", size: tuple[int, int] = (12, 12)) -> None:
@@ -122,6 +125,132 @@ def test_all_grey_gives_one_channel_and_one_colour_gives_three(tmp_path: Path) -
     assert read(tmp_path, 12).train.x.shape == (5, 3, 12, 12)
 
 
+@pytest.mark.parametrize(
+    ("mode", "suffix"),
+    [
+        ("L", "png"),
+        ("P", "png"),
+        ("RGB", "png"),
+        ("RGBA", "png"),
+        ("L", "jpg"),
+        ("RGB", "jpg"),
+        ("RGB", "webp"),
+        ("RGB", "bmp"),
+    ],
+)
+def test_pixels_decide_what_is_grey_not_how_they_are_stored(
+    tmp_path: Path, mode: str, suffix: str
+) -> None:
+    ramp = np.tile(np.arange(0, 240, 20, dtype=np.uint8), (12, 1))
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        options = {"lossless": True} if suffix == "webp" else {}
+        Image.fromarray(ramp).convert(mode).save(tmp_path / name / f"1.{suffix}", **options)
+    x = read(tmp_path, 12).train.x
+    assert x.shape == (2, 1, 12, 12)
+    if suffix != "jpg":
+        assert np.array_equal(x[0, 0], ramp)
+    Image.fromarray(np.stack([ramp, ramp, ramp // 2], 2)).save(tmp_path / "b" / "2.png")
+    assert read(tmp_path, 12).train.x.shape == (3, 3, 12, 12)
+
+
+def test_what_is_not_read_is_counted(plain: Path) -> None:
+    for number in range(40):
+        Image.new("L", (8, 8)).save(plain / "cat" / f"{number}.tif")
+    Image.new("L", (8, 8)).save(plain / "fox" / "1.gif")
+    fill(plain / "owl" / "more", 3)
+    (plain / "README").write_text("about")
+    with pytest.warns(SemveilWarning) as warned:
+        source = read(plain, 8)
+    assert len(source.train) == 30
+    assert len(warned) == 1
+    line = str(warned[0].message)
+    assert "not read: 1 .gif, 40 .tif, 1 file without a suffix, 1 folder (images are" in line
+    assert "\n" not in line
+
+
+def test_a_set_that_is_read_as_a_whole_warns_of_nothing(plain: Path, official: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        read(plain, 8)
+        read(official, 8)
+
+
+def test_a_class_of_other_formats_only_says_what_is_there(plain: Path) -> None:
+    (plain / "tif").mkdir()
+    Image.new("L", (8, 8)).save(plain / "tif" / "1.tif")
+    fill(plain / "tif" / "inside", 1)
+    with pytest.raises(SemveilError, match=r"no images .* in it, only 1 .tif, 1 folder"):
+        read(plain, 8)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        ("train", "valid"),
+        ("Train", "Test"),
+        ("training", "test"),
+        ("train",),
+        ("test",),
+        ("TRAIN", "val"),
+        ("validation", "testing"),
+    ],
+)
+def test_near_misses_of_the_layout_are_named(tmp_path: Path, parts: tuple[str, ...]) -> None:
+    for part in parts:
+        for name in ("fox", "cat"):
+            fill(tmp_path / "set" / part / name, 2)
+    with pytest.raises(SemveilError, match=r"expected train/ and test/ \(or val/\)") as error:
+        read(tmp_path / "set", 8)
+    assert all(f"{part}/" in str(error.value) for part in parts)
+
+
+def test_parts_without_folders_of_classes_are_no_classes(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 2)
+    fill(tmp_path / "test", 2)
+    with pytest.raises(SemveilError, match=r"train: needs one subfolder per class, has 0"):
+        read(tmp_path, 8)
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    fill(tmp_path / "train", 2)
+    fill(tmp_path / "bus", 2)
+    assert read(tmp_path, 8).classes == ("bus", "train")
+
+
+def test_training_images_are_not_the_test_images(official: Path) -> None:
+    (official / "test").symlink_to(official / "train")
+    with pytest.raises(SemveilError, match=r"train/ and test/ are the same folder"):
+        read(official, 8)
+    (official / "test").unlink()
+    shutil.copytree(official / "train", official / "test")
+    with pytest.raises(SemveilError, match="every training image is in the test set, too"):
+        load(str(official), image_size=12)
+
+
+def test_folders_beside_the_parts_are_counted(official: Path) -> None:
+    fill(official / "extra" / "fox", 1)
+    with pytest.warns(SemveilWarning, match="not read: 1 folder "):
+        assert len(read(official, 8).train) == 20
+
+
+def test_pipes_devices_and_huge_images_are_refused(plain: Path) -> None:
+    odd = plain / "cat" / "odd.png"
+    os.mkfifo(odd)
+    with pytest.raises(SemveilError, match=r"odd\.png is not a regular file"):
+        read(plain, 8)
+    odd.unlink()
+    odd.symlink_to("/dev/zero")
+    with pytest.raises(SemveilError, match=r"odd\.png is not a regular file"):
+        read(plain, 8)
+    odd.unlink()
+    Image.new("1", (13000, 13000)).save(odd)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(SemveilError, match=r"odd\.png: 13000×13000 pixels are more than"):
+            read(plain, 8)
+
+
 def test_other_pixel_formats(tmp_path: Path) -> None:
     for number, mode in enumerate(("1", "LA", "P", "RGBA", "CMYK")):
         (tmp_path / mode).mkdir()
@@ -129,7 +258,7 @@ def test_other_pixel_formats(tmp_path: Path) -> None:
         Image.new("RGB", (6, 6), (200, 200, 200)).convert(mode).save(
             tmp_path / mode / f"{number}.{suffix}"
         )
-    assert read(tmp_path, 6).train.x.shape == (5, 3, 6, 6)
+    assert len(read(tmp_path, 6).train) == 5
     fill(tmp_path / "b", 1)
     Image.fromarray(np.full((6, 6), 40000, np.uint16)).save(tmp_path / "b" / "deep.png")
     with pytest.raises(SemveilError, match=r"deep.png: pixel format I;16"):

@@ -102,7 +102,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_layouts(small: Path) -> None:
     raw = small / "MNIST" / "raw"
-    for root in (small, raw):
+    for root in (small, raw, raw.parent):
         source = Mnist().read(root)
         assert source.train.x.shape == (20, 1, 28, 28)
         assert source.test is not None
@@ -111,6 +111,16 @@ def test_layouts(small: Path) -> None:
         file.with_suffix("").write_bytes(gzip.decompress(file.read_bytes()))
         file.unlink()
     assert np.array_equal(Mnist().read(small).train.x, source.train.x)
+
+
+def test_a_damaged_gzip_file_beside_a_sound_raw_one_does_not_matter(small: Path) -> None:
+    packed = small / "MNIST" / "raw" / "t10k-labels-idx1-ubyte.gz"
+    packed.with_suffix("").write_bytes(gzip.decompress(packed.read_bytes()))
+    packed.write_bytes(b"<html>not found</html>")
+    assert Mnist().read(small).test is not None
+    packed.with_suffix("").unlink()
+    with pytest.raises(SemveilError, match=r"t10k-labels-idx1-ubyte\.gz is not a sound gzip file"):
+        Mnist().read(small)
 
 
 def test_missing_file_is_named(small: Path) -> None:

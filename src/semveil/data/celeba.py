@@ -8,6 +8,7 @@ checked; every image that they name must exist.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from numpy.typing import NDArray
 
 from semveil.data.base import DATASETS, Dataset
 from semveil.data.decode import decode
-from semveil.data.paths import ROOT_VARIABLE, data_root, read_file
+from semveil.data.paths import ROOT_VARIABLE, data_root, read_file, refuse_packed
 from semveil.data.splits import Images, Source
 from semveil.errors import SemveilError, unknown
 
@@ -26,7 +27,9 @@ ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
 PARTITION = ("list_eval_partition.txt", "list_eval_partition.csv")
 IDENTITY = ("identity_CelebA.txt", "identity_CelebA.csv")
 IMAGE_SIZE = 64
-TRAIN, TEST = 0, 2  # of the official partition; 1 is its validation set, which is not used
+TRAIN, VALIDATION, TEST = 0, 1, 2  # of the official partition; validation images are not used
+# Between the words of a list, and around them.
+_MARKS = str.maketrans({",": " ", ";": " ", '"': None, "'": None})
 
 
 @DATASETS.register
@@ -44,14 +47,17 @@ class CelebA(Dataset):
         base = data_root(root)
         needed = ((IMAGES,), ATTRIBUTES, PARTITION)
         remedy = f"agree to its terms and get it from {self.origin}"
-        for place in (base / FOLDER, base):
+        # The root may be a folder of the set itself.
+        places = (base / FOLDER, base, *([base.parent] if base.name == IMAGES else []))
+        for place in places:
             missing = [names[0] for names in needed if _first(place, names) is None]
             if not missing:
                 return place
-            if missing[0] == IMAGES and os.path.isfile(place / f"{IMAGES}.zip"):
-                raise SemveilError(f"celeba: unpack {place / IMAGES}.zip, next to it")
+            if missing[0] == IMAGES:
+                refuse_packed(self.name, [place], (IMAGES,))
             if len(missing) < len(needed):
                 raise SemveilError(f"celeba: {place / missing[0]} is missing; {remedy}")
+        refuse_packed(self.name, [base], (FOLDER, IMAGES))
         raise SemveilError(
             f"celeba is not in {base} (no {FOLDER}/); {remedy}, "
             f"or set {ROOT_VARIABLE} to the folder that holds it"
@@ -71,7 +77,10 @@ class CelebA(Dataset):
         """
         place = self.locate(root)
         files, labels = _attributes(_found(place, ATTRIBUTES), target, private)
-        part = _numbers(_found(place, PARTITION), files)
+        partition = _found(place, PARTITION)
+        part = _numbers(partition, files)
+        if odd := sorted(set(part.tolist()) - {TRAIN, VALIDATION, TEST}):
+            raise SemveilError(f"{partition}: a part is {odd[0]} somewhere, not 0, 1 or 2")
         identity = _first(place, IDENTITY)
         person = None if identity is None else _numbers(identity, files)
         # Some copies of the set have the images in a folder of the same name once more.
@@ -109,13 +118,13 @@ def _found(place: Path, names: Sequence[str]) -> Path:
 
 
 def _rows(path: Path) -> Iterator[list[str]]:
-    """Yield the words of every line, separated by blanks or commas."""
+    """Yield the words of every line, separated by blanks, commas or semicolons, quoted or not."""
     try:
         text = read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError:
         raise SemveilError(f"{path} is not text") from None
-    for line in text.splitlines():
-        if words := line.replace(",", " ").split():
+    for line in text.translate(_MARKS).splitlines():
+        if words := line.split():
             yield words
 
 
@@ -143,6 +152,7 @@ def _attributes(
         values.append([row[column] for column in columns])
     if stated not in (None, str(len(files))):
         raise SemveilError(f"{path} states {stated} images, but has {len(files)}")
+    _refuse_twice(path, files)
     table = np.array(values).reshape(len(files), len(columns))
     if strange := set(table.flat) - {"-1", "1"}:
         raise SemveilError(f"{path}: an attribute is {min(strange)} somewhere, not -1 or 1")
@@ -165,12 +175,20 @@ def _chosen(names: list[str], target: str | None, private: str | None) -> list[s
     return chosen
 
 
+def _refuse_twice(path: Path, files: list[str]) -> None:
+    if len(set(files)) < len(files):
+        twice = Counter(files).most_common(1)[0][0]
+        raise SemveilError(f"{path}: {twice} is in it twice")
+
+
 def _numbers(path: Path, files: list[str]) -> NDArray[np.int64]:
     """Return the number of every file in a list."""
     try:
-        known = {row[0]: int(row[1]) for row in _rows(path) if row[0] != "image_id"}
+        rows = [(row[0], int(row[1])) for row in _rows(path) if row[0] != "image_id"]
     except (IndexError, ValueError):
         raise SemveilError(f"{path} is not a list with a name and a number per line") from None
+    _refuse_twice(path, [file for file, _ in rows])
+    known = dict(rows)
     if absent := [file for file in files if file not in known]:
         raise SemveilError(f"{path}: {absent[0]} is not in it")
     return np.array([known[file] for file in files], dtype=np.int64)

@@ -38,7 +38,8 @@ class Cifar10(Dataset):
 
     def locate(self, root: Path | None = None) -> Path:
         """Return the folder of the batches: ``cifar-10-batches-py`` below ``root``, or ``root``."""
-        return find_files("cifar10", root, FOLDER, [(name,) for name in MD5])
+        files = [(name,) for name in MD5]
+        return find_files("cifar10", root, FOLDER, files, ("cifar-10-python", "cifar10"))
 
     def read(self, root: Path | None = None) -> Source:
         """Read the official training and test set, every file checked against its digest first."""

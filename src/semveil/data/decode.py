@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,35 +15,48 @@ from semveil.errors import SemveilError
 
 # An explicit list: Pillow also has formats that start other programs.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "WEBP")
-GREY = {"1", "L", "LA"}
-EIGHT_BIT = GREY | {"CMYK", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
+EIGHT_BIT = {"1", "L", "LA", "CMYK", "P", "PA", "RGB", "RGBA", "RGBX", "YCbCr"}
+MOST_PIXELS = 1 << 26  # an image of this size takes 200 MB while it is decoded
 
 
 def decode(files: Sequence[Path], image_size: int) -> tuple[NDArray[np.uint8], bool]:
     """Decode image files, several at once, and tell whether all of them are grey.
 
     Each image is turned upright by its EXIF data, cropped to its central square and resized
-    (bicubic, antialiased): uint8 ``[N, 3, image_size, image_size]``.
+    (bicubic, antialiased): uint8 ``[N, 3, image_size, image_size]``. Grey are those whose three
+    channels are equal, however they are stored.
     """
+    from PIL import Image
+
     if image_size < 1:
         raise SemveilError(f"image size {image_size} is not positive")
     x = np.empty((len(files), 3, image_size, image_size), np.uint8)
     grey = True
-    with ThreadPoolExecutor() as pool:
+    with warnings.catch_warnings(), ThreadPoolExecutor() as pool:
+        # Large images are refused here, in one line.
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         decoded = pool.map(lambda file: _decode(file, image_size), files)
-        for row, (pixels, is_grey) in zip(x, decoded, strict=True):
+        for row, pixels in zip(x, decoded, strict=True):
             row[...] = pixels
-            grey &= is_grey
+            grey = grey and bool((pixels == pixels[0]).all())
     return x, grey
 
 
-def _decode(file: Path, image_size: int) -> tuple[NDArray[np.uint8], bool]:
-    """Return an image as uint8 ``[3, S, S]`` and whether it is grey."""
+def _decode(file: Path, image_size: int) -> NDArray[np.uint8]:
+    """Return an image as uint8 ``[3, S, S]``."""
     from PIL import Image, ImageOps
 
     try:
+        # A pipe or device might never end.
+        if os.path.exists(file) and not os.path.isfile(file):
+            raise SemveilError(f"{file} is not a regular file")
         with Image.open(file, formats=FORMATS) as opened:
             mode = opened.mode
+            if opened.width * opened.height > MOST_PIXELS:
+                raise SemveilError(
+                    f"{file}: {opened.width}×{opened.height} pixels are more than {MOST_PIXELS}: "
+                    "make it smaller first"
+                )
             if mode not in EIGHT_BIT:
                 raise SemveilError(f"{file}: pixel format {mode} does not have 8 bits per channel")
             upright = ImageOps.exif_transpose(opened).convert("RGB")
@@ -50,4 +65,4 @@ def _decode(file: Path, image_size: int) -> tuple[NDArray[np.uint8], bool]:
         reason = getattr(error, "strerror", None) or error
         raise SemveilError(f"{file} is not a readable image: {reason}") from error
     square = ImageOps.fit(upright, (image_size, image_size), Image.Resampling.BICUBIC)
-    return np.asarray(square).transpose(2, 0, 1), mode in GREY
+    return np.asarray(square).transpose(2, 0, 1)

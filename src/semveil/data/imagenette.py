@@ -6,12 +6,13 @@ from pathlib import Path
 
 from semveil.data import folder
 from semveil.data.base import DATASETS, Dataset
-from semveil.data.paths import data_root
+from semveil.data.paths import data_root, refuse_packed
 from semveil.data.splits import Source
 from semveil.errors import SemveilError
 
 # Folders of its archives: full size, 320 and 160 pixels.
 _FOLDERS = ("imagenette2", "imagenette2-320", "imagenette2-160", "imagenette")
+_FIRST_CLASS = "n01440764"
 IMAGE_SIZE = 256
 
 
@@ -31,6 +32,9 @@ class Imagenette(Dataset):
         for name in _FOLDERS:
             if (base / name / "train").is_dir():
                 return base / name
+        if (base / "train" / _FIRST_CLASS).is_dir():
+            return base
+        refuse_packed("imagenette", [base], ("imagenette",))
         raise SemveilError(
             f"imagenette is not in {base} (no {_FOLDERS[0]}/train/); its publisher offers it at "
             f"{self.origin}"

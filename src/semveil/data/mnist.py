@@ -48,18 +48,17 @@ class Mnist(Dataset):
 
     def locate(self, root: Path | None = None) -> Path:
         """Return the folder of the four files: ``MNIST/raw`` below ``root``, or ``root``."""
-        return find_files("mnist", root, FOLDER, [(name, f"{name}.gz") for name in FILES])
+        files = [(name, f"{name}.gz") for name in FILES]
+        return find_files("mnist", root, FOLDER, files, ("mnist",))
 
     def read(self, root: Path | None = None) -> Source:
         """Read the official training and test set, every file checked against its digest."""
         folder = self.locate(root)
         arrays = []
         for name, (shape, digest) in FILES.items():
-            packed = folder / f"{name}.gz"
-            path = packed if packed.is_file() else folder / name
-            arrays.append(read_idx(path, shape, digest))
+            arrays.append(_read_either(folder / name, shape, digest))
             if len(shape) == 1 and arrays[-1].max() > 9:
-                raise SemveilError(f"{path}: label {arrays[-1].max()} is not a digit")
+                raise SemveilError(f"{folder / name}: label {arrays[-1].max()} is not a digit")
         train_x, train_y, test_x, test_y = arrays
         return Source(
             "mnist",
@@ -67,6 +66,18 @@ class Mnist(Dataset):
             Images(train_x[:, None], train_y.astype(np.int64)),
             Images(test_x[:, None], test_y.astype(np.int64)),
         )
+
+
+def _read_either(path: Path, shape: tuple[int, ...], sha256: str) -> NDArray[np.uint8]:
+    """Read a file gzipped or, if that one is missing or damaged, as it is."""
+    packed = path.with_name(f"{path.name}.gz")
+    if packed.is_file():
+        try:
+            return read_idx(packed, shape, sha256)
+        except SemveilError:
+            if not path.is_file():
+                raise
+    return read_idx(path, shape, sha256)
 
 
 def read_idx(path: Path, shape: tuple[int, ...], sha256: str | None = None) -> NDArray[np.uint8]:

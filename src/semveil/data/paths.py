@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semveil.errors import SemveilError
+from semveil.files import read_regular
 
 ROOT_VARIABLE = "SEMVEIL_DATA"
+_ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".7z", ".rar")
+_MOST_BYTES = 1 << 28  # the largest file of a published set has 47 million
 
 
 def data_root(root: Path | None = None) -> Path:
@@ -24,27 +27,51 @@ def data_root(root: Path | None = None) -> Path:
     )
 
 
-def find_files(name: str, root: Path | None, folder: str, files: Sequence[tuple[str, ...]]) -> Path:
-    """Return the folder with all files, each under one of its names: ``folder``, or the root."""
+def find_files(
+    name: str,
+    root: Path | None,
+    folder: str,
+    files: Sequence[tuple[str, ...]],
+    archives: Sequence[str],
+) -> Path:
+    """Return the folder with all files, each under one of its names: ``folder``, or the root.
+
+    An archive whose name begins with one of ``archives`` is to be unpacked.
+    """
     base = data_root(root)
     remedy = f"run 'semveil data fetch {name}'"
-    for place in (base / folder, base):
+    # The root may be a folder of the set itself.
+    parts = Path(folder).parts
+    for place in (base.joinpath(*parts[first:]) for first in range(len(parts) + 1)):
         # Unlike Path.is_file, this treats an inaccessible folder as one without the file.
         missing = [ns[0] for ns in files if not any(os.path.isfile(place / n) for n in ns)]
         if not missing:
             return place
         if len(missing) < len(files):
             raise SemveilError(f"{name}: {place / missing[0]} is missing; {remedy}")
+    refuse_packed(name, [base, base / parts[0]], archives)
     raise SemveilError(
         f"{name} is not in {base} (no {folder}/); {remedy}, "
         f"or set {ROOT_VARIABLE} to the folder that holds it"
     )
 
 
+def refuse_packed(name: str, places: Sequence[Path], archives: Sequence[str]) -> None:
+    """Name an archive of a data set that was not unpacked."""
+    for place in places:
+        try:
+            found = sorted(os.listdir(place))
+        except OSError:
+            continue
+        for file in found:
+            if file.lower().startswith(tuple(archives)) and file.lower().endswith(_ARCHIVES):
+                raise SemveilError(f"{name}: unpack {place / file}, next to it")
+
+
 def read_file(path: Path) -> bytes:
     """Return the content of a file."""
     try:
-        return path.read_bytes()
+        return read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise SemveilError(f"cannot read {path}: {error.strerror or error}") from error
 

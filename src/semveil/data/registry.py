@@ -10,7 +10,7 @@ from typing import Any
 
 from semveil.data import folder
 from semveil.data.base import DATASETS
-from semveil.data.splits import ImageSplits, Source, hold_out, split
+from semveil.data.splits import Images, ImageSplits, Source, hold_out, split
 from semveil.errors import SemveilError, unknown
 from semveil.recipe import DataConfig, Section
 
@@ -94,7 +94,9 @@ def load(
         train, test = hold_out(source.train, seed)
     else:
         train, test = source.train, source.test
+    _refuse_one_class(source, {"training": train, "test": test})
     parts = split(source.name, train, test, source.classes, seed, limit=limit)
+    _refuse_one_class(source, {"system": parts.system, "adversary": parts.adversary})
     return replace(parts, private_classes=source.private_classes)
 
 
@@ -132,6 +134,20 @@ def _read(name: str, root: Path | None, settings: Section | None, given: dict[st
     read: Any = dataset.read
     source: Source = read(root, **given)
     return source
+
+
+def _refuse_one_class(source: Source, parts: dict[str, Images]) -> None:
+    """Refuse a task without a choice, such as an attribute that nobody has."""
+    for part, images in parts.items():
+        tasks = [(source.classes, images.y)]
+        if images.private is not None and source.private_classes is not None:
+            tasks.append((source.private_classes, images.private))
+        for classes, labels in tasks:
+            if len(classes) > 1 and len(labels) and (labels == labels[0]).all():
+                raise SemveilError(
+                    f"{source.name}: all {len(labels)} {part} images are '{classes[labels[0]]}': "
+                    "a task needs images of two classes"
+                )
 
 
 def _refuse(what: str, takes: Collection[str], given: dict[str, Any]) -> None:

@@ -172,6 +172,8 @@ def split(
     groups = _groups(test, train)
     tested, trained = groups[: len(test)], groups[len(test) :]
     usable = np.flatnonzero(~np.isin(trained, tested))
+    if not len(usable) and len(train):
+        raise SemveilError(f"{name}: every training image is in the test set, too")
     total = len(usable) if limit is None else min(limit, len(usable))
     adversary, validation = round(adversary_share * total), round(validation_share * total)
     sizes = (adversary, validation, total - adversary - validation)
