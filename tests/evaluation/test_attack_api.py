@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn.functional import one_hot
 
 import semveil
 from semveil.attacks import FGM, PGD, Attack, Jamming
@@ -76,6 +77,85 @@ def test_without_a_gradient_those_attacks_are_left_out(system):
         transmit, hard, data, settings=settings, differentiable=False, device="cpu"
     )
     assert {record.adversary for record in found.records} == {None, "jamming", "blackbox"}
+
+
+def decisions(logits):
+    return logits.argmax(1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda logits: Answer(logits * float("nan")), "receive returned logits that are not fin"),
+        (lambda logits: Answer(logits / 0), "receive returned logits that are not finite"),
+        (
+            lambda logits: Answer(decisions(logits)),
+            r"logits float \[B, classes\] = \[.*, 10\]",
+        ),
+        (lambda logits: Answer(logits[:, :9]), r"logits float .* not torch.float32 \[.*, 9\]"),
+        (lambda logits: Answer(logits[:1]), r"logits float .* not torch.float32 \[1, 10\]|images"),
+        (lambda logits: Answer(logits.flatten()), r"logits float \[B, classes\]"),
+        (lambda logits: Answer(logits.detach().numpy()), r"logits float .*, not ndarray"),
+        (lambda logits: Answer(one_hot(decisions(logits), 10)), "logits float .* not torch.int64"),
+        (lambda logits: Answer(one_hot(decisions(logits), 10).float()), "differentiable=False"),
+        (lambda logits: Answer(logits.detach()), "differentiable=False"),
+        (lambda logits: Answer(), "must return logits, images or both"),
+        (lambda logits: logits, r"must return semveil.link.Answer.*, not Tensor"),
+        (lambda logits: Answer(logits, logits), r"images float \[.*, 1, 8, 8\], not torch.float32"),
+        (lambda logits: Answer(logits, 90 + 0 * pixels(logits)), r"images in \[0, 1\].*mean of 90"),
+        (lambda logits: Answer(logits, pixels(logits).byte()), "images float .* not torch.uint8"),
+    ],
+)
+def test_answers_that_are_none_are_refused_in_one_line(system, answer, message):
+    data, transmit, receive = system
+    with pytest.raises(SemveilError, match=message) as error:
+        semveil.attack(
+            transmit,
+            lambda reception: answer(receive(reception).logits),
+            data,
+            attacks=[FGM()],
+            settings=AttackConfig(psr_db=[-6.0], images=20),
+            device="cpu",
+        )
+    assert "\n" not in str(error.value)
+
+
+def pixels(logits):
+    return logits[:, :1, None, None].expand(-1, 1, 8, 8)
+
+
+def test_an_audit_checks_answers_too(system):
+    data, transmit, receive = system
+    with pytest.raises(SemveilError, match="receive returned logits that are not finite"):
+        semveil.audit(
+            transmit,
+            data,
+            receive=lambda reception: Answer(receive(reception).logits * float("nan")),
+            eavesdroppers=[],
+            device="cpu",
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda z: 2 * z, "SNR would be 6.0 dB off"),
+        (lambda z: z * float("nan"), "transmit returned numbers that are not finite"),
+        (lambda z: z.real, r"transmit must return complex \[.*, k\], not torch.float32"),
+        (lambda z: z[:, 0], "transmit must return complex"),
+    ],
+)
+def test_an_attack_checks_waveforms_too(system, change, message):
+    data, transmit, receive = system
+    with pytest.raises(SemveilError, match=message):
+        semveil.attack(
+            lambda images, source: change(transmit(images, source)),
+            receive,
+            data,
+            attacks=[Jamming()],
+            settings=AttackConfig(psr_db=[-6.0], images=20),
+            device="cpu",
+        )
 
 
 class Own(Attack):

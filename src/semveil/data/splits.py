@@ -8,6 +8,7 @@ that no part can recall what another was trained on.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,7 +63,7 @@ class Images:
     def __len__(self) -> int:
         return len(self.x)
 
-    def take(self, indices: Indices | list[int]) -> Images:
+    def take(self, indices: Indices | Sequence[int]) -> Images:
         """Return a copy of the images at ``indices``, integers ``[M]``, in this order."""
         chosen = np.asarray(indices, dtype=np.int64)
         private, person = (

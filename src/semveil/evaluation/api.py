@@ -14,6 +14,7 @@ from semveil.data.splits import Images, ImageSplits
 from semveil.device import pick_device
 from semveil.eavesdroppers import standard
 from semveil.errors import SemveilError
+from semveil.evaluation.answer_checks import checked_receiver
 from semveil.evaluation.measure import Progress, audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
@@ -102,11 +103,14 @@ def audit(
         eve_snrs_db=eve_snrs_db,
         seed=int(seed),
     )
+    bob_receives = receive and checked_receiver(
+        receive, data.n_classes, data.image_shape, differentiable=False
+    )
     findings = audit_system(
         SystemUnderTest(
             SystemName(scheme),
             numbered(transmit),
-            None if receive is None else lambda reception, _: receive(reception),
+            None if bob_receives is None else lambda reception, _: bob_receives(reception),
             fixed_gain=fixed_gain,
         ),
         data,

@@ -9,8 +9,10 @@ from semveil.adversary.perturb.attack import Attack, chosen
 from semveil.channel import Channel, Reception
 from semveil.data.splits import ImageSplits
 from semveil.device import pick_device
+from semveil.evaluation.answer_checks import checked_receiver
 from semveil.evaluation.api import check_images
 from semveil.evaluation.attack_records import Progress, attack_system
+from semveil.evaluation.signal_checks import check_power, checked_transmitter, recorded
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer
 from semveil.recipe import AttackConfig
@@ -28,6 +30,7 @@ def attack(
     snr_db: float = 10.0,
     settings: AttackConfig | None = None,
     differentiable: bool = True,
+    fixed_gain: bool = False,
     scheme: str = "mine",
     seed: int = 0,
     device: str = "auto",
@@ -48,6 +51,7 @@ def attack(
         settings: Budgets, goal, numbers of images; the defaults of the recipes if omitted.
         differentiable: Whether the answer has a gradient at what is received; attacks that need
             one are left out otherwise.
+        fixed_gain: Allow powers that are one on average only, not for every image.
         scheme: Name in the records.
         seed: Seed of every stream.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -57,7 +61,9 @@ def attack(
         Records: Bob's accuracy and image quality without and with each attack.
 
     Raises:
-        SemveilError: If images are missing or a class is not there.
+        SemveilError: If images are missing, a class is not there, the waveform is not complex
+            ``[B, k]`` of unit power, or an answer is not finite, has another form or, unless
+            ``differentiable`` is false, no gradient.
 
     Example:
         >>> import torch
@@ -92,18 +98,24 @@ def attack(
     settings = settings or AttackConfig()
     if settings.snr_db is None:
         settings = settings.model_copy(update={"snr_db": float(snr_db)})
+    bob_receives = checked_receiver(receive, data.n_classes, data.image_shape, differentiable)
+    system = SystemUnderTest(
+        SystemName(scheme),
+        checked_transmitter(numbered(transmit), "attacked"),
+        lambda reception, _: bob_receives(reception),
+        differentiable=differentiable,
+        fixed_gain=fixed_gain,
+    )
+    place = pick_device(device)
+    sent = data.test.take(range(min(len(data.test), settings.images)))
+    check_power(recorded(system.transmit, sent, "test", setting.seed, place), system)
     findings = attack_system(
-        SystemUnderTest(
-            SystemName(scheme),
-            numbered(transmit),
-            lambda reception, _: receive(reception),
-            differentiable=differentiable,
-        ),
+        system,
         data,
         setting,
         chosen(settings) if attacks is None else attacks,
         settings,
-        pick_device(device),
+        place,
         progress,
     )
     return Result(findings.records, findings.samples)

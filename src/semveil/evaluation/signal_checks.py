@@ -20,7 +20,7 @@ def recorded(
 ) -> Recording:
     """Record the waveforms that a transmitter makes of a part of the images."""
     return Recording(
-        _checked(transmit, name),
+        checked_transmitter(transmit, name),
         torch.from_numpy(images.x),
         torch.from_numpy(eve_labels(images)),
         purpose=name,
@@ -30,7 +30,9 @@ def recorded(
     )
 
 
-def _checked(transmit: Send, name: str) -> Send:
+def checked_transmitter(transmit: Send, name: str) -> Send:
+    """Return a transmitter whose waveforms are refused if they are none."""
+
     def checked(images: Tensor, source: torch.Generator, messages: Tensor) -> Tensor:
         waveform = transmit(images, source, messages)
         if not isinstance(waveform, Tensor):

@@ -1,0 +1,73 @@
+"""Checks of what a receiver answers, at each of its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from semveil.channel import Reception
+from semveil.errors import SemveilError
+from semveil.link import Answer
+
+_MOST_MEAN = 2.0  # of images in [0, 1] that overshoot; the mean of 8-bit grey levels is far higher
+
+
+def checked_receiver(
+    receive: Callable[[Reception], Answer],
+    classes: int,
+    image_shape: tuple[int, int, int],
+    differentiable: bool,
+) -> Callable[[Reception], Answer]:
+    """Return a receiver whose answers are refused if they are not what figures are computed from.
+
+    Args:
+        receive: A reception of ``B`` images → logits float ``[B, classes]``, images float
+            ``[B, C, H, W]``, or both.
+        classes: Number of classes.
+        image_shape: Channels, height, width.
+        differentiable: Whether the answer must have a gradient at what is received.
+    """
+
+    def checked(reception: Reception) -> Answer:
+        answer = receive(reception)
+        if not isinstance(answer, Answer):
+            raise SemveilError(
+                f"receive must return semveil.link.Answer(logits=…, images=…), "
+                f"not {type(answer).__name__}"
+            )
+        batch = len(reception.symbols)
+        if answer.logits is None and answer.images is None:
+            raise SemveilError("receive must return logits, images or both, not an empty Answer")
+        _check("logits", answer.logits, (batch, classes), f"[B, classes] = [{batch}, {classes}]")
+        _check("images", answer.images, (batch, *image_shape), str([batch, *image_shape]))
+        if answer.images is not None and answer.images.detach().abs().mean() > _MOST_MEAN:
+            raise SemveilError(
+                "receive must return images in [0, 1], "
+                f"not with a mean of {answer.images.detach().abs().mean():.3g}"
+            )
+        wanted = differentiable and reception.symbols.requires_grad and torch.is_grad_enabled()
+        if wanted and not answer.output.requires_grad:
+            raise SemveilError(
+                "receive: its answer has no gradient at what is received: return logits rather "
+                "than decisions, without torch.no_grad, or pass differentiable=False, which leaves "
+                "out the attacks that need a gradient"
+            )
+        return answer
+
+    return checked
+
+
+def _check(name: str, found: object, shape: tuple[int, ...], form: str) -> None:
+    """Refuse what is not a finite tensor of floats of a shape."""
+    if found is None:
+        return
+    if not isinstance(found, Tensor):
+        raise SemveilError(f"receive must return {name} float {form}, not {type(found).__name__}")
+    if not found.is_floating_point() or found.shape != shape:
+        raise SemveilError(
+            f"receive must return {name} float {form}, not {found.dtype} {list(found.shape)}"
+        )
+    if not bool(torch.isfinite(found.detach()).all()):
+        raise SemveilError(f"receive returned {name} that are not finite")
