@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from semveil.errors import SemveilError
-from semveil.files import read_small
+from semveil.reading import read_small
 
 _MOST_BYTES = 1 << 18
 _MOST_CHARACTERS = 1 << 20  # with every alias written out

@@ -12,8 +12,9 @@ from typing import Annotated, Any
 import typer
 
 from semveil.cli.output import survive_any_encoding
-from semveil.errors import Interrupted, SemveilError, SemveilWarning
+from semveil.errors import Interrupted, SemveilError, SemveilWarning, shown
 
+_MOST = 4000  # characters of an error
 # Options that have another name now.
 RENAMED = {"--target": "--source-class", "--wrong": "--target-class"}
 
@@ -42,6 +43,7 @@ def main() -> None:
     warnings.formatwarning = _one_line
     survive_any_encoding()
     try:
+        refuse_lost_folder()
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except SemveilError as error:
@@ -57,6 +59,14 @@ def main() -> None:
         # Without any word the help has been printed, and there is nothing to add.
         sys.exit(_fail(message) if message else 2)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def refuse_lost_folder() -> None:
+    """Refuse a current folder that was removed: libraries that look for it abort the process."""
+    try:
+        os.getcwd()
+    except OSError:
+        raise SemveilError("the current folder was removed: change to another one") from None
 
 
 def _about_words(error: typer.TyperException) -> str:
@@ -100,5 +110,5 @@ def _one_line(
 
 
 def _fail(message: str) -> int:
-    print(f"semveil: {' '.join(message.split())}", file=sys.stderr)
+    print(f"semveil: {shown(' '.join(message.split()), most=_MOST)}", file=sys.stderr)
     return 2

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semveil.errors import SemveilError
-from semveil.files import read_regular
+from semveil.reading import read_regular
 
 ROOT_VARIABLE = "SEMVEIL_DATA"
 _ARCHIVES = (".zip", ".tar", ".tgz", ".tar.gz", ".tar.bz2", ".7z", ".rar")

@@ -24,20 +24,23 @@ _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-lear
 def code_version() -> str:
     """Return the package's version, with the commit where it runs from a checkout.
 
-    It is asked once, when this module is loaded: a checkout that moves on while a process runs
+    Where git cannot tell the commit, ``unknown`` stands in its place. It is asked once, when this module is loaded: a checkout that moves on while a process runs
     does not change what that process runs.
     """
     number = version("semveil")
     here = Path(__file__).resolve().parents[3]
     if not (here / ".git").exists():
         return number
-    commit = subprocess.run(
-        ["git", "-C", str(here), "describe", "--always", "--dirty"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return f"{number}+{commit.stdout.strip()}".rstrip("+")
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(here), "describe", "--always", "--dirty"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        commit = "unknown"
+    return f"{number}+{commit}"
 
 
 def provenance(device: torch.device, devices: int) -> dict[str, Any]:
