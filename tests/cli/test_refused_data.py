@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from commands import content, refusal
+from commands import content, refusal, succeed
 
 SHAPES = {
     "train-images-idx3-ubyte": (60000, 28, 28),
@@ -104,6 +104,18 @@ def test_the_environment_says_where_as_well(semveil, blank, tmp_path):
     )
     assert IMAGES in line
     assert [path.name for path in tmp_path.iterdir()] == ["MNIST"]
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_missing(semveil, tmp_path):
+    for name in ("MNIST", "celeba", "imagenette2"):
+        (tmp_path / name).mkdir(mode=0o700)
+        (tmp_path / name).chmod(0)
+    tmp_path.chmod(0o755)
+    # The administrator may read everything.
+    stranger = "import os\nif not os.getuid(): os.setuid(65534)"
+    shown = succeed(semveil("data", "--data", ".", folder=tmp_path, before=stranger)).out
+    for name in ("MNIST", "celeba", "imagenette2"):
+        assert f"cannot read {name}: Permission denied" in shown
 
 
 def test_a_study_without_its_data_leaves_no_folder(semveil, tmp_path):

@@ -6,10 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
+import semveil
 from commands import refusal
 from semveil.adversary.perturb import ATTACKS
 from semveil.training import TRAININGS
@@ -54,6 +56,29 @@ def test_help_imports_nothing_heavy(words):
 def test_what_is_wrong_with_a_recipe_is_said_before_anything_heavy_is_imported(words, tmp_path):
     found = imported(MAIN.format(argv=["semveil", *words]))
     assert found.isdisjoint({*HEAVY, "matplotlib"})
+
+
+def test_without_git_the_commit_is_unknown():
+    code = "from semveil.experiment.provenance import code_version as v; print(v())"
+    nowhere = os.environ | {"PATH": "/nowhere"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=nowhere, check=True
+    ).stdout.strip()
+    assert told in (version("semveil"), f"{version('semveil')}+unknown")
+
+
+def test_a_current_folder_that_was_removed_is_told(tmp_path):
+    code = "import os, sys; sys.argv = ['semveil', 'list']; os.rmdir(os.getcwd())\n"
+    told = subprocess.run(
+        [sys.executable, "-c", f"{code}from semveil.cli import main; main()"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(semveil.__file__).parents[1])},
+        check=False,
+    )
+    assert told.returncode == 2
+    assert told.stderr == "semveil: the current folder was removed: change to another one\n"
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ class CelebA(Dataset):
                 refuse_packed(self.name, [place], (IMAGES,))
             if len(missing) < len(needed):
                 raise SemveilError(f"celeba: {place / missing[0]} is missing; {remedy}")
-        refuse_packed(self.name, [base], (FOLDER, IMAGES))
+        refuse_packed(self.name, [base, base / FOLDER], (FOLDER, IMAGES))
         raise SemveilError(
             f"celeba is not in {base} (no {FOLDER}/); {remedy}, "
             f"or set {ROOT_VARIABLE} to the folder that holds it"

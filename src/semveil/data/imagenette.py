@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from semveil.data import folder
@@ -30,11 +31,12 @@ class Imagenette(Dataset):
         """Return the folder with ``train/`` and ``val/``, as one of its archives unpacks."""
         base = data_root(root)
         for name in _FOLDERS:
-            if (base / name / "train").is_dir():
+            if os.path.isdir(base / name / "train"):
                 return base / name
-        if (base / "train" / _FIRST_CLASS).is_dir():
+        if os.path.isdir(base / "train" / _FIRST_CLASS):
             return base
-        refuse_packed("imagenette", [base], ("imagenette",))
+        places = [base, *(base / name for name in _FOLDERS)]
+        refuse_packed(self.name, places, ("imagenette",))
         raise SemveilError(
             f"imagenette is not in {base} (no {_FOLDERS[0]}/train/); its publisher offers it at "
             f"{self.origin}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -71,11 +72,11 @@ class Mnist(Dataset):
 def _read_either(path: Path, shape: tuple[int, ...], sha256: str) -> NDArray[np.uint8]:
     """Read a file gzipped or, if that one is missing or damaged, as it is."""
     packed = path.with_name(f"{path.name}.gz")
-    if packed.is_file():
+    if os.path.isfile(packed):
         try:
             return read_idx(packed, shape, sha256)
         except SemveilError:
-            if not path.is_file():
+            if not os.path.isfile(path):
                 raise
     return read_idx(path, shape, sha256)
 

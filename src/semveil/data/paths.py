@@ -49,7 +49,7 @@ def find_files(
             return place
         if len(missing) < len(files):
             raise SemveilError(f"{name}: {place / missing[0]} is missing; {remedy}")
-    refuse_packed(name, [base, base / parts[0]], archives)
+    refuse_packed(name, [base, base / parts[0], base / folder], archives)
     raise SemveilError(
         f"{name} is not in {base} (no {folder}/); {remedy}, "
         f"or set {ROOT_VARIABLE} to the folder that holds it"
@@ -57,12 +57,14 @@ def find_files(
 
 
 def refuse_packed(name: str, places: Sequence[Path], archives: Sequence[str]) -> None:
-    """Name an archive of a data set that was not unpacked."""
+    """Refuse an archive of a data set that was not unpacked, and a folder that cannot be read."""
     for place in places:
         try:
             found = sorted(os.listdir(place))
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
+        except OSError as error:
+            raise SemveilError(f"{name}: cannot read {place}: {error.strerror}") from None
         for file in found:
             if file.lower().startswith(tuple(archives)) and file.lower().endswith(_ARCHIVES):
                 raise SemveilError(f"{name}: unpack {place / file}, next to it")

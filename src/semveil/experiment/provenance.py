@@ -24,8 +24,9 @@ _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-lear
 def code_version() -> str:
     """Return the package's version, with the commit where it runs from a checkout.
 
-    Where git cannot tell the commit, ``unknown`` stands in its place. It is asked once, when this module is loaded: a checkout that moves on while a process runs
-    does not change what that process runs.
+    Where git cannot tell the commit, ``unknown`` stands in its place. It is asked once, when this
+    module is loaded: a checkout that moves on while a process runs does not change what that
+    process runs.
     """
     number = version("semveil")
     here = Path(__file__).resolve().parents[3]
