@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from semveil.errors import SemveilError
+from semveil.memory import free_bytes
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -28,6 +29,18 @@ def pick_device(wanted: str) -> torch.device:
     if wanted == "cuda" and not available:
         raise SemveilError("--device cuda: torch sees no CUDA device")
     return torch.device("cuda" if wanted != "cpu" and available else "cpu")
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return the memory of a device that is free, bytes; None if that is not known.
+
+    Example:
+        >>> (free_memory(torch.device("cpu")) or 1) > 0
+        True
+    """
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    return free_bytes()
 
 
 def native_bfloat16(device: torch.device) -> bool:

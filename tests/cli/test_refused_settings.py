@@ -7,6 +7,7 @@ import os
 
 import pytest
 import yaml
+from PIL import Image
 
 from commands import refusal, succeed
 
@@ -176,6 +177,31 @@ def test_a_recipe_file_that_cannot_be_read_is_named(refuse, tmp_path):
 )
 def test_settings_that_do_not_fit_each_other_or_the_data_are_refused(refuse, settings, message):
     assert message in refuse("run", "quickstart", *(f"--set={setting}" for setting in settings))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (["link.width=512", "link.head_width=4096"], "the networks take "),
+        (["train.batch=512", "link.width=64"], "one training step of 512 images take "),
+        (["link.latent_dim=16384", "audit.inversion=[mlp]"], "the networks "),
+        (["data.name=folder:set", "data.image_size=512"], "24 images of 512×512 pixels take"),
+    ],
+)
+def test_settings_that_do_not_fit_the_memory_are_refused(semveil, tmp_path, settings, message):
+    for name in ("a", "b"):
+        (tmp_path / "set" / name).mkdir(parents=True)
+        for number in range(12):
+            Image.new("L", (8, 8), number).save(tmp_path / "set" / name / f"{number}.png")
+    # Of this machine, 10 MB are free.
+    little = "import semveil.device, semveil.data.decode as d\n"
+    little += "semveil.device.free_bytes = d.free_bytes = lambda: 10_000_000"
+    before = sorted(tmp_path.rglob("*"))
+    words = ["run", "quickstart", *(f"--set={setting}" for setting in settings)]
+    line = refusal(semveil(*words, folder=tmp_path, before=little))
+    assert message in line
+    assert "GB are free: make " in line
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_devices_that_cannot_share_a_batch_evenly_are_refused(refuse):

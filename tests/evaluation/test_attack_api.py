@@ -158,6 +158,20 @@ def test_an_attack_checks_waveforms_too(system, change, message):
         )
 
 
+def test_perturbations_that_do_not_fit_the_memory_are_refused(system, monkeypatch):
+    data, transmit, receive = system
+    monkeypatch.setattr("semveil.device.free_bytes", lambda: 1000)
+    with pytest.raises(SemveilError, match=r"perturbations of 20 images at 1 budgets .*batch"):
+        semveil.attack(
+            transmit,
+            receive,
+            data,
+            attacks=[Jamming()],
+            settings=AttackConfig(psr_db=[-6.0], images=20),
+            device="cpu",
+        )
+
+
 class Own(Attack):
     """An attack that is not registered, and returns what it is told to."""
 

@@ -54,6 +54,11 @@ def main() -> None:
         # Who read the output has had enough; Python would complain when it flushes the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        # What a command does not foresee, such as a folder that was removed meanwhile.
+        sys.exit(_fail(f"cannot use {error.filename}: {error.strerror}"))
     except typer.TyperException as error:
         message = _about_words(error)
         # Without any word the help has been printed, and there is nothing to add.

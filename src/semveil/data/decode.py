@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semveil.errors import SemveilError
+from semveil.memory import free_bytes, require_memory
 
 # An explicit list: Pillow also has formats that start other programs.
 FORMATS = ("BMP", "JPEG", "PNG", "PPM", "WEBP")
@@ -30,6 +31,12 @@ def decode(files: Sequence[Path], image_size: int) -> tuple[NDArray[np.uint8], b
 
     if image_size < 1:
         raise SemveilError(f"image size {image_size} is not positive")
+    require_memory(
+        len(files) * 3 * image_size**2,
+        f"{len(files)} images of {image_size}×{image_size} pixels",
+        "make data.image_size smaller",
+        free_bytes(),
+    )
     x = np.empty((len(files), 3, image_size, image_size), np.uint8)
     grey = True
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool:

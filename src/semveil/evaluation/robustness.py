@@ -13,9 +13,11 @@ from semveil.adversary.perturb.attacker_channel import attacker_channel
 from semveil.adversary.perturb.certify import Certificate, certify
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.data.splits import ImageSplits
+from semveil.device import free_memory
 from semveil.errors import SemveilError
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import Answer, as_float
+from semveil.memory import require_memory
 from semveil.metrics import image_metrics
 from semveil.recipe import AttackConfig
 from semveil.rng import generator
@@ -115,6 +117,13 @@ class RobustnessTest:
             sent = system.transmit(first, source, message)
             answer = system.receive(setting.bob(sent, snr_db, generator=source), message)
         self.uses = sent.shape[1]
+        at_once = min(settings.batch, len(self.images))
+        require_memory(
+            len(self.psrs_db) * at_once * self.uses * sent.element_size(),
+            f"perturbations of {at_once} images at {len(self.psrs_db)} budgets",
+            "make attack.batch smaller",
+            free_memory(device),
+        )
         self.classifies = answer.logits is not None
         if not self.classifies:
             refuse_classes(settings, system.name.label)

@@ -21,6 +21,7 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
+from semveil.experiment.estimate import refuse_too_large
 from semveil.experiment.kept import keep
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
@@ -105,22 +106,23 @@ class Run:
 
     def check(self) -> None:
         """Check everything that can be checked before something slow starts."""
-        trained, splits = self.untrained(), self.splits
-        for stage in trained.stages():
-            build_objective(trained, plan(self.schemes, self.recipe), stage)
-        # A file that cannot be used is told before anything slow starts.
-        _ = self._perceptual
-        batch = self.recipe.train.batch
+        splits, systems = self.splits, plan(self.schemes, self.recipe)
+        batch, devices = self.recipe.train.batch, self.hardware.devices
         if batch > len(splits.system):
             raise SemveilError(
                 f"train.batch: {batch} images a step, but {splits.name} has only "
                 f"{len(splits.system)} for the system"
             )
-        if batch % self.hardware.devices:
+        if batch % devices:
             raise SemveilError(
-                f"train.batch: {batch} images are not shared by {self.hardware.devices} "
-                "devices evenly"
+                f"train.batch: {batch} images are not shared by {devices} devices evenly"
             )
+        refuse_too_large(systems, self.recipe, splits, devices, self.hardware.device)
+        trained = self.untrained()
+        for stage in trained.stages():
+            build_objective(trained, systems, stage)
+        # A file that cannot be used is told before anything slow starts.
+        _ = self._perceptual
 
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import torch
+import math
+
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
@@ -13,7 +14,7 @@ def _halvings(shape: ImageShape) -> int:
     side = min(shape[1:])
     if side < 16:
         return 1
-    return max(2, round(torch.log2(torch.tensor(side / 8)).item()))
+    return max(2, round(math.log2(side / 8)))
 
 
 def _sizes(shape: ImageShape) -> list[tuple[int, int]]:
