@@ -59,6 +59,14 @@ def test_folders_are_named_as_they_are_when_they_are_not_there(semveil):
         assert line == f"{name} holds no run: there is no run.json in it"
 
 
+def test_a_folder_whose_name_is_no_text_is_reported(semveil, finished, tmp_path):
+    odd = tmp_path / os.fsdecode(b"odd\xff")
+    shutil.copytree(finished, odd)
+    shown = succeed(semveil("report", odd, "--out", tmp_path / os.fsdecode(b"page\xff.html")))
+    assert "page" in shown.out
+    assert "odd?" in (tmp_path / os.fsdecode(b"page\xff.html")).read_text()
+
+
 def test_stages_are_told_as_they_are_named(semveil, tmp_path):
     code = "from semveil.progress import bars\nwith bars(False) as told: told('[bold]a[/b]', 1, 1)"
     assert succeed(semveil(instead=code)).err == "[bold]a[/b]: done\n"

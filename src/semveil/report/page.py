@@ -81,7 +81,8 @@ def write_page(path: Path, runs: list[RunFolder]) -> None:
     if not runs:
         raise SemveilError("no run to report on: name at least one folder")
     with drawn_as(run.about.get("styles", {}) for run in runs):
-        write_atomic(path, _page(runs))
+        # A folder's name may have bytes that are no text.
+        write_atomic(path, _page(runs).encode(errors="replace"))
 
 
 def _page(runs: list[RunFolder]) -> str:
