@@ -174,7 +174,7 @@ def test_seeds_count_as_one_case():
         ("claims: [{claim: a, source: b, cases: {datset: all}, judge: [{above: 1}]}]", "'dataset'"),
         ("values: {x: {difference: [1]}}", "two values"),
         ("values: {x: {take: most}}", "take: most"),
-        ("claims: [", "cannot read"),
+        ("claims: [", "not YAML"),
         ("- 1", "claims.yaml"),
     ],
 )

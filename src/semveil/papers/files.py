@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
+from semveil import strict_yaml
 from semveil.errors import SemveilError, unknown
 
 Spec = TypeVar("Spec", bound=BaseModel)
@@ -15,10 +15,7 @@ Spec = TypeVar("Spec", bound=BaseModel)
 
 def read(path: Path, kind: type[Spec]) -> Spec:
     """Read a YAML file as a model."""
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SemveilError(f"cannot read {path}: {' '.join(str(error).split())}") from error
+    content = strict_yaml.read(path, str(path))
     try:
         return kind.model_validate(content or {})
     except ValidationError as error:
