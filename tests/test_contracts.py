@@ -125,6 +125,24 @@ def test_a_keyed_protection_is_undone_with_its_key_alone(name):
 
 
 @pytest.mark.parametrize(
+    "name", [name for name, kind in PROTECTIONS.items() if issubclass(kind, KeyedProtection)]
+)
+def test_what_a_keyed_protection_calls_invariant_needs_no_key(name):
+    """Whoever changes what is sent by such a map changes what Bob decrypts by the same map."""
+    waveform = normal((3, 8), dtype=torch.complex128, generator=generator(0))
+    pairs = torch.view_as_real(waveform).flatten(1).unflatten(1, (-1, 4))
+    waveform = waveform / pairs.norm(dim=2).repeat_interleave(2, 1) * 2**0.5
+    counters = torch.tensor([7, 3, 9])
+    transform = PROTECTIONS.get(name).of(Recipe(), research_key(0))
+    sent = transform.encrypt(waveform, counters)
+    for maps in transform.invariant_maps.all:
+        shape = 1, maps.size(waveform.shape[1])
+        factors = normal(shape, dtype=torch.complex128, generator=generator(1))
+        found = transform.decrypt(maps.apply(factors, sent), counters)
+        torch.testing.assert_close(found, maps.apply(factors, waveform), atol=1e-12, rtol=0)
+
+
+@pytest.mark.parametrize(
     "name", [name for name, kind in PROTECTIONS.items() if issubclass(kind, Mechanism)]
 )
 def test_noise_comes_before_keys_and_changes_the_features(name):

@@ -12,6 +12,7 @@ from semveil.adversary.perturb.blackbox import BlackBox
 from semveil.adversary.perturb.iterative import FGM, PGD
 from semveil.adversary.perturb.jamming import Jamming
 from semveil.adversary.perturb.pgm import PGM
+from semveil.adversary.perturb.relay import Relay
 from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.transfer import Transfer
 from semveil.adversary.perturb.universal import UAP
@@ -28,6 +29,7 @@ __all__ = [
     "Goal",
     "IncomingBatch",
     "Jamming",
+    "Relay",
     "SemAdv",
     "Transfer",
     "Victim",

@@ -21,7 +21,7 @@ QUICK = {"steps": 2, "restarts": 1, "queries": 4, "epochs": 2}
 THOROUGH = {"steps": 10, "restarts": 1, "queries": 60, "epochs": 5, "lr": 5e-3}
 BUDGETS = [-14.0, -10.0, -6.0, -2.0, 10.0]
 NAMES = ATTACKS.names()
-MINE = ["jamming", "fgm", "pgd", "uap", "blackbox", "transfer"]
+MINE = ["jamming", "fgm", "pgd", "uap", "relay", "blackbox", "transfer"]
 
 
 def build(name, settings=QUICK, batch=64):
@@ -118,7 +118,9 @@ def test_more_budget_is_never_weaker(strength, name):
         ("transfer", "pgd"),
         ("blackbox", "pgd"),
         ("uap", "pgd"),
+        ("relay", "pgd"),
         ("jamming", "uap"),
+        ("jamming", "relay"),
         ("jamming", "transfer"),
         ("jamming", "blackbox"),
     ],

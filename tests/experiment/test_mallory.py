@@ -31,6 +31,8 @@ QUICK = [
         "pgd.restarts=1",
         "uap.steps=2",
         "uap.epochs=1",
+        "relay.steps=2",
+        "relay.epochs=1",
         "pgm.epochs=1",
         "semadv.epochs=1",
         "transfer.steps=2",
@@ -42,7 +44,7 @@ QUICK = [
         "batch=30",
     )
 ]
-EVERY = ["jamming", "fgm", "pgd", "uap", "pgm", "semadv", "blackbox", "transfer"]
+EVERY = ["jamming", "fgm", "pgd", "uap", "relay", "pgm", "semadv", "blackbox", "transfer"]
 
 
 @pytest.fixture(scope="module")

@@ -153,6 +153,26 @@ class Channel:
         h = self._coefficient(frame, generator)
         return Arrival(phy.flat(h, frame), h)
 
+    def relayed(self, waveform: Tensor, fading: Tensor, pilots: Tensor | float = 0.0) -> Tensor:
+        """Return data symbols after a known fading: what a relay adds at the antenna.
+
+        Args:
+            waveform: Data symbols, complex ``[B, k]``.
+            fading: Channel realisation, from :class:`Arrival`.
+            pilots: Factor of the pilots that are sent with them, one number or ``[B, 1]``.
+
+        Returns:
+            complex, the shape of ``arrival.signal``.
+
+        Example:
+            >>> channel, z = Channel(csi="estimated", pilots=1), torch.ones(1, 2) + 0j
+            >>> channel.relayed(z, torch.tensor([[2j]]))
+            tensor([[0.+0.j, 0.+2.j, 0.+2.j]])
+        """
+        frame = self.frame(waveform)
+        head, data = frame.tensor_split([self.overhead], 1)
+        return phy.flat(fading, torch.cat([head * pilots, data], 1))
+
     def hear(
         self,
         arrival: Arrival,

@@ -117,6 +117,15 @@ class OfdmChannel(Channel):
         taps = phy.multipath_taps(len(waveform), self._profile(waveform), generator=generator)
         return Arrival(phy.convolve(self.frame(waveform), taps), taps)
 
+    def relayed(self, waveform: Tensor, fading: Tensor, pilots: Tensor | float = 0.0) -> Tensor:
+        """Return data symbols after known taps, without peak limiting.
+
+        See :meth:`Channel.relayed`.
+        """
+        data = waveform.unflatten(1, (self.symbols(waveform.shape[1]), self.subcarriers))
+        alone = self.ofdm.transmit(torch.zeros_like(data))
+        return phy.convolve(self.ofdm.transmit(data) + (pilots - 1) * alone, fading)
+
     def hear(
         self,
         arrival: Arrival,

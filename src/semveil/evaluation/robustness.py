@@ -100,6 +100,7 @@ class RobustnessTest:
             splits.n_classes,
             attacker_channel(settings.mallory),
             system.differentiable,
+            system.invariant_maps,
         )
         if system.surrogate is not None:
             transmit, receive = system.surrogate
@@ -213,14 +214,12 @@ class RobustnessTest:
         """Yield number, rows, what is sent, and what Mallory crafts with."""
         for number, rows in enumerate(torch.arange(len(self.images)).split(self.settings.batch)):
             incoming = self._send(self.victim, number, rows)
-            # Under a key of Mallory's own the fading is the same.
-            same = self.surrogate is self.victim
-            yield (
-                number,
-                rows,
-                incoming,
-                incoming if same else self._send(self.surrogate, number, rows),
-            )
+            known = incoming
+            if self.surrogate is not self.victim:
+                # Under a key of Mallory's own the fading is the same; she hears the real waveform.
+                known = self._send(self.surrogate, number, rows)
+                known = replace(known, waveform=incoming.waveform)
+            yield number, rows, incoming, known
 
     def _send(self, victim: Victim, number: int, rows: Tensor) -> IncomingBatch:
         source = generator(self.seed, "mallory", "scene", number, device=self.device)

@@ -11,6 +11,7 @@ from semveil.adversary.eavesdrop.observations import Send
 from semveil.channel import Channel, Reception, channel_of
 from semveil.link import Answer, LinkNetwork
 from semveil.protect.base import Mechanism
+from semveil.protect.invariant import SYMBOL_FACTORS, InvariantMaps
 from semveil.recipe import Recipe
 from semveil.records import SystemName
 
@@ -46,6 +47,7 @@ class SystemUnderTest:
         differentiable: Whether Bob's answer has a gradient at what he receives.
         surrogate: Alice and Bob under a key of Mallory's own, where a key hides the waveform: she
             fits and crafts her attacks with these.
+        invariant_maps: Maps of the waveform that commute with that key, which a relay applies.
     """
 
     name: SystemName
@@ -68,6 +70,7 @@ class SystemUnderTest:
     fixed_key: bool = False
     differentiable: bool = True
     surrogate: tuple[Send, Callable[[Reception, Tensor], Answer]] | None = None
+    invariant_maps: InvariantMaps = SYMBOL_FACTORS
 
 
 @dataclass(frozen=True)

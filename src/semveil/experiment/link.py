@@ -19,6 +19,7 @@ from semveil.experiment.plan import SystemPlan, plan
 from semveil.experiment.training import TrainedNetworks
 from semveil.link import Answer, LinkNetwork, as_float, own_noise
 from semveil.nets.convolutional import ImageShape
+from semveil.protect.invariant import SYMBOL_FACTORS
 from semveil.protect.keyed_transform import decrypt_features
 from semveil.protect.keys import research_key
 from semveil.recipe import Recipe
@@ -259,6 +260,9 @@ class Link:
             fixed_key=planned.fixed_key,
             differentiable=network.differentiable,
             surrogate=surrogate,
+            invariant_maps=(
+                SYMBOL_FACTORS if self.transform is None else self.transform.invariant_maps
+            ),
         )
 
     def _untrained_network(self, seed: int) -> LinkNetwork:

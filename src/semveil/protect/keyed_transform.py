@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from semveil.errors import SemveilError
+from semveil.protect.invariant import COMPLEX_FACTOR, InvariantMaps, common
 
 
 class KeyedTransform:
@@ -19,10 +20,14 @@ class KeyedTransform:
     Attributes:
         name: Name in random streams and cost tables, such as ``rotation/haar``.
         permutes: Whether it permutes the reals of the waveform.
+        invariant_maps: Maps of the waveform that commute with it under every key. A relay can
+            apply them without the key; by default one complex factor, which commutes with every
+            complex-linear transform.
     """
 
     name: str
     permutes: bool = False
+    invariant_maps: InvariantMaps = COMPLEX_FACTOR
 
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Encrypt Alice's waveform.
@@ -65,6 +70,7 @@ class ComposedTransform(KeyedTransform):
     def __init__(self, transforms: Sequence[KeyedTransform]) -> None:
         self.transforms = transforms
         self.name = "+".join(transform.name for transform in transforms)
+        self.invariant_maps = common(transform.invariant_maps for transform in transforms)
 
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Apply all of them to a waveform, complex ``[B, k]``."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from semveil.errors import SemveilError, unknown
 from semveil.protect import hadamard, quaternion, unitary
 from semveil.protect.base import PROTECTIONS, KeyedProtection, Mechanism, Protection
+from semveil.protect.invariant import COMPLEX_FACTOR, QUATERNION_FACTORS, REAL_FACTOR
 from semveil.protect.keyed_transform import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.normalise import BLOCK, require_norm
@@ -22,6 +23,11 @@ _ROTATE = {
     "haar": unitary.rotate,
     "structured": hadamard.rotate,
 }
+_INVARIANT = {
+    "blocks": QUATERNION_FACTORS,
+    "haar": COMPLEX_FACTOR,
+    "structured": REAL_FACTOR,
+}
 
 
 @PROTECTIONS.register
@@ -33,6 +39,11 @@ class Rotation(KeyedProtection):
     reveals nothing without the key. Bob loses nothing: both are linear over the complex numbers
     and unitary, so they commute with flat fading and preserve white noise.
     Statement, proof and limits: docs/rotation.md.
+
+    It encrypts and does not authenticate. A perturbation that is independent of this message's
+    rotation reaches Bob's decoder in a uniformly random direction. One that Mallory makes from
+    the waveform that she hears is not: ``(c − 1)`` times a block turns Bob's block into ``c``
+    times it.
 
     Args:
         key: 32 secret bytes.
@@ -70,6 +81,7 @@ class Rotation(KeyedProtection):
         self.name = "rotation" if form == "blocks" else f"rotation/{form}"
         self._key = subkey(key, "rotation", form)
         self._rotate = _ROTATE[form]
+        self.invariant_maps = _INVARIANT[form]
 
     @classmethod
     def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:

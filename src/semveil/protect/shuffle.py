@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from semveil.protect.base import PROTECTIONS, KeyedProtection
+from semveil.protect.invariant import VALUE_MAPS
 from semveil.protect.keyed_transform import as_reals, as_symbols, require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import words
@@ -44,6 +45,7 @@ class Shuffle(KeyedProtection):
     description = "keyed permutation of the reals of the waveform, fresh for every message"
     source = "after Luo, Chen, Tao, Yang, arXiv 2209.09008"
     permutes = True
+    invariant_maps = VALUE_MAPS
 
     def __init__(self, key: bytes, fresh: bool = True) -> None:
         self.name = "shuffle" if fresh else "shuffle/fixed"

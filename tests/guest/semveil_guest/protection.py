@@ -3,6 +3,7 @@
 import torch
 
 from semveil.protect import PROTECTIONS, KeyedProtection
+from semveil.protect.invariant import REAL_FACTOR, InvariantMaps
 from semveil.protect.keyed_transform import as_reals, as_symbols, require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import keystream
@@ -16,6 +17,13 @@ class Signs(KeyedProtection):
     description = "a keyed sign for every real of the waveform, fresh for every message"
     source = "example of the documentation"
     keeps_norms = True
+    # A real factor for each real commutes with signs, and so needs no key.
+    invariant_maps = InvariantMaps(
+        "real factors",
+        lambda symbols: symbols,
+        lambda factors, waveform: as_symbols(as_reals(factors) * as_reals(waveform)),
+        includes=(REAL_FACTOR,),
+    )
 
     def __init__(self, key):
         self._key = subkey(key, self.name)

@@ -57,5 +57,7 @@ class AttackData:
             rows: Which ones, int64 ``[B]``; they are the message numbers too.
             source: Source of the fading.
         """
-        arrival = self.channel.arrive(self.waveforms[rows], source)
-        return IncomingBatch(arrival, self.labels[rows], rows, as_float(self.images[rows]))
+        waveform = self.waveforms[rows]
+        arrival = self.channel.arrive(waveform, source)
+        images = as_float(self.images[rows])
+        return IncomingBatch(arrival, self.labels[rows], rows, images, waveform)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Annotated
+from typing import Annotated, Any
 
 import torch
 from pydantic import Field
@@ -37,26 +38,18 @@ def failures(goal: Goal) -> Loss:
     return lambda logits, labels: (logits.argmax(1) != wanted).float()
 
 
-@ATTACKS.register
-class UAP(Attack):
-    """One perturbation per budget, the same whatever Alice sends.
+class Universal(Attack):
+    """One vector per budget, the same whatever Alice sends, from which perturbations are made.
 
-    The aim is the published one, the method projected gradient descent (our reading): on images
-    of Mallory's own, over draws of fading, noise and her channel, a fresh batch per step. Each
-    budget begins where the one below it ended. Of all passes the one that does best on a tenth of
-    her images, which no step saw, is kept.
+    It is found by projected gradient descent on images of Mallory's own, over draws of fading,
+    noise and her channel, a fresh batch per step. Each budget begins where the one below it ended.
+    Of all passes the one that does best on a tenth of her images, which no step saw, is kept.
 
-    Example:
-        >>> UAP(epochs=2).per_input
-        False
+    Attributes:
+        found: The vector of each budget in dB, complex ``[1, P]``; empty before :meth:`fit`.
     """
 
-    name = "uap"
-    description = "one perturbation for all inputs, by projected gradient descent"
-    source = "after Moosavi-Dezfooli et al., arXiv 1610.08401"
     needs_gradient = True
-    per_input = False
-    style = Style(GREEN, "D", 40)
 
     class Config(Section):
         """Settings of the universal perturbation.
@@ -69,8 +62,22 @@ class UAP(Attack):
         steps: Annotated[int, Field(gt=0, le=10000)] = 20
         epochs: Annotated[int, Field(gt=0)] = 10
 
-    config: Config
+    config: Any
     found: Mapping[float, Tensor] = MappingProxyType({})
+
+    @abstractmethod
+    def parameters(self, victim: Victim, incoming: IncomingBatch) -> int:
+        """Return the length of a vector, ``P``."""
+
+    @abstractmethod
+    def perturbations(self, victim: Victim, incoming: IncomingBatch, found: Tensor) -> Tensor:
+        """Return the perturbations that a vector makes, complex ``[B, T]``.
+
+        Args:
+            victim: The link.
+            incoming: The batch.
+            found: The vector, complex ``[1, P]``.
+        """
 
     def fit(
         self,
@@ -81,19 +88,21 @@ class UAP(Attack):
         seed: int,
         progress: Progress,
     ) -> None:
-        """Find one perturbation per budget; see :class:`Attack`.
+        """Find one vector per budget; see :class:`Attack`.
 
         Raises:
             SemveilError: If there are fewer than two images.
         """
         if len(images) < 2:
-            raise SemveilError(f"uap: {len(images)} images are too few to train and validate with")
+            raise SemveilError(
+                f"{self.name}: {len(images)} images are too few to train and validate with"
+            )
         data = AttackData(victim, images, labels, seed)
-        shuffled = torch.randperm(len(images), generator=generator(seed, "uap", "judges"))
+        shuffled = torch.randperm(len(images), generator=generator(seed, self.name, "judges"))
         held, own = shuffled.to(images.device).tensor_split([max(1, len(images) // 10)])
         # A few images are received over many draws of the fading.
         repeated = held.repeat(-(-_HELD_OUT // len(held)))
-        unseen = data.send(repeated, generator(seed, "uap", "judge", device=images.device))
+        unseen = data.send(repeated, generator(seed, self.name, "judge", device=images.device))
         best: Tensor | None = None
         self.found = found = dict[float, Tensor]()
         for psr_db in sorted(psrs_db):
@@ -112,12 +121,12 @@ class UAP(Attack):
         progress: Progress,
     ) -> Tensor:
         """Return the best of what all passes end with and what they begin with, ``[1, T]``."""
-        scope, device, config = ("uap", f"{psr_db:g} dB"), own.device, self.config
+        scope, device, config = (self.name, f"{psr_db:g} dB"), own.device, self.config
         source = generator(seed, *scope, device=device)
 
         def mean(loss: Loss, batch: IncomingBatch, delta: Tensor, draws: torch.Generator) -> Tensor:
             each = expected(victim, batch, loss, psr_db, self.goal.draws, draws)
-            return each(delta.expand_as(batch.arrival.signal), 0).mean().unsqueeze(0)
+            return each(self.perturbations(victim, batch, delta), 0).mean().unsqueeze(0)
 
         def of_batch(delta: Tensor, step: int) -> Tensor:
             chosen = torch.randperm(len(own), generator=source, device=device)[: self.goal.batch]
@@ -130,8 +139,9 @@ class UAP(Attack):
             draws = generator(seed, *scope, "judge", device=device)
             return float(mean(failures(self.goal), unseen, delta, draws))
 
-        # One perturbation is a batch of one; as it arrives, each image's signal sets its size.
-        frame = torch.ones_like(unseen.arrival.signal[:1])
+        # One vector is a batch of one; as it arrives, each image's signal sets its size.
+        signal = unseen.arrival.signal
+        frame = signal.new_ones(1, self.parameters(victim, unseen))
         ends = [] if begin is None else [begin]
         for epoch in range(config.epochs):
             last = ends[-1] if ends else None
@@ -146,13 +156,40 @@ class UAP(Attack):
         psrs_db: Sequence[float],
         source: torch.Generator,
     ) -> Tensor:
-        """Return the same perturbation for every image, complex ``[P, B, T]``.
+        """Return the perturbations of every budget, complex ``[P, B, T]``.
 
         Raises:
             ValueError: If a budget was not asked for in :meth:`fit`.
         """
         missing = [psr_db for psr_db in psrs_db if psr_db not in self.found]
         if missing:
-            raise ValueError(f"uap was not fitted at {missing} dB")
-        found = torch.stack([self.found[psr_db] for psr_db in psrs_db])
-        return found.expand(-1, len(incoming.labels), -1)
+            raise ValueError(f"{self.name} was not fitted at {missing} dB")
+        return torch.stack(
+            [self.perturbations(victim, incoming, self.found[psr_db]) for psr_db in psrs_db]
+        )
+
+
+@ATTACKS.register
+class UAP(Universal):
+    """One perturbation per budget, the same whatever Alice sends.
+
+    The aim is the published one, the method projected gradient descent (our reading).
+
+    Example:
+        >>> UAP(epochs=2).per_input
+        False
+    """
+
+    name = "uap"
+    description = "one perturbation for all inputs, by projected gradient descent"
+    source = "after Moosavi-Dezfooli et al., arXiv 1610.08401"
+    per_input = False
+    style = Style(GREEN, "D", 40)
+
+    def parameters(self, victim: Victim, incoming: IncomingBatch) -> int:
+        """Return the samples of a frame."""
+        return incoming.arrival.signal.shape[1]
+
+    def perturbations(self, victim: Victim, incoming: IncomingBatch, found: Tensor) -> Tensor:
+        """Return the same perturbation for every image."""
+        return found.expand_as(incoming.arrival.signal)

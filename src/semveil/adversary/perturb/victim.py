@@ -13,6 +13,7 @@ from semveil.adversary.perturb.attacker_channel import AttackerChannel
 from semveil.adversary.perturb.psr import to_psr
 from semveil.channel import Arrival, Channel, Reception
 from semveil.link import Answer
+from semveil.protect.invariant import SYMBOL_FACTORS, InvariantMaps
 from semveil.rng import Randomness
 
 Transmit = Callable[[Tensor, torch.Generator, Tensor], Tensor]
@@ -45,12 +46,17 @@ class IncomingBatch:
         labels: True classes, int ``[B]``.
         messages: Message numbers, int64 ``[B]``.
         images: What Alice sent, float ``[B, C, H, W]`` in [0, 1].
+        waveform: Her data symbols as Mallory hears them, complex ``[B, k]``: without noise and
+            without delay, so that Mallory can retransmit a changed copy at the same time. Where a
+            key hides the waveform, this is what the attacked pair sends under its own key, and
+            ``arrival`` is what a pair under Mallory's key would send.
     """
 
     arrival: Arrival
     labels: Tensor
     messages: Tensor
     images: Tensor
+    waveform: Tensor
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class Victim:
     """A link under attack: Alice's transmitter, Bob's channel and receiver, Mallory's channel.
 
     White-box: gradients run through :meth:`answer`. Mallory does not know its noise, her channel
-    or a key: the victim by which she crafts draws its own.
+    or a key: the victim by which she crafts draws its own. She hears Alice's waveform while it is
+    sent (:attr:`IncomingBatch.waveform`).
 
     Attributes:
         transmit: Alice.
@@ -68,6 +75,7 @@ class Victim:
         classes: Answers of his task.
         attacker_channel: Mallory's channel to his antenna.
         differentiable: Whether his answer has a gradient.
+        invariant_maps: Maps of the waveform that commute with the key that hides it.
 
     Example:
         >>> from semveil.link import multitask_link
@@ -87,6 +95,7 @@ class Victim:
     classes: int
     attacker_channel: AttackerChannel = field(default_factory=AttackerChannel)
     differentiable: bool = True
+    invariant_maps: InvariantMaps = SYMBOL_FACTORS
 
     @torch.no_grad()
     def send(
@@ -109,7 +118,8 @@ class Victim:
         if source is None:
             source = torch.Generator(device=images.device)
         waveform = self.transmit(images, source, messages)
-        return IncomingBatch(self.channel.arrive(waveform, source), labels, messages, images)
+        arrival = self.channel.arrive(waveform, source)
+        return IncomingBatch(arrival, labels, messages, images, waveform)
 
     def arriving(
         self,
