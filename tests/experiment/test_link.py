@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 
@@ -61,6 +63,33 @@ def test_no_message_counter_comes_twice():
     assert len(used) == len(set(used)) == 14
     link.under_test().transmit(images(2), generator(0), torch.arange(2))
     assert max(used[-2:]) < min(used[:-2])
+
+
+def test_threads_share_a_keyed_link_and_none_gets_anothers_counters():
+    """Each image is decrypted under the counter that it was encrypted with."""
+    link = link_of("shuffle")
+    pictures = images(32)
+    alone = link.send(pictures, NOISELESS_DB).logits
+    used, wrong = [], []
+    encrypt = link.transform.encrypt
+
+    def noted(waveform, messages):
+        used.extend(messages.tolist())
+        return encrypt(waveform, messages)
+
+    link.transform.encrypt = noted
+
+    def send():
+        for _ in range(5):
+            wrong.append(float((link.send(pictures, NOISELESS_DB).logits - alone).abs().max()))
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(used) == len(set(used)) == 4 * 5 * 32
+    assert max(wrong) < 1e-2
 
 
 def test_under_another_key_nothing_is_understood():

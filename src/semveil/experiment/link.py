@@ -22,6 +22,7 @@ from semveil.nets.convolutional import ImageShape
 from semveil.protect.invariant import SYMBOL_FACTORS
 from semveil.protect.keyed_transform import decrypt_features
 from semveil.protect.keys import research_key
+from semveil.protect.session import Sender
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName
 from semveil.rng import Randomness, seeded
@@ -34,7 +35,8 @@ class Link:
     """One system of a run: scheme, networks, learned layer, keyed transform, channel, recipe.
 
     Where the waveform is keyed, Alice and Bob share a session key, and every image is a message
-    with a counter of its own. No counter is used twice in the life of a link.
+    with a counter of its own. No counter is used twice in the life of a link, by any thread; a
+    keyed link sends in the process that made it only.
 
     Args:
         plan: Which system, and what it is made of.
@@ -47,7 +49,8 @@ class Link:
         network: Encoder, channel and decoder as one torch module.
         layer: What is laid on the waveform; None if nothing is.
         transform: Keyed transform of the waveform; None if there is none.
-        counters: Message counters of the last transmission, int64 ``[B]``; None before it.
+        counters: Message counters of the last transmission, int64 ``[B]``; None before it, and
+            where the waveform is not keyed.
 
     Example:
         >>> link = untrained("rotation", Recipe(scheme="rotation"), (1, 8, 8), classes=10, seed=0)
@@ -73,11 +76,11 @@ class Link:
         self.plan, self.networks, self.seed, self.run = plan, networks, seed, run
         self.network: LinkNetwork = networks.link(plan.link.stream)
         self.layer = None if plan.layer is None else networks.layer(plan.stream)
-        self.transform = None
+        self.transform, self._sender = None, None
         if plan.transform is not None:
             session = key or research_key(seed, plan.stream)
             self.transform = plan.transform(self.network, session)
-        self._next = FIRST_FREE_MESSAGE
+            self._sender = Sender(session, FIRST_FREE_MESSAGE)
         self.counters: Tensor | None = None
 
     @property
@@ -141,8 +144,8 @@ class Link:
             SemveilError: If images are of another shape or range, or an SNR is not finite.
         """
         level = self.snr_or_default(snr_db)
-        waveform = self.transmit(images, generator)
-        return self.receive(self.channel(waveform, level, generator=generator))
+        waveform, counters = self._transmit(images, generator)
+        return self.receive(self.channel(waveform, level, generator=generator), counters)
 
     def transmit(
         self, images: Tensor | np.ndarray[Any, Any], generator: Randomness = None
@@ -158,10 +161,17 @@ class Link:
         Raises:
             SemveilError: If images are of another shape or range.
         """
+        return self._transmit(images, generator)[0]
+
+    def _transmit(
+        self, images: Tensor | np.ndarray[Any, Any], generator: Randomness
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return a waveform and, where it is keyed, the counters of its messages."""
         pixels = self._pixels(images)
-        self.counters = torch.arange(self._next, self._next + len(pixels), device=self.device)
-        self._next += len(pixels)
-        return self.transmit_numbered(pixels, generator, self.counters)
+        counters = None
+        if self._sender is not None:
+            self.counters = counters = self._sender.take(len(pixels)).to(self.device)
+        return self.transmit_numbered(pixels, generator, counters), counters
 
     def receive(self, reception: Reception, messages: Tensor | None = None) -> Answer:
         """Return what Bob makes of a reception: equalise, undo the keyed transform, decode.
@@ -189,7 +199,9 @@ class Link:
         decrypt = partial(self.transform.decrypt, messages=messages)
         return self.network.decode(decrypt_features(reception.features(), decrypt))
 
-    def transmit_numbered(self, images: Tensor, source: Randomness, messages: Tensor) -> Tensor:
+    def transmit_numbered(
+        self, images: Tensor, source: Randomness, messages: Tensor | None
+    ) -> Tensor:
         """Return the waveform of messages whose counters are given, complex ``[B, k]``.
 
         For evaluations, whose numbers depend on the counters.
@@ -197,12 +209,19 @@ class Link:
         Args:
             images: float ``[B, C, H, W]`` in [0, 1], on the link's device.
             source: Source of Alice's own randomness.
-            messages: Message counters, int64 ``[B]``.
+            messages: Message counters, int64 ``[B]``; ignored where the waveform is not keyed.
+
+        Raises:
+            SemveilError: If the waveform is keyed and there are no counters.
         """
         waveform = self.network.transmit(images, source)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
-        return waveform if self.transform is None else self.transform.encrypt(waveform, messages)
+        if self.transform is None:
+            return waveform
+        if messages is None:
+            raise SemveilError("messages: required, since a key hides this waveform")
+        return self.transform.encrypt(waveform, messages)
 
     def snr_or_default(self, snr_db: Tensor | float | None) -> Tensor | float:
         """Return an SNR, dB, or that of Bob's training if there is none.

@@ -64,7 +64,9 @@ def session_bytes(devices: int) -> float | None:
 def _session_bytes(devices: int) -> float | None:
     before = memory("VmRSS")
     keys = [research_key(0, number) for number in range(2 * devices)]
-    held = [Session(Sender(keys[n]), Receiver(keys[devices + n])) for n in range(devices)]
+    held = [
+        Session(Sender(keys[n]), Receiver(keys[devices + n], new_key=True)) for n in range(devices)
+    ]
     after = memory("VmRSS")
     return None if before is None or after is None else (after - before) / len(held)
 

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from semveil.errors import SemveilError
 from semveil.protect.keys import KEY_BYTES, require_key
-from semveil.protect.session import Receiver, Sender, Session
+from semveil.protect.session import Receiver, Sender, Session, SingleHolder
 
 _TAG_BYTES = 16
 _NONCE_BYTES = 16
@@ -66,11 +66,12 @@ class KeyPair:
         return own.public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 
-@dataclass
-class Agreement:
+@dataclass(eq=False)
+class Agreement(SingleHolder):
     """One party's state after the exchange, before the other party has confirmed the keys.
 
-    It opens one session: a second one would reuse message counters under the same keys.
+    It opens one session: a second one would reuse message counters under the same keys. It cannot
+    be copied, pickled or used in a forked process.
 
     Attributes:
         confirmation: 16 bytes to send to the other party; they reveal nothing about the keys.
@@ -81,6 +82,11 @@ class Agreement:
     _sending: bytes = field(repr=False)
     _receiving: bytes = field(repr=False)
     _opened: bool = field(default=False, init=False, repr=False)
+
+    what = "agreement"
+
+    def __post_init__(self) -> None:
+        super().__init__()
 
     def confirm(self, tag: bytes) -> Session:
         """Check the other party's confirmation and open the session.
@@ -107,12 +113,13 @@ class Agreement:
             raise SemveilError(
                 "the other party holds different keys: a wrong public key, nonce or confirmation"
             )
-        if self._opened:
-            raise SemveilError(
-                "this agreement has opened its session: agree on new keys for another"
-            )
-        self._opened = True
-        return Session(Sender(self._sending), Receiver(self._receiving))
+        with self._alone():
+            if self._opened:
+                raise SemveilError(
+                    "this agreement has opened its session: agree on new keys for another"
+                )
+            self._opened = True
+        return Session(Sender(self._sending), Receiver(self._receiving, new_key=True))
 
 
 def fresh_nonce() -> bytes:

@@ -7,10 +7,34 @@ import torch
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from torch import Tensor
 
+from semveil.errors import SemveilError
 from semveil.protect.keys import require_key, subkey
 
 _BLOCK_BYTES = 64
 _COUNTERS = 2**32
+
+
+def require_counters(messages: Tensor) -> Tensor:
+    """Return message counters if they are int64, one per message.
+
+    Other types would round large counters, and give two messages one keystream.
+
+    Raises:
+        SemveilError: If they are not.
+
+    Example:
+        >>> require_counters(torch.tensor([0.5]))
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: message counters: expected int64 [B], not torch.float32 [1]
+    """
+    if not isinstance(messages, Tensor) or messages.dtype != torch.int64 or messages.ndim != 1:
+        found = (
+            f"{messages.dtype} {list(messages.shape)}"
+            if isinstance(messages, Tensor)
+            else type(messages).__name__
+        )
+        raise SemveilError(f"message counters: expected int64 [B], not {found}")
+    return messages
 
 
 def cipher_blocks(key: bytes, first: int, count: int) -> np.ndarray:
@@ -66,7 +90,7 @@ def keystream(key: bytes, messages: Tensor, bytes_per_message: int) -> Tensor:
         uint8 ``[B, L]``, on the CPU.
 
     Raises:
-        SemveilError: If the key has not 32 bytes.
+        SemveilError: If the key has not 32 bytes, or counters are not int64.
         ValueError: If ``bytes_per_message`` is not positive or a counter negative.
 
     Example:
@@ -76,6 +100,7 @@ def keystream(key: bytes, messages: Tensor, bytes_per_message: int) -> Tensor:
     """
     if bytes_per_message < 1:
         raise ValueError(f"a message needs at least one byte, not {bytes_per_message}")
+    require_counters(messages)
     own = subkey(key, "keystream", bytes_per_message)
     blocks = -(-bytes_per_message // _BLOCK_BYTES)
     counters, place = np.unique(messages.cpu().numpy(), return_inverse=True)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from semveil.protect.keyed_transform import KeyedTransform
+from semveil.protect.keystream import require_counters
 
 
 class MultiUserTransform:
@@ -44,8 +45,10 @@ class MultiUserTransform:
             Symbols for Bob's decoder, complex ``[B, k]``.
 
         Raises:
+            SemveilError: If counters are not int64.
             ValueError: If there is not one device for each message.
         """
+        require_counters(messages)
         if devices.shape != messages.shape:
             raise ValueError(
                 f"one device for each of {len(messages)} messages, not {list(devices.shape)}"
