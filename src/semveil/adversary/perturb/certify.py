@@ -3,8 +3,10 @@
 Alice repeats the waveform, and Bob gives the most frequent answer. Their noise is white
 Gaussian, ``σ²/2`` per real component, so that the vote is a smoothed classifier, and the theorem
 of Cohen, Rosenfeld and Kolter (arXiv 1902.02918) holds at his antenna: where one reception gives
-the answer with a probability of at least ``p > 1/2``, the vote gives it under every perturbation
-with ``‖δ‖₂ < (σ/√2)·Φ⁻¹(p)``.
+the answer with a probability of at least ``p > 1/2``, it gives it with a probability of at least
+``q`` under every perturbation with ``‖δ‖₂ ≤ (σ/√2)·(Φ⁻¹(p) − Φ⁻¹(q))``. The theorem's radius has
+``q = 1/2``, which holds for infinitely many votes. A vote of ``N`` receptions needs more:
+``q ≈ 1/2 + z/(2√N)``, with which the majority is right up to a stated error (:func:`majority`).
 
 The certificate covers every perturbation of the waveform as it arrives, pilots and prefix included,
 by an attacker of any knowledge: white-box, knowing image, fading and key. Bob's receiver may be
@@ -43,7 +45,8 @@ class Certificate:
     Attributes:
         answers: The vote, int64 ``[B]``; −1 where it was too close to certify anything.
         right: Whether it is the true class, bool ``[B]``.
-        radius: Norm ``‖δ‖₂`` below which the vote stands, float ``[B]``; 0 where it is wrong.
+        radius: Norm ``‖δ‖₂`` up to which a vote of as many receptions as bounded it stands, float
+            ``[B]``; 0 where it is wrong.
         psr_db: The same over the signal that arrives, dB ``[B]``; −inf where it is 0.
         transmissions: How often each image was sent.
     """
@@ -96,6 +99,26 @@ def lower_bound(hits: Tensor, votes: int, confidence: float = 0.999) -> Tensor:
     return torch.where(known > 0, torch.as_tensor(bound), 0.0).to(hits.device)
 
 
+def majority(votes: int, confidence: float) -> float:
+    """Return how often one reception must be right so that most of several are.
+
+    The exact binomial form of ``1/2 + z/(2√N)``.
+
+    Args:
+        votes: Receptions, ``N``.
+        confidence: Probability that more than half of them are right.
+
+    Returns:
+        The probability ``q`` with ``P(Bin(N, q) > N/2) = confidence``.
+
+    Example:
+        >>> round(majority(1, 0.9), 3), round(majority(1000, 0.9995), 3)
+        (0.9, 0.552)
+    """
+    half = votes // 2
+    return float(beta.ppf(confidence, half + 1, votes - half))
+
+
 @torch.no_grad()
 def count_votes(
     victim: Victim,
@@ -140,16 +163,19 @@ def certify(
     """Vote over repetitions, and certify the answers, image by image.
 
     The first votes choose the class, and further ones bound its probability, so that the choice
-    does not bias the bound.
+    does not bias the bound. A vote of ``votes`` receptions under an attack within the radius is
+    right, except with a probability of at most ``1 − confidence``: half of it for a bound above
+    the truth, half for a minority of right answers among the attacked receptions.
 
     Args:
         victim: The link.
         incoming: What arrives at his antenna.
         source: Source of the noise.
-        votes: Repetitions that bound the probability; the largest certifiable radius grows
-            with them: ``(σ/√2)·Φ⁻¹((1 − confidence)^(1/votes))``.
+        votes: Repetitions that bound the probability, and that a vote under attack has; the
+            largest certifiable radius grows with them.
         selection: Repetitions that choose the class.
-        confidence: Probability that an image's certificate is true, at least.
+        confidence: Probability that the vote under an attack within an image's radius is right,
+            at least.
 
     Example:
         >>> from semveil.channel import Channel
@@ -160,17 +186,18 @@ def certify(
         >>> incoming = victim.send(torch.tensor([[[2.0, 0.0]]]), torch.tensor([0]))
         >>> found = certify(victim, incoming, torch.Generator().manual_seed(0))
         >>> # Half the distance of the reals, 2/√2, decides.
-        >>> 1.2 < float(found.radius) < 2**0.5
+        >>> 1.1 < float(found.radius) < 2**0.5
         True
     """
     chosen = count_votes(victim, incoming, selection, source).argmax(1)
     hits = count_votes(victim, incoming, votes, source).gather(1, chosen.unsqueeze(1)).squeeze(1)
-    bound = lower_bound(hits, votes, confidence)
-    sure = bound > 0.5
+    each = (1 + confidence) / 2
+    bound, needed = lower_bound(hits, votes, each), majority(votes, each)
+    sure = bound > needed
     right = sure & (chosen == incoming.labels)
     deviation = float(phy.snr_to_noise_variance(victim.snr_db) / 2) ** 0.5
     quantile = torch.as_tensor(norm.ppf(bound.cpu().numpy())).to(bound.device)
-    radius = torch.where(right, deviation * quantile, 0.0)
+    radius = torch.where(right, deviation * (quantile - float(norm.ppf(needed))), 0.0)
     signal = squared_magnitude(incoming.arrival.signal).sum(1)
     psr_db = 10 * torch.log10(radius.square() / signal)
     answers = torch.where(sure, chosen, -1)
