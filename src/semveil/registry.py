@@ -137,8 +137,7 @@ def _settings(kind: str, item: Any, where: type[OpenSection]) -> dict[str, type[
     if "Config" not in vars(item) and getattr(item, "Config", None) is not None:
         # Settings of its own, so that those of its parent do not change with them.
         names = {"__module__": item.__module__, "__qualname__": f"{item.__qualname__}.Config"}
-        inherited = {"__doc__": item.Config.__doc__, "section": ""}
-        item.Config = type("Config", (item.Config,), {**names, **inherited})
+        item.Config = type("Config", (item.Config,), {**names, "section": ""})
     own = vars(item).get("Config")
     found = {}
     for config in [*([] if own is None else [own]), *getattr(item, "settings", ())]:

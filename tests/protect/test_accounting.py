@@ -1,13 +1,19 @@
 """Budgets against closed forms, Monte Carlo and dp-accounting."""
 
 import math
+import time
+import tracemalloc
+from functools import cache
+from itertools import pairwise
 
 import dp_accounting
 import pytest
 import torch
+from dp_accounting.pld import privacy_loss_distribution
 from scipy import stats
 
 from semveil.phy import awgn, normalise_power, rayleigh, snr_to_noise_variance
+from semveil.protect import accounting
 from semveil.protect.accounting import composed_epsilon
 from semveil.protect.dp_guarantees import dp_guarantees
 from semveil.protect.gaussian import (
@@ -44,6 +50,61 @@ def test_many_small_budgets_compose_as_a_gaussian():
     mean = epsilon - 1 + math.exp(-epsilon)
     approximate = gaussian_epsilon(delta, math.sqrt(2 * messages * mean), 1.0)
     assert composed_epsilon(epsilon, messages, delta) == pytest.approx(approximate, rel=0.02)
+
+
+@cache
+def exact_epsilon(epsilon, messages, delta):
+    """Return a lower bound of the exact ε, within a millionth: an optimistic, very fine grid."""
+    loss = privacy_loss_distribution.from_laplace_mechanism(
+        1 / epsilon, pessimistic_estimate=False, value_discretization_interval=epsilon / 20_000
+    )
+    return float(loss.self_compose(messages).get_epsilon_for_delta(delta))
+
+
+@pytest.mark.parametrize("steps", [1, 3, 10, 1000])
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.9, 4.0])
+def test_no_grid_is_optimistic(monkeypatch, epsilon, steps):
+    for limit in ("_FINEST", "_COARSEST"):
+        monkeypatch.setattr(accounting, limit, steps)
+    for messages in (1, 2, 20):
+        for delta in (1e-6, 1e-3, 0.1):
+            found = composed_epsilon(epsilon, messages, delta)
+            exact = exact_epsilon(epsilon, messages, delta)
+            assert exact <= found + 1e-9
+            if steps >= 10:
+                assert found <= exact * 1.003 + 1e-6 + epsilon / steps
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.1, 0.9, 4.0])
+def test_advanced_composition_is_not_optimistic(monkeypatch, epsilon):
+    monkeypatch.setattr(accounting, "_MOST", 0)
+    for messages in (1, 5, 40, 1000):
+        for delta in (1e-6, 1e-3, 0.1):
+            found = composed_epsilon(epsilon, messages, delta)
+            monkeypatch.setattr(accounting, "_MOST", 10**5)
+            assert composed_epsilon(epsilon, messages, delta) <= found
+            monkeypatch.setattr(accounting, "_MOST", 0)
+
+
+@pytest.mark.parametrize("messages", [1000, 30_000, 100_000, 10**6, 10**12])
+def test_the_cost_of_any_number_of_messages_is_bounded(messages):
+    composed_epsilon(0.1, 2, 1e-5)  # imports the library
+    tracemalloc.start()
+    before = time.process_time()
+    found = composed_epsilon(0.1, messages, 1e-5)
+    seconds, (_, peak) = time.process_time() - before, tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert seconds < 2
+    assert peak < 100e6
+    assert 0.1**2 / 2 * 0.96 * messages < found < 0.1 * messages
+
+
+def test_more_messages_never_need_less():
+    counts = [1, 999, 1000, 1001, 1500, 30_000, 99_999, 100_000, 100_001, 10**6, 10**9]
+    for epsilon in (0.01, 0.9):
+        spent = [composed_epsilon(epsilon, count, 1e-5) for count in counts]
+        # Where the grid changes, by less than its step.
+        assert all(later > earlier * (1 - 1e-4) for earlier, later in pairwise(spent))
 
 
 def test_two_laplace_messages_against_monte_carlo():

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.perturb import ATTACKS
-from semveil.adversary.perturb.universal import Universal
+from semveil.adversary.perturb.universal import Universal, UniversalConfig
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.style import BLACK, Style
 
@@ -33,6 +33,14 @@ class Relay(Universal):
     description = "retransmits what is heard, changed by a map that commutes with the key"
     source = "this project"
     style = Style(BLACK, "X", 45)
+
+    class Config(UniversalConfig):
+        """Settings of the relay.
+
+        Attributes:
+            steps: Gradient steps per pass.
+            epochs: Passes.
+        """
 
     def parameters(self, victim: Victim, incoming: IncomingBatch) -> int:
         """Return the parameters of ``c − 1``: those of the waveform, and the pilots' factor."""

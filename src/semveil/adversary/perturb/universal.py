@@ -38,6 +38,18 @@ def failures(goal: Goal) -> Loss:
     return lambda logits, labels: (logits.argmax(1) != wanted).float()
 
 
+class UniversalConfig(Section):
+    """Settings of every universal attack.
+
+    Attributes:
+        steps: Gradient steps per pass.
+        epochs: Passes.
+    """
+
+    steps: Annotated[int, Field(gt=0, le=10000)] = 20
+    epochs: Annotated[int, Field(gt=0)] = 10
+
+
 class Universal(Attack):
     """One vector per budget, the same whatever Alice sends, from which perturbations are made.
 
@@ -51,17 +63,7 @@ class Universal(Attack):
 
     needs_gradient = True
 
-    class Config(Section):
-        """Settings of the universal perturbation.
-
-        Attributes:
-            steps: Gradient steps per pass.
-            epochs: Passes.
-        """
-
-        steps: Annotated[int, Field(gt=0, le=10000)] = 20
-        epochs: Annotated[int, Field(gt=0)] = 10
-
+    Config = UniversalConfig
     config: Any
     found: Mapping[float, Tensor] = MappingProxyType({})
 
@@ -185,6 +187,14 @@ class UAP(Universal):
     source = "after Moosavi-Dezfooli et al., arXiv 1610.08401"
     per_input = False
     style = Style(GREEN, "D", 40)
+
+    class Config(UniversalConfig):
+        """Settings of the universal perturbation.
+
+        Attributes:
+            steps: Gradient steps per pass.
+            epochs: Passes.
+        """
 
     def parameters(self, victim: Victim, incoming: IncomingBatch) -> int:
         """Return the samples of a frame."""
