@@ -100,7 +100,7 @@ def test_the_cost_of_any_number_of_messages_is_bounded(messages):
 
 
 def test_more_messages_never_need_less():
-    counts = [1, 999, 1000, 1001, 1500, 30_000, 99_999, 100_000, 100_001, 10**6, 10**9]
+    counts = [1, 999, 1000, 1001, 30_000, 100_000, 100_001, 10**9]
     for epsilon in (0.01, 0.9):
         spent = [composed_epsilon(epsilon, count, 1e-5) for count in counts]
         # Where the grid changes, by less than its step.

@@ -1,0 +1,148 @@
+"""Keyed pilots: exact false alarms, the stated missed detections, and invisibility."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor
+
+from semveil.channel import Channel, OfdmChannel
+from semveil.errors import SemveilError
+from semveil.protect.keys import research_key
+from semveil.protect.normalise import normalise_blocks
+from semveil.protect.pilots import KeyedPilots
+from semveil.protect.rotation import Rotation
+from semveil.rng import generator, normal
+
+KEY = research_key(0, "pilots")
+SYMBOLS, BLOCKS = 32, 8
+COUNT = SYMBOLS // 2 + BLOCKS
+AWGN = Channel("awgn")
+
+
+def rotated(messages: Tensor) -> Tensor:
+    latent = normal((len(messages), 2 * SYMBOLS), generator=generator(0))
+    return Rotation(KEY).encrypt(normalise_blocks(latent), messages)
+
+
+def within(hits: int, count: int, probability: float) -> bool:
+    """Return whether a share agrees with a probability, at 99.9 % confidence."""
+    low, high = stats.binom.interval(0.999, count, probability)
+    return low <= hits <= high
+
+
+@pytest.mark.parametrize(
+    ("channel", "trust"),
+    [
+        (Channel("rayleigh"), True),
+        (Channel("rayleigh"), False),
+        (Channel("rayleigh", "estimated"), False),
+        (OfdmChannel(subcarriers=16, prefix=8, taps=4), True),
+    ],
+)
+@pytest.mark.parametrize("false_alarm", [0.1, 0.002])
+def test_false_alarms_are_as_rare_as_stated(channel, trust, false_alarm) -> None:
+    messages = torch.arange(20_000)
+    pilots = KeyedPilots(KEY, BLOCKS, false_alarm, trust)
+    sent = pilots.insert(rotated(messages), messages)
+    heard = channel(sent, 6.0, generator=generator(1))
+    found = pilots.check(heard, messages)
+    assert within(int(found.altered.sum()), len(messages), false_alarm)
+    assert stats.kstest(found.p_value.numpy(), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("trust", [True, False])
+@pytest.mark.parametrize(
+    ("changed", "factor", "snr_db"),
+    [(3, -1.0, 10.0), (8, -1.0, 10.0), (6, 0.5j, 3.0), (COUNT, 0.9, 6.0), (COUNT, 1j, 0.0)],
+)
+def test_missed_detections_are_as_stated(trust, changed, factor, snr_db) -> None:
+    messages = torch.arange(5000)
+    pilots = KeyedPilots(KEY, BLOCKS, 0.01, trust)
+    sent = pilots.insert(rotated(messages), messages)
+    # She changes the same blocks of every message.
+    c = torch.ones(COUNT, dtype=sent.dtype)
+    c[-changed:] = factor
+    heard = AWGN(sent * c.repeat_interleave(2), snr_db, generator=generator(1))
+    missed = int((~pilots.check(heard, messages).altered).sum())
+    stated = pilots.missed_detection(SYMBOLS, changed, abs(factor - 1) ** 2, snr_db)
+    assert within(missed, len(messages), stated)
+    if changed == COUNT and not trust:
+        # One factor for everything is fading, for whoever does not know the fading.
+        assert stated == pytest.approx(0.99)
+
+
+def test_general_quaternion_factors_are_noticed_too() -> None:
+    messages = torch.arange(2000)
+    maps = Rotation(KEY).invariant_maps
+    for trust in (True, False):
+        pilots = KeyedPilots(KEY, BLOCKS, 0.01, trust)
+        sent = pilots.insert(rotated(messages), messages)
+        # Every block times j from the left: no complex factor explains it.
+        j = torch.tensor([0, 1], dtype=sent.dtype).repeat(COUNT).unsqueeze(0)
+        heard = AWGN(maps.apply(j, sent), 6.0, generator=generator(1))
+        assert bool(pilots.check(heard, messages).altered.all())
+
+
+def test_the_places_cannot_be_told_from_what_is_sent() -> None:
+    """Pilots and data have one distribution; at a guess, Mallory hits a pilot as by chance."""
+    messages = torch.arange(4000)
+    pilots = KeyedPilots(KEY, BLOCKS)
+    data = rotated(messages)
+    sent = pilots.insert(data, messages).unflatten(1, (-1, 2))
+    known = data.unflatten(1, (-1, 2))
+    is_pilot = ~(sent.unsqueeze(2) == known.unsqueeze(1)).all(3).any(2)
+    assert (is_pilot.sum(1) == BLOCKS).all()
+    assert torch.allclose(sent.abs().square().sum(2), torch.tensor(2.0), atol=1e-5)
+    for view in (torch.real, torch.imag):
+        for symbol in (0, 1):
+            values = view(sent)[..., symbol]
+            found = stats.ks_2samp(values[is_pilot].numpy(), values[~is_pilot].numpy())
+            assert found.pvalue > 1e-3
+    # Each place holds a pilot equally often.
+    expected = len(messages) * BLOCKS / COUNT
+    spread = is_pilot.sum(0).double() - expected
+    # Places exclude one another: variance p(1 − p)·(n/(n − 1)), n − 1 degrees of freedom.
+    share = BLOCKS / COUNT
+    statistic = spread.square().sum() / (len(messages) * share * (1 - share)) * (COUNT - 1) / COUNT
+    assert 1e-3 < stats.chi2.sf(float(statistic), COUNT - 1) < 1 - 1e-3
+
+
+def test_the_data_come_back_and_another_key_or_counter_raises_the_alarm() -> None:
+    messages = torch.arange(50)
+    data = rotated(messages)
+    for channel in (Channel("rayleigh"), OfdmChannel(subcarriers=16, prefix=8, taps=4)):
+        pilots = KeyedPilots(KEY, BLOCKS)
+        sent = pilots.insert(data, messages)
+        assert sent.shape == (50, SYMBOLS + 2 * BLOCKS)
+        heard = channel(sent, 60.0, generator=generator(2))
+        found = pilots.check(heard, messages)
+        plain = found.reception.symbols / found.reception.csi
+        strong = found.reception.csi.abs().min(1).values > 0.1
+        torch.testing.assert_close(plain[strong], data[strong], atol=0.1, rtol=0)
+        assert KeyedPilots(research_key(1), BLOCKS).check(heard, messages).altered.all()
+        assert pilots.check(heard, messages + 1).altered.all()
+
+
+def test_what_would_void_the_guarantee_is_refused() -> None:
+    pilots, messages = KeyedPilots(KEY, 2), torch.arange(2)
+    with pytest.raises(SemveilError, match="norm of unit power"):
+        pilots.insert(normal((2, 8), dtype=torch.complex64, generator=generator(0)), messages)
+    with pytest.raises(SemveilError, match="used twice"):
+        pilots.insert(torch.ones(2, 8, dtype=torch.complex64), torch.zeros(2).long())
+    with pytest.raises(SemveilError, match="no whole blocks"):
+        pilots.insert(torch.ones(2, 7, dtype=torch.complex64), messages)
+    heard = AWGN(torch.ones(2, 4, dtype=torch.complex64), 10.0)
+    with pytest.raises(SemveilError, match="hold no message"):
+        pilots.check(heard, messages)
+    wide = replace(AWGN(torch.ones(2, 8) + 0j, 10.0), csi=torch.ones(2, 8) + 0j)
+    with pytest.raises(SemveilError, match="flat fading"):
+        KeyedPilots(KEY, 2, trust_csi=False).check(wide, messages)
+    for settings in ({"blocks": 0}, {"blocks": 1, "trust_csi": False}):
+        with pytest.raises(SemveilError, match="blocks or more"):
+            KeyedPilots(KEY, **settings)
+    with pytest.raises(SemveilError, match="false_alarm"):
+        KeyedPilots(KEY, 2, false_alarm=1.0)
