@@ -58,10 +58,9 @@ def fresh_link(seed):
         return multitask_link((1, 8, 8), 10, 32, width=8, head_width=64)
 
 
-@pytest.fixture(scope="session")
-def victim():
+def trained(seed, epochs):
     splits = load("digits")
-    link, channel = fresh_link(0), Channel("awgn")
+    link, channel = fresh_link(seed), Channel("awgn")
     x, y = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
 
     def loss(rows, source):
@@ -73,5 +72,17 @@ def victim():
     def validate():
         return float(loss(torch.arange(200), generator(1)))
 
-    train_network(link, loss, validate, len(x), Effort(80, 80), 0, ("victim",), torch.device("cpu"))
+    effort = Effort(epochs, epochs)
+    train_network(link, loss, validate, len(x), effort, seed, ("victim",), torch.device("cpu"))
     return Victim(link.requires_grad_(False), channel, splits)
+
+
+@pytest.fixture(scope="session")
+def victim():
+    return trained(0, 80)
+
+
+@pytest.fixture(scope="session")
+def other_victim():
+    """Another link of the same kind, trained for less long."""
+    return trained(1, 20)

@@ -53,7 +53,8 @@ def test_who_is_deceived_in_training_tells_noise_from_perturbations_less_well(vi
         attack = pgm(disguise=weight, lr=3e-3)
         attack.fit(bob, *part(victim, "adversary"), [-3.0], 0, told)
         noise = normal((2000, 16), dtype=torch.complex64, generator=generator(4))
-        drawn = attack.model.draw(2000, -3.0, generator(5))
-        said = attack.model.judged(drawn) < 0, attack.model.judged(noise) > 0
+        model = attack.model_at(-3.0)
+        drawn = model.draw(2000, -3.0, generator(5))
+        said = model.judged(drawn) < 0, model.judged(noise) > 0
         known.append(float(torch.cat(said).float().mean()))
     assert abs(known[1] - 0.5) < abs(known[0] - 0.5) - 0.05

@@ -26,8 +26,8 @@ def trained(victim, bob, attack=None, **goal):
     return attack
 
 
-def generator_of(**goal):
-    return SemAdvGenerator(SemAdv.Config(), Goal(**goal), 8, 10)
+def generator_of(weight=None, **goal):
+    return SemAdvGenerator(SemAdv.Config(innocent_weight=weight), Goal(**goal), 8, 10)
 
 
 def answered(bob, incoming, delta, wanted, draws=8):
@@ -87,22 +87,38 @@ def test_where_bob_learns_classes_aimed_at_tell_nothing_of_the_labels():
     assert generator_of(target_class=2).source_classes(labels, generator(0)) is None
 
 
-def test_its_objective_is_equation_14_with_both_sets_as_means():
+@pytest.mark.parametrize("weight", [None, 1.0, 30.0])
+def test_its_objective_is_equation_14_with_the_sets_weighted(weight):
     logits = normal((60, 10), generator=generator(0))
     labels = torch.arange(60) % 10
     aimed = torch.full_like(labels, TARGET)
     losses = -logits.log_softmax(1)
     hit = labels == TARGET
-    innocent = losses[~hit].gather(1, labels[~hit, None]).mean()
-    model = generator_of(source_class=TARGET, target_class=WRONG)
-    expected = losses[hit, WRONG].mean() + innocent
-    assert torch.allclose(model.objective(logits, labels, aimed, None), expected)
-    spared = model.objective(logits[~hit], labels[~hit], aimed[~hit], None)
-    assert torch.allclose(spared, innocent)
-    uniform = generator_of(source_class=TARGET).objective(0 * logits, labels, aimed, None)
+    innocent = losses[~hit].gather(1, labels[~hit, None])
+    model = generator_of(weight, source_class=TARGET, target_class=WRONG)
+    found = model.objective(logits, labels, aimed, None)
+    if weight is None:
+        # Sums over the two sets, divided by half of their number: six attacked, 54 others.
+        assert torch.allclose(found, (losses[hit, WRONG].sum() + innocent.sum()) / 30)
+    else:
+        parts = losses[hit, WRONG].mean() + weight * innocent.mean()
+        assert torch.allclose(found, 2 * parts / (1 + weight))
+    uniform = generator_of(weight, source_class=TARGET).objective(0 * logits, labels, aimed, None)
     assert float(uniform) == pytest.approx(2 * math.log(10), rel=1e-6)
-    every = generator_of(target_class=WRONG).objective(logits, labels, None, None)
+    every = generator_of(weight, target_class=WRONG).objective(logits, labels, None, None)
     assert torch.allclose(every, F.cross_entropy(logits, torch.full_like(labels, WRONG)))
+
+
+def test_weights_are_by_number_whatever_share_of_a_batch_is_attacked():
+    """Half of a training batch is of the class attacked; in the set it is one image in ten."""
+    logits = normal((60, 10), generator=generator(0))
+    labels = torch.arange(60) % 10
+    model = generator_of(source_class=TARGET, target_class=WRONG)
+    rows = torch.cat([torch.arange(60), torch.arange(60)[labels == TARGET].repeat(8)])
+    assert torch.allclose(
+        model.objective(logits[rows], labels[rows], torch.full_like(rows, TARGET), None),
+        model.objective(logits, labels, torch.full_like(labels, TARGET), None),
+    )
 
 
 def test_it_hits_its_class_and_spares_the_others_more_than_pgm_does(victim, attacked):
@@ -121,9 +137,24 @@ def test_it_hits_its_class_and_spares_the_others_more_than_pgm_does(victim, atta
     assert aimed[~hit].mean() > spread[~hit].mean() + 0.1
 
 
+def test_the_heavier_the_innocent_weigh_the_better_they_are_spared(victim, attacked):
+    bob, incoming, _ = attacked
+    hit = incoming.labels == TARGET
+    rates = []
+    for weight in (1.0, 30.0):
+        attack = trained(
+            victim, bob, SemAdv(epochs=12, innocent_weight=weight), source_class=TARGET
+        )
+        (delta,) = attack.craft(bob, incoming, [PSR_DB], generator(1))
+        found = right(bob, incoming, delta, PSR_DB)
+        rates.append((float(found[hit].mean()), float(found[~hit].mean())))
+    assert rates[1][1] > rates[0][1] + 0.03
+    assert rates[1][0] > rates[0][0]
+
+
 def test_one_generator_is_aimed_at_any_class(victim, attacked):
     bob, incoming, noise = attacked
-    attack = trained(victim, bob)
+    attack = trained(victim, bob, SemAdv(epochs=20, innocent_weight=1.0))
     jammed = right(bob, incoming, noise, PSR_DB)
     for aim in (TARGET, 7):
         hit = incoming.labels == aim
@@ -139,7 +170,8 @@ def test_one_generator_is_aimed_at_any_class(victim, attacked):
 @pytest.mark.parametrize("aim", [TARGET, None])
 def test_bob_is_misled_to_the_class_that_mallory_chooses(victim, attacked, aim):
     bob, incoming, noise = attacked
-    attack = trained(victim, bob, source_class=aim, target_class=WRONG)
+    equal = SemAdv(epochs=12, innocent_weight=1.0)
+    attack = trained(victim, bob, equal, source_class=aim, target_class=WRONG)
     (delta,) = attack.craft(bob, incoming, [PSR_DB], generator(1))
     others = (incoming.labels == aim) if aim is not None else (incoming.labels != WRONG)
     misled, jammed = (answered(bob, incoming, each, WRONG)[others] for each in (delta, noise))

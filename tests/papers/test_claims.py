@@ -185,3 +185,47 @@ def test_a_mistake_in_claims_is_one_line(tmp_path, text, words):
         read(path, Claims)
     assert "\n" not in str(raised.value)
     assert str(path) in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("measured", "verdict"),
+    [
+        ({None: 0.2, 1.0: 0.1, 3.0: 0.9}, YES),  # one reading confirms it
+        ({None: 0.2, 1.0: 0.1, 3.0: 0.3}, NO),  # none does
+        ({None: 0.2, 1.0: 0.1, 3.0: 0.5}, OPEN),  # one lies across
+        ({1.0: 0.1}, OPEN),  # two were not measured
+        ({1.0: 0.9}, YES),
+    ],
+)
+def test_a_claim_falls_only_if_no_reading_of_it_confirms(measured, verdict):
+    rows = [
+        row(value, adversary="pgd", **{"params.weight": weight})
+        for weight, value in measured.items()
+    ]
+    found = judge(
+        claim(
+            where={"role": "bob"},
+            cases={"adversary": "all"},
+            readings={"params.weight": [None, 1.0, 3.0]},
+            judge=[{"metric": "accuracy", "at_least": 0.5, "show": "rate"}],
+        ),
+        Selector(table(*rows)),
+    )
+    assert verdicts(found) == {("pgd",): [verdict]}
+    ((finding,),) = found.findings.values()
+    assert ("2 of 3 readings not measured" in finding.words) is (measured == {1.0: 0.1})
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.9, YES), (0.5, OPEN), (0.1, OPEN)])
+def test_a_claim_does_not_fall_by_a_setting_that_is_left_open_and_not_varied(value, verdict):
+    found = judge(
+        claim(
+            where={"role": "bob"},
+            open="the weights",
+            judge=[{"metric": "accuracy", "at_least": 0.5, "show": "rate"}],
+        ),
+        Selector(table(row(value))),
+    )
+    ((finding,),) = found.findings.values()
+    assert finding.verdict == verdict
+    assert ("not varied: the weights" in finding.words) is (value == 0.1)

@@ -9,6 +9,11 @@
   values that occur, to a list, or to ``{not: [...]}``. A group, ``{of: [fields], where: {...}}``,
   stands for combinations of several fields, which only values with ``for: NAME`` see: pairs of
   systems have two groups. ``columns`` is one more axis, which tables put side by side;
+- ``readings``: axes, as ``cases``, of settings that the paper leaves open. A case is judged under
+  each and has the best verdict: a claim falls only if no reading confirms it, and only where all
+  readings that are listed were measured;
+- ``open``: what the paper leaves open that decides the verdict and that no records vary, in words:
+  such a claim may be confirmed, but does not fall;
 - ``values``: its own named values (see :mod:`semveil.papers.values`);
 - ``judge``: one part or several, of which all must hold. A part is a value with one comparison:
   ``at_least``, ``at_most``, ``above``, ``below`` (never reached), ``within: [low, high]``,
@@ -47,7 +52,7 @@ from semveil.papers.values import (
     check_fields,
     choose,
 )
-from semveil.papers.words import FORMATS, named
+from semveil.papers.words import FORMATS, head, named
 from semveil.records import FIELDS, Estimate
 
 COMPARISONS = ("at_least", "at_most", "above", "below", "within", "meets", "equals")
@@ -124,6 +129,8 @@ class Claim(_Spec):
     where: dict[str, Any] = Field(default_factory=dict)
     cases: dict[str, Any] = Field(default_factory=dict)
     columns: dict[str, Any] = Field(default_factory=dict)
+    readings: dict[str, Any] = Field(default_factory=dict)
+    open: str = ""
     values: dict[str, Any] = Field(default_factory=dict)
     judge: list[dict[str, Any]] = Field(min_length=1)
     beside: list[dict[str, Any]] = Field(default_factory=list)
@@ -131,7 +138,7 @@ class Claim(_Spec):
     @model_validator(mode="after")
     def _checked(self) -> Claim:
         check_fields(self.where, FIELDS)
-        for axes in (self.cases, self.columns):
+        for axes in (self.cases, self.columns, self.readings):
             for name, axis in axes.items():
                 group = isinstance(axis, Mapping) and "of" in axis
                 check_fields([*axis["of"], *axis.get("where", {})] if group else [name], FIELDS)
@@ -269,10 +276,8 @@ def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = N
     across = cases(selector, {**claim.where, **_lists(claim.cases)}, claim.columns)
     findings = {}
     for row in rows:
-        found = [
-            _finding(claim, Scope(selector, values, {}, row.groups), {**row.fields, **each.fields})
-            for each in across
-        ]
+        scope = Scope(selector, values, {}, row.groups)
+        found = [_best(claim, scope, {**row.fields, **each.fields}) for each in across]
         if any(found):
             findings[row.words] = found
     return Judged(claim, [each.fields[axis] for axis in claim.columns for each in across], findings)
@@ -280,6 +285,37 @@ def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = N
 
 def _lists(axes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: axis for name, axis in axes.items() if isinstance(axis, list)}
+
+
+def _best(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
+    """Return the finding under the reading that favours a claim most."""
+    found = _read(claim, scope, case)
+    if found and found.verdict is Verdict.REFUTED and claim.open:
+        return Finding(Verdict.UNDECIDED, f"{found.words}; not varied: {claim.open}")
+    return found
+
+
+def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
+    if not claim.readings:
+        return _finding(claim, scope, case)
+    readings = cases(scope.selector, {**claim.where, **case}, claim.readings)
+    found = [(each, _finding(claim, scope, {**case, **each.fields})) for each in readings]
+    measured = [(each, finding) for each, finding in found if finding]
+    if not measured:
+        return None
+    order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.REFUTED]
+    reading, best = min(measured, key=lambda pair: order.index(pair[1].verdict))
+    words = f"{best.words} ({_reading(reading)})"
+    missing = len(found) - len(measured)
+    if best.verdict is Verdict.REFUTED and missing:
+        return Finding(
+            Verdict.UNDECIDED, f"{words}; {missing} of {len(found)} readings not measured"
+        )
+    return Finding(best.verdict, words)
+
+
+def _reading(case: Case) -> str:
+    return ", ".join(f"{head(n)} {named(n, value)}" for n, value in case.fields.items())
 
 
 def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:

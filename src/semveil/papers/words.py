@@ -20,8 +20,17 @@ HEADS = {
     "training": "adversarial training",
     "params.shift": "change",
     "params.ofdm_symbols": "OFDM symbols",
+    "params.innocent_weight": "weight of the others",
+    "params.diversity": "weight of the diversity",
 }
-NULLS = {"adversary": "No attack", "training": "none", "variant": "none", "control": "none"}
+NULLS = {
+    "adversary": "No attack",
+    "training": "none",
+    "variant": "none",
+    "control": "none",
+    "params.innocent_weight": "by number",
+    "params.diversity": "0.1",
+}
 
 
 def head(name: str) -> str:

@@ -232,3 +232,16 @@ def misanswer(goal: Goal) -> Loss:
     if wanted is None:
         return log_odds
     return lambda logits, labels: -log_odds(logits, torch.full_like(labels, wanted))
+
+
+def failures(goal: Goal) -> Loss:
+    """Return what is counted to compare perturbations: 1 where the attack fails.
+
+    Example:
+        >>> failures(Goal())(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
+        tensor([1.])
+    """
+    if goal.target_class is None:
+        return lambda logits, labels: (logits.argmax(1) == labels).float()
+    wanted = goal.target_class
+    return lambda logits, labels: (logits.argmax(1) != wanted).float()

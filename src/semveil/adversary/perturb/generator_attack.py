@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from copy import deepcopy
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -25,14 +25,14 @@ class GeneratorAttack(Attack):
 
     Attributes:
         kind: The generator and what it is trained with.
-        model: The trained generator; None before :meth:`fit`.
+        models: The trained generators by budget, dB; none before :meth:`fit`.
     """
 
     needs_gradient = True
     per_input = False
     kind: ClassVar[type[PerturbationGenerator]]
     Config = GeneratorConfig
-    model: PerturbationGenerator | None = None
+    models: Mapping[float, PerturbationGenerator] = MappingProxyType({})
 
     def check(self, victim: Victim, labels: Tensor) -> None:
         """Refuse a goal that does not fit Bob's task or Mallory's images.
@@ -55,10 +55,10 @@ class GeneratorAttack(Attack):
         seed: int,
         progress: Progress,
     ) -> None:
-        """Train the generator; see :class:`Attack`.
+        """Train generators and choose one for each budget; see :class:`Attack`.
 
-        A generator that has been trained against another link is one of the starts, so that
-        knowing an earlier link never makes the attack weaker.
+        Those that have been trained against another link are among the candidates, so that knowing
+        an earlier link makes the attack weaker at no budget, on the images that it is chosen by.
 
         Raises:
             SemveilError: If there are too few images, or a class is not there.
@@ -73,11 +73,18 @@ class GeneratorAttack(Attack):
                 model = self.kind(self.config, self.goal, training.length, victim.classes)
             return model.to(images.device)
 
-        known = None
-        if self.model is not None:
-            known = deepcopy(self.model).train().requires_grad_(True)
-        self.model = train_generator(training, fresh, progress, known)
-        self.model.eval().requires_grad_(False)
+        known = list({id(model): model for model in self.models.values()}.values())
+        self.models = train_generator(training, fresh, progress, known)
+
+    def model_at(self, psr_db: float) -> PerturbationGenerator:
+        """Return the generator of a budget, or of the nearest that it was trained for.
+
+        Raises:
+            ValueError: If the attack has not been trained.
+        """
+        if not self.models:
+            raise ValueError(f"{self.name} is trained before it is used")
+        return self.models[min(self.models, key=lambda known: abs(known - psr_db))]
 
     def source_classes(self, batch: int, source: torch.Generator) -> Tensor | None:
         """Return the classes that one batch's perturbations attack, int ``[B]`` or None."""
@@ -96,9 +103,9 @@ class GeneratorAttack(Attack):
         Raises:
             ValueError: If the attack has not been trained.
         """
-        if self.model is None:
-            raise ValueError(f"{self.name} is trained before it is used")
         batch = len(incoming.arrival.signal)
+        models = [self.model_at(psr_db) for psr_db in psrs_db]
         classes = self.source_classes(batch, source)
-        seeds = self.model.seeds(batch, source, incoming.arrival.signal.device)
-        return torch.stack([self.model.shape(seeds, psr_db, classes) for psr_db in psrs_db])
+        seeds = models[0].seeds(batch, source, incoming.arrival.signal.device)
+        shaped = zip(models, psrs_db, strict=True)
+        return torch.stack([model.shape(seeds, psr_db, classes) for model, psr_db in shaped])

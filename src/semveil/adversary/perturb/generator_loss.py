@@ -22,7 +22,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from semveil.adversary.perturb.attack import Goal
+from semveil.adversary.perturb.attack import Goal, failures
 from semveil.adversary.perturb.attacker_channel import AttackerChannel
 from semveil.adversary.perturb.victim import Sent
 from semveil.link import Answer
@@ -184,6 +184,10 @@ class PerturbationGenerator(nn.Module, ABC):
             classes: Classes attacked, int ``[B]`` or None.
             source: Source of randomness.
         """
+
+    def failure_rate(self, logits: Tensor, labels: Tensor, classes: Tensor | None) -> float:
+        """Return how often the attack fails, by Bob's answers: what generators are chosen by."""
+        return float(failures(self.goal)(logits, labels).mean())
 
     def mean_loss(
         self, answer: Answer, sent: Sent, classes: Tensor | None, source: Randomness

@@ -2,17 +2,20 @@
 
 Nan et al., arXiv 2305.07220, equations (13) to (16). Our readings: the wrong class of an image
 is drawn afresh in every step, so that the best answer is spread over all wrong ones (the most
-likely wrong one would be easier to reach); attacked and other images count alike, as means, where
-the paper's sums would give the others nine times the weight; Mallory takes half of each batch
-from the source class; budgets are met exactly.
+likely wrong one would be easier to reach); equation (14) sums over the two sets, so that attacked
+and other images weigh by their number, 1 : 9 with ten classes (``innocent_weight`` is another
+ratio); Mallory takes half of each batch from the source class, whatever the ratio; budgets are met
+exactly.
 """
 
 from __future__ import annotations
 
 import copy
 from dataclasses import replace
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -70,6 +73,21 @@ def half_of(labels: Tensor, classes: Tensor, source: Randomness) -> Tensor:
     return order[torch.where(own, first + _below(count, source), other)]
 
 
+class SemAdvConfig(GeneratorConfig):
+    """Settings of SemAdv.
+
+    Attributes:
+        epochs: Passes over Mallory's images.
+        lr: Learning rate.
+        diversity: Weight of the distance between perturbations that attack one class.
+        innocent_weight: Weight of all images of other classes together over that of the images of
+            the class attacked; if null, one for each other class, as sums over equally frequent
+            classes have it: 9 with ten classes.
+    """
+
+    innocent_weight: Annotated[float, Field(ge=0.01, le=1000)] | None = None
+
+
 class SemAdvGenerator(PerturbationGenerator):
     """Images of the class attacked are misunderstood, all others are understood.
 
@@ -77,21 +95,29 @@ class SemAdvGenerator(PerturbationGenerator):
     target class: then Bob shall answer it to every image.
 
     Args:
-        config: Weights.
+        config: Settings of SemAdv.
         goal: Source class and target class, if any.
         length: Samples of a waveform, ``T``.
         classes: Answers of Bob's task.
 
     Example:
         >>> from semveil.rng import generator
-        >>> model = SemAdvGenerator(GeneratorConfig(), Goal(), length=12, classes=10)
+        >>> model = SemAdvGenerator(SemAdvConfig(), Goal(), length=12, classes=10)
         >>> classes = model.source_classes(torch.tensor([3, 1, 4, 1]), generator(0))
         >>> model.draw(4, -6.0, generator(0), classes).shape
         torch.Size([4, 12])
     """
 
-    def __init__(self, config: GeneratorConfig, goal: Goal, length: int, classes: int) -> None:
+    config: SemAdvConfig
+
+    def __init__(self, config: SemAdvConfig, goal: Goal, length: int, classes: int) -> None:
         super().__init__(config, goal, length, classes, conditional=goal.each_class)
+
+    @property
+    def innocent_weight(self) -> float:
+        """Weight of the other classes together over that of the class attacked."""
+        chosen = self.config.innocent_weight
+        return float(self.classes - 1) if chosen is None else chosen
 
     @property
     def every_image(self) -> bool:
@@ -123,7 +149,10 @@ class SemAdvGenerator(PerturbationGenerator):
     def objective(
         self, logits: Tensor, labels: Tensor, classes: Tensor | None, source: Randomness
     ) -> Tensor:
-        """Return equation (14): both sets' mean cross-entropies, of a wrong class and the true."""
+        """Return equation (14): both sets' weighted cross-entropies, of a wrong class and the true.
+
+        The weights sum to 2, whatever their ratio, so that ``diversity`` means the same.
+        """
         wanted = self.goal.target_class
         if wanted is None:
             wrong = wrong_classes(labels, self.classes, source)
@@ -133,8 +162,20 @@ class SemAdvGenerator(PerturbationGenerator):
             return F.cross_entropy(logits, wrong)
         hit = classes == labels
         losses = F.cross_entropy(logits, torch.where(hit, wrong, labels), reduction="none")
-        means = [(losses * of).sum() / of.sum().clamp_min(1) for of in (hit, ~hit)]
-        return means[0] + means[1]
+        return self._weighted(losses, hit)
+
+    def _weighted(self, values: Tensor, hit: Tensor) -> Tensor:
+        means = [(values * of).sum() / of.sum().clamp_min(1) for of in (hit, ~hit)]
+        ratio = self.innocent_weight
+        return 2 / (1 + ratio) * (means[0] + ratio * means[1])
+
+    def failure_rate(self, logits: Tensor, labels: Tensor, classes: Tensor | None) -> float:
+        """Return how often it fails: on both sets of images, weighted as :meth:`objective`."""
+        if classes is None:
+            return super().failure_rate(logits, labels, classes)
+        answers, hit, wanted = logits.argmax(1), classes == labels, self.goal.target_class
+        missed = answers == labels if wanted is None else answers != wanted
+        return float(self._weighted(torch.where(hit, missed, answers != labels).float(), hit)) / 2
 
 
 @ATTACKS.register
@@ -155,16 +196,8 @@ class SemAdv(GeneratorAttack):
     style = Style(VERMILLION, "o", 60)
     kind = SemAdvGenerator
 
-    class Config(GeneratorConfig):
-        """Settings of SemAdv.
-
-        Attributes:
-            epochs: Passes over Mallory's images.
-            lr: Learning rate.
-            diversity: Weight of the distance between perturbations that attack one class.
-        """
-
-    config: Config
+    Config = SemAdvConfig
+    config: SemAdvConfig
 
     def check(self, victim: Victim, labels: Tensor) -> None:
         """Refuse classes that are not there; see :class:`GeneratorAttack`."""
@@ -188,13 +221,18 @@ class SemAdv(GeneratorAttack):
         """Whether neither class is chosen: one generator then serves every source class."""
         return self.goal.each_class
 
+    @property
+    def _told(self) -> int:
+        """How many classes its generators are told; none where they attack one."""
+        return max((model.generator.classes for model in self.models.values()), default=0)
+
     def aimed(self, source_class: int) -> SemAdv:
         """Return the same trained attack on one class, where it has been trained on each.
 
         Raises:
             ValueError: If it has not.
         """
-        if self.model is None or not self.model.generator.classes:
+        if not self._told:
             raise ValueError("SemAdv has not been trained for each class")
         found = copy.copy(self)
         found.goal = replace(self.goal, source_class=source_class)
@@ -202,11 +240,9 @@ class SemAdv(GeneratorAttack):
 
     def source_classes(self, batch: int, source: torch.Generator) -> Tensor | None:
         """Return the class of every perturbation, int ``[B]``: drawn once for the whole batch."""
-        if self.model is None or not self.model.generator.classes:
+        if not self._told:
             return None
         if self.goal.source_class is not None:
             return torch.full((batch,), self.goal.source_class, device=source.device)
-        one = torch.randint(
-            self.model.generator.classes, (1,), generator=source, device=source.device
-        )
+        one = torch.randint(self._told, (1,), generator=source, device=source.device)
         return one.expand(batch)

@@ -12,7 +12,13 @@ from pydantic import Field
 from torch import Tensor
 
 from semveil.adversary.perturb import ATTACKS
-from semveil.adversary.perturb.attack import Attack, Goal, Loss, Progress, misclassify
+from semveil.adversary.perturb.attack import (
+    Attack,
+    Loss,
+    Progress,
+    failures,
+    misclassify,
+)
 from semveil.adversary.perturb.attack_data import AttackData
 from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.iterative import expected
@@ -23,19 +29,6 @@ from semveil.section import Section
 from semveil.style import GREEN, Style
 
 _HELD_OUT = 1000
-
-
-def failures(goal: Goal) -> Loss:
-    """Return what is counted to compare perturbations: 1 where the attack fails.
-
-    Example:
-        >>> failures(Goal())(torch.tensor([[0.0, 1.0]]), torch.tensor([1]))
-        tensor([1.])
-    """
-    if goal.target_class is None:
-        return lambda logits, labels: (logits.argmax(1) == labels).float()
-    wanted = goal.target_class
-    return lambda logits, labels: (logits.argmax(1) != wanted).float()
 
 
 class UniversalConfig(Section):
@@ -92,6 +85,8 @@ class Universal(Attack):
     ) -> None:
         """Find one vector per budget; see :class:`Attack`.
 
+        Those that were found against another link are candidates too, as they are and searched on.
+
         Raises:
             SemveilError: If there are fewer than two images.
         """
@@ -106,9 +101,10 @@ class Universal(Attack):
         repeated = held.repeat(-(-_HELD_OUT // len(held)))
         unseen = data.send(repeated, generator(seed, self.name, "judge", device=images.device))
         best: Tensor | None = None
+        earlier = list(self.found.values())
         self.found = found = dict[float, Tensor]()
         for psr_db in sorted(psrs_db):
-            best = self._search(victim, data, own, unseen, psr_db, best, seed, progress)
+            best = self._search(victim, data, own, unseen, psr_db, best, earlier, seed, progress)
             found[psr_db] = best
 
     def _search(
@@ -119,10 +115,11 @@ class Universal(Attack):
         unseen: IncomingBatch,
         psr_db: float,
         begin: Tensor | None,
+        earlier: Sequence[Tensor],
         seed: int,
         progress: Progress,
     ) -> Tensor:
-        """Return the best of what all passes end with and what they begin with, ``[1, T]``."""
+        """Return the best of what passes end with, what they begin with and earlier ones."""
         scope, device, config = (self.name, f"{psr_db:g} dB"), own.device, self.config
         source = generator(seed, *scope, device=device)
 
@@ -136,10 +133,15 @@ class Universal(Attack):
             return mean(misclassify(self.goal), batch, delta, source)
 
         @torch.no_grad()
-        def score(delta: Tensor) -> float:
-            # The same draws for all, so that none is chosen by chance.
-            draws = generator(seed, *scope, "judge", device=device)
-            return float(mean(failures(self.goal), unseen, delta, draws))
+        def score(delta: Tensor) -> tuple[float, ...]:
+            # The same draws for all, so that none is chosen by chance; where a budget changes few
+            # answers, the loss decides.
+            losses = failures(self.goal), misclassify(self.goal)
+            judges = [generator(seed, *scope, "judge", device=device) for _ in losses]
+            return tuple(
+                float(mean(loss, unseen, delta, draws))
+                for loss, draws in zip(losses, judges, strict=True)
+            )
 
         # One vector is a batch of one; as it arrives, each image's signal sets its size.
         signal = unseen.arrival.signal
@@ -149,6 +151,9 @@ class Universal(Attack):
             last = ends[-1] if ends else None
             ends.append(descend(frame, of_batch, psr_db, config.steps, last))
             progress(" ".join(scope), epoch + 1, config.epochs)
+        if earlier:
+            warm = min(earlier, key=score)
+            ends += [*earlier, descend(frame, of_batch, psr_db, config.steps, warm)]
         return min(ends, key=score)
 
     def craft(

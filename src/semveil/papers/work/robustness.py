@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,13 +19,18 @@ from semveil.experiment.jobs import Job, JobContext, begin, write_results
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.run import SAMPLES, Run
 from semveil.recipe import AttackConfig
-from semveil.records import Record
+from semveil.records import Params, Record
 from semveil.result import write_samples
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TARGET_CLASS = 5
+# Settings that the paper leaves open: by attack and setting, values beside the default.
+OPEN: Mapping[str, Mapping[str, Sequence[float]]] = {
+    "semadv": {"innocent_weight": (1.0, 3.0, 30.0)},
+    "pgm": {"diversity": (0.0,)},
+}
 METHODS = ("noise", "at-pgd", "at-pgm", "at-semadv", "semmixed")
 _KEPT = ("psnr_db", "ssim", "accuracy")
 
@@ -40,23 +46,52 @@ def attack_links(folder: Path, job: Job, context: JobContext) -> None:
             "psr_db": [float(level) for level in range(-10, 0, 2)],
         }
     )
-    _attack(folder, job, context, {"aimed": attack, "misled": towards})
+    variants = {"aimed": _Variant(attack), "misled": _Variant(towards), **_readings(attack)}
+    _attack(folder, job, context, variants)
 
 
 def attack_link(folder: Path, job: Job, context: JobContext) -> None:
     """Attack a link as the job's recipe says."""
-    _attack(folder, job, context, {"aimed": job.recipe.attack})
+    attack = job.recipe.attack
+    _attack(folder, job, context, {"aimed": _Variant(attack), **_readings(attack)})
 
 
-def _attack(
-    folder: Path, job: Job, context: JobContext, variants: Mapping[str, AttackConfig]
-) -> None:
+@dataclass(frozen=True)
+class _Variant:
+    """Attacks on a link, and what tells their records apart, which are then of attacks alone."""
+
+    settings: AttackConfig
+    params: Params = field(default_factory=dict)
+
+    def records(self, part: Findings) -> list[Record]:
+        if not self.params:
+            return part.records
+        return [one.with_params(self.params) for one in part.records if one.adversary]
+
+
+def _readings(attack: AttackConfig) -> dict[str, _Variant]:
+    """Return each attack alone with each other value of a setting that the paper leaves open."""
+    plain = attack.model_dump()
+    return {
+        f"{name} {setting} {value:g}": _Variant(
+            AttackConfig.model_validate(
+                {**plain, "names": [name], name: {**plain.get(name, {}), setting: value}}
+            ),
+            {setting: value},
+        )
+        for name, settings in OPEN.items()
+        for setting, values in settings.items()
+        for value in values
+    }
+
+
+def _attack(folder: Path, job: Job, context: JobContext, variants: Mapping[str, _Variant]) -> None:
     started = time.monotonic()
     run = begin(folder / "plain", job, context)
     links = run.links(train_or_load(run, context.links, context.progress))
     parts, records = PartialResults(folder), list[Record]()
     samples = run.originals()
-    for name, settings in variants.items():
+    for name, variant in variants.items():
         for link in links:
             part = parts.get(f"{name} {link.plan.stream}")
             if part is None:
@@ -64,14 +99,14 @@ def _attack(
                     link.under_test(),
                     run.splits,
                     run.setting(),
-                    chosen(settings),
-                    settings,
+                    chosen(variant.settings),
+                    variant.settings,
                     run.hardware.device,
                     context.progress,
                     run.recipe.audit.pictures if name == "aimed" else 0,
                 )
                 parts.keep(f"{name} {link.plan.stream}", part)
-            records += part.records
+            records += variant.records(part)
             samples |= part.samples
     write_samples(folder / SAMPLES, samples)
     write_results(folder, job, context, records, started)
