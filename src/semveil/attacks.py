@@ -7,6 +7,7 @@ chosen by its name after ``@ATTACKS.register``. :func:`standard` returns all wit
 from __future__ import annotations
 
 from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.apgd import APGD
 from semveil.adversary.perturb.attack import Attack, Goal, in_order
 from semveil.adversary.perturb.blackbox import BlackBox
 from semveil.adversary.perturb.iterative import FGM, PGD
@@ -19,6 +20,7 @@ from semveil.adversary.perturb.universal import UAP
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 
 __all__ = [
+    "APGD",
     "ATTACKS",
     "FGM",
     "PGD",

@@ -221,6 +221,11 @@ class AttackConfig(OpenSection):
 
     names: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = ["all"]
     psr_db: Annotated[list[Decibel], Field(min_length=1), AfterValidator(_distinct)] = [
+        -40.0,
+        -30.0,
+        -24.0,
+        -18.0,
+        -12.0,
         -10.0,
         -8.0,
         -6.0,
@@ -244,7 +249,8 @@ class HardenConfig(Section):
 
     Attributes:
         method: Method, from ``semveil list trainings``; ``none`` for no adversarial training.
-        psr_db: Highest PSR in training, dB.
+        psr_db: Highest PSR in training, dB; if null, the method's own: one at which its attack
+            leaves some answers right.
         span_db: PSRs are uniform within this range below it, dB, one draw per batch.
         clean: Share of every batch that is not perturbed.
         epochs: Passes over the system's images.
@@ -254,7 +260,7 @@ class HardenConfig(Section):
     """
 
     method: str = "none"
-    psr_db: Decibel = -2.0
+    psr_db: Decibel | None = None
     span_db: Annotated[float, Field(ge=0, le=60)] = 8.0
     clean: Annotated[float, Field(ge=0, lt=1)] = 0.5
     epochs: Positive = 5

@@ -21,7 +21,7 @@ QUICK = {"steps": 2, "restarts": 1, "queries": 4, "epochs": 2}
 THOROUGH = {"steps": 10, "restarts": 1, "queries": 60, "epochs": 5, "lr": 5e-3}
 BUDGETS = [-14.0, -10.0, -6.0, -2.0, 10.0]
 NAMES = ATTACKS.names()
-MINE = ["jamming", "fgm", "pgd", "uap", "relay", "blackbox", "transfer"]
+MINE = ["jamming", "fgm", "pgd", "apgd", "uap", "relay", "blackbox", "transfer"]
 
 
 def build(name, settings=QUICK, batch=64):
@@ -115,6 +115,7 @@ def test_more_budget_is_never_weaker(strength, name):
     ("weaker", "stronger"),
     [
         ("fgm", "pgd"),
+        ("fgm", "apgd"),
         ("transfer", "pgd"),
         ("blackbox", "pgd"),
         ("uap", "pgd"),

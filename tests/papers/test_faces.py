@@ -111,7 +111,7 @@ def test_one_seed_has_no_deviation() -> None:
 def test_accuracies_are_compared_with_the_most_frequent_class() -> None:
     # 95 % of LBVQ lie above 90 %, the 80 % of all others do not.
     found = counts(faces(0.15, 0.0), "The systems are more accurate")
-    assert found == {"confirmed": 3, "undecided": 21}
+    assert found == {"confirmed": 3, "refuted": 21}
 
 
 @pytest.mark.parametrize(("leak", "confirmed"), [(1.0, 4), (1.21, 3), (1.5, 2), (1.9, 0)])

@@ -324,6 +324,7 @@ def identity(recipe: Recipe, seed: int) -> str:
         # The attacks that it is trained against have sections of their own.
         settings["against"] = [changes(recipe.attack.mallory)] + [
             changes(recipe.of(attack.Config), {"epochs", "lr"})
+            | ({"revision": attack.revision} if attack.revision else {})
             for attack in TRAININGS.get(recipe.harden.method).generators
         ]
     plain = json.dumps([settings, seed], sort_keys=True)

@@ -12,8 +12,11 @@ from semveil.report.table import signed, with_interval
 
 # Tries to leave images of other classes as they are.
 SELECTIVE = "semadv"
+# Searches by the same knowledge, of which any may be the strongest.
+SEARCHES = ("pgd", "apgd", "minimum-power")
 RULES = (
-    "PGD is at least as strong as every other attack, for it knows Bob’s receiver and each image",
+    "PGD is at least as strong as every attack that knows less, for it knows Bob’s receiver and "
+    "each image",
     "a larger budget is never weaker",
     "jamming, which knows nothing, is the weakest",
 )
@@ -31,8 +34,9 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
     jamming = rows.get(("jamming", "adaptive"))
     for row in rows.values():
         keyed = (row.table["asymmetry"] == "key").any()
+        searched = row.attack in SEARCHES and row.protocol == "adaptive"
         # Behind a key PGD too attacks a link with a key of its own.
-        if pgd and row is not pgd and row is not jamming and not keyed:
+        if pgd and not searched and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
         # What was made for another link may do less than noise.
         if jamming and row is not jamming and row.protocol == "adaptive" and not keyed:

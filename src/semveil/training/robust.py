@@ -54,6 +54,7 @@ class AdversarialTraining:
         needs_gradient: Whether Bob's answer must have a gradient.
         generators: Attacks whose generators are trained beside the link; one of them perturbs
             each batch.
+        psr_db: Highest PSR in training, dB, unless ``harden.psr_db`` is set.
     """
 
     name: ClassVar[str]
@@ -62,6 +63,7 @@ class AdversarialTraining:
     style: ClassVar[Style] = Style()
     needs_gradient: ClassVar[bool] = True
     generators: ClassVar[tuple[type[GeneratorAttack], ...]] = ()
+    psr_db: ClassVar[float] = -2.0
 
 
 @TRAININGS.register
@@ -83,6 +85,8 @@ class PgdTraining(AdversarialTraining):
     description = "adversarial training against PGD"
     source = "Madry et al., arXiv 1706.06083"
     style = Style(BLUE, "^", 30)
+    # Above it PGD leaves hardly an answer right, and there is little to learn.
+    psr_db = -16.0
 
 
 @TRAININGS.register
@@ -143,6 +147,8 @@ class Robust:
         self.name, self.link, self.recipe = name, link, recipe
         self.settings = recipe.harden
         method = TRAININGS.get(self.settings.method)
+        chosen = self.settings.psr_db
+        self.psr_db = method.psr_db if chosen is None else chosen
         if method.needs_gradient and link.encrypts:
             # Gradients would be those of a receiver that decrypts nothing.
             raise SemveilError(
@@ -197,7 +203,7 @@ class Robust:
     def _budgets(self, count: int, source: Randomness, device: torch.device) -> Tensor:
         # One draw per batch: an attacker's budget does not change from image to image.
         draw = uniform((count,), device=device, generator=source)[:1]
-        return (self.settings.psr_db - self.settings.span_db * draw).expand(count)
+        return (self.psr_db - self.settings.span_db * draw).expand(count)
 
     def _arriving(self, delta: Tensor, arrival: Arrival, psr: Tensor, source: Randomness) -> Tensor:
         return to_psr(self.attacker_channel(delta, source), arrival.signal, psr)

@@ -61,6 +61,7 @@ class Attack(Configured, ABC):
             reconstructs them.
         per_input: Whether it looks at the signal that it perturbs.
         selective: Whether it spares images of other classes than the source class.
+        revision: Raised where the same settings come to mean another training against it.
         goal: What it is to achieve; see :meth:`towards`.
 
     Example:
@@ -77,6 +78,7 @@ class Attack(Configured, ABC):
     needs_labels: ClassVar[bool] = False
     per_input: ClassVar[bool] = True
     selective: ClassVar[bool] = False
+    revision: ClassVar[int] = 0
     goal: Goal = Goal()
 
     def towards(self, goal: Goal) -> Self:

@@ -14,6 +14,27 @@ ImageLoss = Callable[[Tensor, int], Tensor]
 """Perturbation ``[B, k]`` and the number of the step → loss per image ``[B]``."""
 
 
+def slope_of(
+    signal: Tensor, delta: Tensor, loss: ImageLoss, step: int, gradient: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Return the gradient of a loss at a perturbation, and the loss of each image, ``[B]``.
+
+    Where a gradient vanishes without a perturbation, it is minus the waveform: a perturbation along
+    it is a scaling.
+    """
+    if not gradient:
+        with torch.no_grad():
+            return torch.zeros_like(delta), loss(delta, step)
+    probe = delta.detach().requires_grad_(True)
+    with torch.enable_grad():
+        losses = loss(probe, step)
+        total = losses.sum()
+    (slope,) = torch.autograd.grad(total, probe)
+    flat = squared_magnitude(slope).sum(1, keepdim=True) == 0
+    still = (delta == 0).all(1, keepdim=True)
+    return torch.where(flat & still, -signal, slope), losses.detach()
+
+
 def descend(
     signal: Tensor,
     loss: ImageLoss,
@@ -47,11 +68,6 @@ def descend(
     stride = 1.0 if steps == 1 else 2.5 / steps
     delta = torch.zeros_like(signal) if start is None else to_psr(start, signal, psr_db)
     for step in range(steps):
-        probe = delta.detach().requires_grad_(True)
-        with torch.enable_grad():
-            total = loss(probe, step).sum()
-        (slope,) = torch.autograd.grad(total, probe)
-        flat = squared_magnitude(slope).sum(1, keepdim=True) == 0
-        slope = torch.where(flat & (delta == 0).all(1, keepdim=True), -signal, slope)
+        slope, _ = slope_of(signal, delta, loss, step)
         delta = to_psr(delta - stride * to_psr(slope, signal, psr_db), signal, psr_db)
     return delta.detach()

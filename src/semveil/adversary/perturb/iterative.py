@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -16,6 +16,10 @@ from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.rng import normal
 from semveil.section import Section
 from semveil.style import BLUE, SKY, Style
+
+
+Search = Callable[[Tensor, ImageLoss, float, int, Tensor | None], Tensor]
+"""Signal, loss, budget in dB, steps, start → perturbation, as :func:`descend`."""
 
 
 def expected(
@@ -77,6 +81,7 @@ class PGD(Attack):
     source = "Madry et al., arXiv 1706.06083"
     needs_gradient = True
     style = Style(BLUE, "^", 30)
+    search: ClassVar[Search] = staticmethod(descend)
 
     class Config(Section):
         """Settings of PGD.
@@ -113,7 +118,7 @@ class PGD(Attack):
                         device=signal.device,
                         generator=source,
                     )
-                candidates.append(descend(signal, mean, psr_db, self.config.steps, begin))
+                candidates.append(self.search(signal, mean, psr_db, self.config.steps, begin))
             found.append(best_of(candidates, mean))
         return torch.stack(found)
 

@@ -193,6 +193,8 @@ class SemAdv(GeneratorAttack):
     source = "Nan et al., arXiv 2305.07220"
     needs_labels = True
     selective = True
+    # Before, both sets weighed the same.
+    revision = 1
     style = Style(VERMILLION, "o", 60)
     kind = SemAdvGenerator
 
