@@ -19,7 +19,7 @@ from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import Outcome, RobustnessTest
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import as_float
-from semveil.metrics import Estimate, bootstrap_mean, wilson
+from semveil.metrics import MAIN, Estimate, bootstrap_mean, wilson
 from semveil.metrics.floors import image_floor
 from semveil.recipe import AttackConfig
 from semveil.records import Record
@@ -120,8 +120,36 @@ class _Report:
             for psr_db, outcome, other in zip(test.psrs_db, attacked, others, strict=True):
                 self.write(attack.name, protocol, psr_db, "each class", outcome, other)
             return
-        for psr_db, outcome in zip(test.psrs_db, test.under(attack, progress), strict=True):
-            self.write(attack.name, protocol, psr_db, goal_name(test.settings), outcome)
+        stages = test.under(attack, progress)
+        target = goal_name(test.settings)
+        for psr_db, outcome in zip(test.psrs_db, stages.pop(""), strict=True):
+            self.write(attack.name, protocol, psr_db, target, outcome)
+        for stage, outcomes in stages.items():
+            for psr_db, outcome in zip(test.psrs_db, outcomes, strict=True):
+                self.stage(attack.name, protocol, psr_db, target, outcome, stage)
+
+    def stage(
+        self,
+        attack: str,
+        protocol: str,
+        psr_db: float,
+        target: str | None,
+        outcome: Outcome,
+        stage: str,
+    ) -> None:
+        """Add Bob's main figures at a stage of a search."""
+        self.findings.records += [
+            self._record(
+                f"{name}_{stage}",
+                estimate,
+                adversary=attack,
+                protocol=protocol,
+                psr_db=psr_db,
+                target=target,
+            )
+            for name, estimate in self._figures(outcome, None)
+            if name in MAIN.values()
+        ]
 
     def write(
         self,

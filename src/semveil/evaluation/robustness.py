@@ -148,15 +148,16 @@ class RobustnessTest:
         ]
         return self._join(parts)
 
-    def under(self, attack: Attack, progress: Progress) -> list[Outcome]:
-        """Return Bob's answers under a fitted attack, one outcome per budget."""
-        parts: list[list[Outcome]] = [[] for _ in self.psrs_db]
+    def under(self, attack: Attack, progress: Progress) -> dict[str, list[Outcome]]:
+        """Return Bob's answers under a fitted attack, by its stages, one outcome per budget."""
+        parts: dict[str, list[list[Outcome]]] = {}
         for number, rows, incoming, known in self._batches():
-            deltas = self._craft(attack, known, number)
-            for part, delta, psr_db in zip(parts, deltas, self.psrs_db, strict=True):
-                part.append(self._attacked(incoming, delta, psr_db, number, rows))
+            for stage, deltas in self._craft(attack, known, number).items():
+                found = parts.setdefault(stage, [[] for _ in self.psrs_db])
+                for part, delta, psr_db in zip(found, deltas, self.psrs_db, strict=True):
+                    part.append(self._attacked(incoming, delta, psr_db, number, rows))
             progress(f"{attack.name}: test images", int(rows[-1]) + 1, len(self.images))
-        return [self._join(part) for part in parts]
+        return {stage: [self._join(part) for part in found] for stage, found in parts.items()}
 
     def class_by_class(
         self, attack: Attack, source_class: Callable[[Tensor], Tensor]
@@ -167,7 +168,7 @@ class RobustnessTest:
             classes = source_class(incoming.labels)
             deltas: Tensor | None = None
             for one in classes.unique().tolist():
-                found = self._craft(attack.aimed(one), known, number)
+                found = self._craft(attack.aimed(one), known, number)[""]
                 hit = (classes == one)[None, :, None]
                 deltas = found if deltas is None else torch.where(hit, found, deltas)
             assert deltas is not None
@@ -175,18 +176,18 @@ class RobustnessTest:
                 part.append(self._attacked(incoming, delta, psr_db, number, rows))
         return [self._join(part) for part in parts]
 
-    def _craft(self, attack: Attack, known: IncomingBatch, number: int) -> Tensor:
+    def _craft(self, attack: Attack, known: IncomingBatch, number: int) -> dict[str, Tensor]:
         source = generator(self.seed, attack.name, "craft", number, device=self.device)
-        found = attack.craft(self.surrogate, known, self.psrs_db, source)
+        stages = attack.craft_stages(self.surrogate, known, self.psrs_db, source)
         wanted = torch.Size([len(self.psrs_db), *known.arrival.signal.shape])
-        if not isinstance(found, Tensor) or found.shape != wanted or not found.is_complex():
-            shape = (
-                f"{found.dtype} {list(found.shape)}" if isinstance(found, Tensor) else type(found)
-            )
-            raise SemveilError(
-                f"{attack.name}: craft returns {shape}, expected complex {list(wanted)}"
-            )
-        return found
+        for found in stages.values():
+            if not isinstance(found, Tensor) or found.shape != wanted or not found.is_complex():
+                tensor = isinstance(found, Tensor)
+                shape = f"{found.dtype} {list(found.shape)}" if tensor else type(found)
+                raise SemveilError(
+                    f"{attack.name}: craft returns {shape}, expected complex {list(wanted)}"
+                )
+        return stages
 
     def certificates(self, progress: Progress) -> Certificate:
         """Return the certificates of the first test images, which hold for every attack."""

@@ -128,6 +128,27 @@ class Attack(Configured, ABC):
             Perturbations, complex ``[P, B, T]``; only their directions matter.
         """
 
+    def craft_stages(
+        self,
+        victim: Victim,
+        incoming: IncomingBatch,
+        psrs_db: Sequence[float],
+        source: torch.Generator,
+    ) -> dict[str, Tensor]:
+        """Return the perturbations at every stage of a search whose course is recorded.
+
+        Args:
+            victim: The link.
+            incoming: The batch.
+            psrs_db: Budgets, dB, ascending.
+            source: Source of the attack's own randomness.
+
+        Returns:
+            Perturbations, complex ``[P, B, T]``, by stage: ``after_60_queries`` leaves Bob's
+            ``accuracy_after_60_queries``; the final ones have the name ``""``.
+        """
+        return {"": self.craft(victim, incoming, psrs_db, source)}
+
     @property
     def serves_each_class(self) -> bool:
         """Whether it is evaluated with each class as the source class in turn, by :meth:`aimed`."""

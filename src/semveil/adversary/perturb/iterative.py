@@ -17,7 +17,6 @@ from semveil.rng import normal
 from semveil.section import Section
 from semveil.style import BLUE, SKY, Style
 
-
 Search = Callable[[Tensor, ImageLoss, float, int, Tensor | None], Tensor]
 """Signal, loss, budget in dB, steps, start → perturbation, as :func:`descend`."""
 
