@@ -12,6 +12,7 @@ from semveil.adversary.perturb.attack import Attack, Goal, in_order
 from semveil.adversary.perturb.blackbox import BlackBox
 from semveil.adversary.perturb.iterative import FGM, PGD
 from semveil.adversary.perturb.jamming import Jamming
+from semveil.adversary.perturb.minimum import MinimumPower
 from semveil.adversary.perturb.pgm import PGM
 from semveil.adversary.perturb.relay import Relay
 from semveil.adversary.perturb.semadv import SemAdv
@@ -32,6 +33,7 @@ __all__ = [
     "IncomingBatch",
     "Jamming",
     "Relay",
+    "MinimumPower",
     "SemAdv",
     "Transfer",
     "Victim",

@@ -7,12 +7,15 @@ import torch
 from torch.nn.functional import one_hot
 
 import semveil
-from semveil.attacks import FGM, PGD, Attack, Jamming
+from semveil.attacks import FGM, PGD, Attack, BlackBox, Jamming, MinimumPower
 from semveil.channel import Channel
 from semveil.data import load
 from semveil.errors import SemveilError
 from semveil.link import Answer, to_waveform
 from semveil.recipe import AttackConfig
+from semveil.report.attack_rows import attack_rows
+from semveil.report.sanity_checks import violations
+from semveil.report.select import frame
 
 
 @pytest.fixture(scope="module")
@@ -214,6 +217,62 @@ def test_a_perturbation_of_the_wrong_form_is_refused(system, returned, message):
             settings=AttackConfig(psr_db=[-6.0], images=20),
             device="cpu",
         )
+
+
+def attacked(system, *attacks, **settings):
+    data, transmit, receive = system
+    return semveil.attack(
+        transmit,
+        receive,
+        data,
+        channel=Channel("awgn"),
+        snr_db=20.0,
+        attacks=attacks,
+        settings=AttackConfig(images=100, **settings),
+        device="cpu",
+    ).records
+
+
+def test_the_least_power_leaves_quantiles_and_a_curve(system):
+    records = attacked(
+        system, MinimumPower(steps=5), PGD(steps=5), psr_db=[-50.0, -20.0, -14.0, 10.0]
+    )
+    found = {one.metric: one for one in records if one.metric.startswith("minimum_psr_db")}
+    quantiles = [found[f"minimum_psr_db{q}"].value for q in ("_p5", "_p25", "", "_p75", "_p95")]
+    assert quantiles == sorted(quantiles)
+    assert quantiles[0] < quantiles[-1] - 3
+    assert found["minimum_psr_db"].ci_low < quantiles[2] < found["minimum_psr_db"].ci_high
+    right = {(one.adversary, one.psr_db): one.value for one in records if one.metric == "accuracy"}
+    assert right["minimum-power", -50.0] == pytest.approx(right[None, None], abs=0.03)
+    assert right["minimum-power", 10.0] == 0
+    # As strong as an attack that fills the budget.
+    for psr_db in (-20.0, -14.0):
+        assert right["minimum-power", psr_db] <= right["pgd", psr_db] + 0.03
+    # Half of what Bob understands is lost at the median.
+    clean = found["minimum_psr_db"].n / 100
+    again = attacked(system, MinimumPower(steps=5), psr_db=[quantiles[2]])
+    (half,) = (one.value for one in again if one.metric == "accuracy" and one.adversary is not None)
+    assert half == pytest.approx(clean / 2, abs=0.03)
+
+
+def test_the_black_box_leaves_its_course(system):
+    records = attacked(system, BlackBox(queries=100, curve=[20, 50, 400]), psr_db=[-12.0])
+    right = {one.metric: one.value for one in records if one.adversary == "blackbox"}
+    course = [
+        right[name]
+        for name in ("accuracy_after_20_queries", "accuracy_after_50_queries", "accuracy")
+    ]
+    assert course == sorted(course, reverse=True)
+    assert course[0] > course[-1]
+    assert "accuracy_after_400_queries" not in right
+
+
+@pytest.mark.parametrize(("psr_db", "flagged"), [([0.0, 6.0], True), ([-40.0, 6.0], False)])
+def test_budgets_at_which_nothing_survives_are_flagged(system, psr_db, flagged):
+    records = attacked(system, PGD(steps=5), psr_db=psr_db)
+    assert [one.adversary for one in records if one.metric == "saturated"] == ["pgd"] * flagged
+    said = violations(attack_rows(frame(records)))
+    assert any("ranks no links" in one for one in said) is flagged
 
 
 def test_attacks_that_records_cannot_tell_apart_are_refused(system):

@@ -13,17 +13,19 @@ from torch import Tensor
 from semveil.adversary.configured import require_distinct
 from semveil.adversary.perturb.attack import Attack, Progress, goal_of
 from semveil.adversary.perturb.certify import Certificate
+from semveil.adversary.perturb.minimum import HIGHEST_DB, SmallestBudget
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import Outcome, RobustnessTest
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import as_float
-from semveil.metrics import MAIN, Estimate, bootstrap_mean, wilson
+from semveil.metrics import MAIN, Estimate, bootstrap_mean, bootstrap_quantile, wilson
 from semveil.metrics.floors import image_floor
 from semveil.recipe import AttackConfig
 from semveil.records import Record
 
+_QUANTILES = (0.05, 0.25, 0.75, 0.95)
 # From budgets below the noise to those that no practicable number of samples can certify.
 _CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
 
@@ -112,6 +114,9 @@ class _Report:
     def attack(self, attack: Attack, protocol: str, progress: Progress) -> None:
         """Add the records of a fitted attack at every budget."""
         test = self.test
+        if isinstance(attack, SmallestBudget):
+            self.smallest(attack, protocol, progress)
+            return
         if attack.serves_each_class:
             # Every image is attacked twice: as one of the source class, and as one of another.
             attacked = test.class_by_class(attack, lambda labels: labels)
@@ -122,11 +127,53 @@ class _Report:
             return
         stages = test.under(attack, progress)
         target = goal_name(test.settings)
-        for psr_db, outcome in zip(test.psrs_db, stages.pop(""), strict=True):
+        final = stages.pop("")
+        for psr_db, outcome in zip(test.psrs_db, final, strict=True):
             self.write(attack.name, protocol, psr_db, target, outcome)
+        if all(self._none_right(outcome) for outcome in final):
+            # Links cannot be ranked by such an attack.
+            flag = Estimate(1.0, 1.0, 1.0, len(self.labels))
+            fields = {"adversary": attack.name, "protocol": protocol, "target": target}
+            self.findings.records.append(self._record("saturated", flag, **fields))
         for stage, outcomes in stages.items():
             for psr_db, outcome in zip(test.psrs_db, outcomes, strict=True):
                 self.stage(attack.name, protocol, psr_db, target, outcome, stage)
+
+    def smallest(self, attack: SmallestBudget, protocol: str, progress: Progress) -> None:
+        """Add quantiles of the least PSRs, and Bob's accuracy if each image got no more than one.
+
+        The quantiles are of images that he understands without an attack (and of the source class,
+        if there is one). Where no PSR was found, the greatest that was tried stands for it.
+        """
+        found = self.test.smallest(attack, progress)
+        settings = self.test.settings
+        fields: dict[str, Any] = {
+            "adversary": attack.name,
+            "protocol": protocol,
+            "target": goal_name(settings),
+        }
+        of = torch.ones_like(found, dtype=torch.bool)
+        if settings.source_class is not None:
+            of = self.labels == settings.source_class
+        known = found[of & (found > -math.inf)].clamp(max=HIGHEST_DB)
+        if len(known):
+            quantiles = {f"_p{round(100 * q)}": bootstrap_quantile(known, q) for q in _QUANTILES}
+            quantiles = {"": bootstrap_quantile(known, 0.5)} | quantiles
+            self.findings.records += [
+                self._record(f"minimum_psr_db{name}", estimate, **fields)
+                for name, estimate in quantiles.items()
+            ]
+        metric = "accuracy" if settings.source_class is None else "accuracy_targeted"
+        if settings.target_class is not None:
+            metric = "misleading_rate"
+            of &= self.labels != settings.target_class
+        for psr_db in self.test.psrs_db:
+            changed = found[of] <= psr_db
+            rate = changed if metric == "misleading_rate" else ~changed
+            self.findings.records += [
+                self._record(name, estimate, psr_db=psr_db, **fields)
+                for name, estimate in _rate_of(metric, rate)
+            ]
 
     def stage(
         self,
@@ -150,6 +197,17 @@ class _Report:
             for name, estimate in self._figures(outcome, None)
             if name in MAIN.values()
         ]
+
+    def _none_right(self, outcome: Outcome) -> bool:
+        answers, wanted = outcome.answers, self.test.settings.target_class
+        if answers is None:
+            return False
+        of = torch.ones_like(self.labels, dtype=torch.bool)
+        if self.test.settings.source_class is not None:
+            of = self.labels == self.test.settings.source_class
+        if wanted is not None:
+            return bool((answers[of] == wanted).all())
+        return not bool((answers[of] == self.labels[of]).any())
 
     def write(
         self,

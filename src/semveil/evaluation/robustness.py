@@ -11,6 +11,7 @@ from torch import Tensor
 from semveil.adversary.perturb.attack import Attack, Progress
 from semveil.adversary.perturb.attacker_channel import attacker_channel
 from semveil.adversary.perturb.certify import Certificate, certify
+from semveil.adversary.perturb.minimum import SmallestBudget
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.data.splits import ImageSplits
 from semveil.device import free_memory
@@ -158,6 +159,15 @@ class RobustnessTest:
                     part.append(self._attacked(incoming, delta, psr_db, number, rows))
             progress(f"{attack.name}: test images", int(rows[-1]) + 1, len(self.images))
         return {stage: [self._join(part) for part in found] for stage, found in parts.items()}
+
+    def smallest(self, attack: SmallestBudget, progress: Progress) -> Tensor:
+        """Return the least PSR of each test image, dB ``[N]``; see :class:`SmallestBudget`."""
+        found = []
+        for number, rows, _, known in self._batches():
+            source = generator(self.seed, attack.name, "craft", number, device=self.device)
+            found.append(attack.smallest(self.surrogate, known, source)[0].cpu())
+            progress(f"{attack.name}: test images", int(rows[-1]) + 1, len(self.images))
+        return torch.cat(found)
 
     def class_by_class(
         self, attack: Attack, source_class: Callable[[Tensor], Tensor]

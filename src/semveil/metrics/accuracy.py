@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from semveil.metrics.base import METRICS, Rate
+from semveil.metrics.base import METRICS, Metric, Rate
 from semveil.metrics.intervals import ENDS, RESAMPLES, Estimate, wilson
 
 if TYPE_CHECKING:
@@ -163,6 +163,17 @@ class MisleadingRate(Rate):
     title = "misleading rate"
     higher_is_better = False
     floors = ("chance",)
+
+
+@METRICS.register
+class MinimumPsr(Metric):
+    """Least PSR that changes Bob's answer to an image: the median over images."""
+
+    name = "minimum_psr_db"
+    title = "least PSR"
+    unit = "dB"
+    decimals = 1
+    target = "label"
 
 
 @METRICS.register

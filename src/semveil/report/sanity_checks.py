@@ -42,6 +42,11 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
         if jamming and row is not jamming and row.protocol == "adaptive" and not keyed:
             yield from _weaker(row, jamming)
         yield from _falling(row, plain)
+        if (row.table["metric"] == "saturated").any():
+            yield (
+                f"{row.system}: under the attack {row.name} no answer is right at any budget, so "
+                "that it ranks no links. Add smaller budgets (attack.psr_db)."
+            )
 
 
 def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:

@@ -34,7 +34,7 @@ def checkpoints(steps: int) -> list[int]:
 def auto_descend(
     signal: Tensor,
     loss: ImageLoss,
-    psr_db: float,
+    psr_db: Tensor | float,
     steps: int,
     start: Tensor | None = None,
 ) -> Tensor:
@@ -49,7 +49,7 @@ def auto_descend(
     Args:
         signal: Waveform that is perturbed, complex ``[B, k]``.
         loss: What is to be minimised; images must not influence each other's.
-        psr_db: Budget in dB, met exactly.
+        psr_db: Budget in dB, one number or one per image; met exactly.
         steps: Gradient steps.
         start: Where to begin, complex ``[B, k]``; without perturbation if omitted.
 

@@ -12,8 +12,7 @@ from torch import Tensor
 from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.attack import Attack, failures, loss_of, misanswer
 from semveil.adversary.perturb.psr import jamming, to_psr
-from semveil.adversary.perturb.victim import IncomingBatch, Victim
-from semveil.channel import Arrival
+from semveil.adversary.perturb.victim import IncomingBatch, Victim, rows_of
 from semveil.phy.broadcast import squared_magnitude
 from semveil.rng import normal, uniform
 from semveil.section import Section
@@ -68,14 +67,6 @@ def propose(
     fresh = normal(tuple(state.shape), dtype=state.dtype, device=state.device, generator=source)
     state = torch.where(stretch(share, state, source), state + level * fresh, state)
     return torch.fft.ifft(state, norm="ortho") if in_frequency else state
-
-
-def rows_of(incoming: IncomingBatch, rows: Tensor) -> IncomingBatch:
-    """Return some messages of a batch, in any order and as often as wanted."""
-    arrival = Arrival(incoming.arrival.signal[rows], incoming.arrival.fading[rows])
-    return IncomingBatch(
-        arrival, incoming.labels[rows], incoming.messages[rows], incoming.images[rows]
-    )
 
 
 @ATTACKS.register

@@ -17,7 +17,7 @@ from semveil.rng import normal
 from semveil.section import Section
 from semveil.style import BLUE, SKY, Style
 
-Search = Callable[[Tensor, ImageLoss, float, int, Tensor | None], Tensor]
+Search = Callable[[Tensor, ImageLoss, Tensor | float, int, Tensor | None], Tensor]
 """Signal, loss, budget in dB, steps, start → perturbation, as :func:`descend`."""
 
 
@@ -25,7 +25,7 @@ def expected(
     victim: Victim,
     incoming: IncomingBatch,
     loss: Loss,
-    psr_db: float,
+    psr_db: Tensor | float,
     draws: int,
     source: torch.Generator,
 ) -> ImageLoss:
@@ -35,7 +35,7 @@ def expected(
         victim: The link.
         incoming: The batch.
         loss: What is to be small.
-        psr_db: Budget, dB.
+        psr_db: Budget, dB, one number or one per image.
         draws: Draws per step.
         source: Source of them; every step takes fresh ones.
     """

@@ -59,6 +59,14 @@ class IncomingBatch:
     waveform: Tensor
 
 
+def rows_of(incoming: IncomingBatch, rows: Tensor) -> IncomingBatch:
+    """Return some messages of a batch, in any order and as often as wanted."""
+    arrival = Arrival(incoming.arrival.signal[rows], incoming.arrival.fading[rows])
+    return IncomingBatch(
+        arrival, incoming.labels[rows], incoming.messages[rows], incoming.images[rows]
+    )
+
+
 @dataclass(frozen=True)
 class Victim:
     """A link under attack: Alice's transmitter, Bob's channel and receiver, Mallory's channel.
