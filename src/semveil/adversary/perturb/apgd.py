@@ -91,7 +91,6 @@ class APGD(PGD):
     description = "gradient descent per input with momentum and an adaptive step size"
     source = "Croce and Hein, arXiv 2003.01690"
     style = Style(BLUE, "<", 35)
-    search = staticmethod(auto_descend)
 
     class Config(PGD.Config):
         """Settings of Auto-PGD.
@@ -100,3 +99,9 @@ class APGD(PGD):
             steps: Gradient steps.
             restarts: Starts, of which the best is kept.
         """
+
+    def search(
+        self, signal: Tensor, loss: ImageLoss, psr_db: float, start: Tensor | None
+    ) -> Tensor:
+        """Return what one start ends with, complex ``[B, T]``."""
+        return auto_descend(signal, loss, psr_db, self.config.steps, start)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Annotated, ClassVar
+from collections.abc import Sequence
+from typing import Annotated
 
 import torch
 from pydantic import Field
@@ -16,9 +16,6 @@ from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.rng import normal
 from semveil.section import Section
 from semveil.style import BLUE, SKY, Style
-
-Search = Callable[[Tensor, ImageLoss, Tensor | float, int, Tensor | None], Tensor]
-"""Signal, loss, budget in dB, steps, start → perturbation, as :func:`descend`."""
 
 
 def expected(
@@ -80,7 +77,6 @@ class PGD(Attack):
     source = "Madry et al., arXiv 1706.06083"
     needs_gradient = True
     style = Style(BLUE, "^", 30)
-    search: ClassVar[Search] = staticmethod(descend)
 
     class Config(Section):
         """Settings of PGD.
@@ -94,6 +90,12 @@ class PGD(Attack):
         restarts: Annotated[int, Field(gt=0, le=100)] = 2
 
     config: Config
+
+    def search(
+        self, signal: Tensor, loss: ImageLoss, psr_db: float, start: Tensor | None
+    ) -> Tensor:
+        """Return what one start ends with, complex ``[B, T]``."""
+        return descend(signal, loss, psr_db, self.config.steps, start)
 
     def craft(
         self,
@@ -117,7 +119,7 @@ class PGD(Attack):
                         device=signal.device,
                         generator=source,
                     )
-                candidates.append(self.search(signal, mean, psr_db, self.config.steps, begin))
+                candidates.append(self.search(signal, mean, psr_db, begin))
             found.append(best_of(candidates, mean))
         return torch.stack(found)
 
