@@ -29,6 +29,11 @@ QUICK = [
     for setting in (
         "pgd.steps=2",
         "pgd.restarts=1",
+        "apgd.steps=2",
+        "apgd.restarts=1",
+        "minimum-power.steps=1",
+        "minimum-power.stride_db=10",
+        "minimum-power.votes=1",
         "uap.steps=2",
         "uap.epochs=1",
         "relay.steps=2",
@@ -44,7 +49,19 @@ QUICK = [
         "batch=30",
     )
 ]
-EVERY = ["jamming", "fgm", "pgd", "uap", "relay", "pgm", "semadv", "blackbox", "transfer"]
+EVERY = [
+    "jamming",
+    "fgm",
+    "pgd",
+    "apgd",
+    "minimum-power",
+    "uap",
+    "relay",
+    "pgm",
+    "semadv",
+    "blackbox",
+    "transfer",
+]
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +87,7 @@ def test_every_attack_at_every_budget(semveil, trained):
         assert {record.adversary for record in mine} == {None, *EVERY}
         for attack in EVERY:
             levels = {record.psr_db for record in mine if record.adversary == attack}
-            assert levels == {-10.0, -6.0, -2.0}
+            assert levels - {None} == {-10.0, -6.0, -2.0}
     floors = {record.metric for record in records if record.role == "system"}
     assert floors == {"chance", "psnr_db_floor", "ssim_floor"}
     for record in records:
