@@ -11,7 +11,12 @@ from semveil.adversary.perturb.apgd import APGD
 from semveil.adversary.perturb.attack import Attack, Goal, in_order
 from semveil.adversary.perturb.blackbox import BlackBox
 from semveil.adversary.perturb.iterative import FGM, PGD
-from semveil.adversary.perturb.jamming import Jamming
+from semveil.adversary.perturb.jamming import (
+    Jamming,
+    PilotJamming,
+    SubcarrierJamming,
+    TimedJamming,
+)
 from semveil.adversary.perturb.minimum import MinimumPower
 from semveil.adversary.perturb.pgm import PGM
 from semveil.adversary.perturb.relay import Relay
@@ -34,7 +39,10 @@ __all__ = [
     "Jamming",
     "Relay",
     "MinimumPower",
+    "PilotJamming",
     "SemAdv",
+    "SubcarrierJamming",
+    "TimedJamming",
     "Transfer",
     "Victim",
     "standard",

@@ -51,6 +51,9 @@ QUICK = [
 ]
 EVERY = [
     "jamming",
+    "timed-jamming",
+    "pilot-jamming",
+    "subcarrier-jamming",
     "fgm",
     "pgd",
     "apgd",

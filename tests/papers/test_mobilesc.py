@@ -55,6 +55,7 @@ def aimed(
     return [
         *bob(PLAIN),
         *bob(JAMMED, "jamming", -6.0, target="class 2"),
+        *bob(JAMMED, "timed-jamming", -6.0, target="class 2"),
         *(
             record
             for weight in weights
@@ -174,7 +175,7 @@ def test_the_misleading_rate(rates: tuple[float, float], high: str, grows: str) 
 )
 def test_one_perturbation_for_all(uap: float, word: str, noise: str) -> None:
     records = bob(PLAIN)
-    for name, right in (("jamming", 0.85), ("pgd", 0.1), ("uap", uap)):
+    for name, right in (("timed-jamming", 0.85), ("pgd", 0.1), ("uap", uap)):
         records += bob({"accuracy": right}, name, -6.0, target="class 2")
     found = on_attacks(records)
     assert verdict(found, "One perturbation", "uap") == word

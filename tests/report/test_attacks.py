@@ -60,12 +60,12 @@ def test_the_table_has_every_attack_at_every_budget_and_no_attack_first() -> Non
     assert re.search(r"chance +60\.0 +60\.0 +60\.0", words)
 
 
-def test_an_attack_that_needs_a_gradient_says_so_where_it_could_not_be_tried() -> None:
+def test_an_attack_that_does_not_apply_says_so() -> None:
     digital = [*bob({"accuracy": 0.9}, scheme="uis"), *sweep("jamming", (0.9,) * 3, scheme="uis")]
     words = shown([*sound(), *digital], "jamming", "fgm", "pgd")
-    assert words.count("needs a gradient") == 2
-    assert words.index("uis:") < words.index("needs a gradient")
-    assert "needs a gradient" not in shown(sound())
+    assert words.count("does not apply") == 2
+    assert words.index("uis:") < words.index("does not apply")
+    assert "does not apply" not in shown(sound())
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_the_page_of_attacks_is_about_attacks(page: Path) -> None:
     assert "What each party gets" not in titles
     assert "pgd (strongest attack), accuracy 5.0" in words
     assert "No ordering is broken that must hold" in words
-    assert "needs a gradient" in words  # uap was asked for
+    assert "does not apply" in words  # uap was asked for
     assert only_attacks(frame(sound()))
 
 

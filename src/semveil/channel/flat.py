@@ -112,6 +112,24 @@ class Channel:
         """Return the overhead over ``uses`` data symbols, as a share of them."""
         return self.overhead / uses
 
+    def windows(self, length: int) -> Tensor:
+        """Return which samples at the antenna the receiver uses, bool ``[T]``.
+
+        Example:
+            >>> bool(Channel().windows(8).all())
+            True
+        """
+        return torch.ones(length, dtype=torch.bool)
+
+    def pilot_windows(self, length: int) -> Tensor:
+        """Return which samples the channel is estimated from, bool ``[T]``.
+
+        Example:
+            >>> Channel(csi="estimated", pilots=2).pilot_windows(4)
+            tensor([ True,  True, False, False])
+        """
+        return torch.arange(length) < self.overhead
+
     def frame(self, waveform: Tensor) -> Tensor:
         """Prepend the pilots to data symbols ``[B, k]``: complex ``[B, overhead + k]``."""
         if not self.overhead:

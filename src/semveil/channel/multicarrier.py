@@ -98,6 +98,23 @@ class OfdmChannel(Channel):
         """
         return self.ofdm.frame_length(self.symbols(uses)) / uses - 1
 
+    def windows(self, length: int) -> Tensor:
+        """Return which samples are used: not cyclic prefixes and the channel's tail.
+
+        Example:
+            >>> round(1 - float(OfdmChannel().windows(567).float().mean()), 2)
+            0.21
+        """
+        place = torch.arange(length)
+        frame = length - self.taps + 1
+        return (place % self.ofdm.symbol_length >= self.prefix) & (place < frame)
+
+    def pilot_windows(self, length: int) -> Tensor:
+        """Return which samples the channel is estimated from, bool ``[T]``: none if it is known."""
+        known = self.csi == "perfect"
+        first = 0 if known else self.overhead
+        return self.windows(length) & (torch.arange(length) < first)
+
     def _profile(self, like: Tensor) -> Tensor:
         return phy.exponential_profile(self.taps, self.decay, device=like.device)
 

@@ -131,9 +131,10 @@ class RobustnessTest:
             refuse_classes(settings, system.name.label)
 
     def applies(self, attack: Attack) -> bool:
-        """Return whether an attack applies: not every receiver has a gradient, or classifies."""
+        """Return whether an attack applies: not every link has a gradient, classes or pilots."""
         gradient = self.victim.differentiable or not attack.needs_gradient
-        return gradient and (self.classifies or not attack.needs_labels)
+        classes = self.classifies or not attack.needs_labels
+        return gradient and classes and attack.applies_to(self.victim.channel)
 
     def fit(self, attack: Attack, progress: Progress) -> None:
         """Fit an attack on Mallory's images."""

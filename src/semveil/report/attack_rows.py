@@ -22,7 +22,7 @@ NONE = "none"
 EACH = "each class"
 MOST_BUDGETS = 6  # in a table; figures show all
 AIMED = ("accuracy_targeted", "accuracy_others", "misleading_rate")
-INAPPLICABLE = {True: "needs a gradient", False: "does not apply"}  # by whether Bob classifies
+INAPPLICABLE = "does not apply"
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
                 of = where(rows, adversary=attack)
                 for protocol, part in of.groupby("protocol", sort=True):
                     found.append(AttackRow(*common, attack, str(protocol), part, floors))
-                # It needs a gradient that this system's receiver has not.
+                # It needs a gradient, classes or pilots that this link has not.
                 if of.empty and attack in asked:
                     found.append(AttackRow(*common, attack, "adaptive", of, floors))
     return found
@@ -188,9 +188,7 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
     for row in group:
         cells = [Cell(row.at(row.hit, level)) for level in levels]
         cells += [Cell(row.at(name, top)) for name in further]
-        lines.append(
-            Line(row.name, [Cell(words=INAPPLICABLE[classifies])] if row.table.empty else cells)
-        )
+        lines.append(Line(row.name, [Cell(words=INAPPLICABLE)] if row.table.empty else cells))
     shown = [main.name] * len(levels) + further
     lines.append(floor_line(main.floor_title, [(name, group[0].floor(name)) for name in shown]))
     facts = [(key, value) for key, value in group[0].condition if key != "aim"]

@@ -12,13 +12,15 @@ from semveil.report.table import signed, with_interval
 
 # Tries to leave images of other classes as they are.
 SELECTIVE = "semadv"
+# Controls, which may do less than white noise.
+SHAPED = ("pilot-jamming", "subcarrier-jamming")
 # Searches by the same knowledge, of which any may be the strongest.
 SEARCHES = ("pgd", "apgd", "minimum-power")
 RULES = (
     "PGD is at least as strong as every attack that knows less, for it knows Bob’s receiver and "
     "each image",
     "a larger budget is never weaker",
-    "jamming, which knows nothing, is the weakest",
+    "jamming, which knows nothing, is the weakest of what is made for the link",
 )
 
 
@@ -39,7 +41,8 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
         if pgd and not searched and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
         # What was made for another link may do less than noise.
-        if jamming and row is not jamming and row.protocol == "adaptive" and not keyed:
+        made = row is not jamming and row.attack not in SHAPED and row.protocol == "adaptive"
+        if jamming and made and not keyed:
             yield from _weaker(row, jamming)
         yield from _falling(row, plain)
         if (row.table["metric"] == "saturated").any():

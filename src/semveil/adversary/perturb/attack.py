@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from semveil.adversary.configured import Configured
 from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.victim import IncomingBatch, Sent, Victim
+from semveil.channel import Channel
 from semveil.link import Answer
 from semveil.recipe import AttackConfig
 
@@ -86,6 +87,10 @@ class Attack(Configured, ABC):
         found = copy.deepcopy(self)
         found.goal = goal
         return found
+
+    def applies_to(self, channel: Channel) -> bool:
+        """Return whether the attack is one of its own on Bob's channel."""
+        return True
 
     def fit(
         self,
