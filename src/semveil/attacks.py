@@ -24,6 +24,7 @@ from semveil.adversary.perturb.semadv import SemAdv
 from semveil.adversary.perturb.transfer import Transfer
 from semveil.adversary.perturb.universal import UAP
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
+from semveil.adversary.perturb.vulnerable import VulnerableSet
 
 __all__ = [
     "APGD",
@@ -45,6 +46,7 @@ __all__ = [
     "TimedJamming",
     "Transfer",
     "Victim",
+    "VulnerableSet",
     "standard",
 ]
 

@@ -15,7 +15,7 @@ SELECTIVE = "semadv"
 # Controls, which may do less than white noise.
 SHAPED = ("pilot-jamming", "subcarrier-jamming")
 # Searches by the same knowledge, of which any may be the strongest.
-SEARCHES = ("pgd", "apgd", "minimum-power")
+SEARCHES = ("pgd", "apgd", "minimum-power", "vulnerable-set")
 RULES = (
     "PGD is at least as strong as every attack that knows less, for it knows Bob’s receiver and "
     "each image",
@@ -41,7 +41,11 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
         if pgd and not searched and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
         # What was made for another link may do less than noise.
-        made = row is not jamming and row.attack not in SHAPED and row.protocol == "adaptive"
+        made = (
+            row is not jamming
+            and row.attack not in (*SHAPED, "vulnerable-set")
+            and row.protocol == "adaptive"
+        )
         if jamming and made and not keyed:
             yield from _weaker(row, jamming)
         yield from _falling(row, plain)
