@@ -12,8 +12,8 @@ from semveil.report.table import signed, with_interval
 
 # Tries to leave images of other classes as they are.
 SELECTIVE = "semadv"
-# Controls, which may do less than white noise.
-SHAPED = ("pilot-jamming", "subcarrier-jamming")
+# All energy in one place, which may do less than white noise.
+WEAK = ("pilot-jamming", "subcarrier-jamming", "vulnerable-set")
 # Searches by the same knowledge, of which any may be the strongest.
 SEARCHES = ("pgd", "apgd", "minimum-power", "vulnerable-set")
 RULES = (
@@ -41,11 +41,7 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
         if pgd and not searched and row is not jamming and not keyed:
             yield from _weaker(pgd, row)
         # What was made for another link may do less than noise.
-        made = (
-            row is not jamming
-            and row.attack not in (*SHAPED, "vulnerable-set")
-            and row.protocol == "adaptive"
-        )
+        made = row is not jamming and row.attack not in WEAK and row.protocol == "adaptive"
         if jamming and made and not keyed:
             yield from _weaker(row, jamming)
         yield from _falling(row, plain)
