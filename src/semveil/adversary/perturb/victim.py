@@ -63,7 +63,11 @@ def rows_of(incoming: IncomingBatch, rows: Tensor) -> IncomingBatch:
     """Return some messages of a batch, in any order and as often as wanted."""
     arrival = Arrival(incoming.arrival.signal[rows], incoming.arrival.fading[rows])
     return IncomingBatch(
-        arrival, incoming.labels[rows], incoming.messages[rows], incoming.images[rows]
+        arrival,
+        incoming.labels[rows],
+        incoming.messages[rows],
+        incoming.images[rows],
+        incoming.waveform[rows],
     )
 
 
