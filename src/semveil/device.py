@@ -13,18 +13,7 @@ from semveil.memory import free_bytes
 
 
 def pick_device(wanted: str) -> torch.device:
-    """Return the device a user asked for.
-
-    Args:
-        wanted: ``auto`` (CUDA where there is one), ``cpu`` or ``cuda``.
-
-    Raises:
-        SemveilError: If CUDA is asked for and there is none.
-
-    Example:
-        >>> pick_device("cpu")
-        device(type='cpu')
-    """
+    """Return the device a user asked for: ``auto`` is CUDA where there is one."""
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise SemveilError("--device cuda: torch sees no CUDA device")
@@ -44,40 +33,20 @@ def free_memory(device: torch.device) -> int | None:
 
 
 def native_bfloat16(device: torch.device) -> bool:
-    """Return whether the hardware computes in bfloat16 (elsewhere it is slower than float32).
-
-    Example:
-        >>> isinstance(native_bfloat16(torch.device("cpu")), bool)
-        True
-    """
+    """Return whether the hardware computes in bfloat16 (elsewhere it is slower than float32)."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def channels_last(network: nn.Module) -> nn.Module:
-    """Convert a network to channels_last memory format, in place; faster on CPU and CUDA.
-
-    Example:
-        >>> network = channels_last(nn.Conv2d(4, 4, 3))
-        >>> network.weight.is_contiguous(memory_format=torch.channels_last)
-        True
-    """
+    """Convert a network to channels_last memory format, in place; faster on CPU and CUDA."""
     return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Restrict torch to one thread within the block.
-
-    For timing many small operations: several threads that share their cores with other processes
-    mostly wait for each other.
-
-    Example:
-        >>> with one_thread():
-        ...     torch.get_num_threads()
-        1
-    """
+    """Restrict torch to one thread within the block: threads that share cores mostly wait."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -37,20 +37,7 @@ def shown(text: str, most: int = 200) -> str:
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
-    """Return the error for a name that is not among those known, with the nearest one.
-
-    Args:
-        kind: What the name should have named, such as ``"recipe"``.
-        name: What the user wrote.
-        known: The names there are.
-
-    Returns:
-        The error, ready to be raised.
-
-    Example:
-        >>> str(unknown("scheme", "minimax", ["multitask", "minmax"]))
-        "unknown scheme 'minimax': did you mean 'minmax'? (there are: minmax, multitask)"
-    """
+    """Return the error for a name that is not among those known, with the nearest one."""
     # The nearest name takes time that grows with the square of the length.
     names, name = sorted(known), shown(name)
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
@@ -62,11 +49,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
 
 @contextmanager
 def resumable(folder: Path, command: str) -> Iterator[None]:
-    """Name the command that resumes the work in a folder if it is interrupted.
-
-    Raises:
-        Interrupted: In place of KeyboardInterrupt.
-    """
+    """Name the command that resumes the work in a folder if it is interrupted."""
     try:
         yield
     except KeyboardInterrupt:

@@ -54,11 +54,7 @@ class Answer:
 
     @property
     def scores(self) -> Tensor:
-        """The logits in float32.
-
-        Raises:
-            SemveilError: If Bob classifies nothing.
-        """
+        """The logits in float32; an error if Bob classifies nothing."""
         if self.logits is None:
             raise SemveilError("Bob reconstructs images on this link and classifies nothing")
         return self.logits.float()
@@ -71,15 +67,9 @@ class Answer:
         return output
 
     def log_error(self, images: Tensor) -> Tensor:
-        """Return the logarithm of every reconstruction's mean squared error, float ``[B]``.
+        """Logarithm of every reconstruction's mean squared error, float ``[B]``.
 
         It falls as the PSNR rises, and is as large as a cross-entropy.
-
-        Args:
-            images: The originals, float ``[B, C, H, W]`` in [0, 1].
-
-        Raises:
-            SemveilError: If Bob reconstructs nothing.
         """
         if self.images is None:
             raise SemveilError("Bob reconstructs no image on this link")
@@ -197,11 +187,7 @@ class LinkNetwork(nn.Module):
         return self.transmit(images, source)
 
     def rebuild(self, features: Tensor) -> Tensor:
-        """Return Bob's images, ``[B, C, H, W]``.
-
-        Raises:
-            ValueError: If Bob reconstructs nothing.
-        """
+        """Return Bob's images, ``[B, C, H, W]``."""
         if self.reconstructor is None:
             raise ValueError("Bob reconstructs no image on this link")
         images: Tensor = self.reconstructor(features)
@@ -248,11 +234,7 @@ class LinkNetwork(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Set what depends on the training images but not on the image sent.
-
-        Args:
-            images: The training images, uint8 ``[N, C, H, W]``.
-        """
+        """Set what depends on the training images, uint8 ``[N, C, H, W]``, not on the image sent."""
 
     def forward(
         self,
@@ -279,14 +261,7 @@ class LinkNetwork(nn.Module):
 
 
 def own_noise(link: LinkNetwork) -> float:
-    """Return the variance per symbol of Alice's own noise in the waveform, of unit power.
-
-    Zero for digital links, where the noise changes indices instead of adding to symbols.
-
-    Example:
-        >>> own_noise(multitask_link((1, 8, 8), 10, 8))
-        0.0
-    """
+    """Variance per symbol of Alice's noise in the waveform; zero where it changes indices."""
     if link.mechanism is None or link.digital:
         return 0.0
     return link.mechanism.noise_share
@@ -300,26 +275,7 @@ def multitask_link(
     head_width: int = 256,
     channel: Channel | None = None,
 ) -> LinkNetwork:
-    """Build the multi-task link of Sagduyu et al. (arXiv 2512.24452); layer sizes our reading.
-
-    Args:
-        image_shape: Channels, height, width of the source.
-        classes: Number of classes.
-        latent_dim: Reals per image, ``d``; even.
-        width: Channels of the first convolution.
-        head_width: Hidden width of the classifier.
-        channel: Bob's channel; Rayleigh with perfect CSI if omitted.
-
-    Returns:
-        An untrained link.
-
-    Raises:
-        ValueError: If ``latent_dim`` is odd or not positive.
-
-    Example:
-        >>> multitask_link((1, 28, 28), 10, 16).encoder.project.out_features
-        16
-    """
+    """Build the link of Sagduyu et al. (arXiv 2512.24452); layer sizes our reading."""
     if latent_dim < 2 or latent_dim % 2:
         raise ValueError(f"latent_dim must be even and positive, not {latent_dim}")
     observed = latent_dim + 1
@@ -332,10 +288,5 @@ def multitask_link(
 
 
 def as_float(images: Tensor) -> Tensor:
-    """Convert uint8 images to floats in [0, 1], on the same device.
-
-    Example:
-        >>> as_float(torch.tensor([255], dtype=torch.uint8))
-        tensor([1.])
-    """
+    """Convert uint8 images to floats in [0, 1], on the same device."""
     return images.float() / 255

@@ -26,12 +26,7 @@ class _Rate(ProgressColumn):
 
 
 class Bars:
-    """One bar per stage; on anything but a terminal, one line when a stage ends.
-
-    Example:
-        >>> with bars(quiet=True) as told:
-        ...     told("link", 1, 2)
-    """
+    """One bar per stage; on anything but a terminal, one line when a stage ends."""
 
     def __init__(self, progress: Progress | None, console: Console) -> None:
         self.progress, self.console = progress, console

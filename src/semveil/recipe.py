@@ -123,11 +123,7 @@ _LEAST_SPILL = 1e-8
 
 
 def _spill(ofdm: OfdmConfig) -> float:
-    """Return the power that leaves the prefix over the signal's.
-
-    A path that comes ``m`` samples too late brings ``m`` samples of the symbol before and misses
-    ``m`` of its own, of ``N``: twice ``m/N`` of its power.
-    """
+    """Return the power that leaves the prefix over the signal's."""
     powers = [math.exp(-path / ofdm.decay) for path in range(ofdm.taps)]
     late = sum(
         power * 2 * max(0, path - ofdm.prefix) / ofdm.subcarriers
@@ -362,22 +358,12 @@ Changes = Mapping[str, Any] | Sequence[str]
 
 
 def names() -> list[str]:
-    """Return the recipes that come with the package.
-
-    Example:
-        >>> "quickstart" in names()
-        True
-    """
+    """Return the recipes that come with the package."""
     return sorted([*_recipes(), *_SHORT])
 
 
 def overview() -> dict[str, dict[str, str]]:
-    """Return scheme and data set of the recipes that come with the package, by name.
-
-    Example:
-        >>> overview()["ibal-mnist"]
-        {'scheme': 'ibal', 'data': 'mnist'}
-    """
+    """Return scheme and data set of the recipes that come with the package, by name."""
     known = _recipes() | {name: _read(name) for name in _SHORT}
     return {
         name: {"scheme": plain["scheme"], "data": plain["data"]["name"]}
@@ -511,22 +497,12 @@ def _set(section: dict[str, Any], key: str, path: list[str], value: Any) -> dict
 
 
 def keys() -> list[str]:
-    """Return the full key of every setting, those of registered classes too.
-
-    Example:
-        >>> keys()[:3]
-        ['scheme', 'protections', 'data.name']
-    """
+    """Return the full key of every setting, those of registered classes too."""
     return keys_of(Recipe)
 
 
 def as_texts(changes: Changes) -> list[str]:
-    """Return changes as the command line takes them: values in JSON, which is YAML.
-
-    Example:
-        >>> as_texts({"link.latent_dim": 64, "audit.attacks": ["rmle"]})
-        ['link.latent_dim=64', 'audit.attacks=["rmle"]']
-    """
+    """Return changes as the command line takes them: values in JSON, which is YAML."""
     if isinstance(changes, Mapping):
         return [
             f"{key}={json.dumps(value, default=str, ensure_ascii=False)}"
@@ -558,16 +534,7 @@ def override(recipe: Recipe, overrides: Changes, only: Set[str] | None = None) -
 
 
 def changes(section: Section, exclude: Set[str] = frozenset()) -> dict[str, Any]:
-    """Return the settings that are not as they are by default.
-
-    Args:
-        section: A recipe, or a section of one.
-        exclude: Keys that do not count.
-
-    Example:
-        >>> changes(check({"link": {"latent_dim": 8, "width": 32}}))
-        {'link': {'latent_dim': 8}}
-    """
+    """Return the settings that are not as they are by default."""
     return _pruned(section.model_dump(exclude=set(exclude), exclude_defaults=True))
 
 
@@ -578,12 +545,7 @@ def _pruned(plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def complete(recipe: Recipe, configs: Iterable[type[Section]]) -> Recipe:
-    """Return a recipe with further sections written out, as they are or by default.
-
-    Args:
-        recipe: The recipe.
-        configs: Types of the sections, such as those of the schemes that a run trains.
-    """
+    """Return a recipe with further sections written out, as they are or by default."""
     for config in configs:
         plain: dict[str, Any] = recipe.of(config).model_dump()
         for key in reversed(config.section.split(".")):
@@ -593,16 +555,7 @@ def complete(recipe: Recipe, configs: Iterable[type[Section]]) -> Recipe:
 
 
 def update(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
-    """Return a recipe with some settings changed, checked again.
-
-    Args:
-        recipe: The recipe.
-        changes: Nested sections with the new values.
-
-    Example:
-        >>> update(Recipe(), {"link": {"latent_dim": 8}}).link.latent_dim
-        8
-    """
+    """Return a recipe with the values of nested sections changed, checked again."""
     return check(_merge(recipe.model_dump(), changes))
 
 

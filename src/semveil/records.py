@@ -112,12 +112,7 @@ Asked = str | SystemName
 
 
 def asked_for(scheme: str, *protections: str) -> SystemName:
-    """Return what a run is asked for: a scheme and its added protections.
-
-    Example:
-        >>> asked_for("ibal", "rotation").label
-        'ibal+rotation'
-    """
+    """Return what a run is asked for: a scheme and its added protections."""
     return SystemName(scheme, params={"protections": list(protections)} if protections else {})
 
 
@@ -127,12 +122,7 @@ def named(asked: Asked) -> SystemName:
 
 
 def to_plain(asked: Asked) -> str | dict[str, Any]:
-    """Return what a run is asked for as ``run.json`` holds it; :func:`from_plain` reads it.
-
-    Example:
-        >>> to_plain("ibal"), to_plain(asked_for("ibal", "rotation"))
-        ('ibal', {'scheme': 'ibal', 'protections': ['rotation']})
-    """
+    """Return what a run is asked for as ``run.json`` holds it; :func:`from_plain` reads it."""
     name = named(asked)
     if not name.protections:
         return name.scheme
@@ -140,15 +130,7 @@ def to_plain(asked: Asked) -> str | dict[str, Any]:
 
 
 def from_plain(plain: object) -> SystemName:
-    """Return what :func:`to_plain` wrote.
-
-    Raises:
-        SemveilError: If it is nothing of the kind.
-
-    Example:
-        >>> from_plain({"scheme": "ibal", "protections": ["rotation"]}).label
-        'ibal+rotation'
-    """
+    """Return what :func:`to_plain` wrote."""
     if isinstance(plain, str):
         return asked_for(plain)
     if isinstance(plain, dict) and plain.keys() == {"scheme", "protections"}:
@@ -279,14 +261,7 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Record))
 
 
 def to_line(record: Record) -> str:
-    """Return a record as one line of JSON; a number that is not finite becomes null.
-
-    Example:
-        >>> line = to_line(Record(scheme="multitask", dataset="digits", channel="awgn/perfect",
-        ...     role="bob", metric="accuracy", value=0.5, n=10, seed=0))
-        >>> json.loads(line)["metric"]
-        'accuracy'
-    """
+    """Return a record as one line of JSON; a number that is not finite becomes null."""
     plain = {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in dataclasses.asdict(record).items()
@@ -295,32 +270,12 @@ def to_line(record: Record) -> str:
 
 
 def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records as ``records.jsonl``, whole or not at all.
-
-    Args:
-        path: File to write.
-        records: The records, in order.
-
-    Raises:
-        SemveilError: If the file cannot be written.
-    """
+    """Write records as ``records.jsonl``, whole or not at all."""
     write_atomic(path, "".join(to_line(record) + "\n" for record in records))
 
 
 def read_records(path: Path) -> list[Record]:
-    """Read a ``records.jsonl`` file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        Its records, in order; a value that is null in the file is NaN.
-
-    Raises:
-        SemveilError: If the file is missing, if it was written before records had the fields
-            variant, control, training and params, or if a line of it is not a record (with its
-            number).
-    """
+    """Read a ``records.jsonl`` file; a value that is null in the file is NaN."""
     try:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:

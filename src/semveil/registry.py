@@ -89,12 +89,7 @@ class Registry(Generic[T]):
         return item
 
     def get(self, name: str) -> type[T]:
-        """Return a class by name.
-
-        Raises:
-            SemveilError: If there is none, with the nearest name, or if it was refused, with the
-                reason.
-        """
+        """Return a class by name; an unknown one is an error with the nearest name."""
         self.load()
         if name in self._refused:
             raise SemveilError(self._refused[name])
@@ -176,11 +171,7 @@ _plugins_loaded = False
 
 
 def load_plugins() -> None:
-    """Import the modules that installed packages name in the group ``semveil.plugins``, once.
-
-    A plugin that cannot be imported, or that claims a name that is taken, is reported by a
-    :class:`SemveilWarning` of one line; the others are loaded all the same.
-    """
+    """Import the modules that installed packages name in the group ``semveil.plugins``, once."""
     global _plugin_being_loaded, _plugins_loaded
     if _plugins_loaded:
         return

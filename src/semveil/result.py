@@ -149,11 +149,7 @@ class Result:
 
 
 def read_result(folder: Path) -> Result:
-    """Read the records and samples of a folder.
-
-    Raises:
-        SemveilError: If there are no records, or a file cannot be read.
-    """
+    """Read the records and samples of a folder."""
     from semveil.report.folder import read_run
 
     found = read_run(folder)

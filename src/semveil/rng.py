@@ -17,19 +17,7 @@ from torch import Tensor
 
 
 def stream(seed: int, *scope: str | int) -> int:
-    """Derive an independent 63-bit seed from a seed and the purpose of the stream.
-
-    Args:
-        seed: The user's seed.
-        scope: Purpose of the stream; different scopes give independent streams.
-
-    Returns:
-        A seed in ``[0, 2**63)``.
-
-    Example:
-        >>> stream(1, "train", 5) == stream(1, "train", 5) != stream(1, "train", 6)
-        True
-    """
+    """Derive an independent 63-bit seed from a seed and the purpose of the stream."""
     digest = hashlib.sha256(repr((int(seed), *scope)).encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
@@ -60,11 +48,6 @@ class Shard:
 
     Every process draws for the whole batch and keeps its own rows, so that data-parallel
     training has exactly the fading and noise of training in one process.
-
-    Attributes:
-        generator: The stream, in the same state in every process.
-        rank: Number of this process's share.
-        of: Number of shares, all of one size.
     """
 
     generator: torch.Generator

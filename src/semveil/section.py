@@ -112,19 +112,7 @@ class OpenSection(Section):
 
 
 def keys_of(section: type[Section], prefix: str | None = None) -> list[str]:
-    """Return the full key of every setting of a section, those that are added to it too.
-
-    Args:
-        section: Type of the section.
-        prefix: Its place in a recipe; its own ``section`` if None.
-
-    Example:
-        >>> class Config(Section):
-        ...     section = "mine"
-        ...     alpha: float = 0.5
-        >>> keys_of(Config)
-        ['mine.alpha']
-    """
+    """Return the full key of every setting of a section, those that are added to it too."""
     where = section.section if prefix is None else prefix
     inner = {name: field.annotation for name, field in section.model_fields.items()}
     if issubclass(section, OpenSection):
@@ -161,13 +149,7 @@ def _joined(section: str, key: str) -> str:
 def explain(
     error: ValidationError, known: Callable[[], Iterable[str]], prefix: str = ""
 ) -> SemveilError:
-    """Return what pydantic refuses as one line: full key, reason, value.
-
-    Args:
-        error: What pydantic says of a section.
-        known: Returns the full keys there are, of which the nearest to an unknown one is named.
-        prefix: Place of the section in a recipe.
-    """
+    """Return what pydantic refuses as one line: full key, reason, value."""
     first = error.errors()[0]
     key = _joined(prefix, ".".join(map(str, first["loc"]))).rstrip(".")
     if first["type"] == "extra_forbidden":

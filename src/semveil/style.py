@@ -52,9 +52,6 @@ def drawn_as(written: Iterable[Mapping[str, Mapping[str, Sequence[Any]]]]) -> It
     """Draw by the styles that runs wrote into their ``run.json``, whatever this process knows.
 
     A report knows no tensors and imports no schemes or attacks to ask them for their styles.
-
-    Args:
-        written: Styles as :func:`written_styles` returns them; without any, the registered count.
     """
     global _written
     found = {
@@ -71,13 +68,7 @@ def drawn_as(written: Iterable[Mapping[str, Mapping[str, Sequence[Any]]]]) -> It
 
 
 def written_styles() -> dict[str, dict[str, list[Any]]]:
-    """Return the styles of this process for a ``run.json``, by kind and name.
-
-    Example:
-        >>> REGISTERED["colour", "red"] = Style("#ff0000", "o", 1)
-        >>> written_styles()["colour"]
-        {'red': ['#ff0000', 'o', 1]}
-    """
+    """Return the styles of this process for a ``run.json``, by kind and name."""
     found: dict[str, dict[str, list[Any]]] = {}
     for (kind, name), style in sorted(REGISTERED.items(), key=lambda item: item[0]):
         found.setdefault(kind, {})[name] = [style.colour, style.marker, style.order]

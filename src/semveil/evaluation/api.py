@@ -127,11 +127,7 @@ def audit(
 def eavesdroppers_of(
     chosen: Literal["standard"] | Sequence[Eavesdropper] | None,
 ) -> Sequence[Eavesdropper] | None:
-    """Return eavesdroppers as an audit takes them.
-
-    Raises:
-        SemveilError: If something else is given.
-    """
+    """Return eavesdroppers as an audit takes them."""
     if chosen == "standard":
         return standard()
     if chosen is not None and not all(isinstance(each, Eavesdropper) for each in chosen):
@@ -154,11 +150,7 @@ def levels_of(values: Sequence[float], name: str) -> tuple[float, ...]:
 
 
 def check_images(data: ImageSplits) -> None:
-    """Refuse images that would make an audit meaningless.
-
-    Raises:
-        SemveilError: If a part is missing or wrongly labelled, or Eve's and the test's overlap.
-    """
+    """Refuse images that would make an audit meaningless."""
     for name in ("adversary", "validation", "test"):
         part: Images = getattr(data, name)
         if not len(part):

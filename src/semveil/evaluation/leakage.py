@@ -32,14 +32,7 @@ _JUDGES: dict[str, Judge] = {}
 
 
 class Leakage:
-    """The leakage figures of one system; none where the settings switch them off.
-
-    Args:
-        case: The system under audit.
-        training: Eve's receptions of her own images.
-        validation: Receptions for early stopping.
-        perceptual: Perceptual loss that the user supplies; by the judge's maps if None.
-    """
+    """The leakage figures of one system; none where the settings switch them off."""
 
     def __init__(
         self,

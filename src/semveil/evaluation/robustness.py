@@ -26,13 +26,7 @@ from semveil.rng import generator
 
 @dataclass(frozen=True)
 class Outcome:
-    """Bob's answers to the test images under one attack at one budget.
-
-    Attributes:
-        answers: His answers, int ``[N]``; None if he classifies nothing.
-        quality: Metrics of his images by name, float ``[N]``; none if he reconstructs none.
-        pictures: His first images, uint8 ``[M, C, H, W]``; None if he reconstructs none.
-    """
+    """Bob's answers to the test images under one attack at one budget; None where he has none."""
 
     answers: Tensor | None
     quality: Mapping[str, Tensor] = field(default_factory=dict)

@@ -16,16 +16,7 @@ from semveil.metrics import Estimate, rates
 
 @dataclass(frozen=True)
 class GuessingTask:
-    """A classification task on the test images.
-
-    Attributes:
-        name: What records call it: ``label`` for Bob's task, else the attribute.
-        classes: Number of classes.
-        answers: Right answers for the test images, int64 ``[N]``.
-        majority: The most frequent answer among Eve's images.
-        person: Person shown on each test image, int64 ``[N]``; None if there is none, or unknown.
-        seed: Seed of resampling.
-    """
+    """A classification task on the test images."""
 
     name: str
     classes: int

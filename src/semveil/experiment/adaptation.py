@@ -42,20 +42,7 @@ TESTED = 1250
 
 @dataclass(frozen=True)
 class Adaptation:
-    """Everything that is measured from one seed.
-
-    Attributes:
-        study: Name that the records carry.
-        scheme: Whose links are adapted.
-        recipe: Settings of the links and of their training; its batch, peak learning rate and
-            largest gradient norm serve the adaptation too, and it ends where the epochs would.
-        splits: Images; the system's are shared out, see
-            :func:`semveil.training.shift.halves`.
-        seed: Seed of every stream.
-        hardware: Device that computes.
-        folder: Where training keeps its checkpoints.
-        progress: Told how far it is.
-    """
+    """Everything that is measured from one seed."""
 
     study: str
     scheme: str

@@ -29,14 +29,7 @@ from semveil.training.loop import Progress
 
 @dataclass
 class AttackRun:
-    """Every attack of some settings on every chosen system of a run.
-
-    Attributes:
-        folder: Where records, pictures and page lie.
-        run: What is attacked.
-        settings: Attacks, budgets, effort.
-        systems: Labels of the systems that are attacked.
-    """
+    """Every attack of some settings on every chosen system of a run."""
 
     folder: Path
     run: Run

@@ -43,17 +43,7 @@ Files = dict[str, bytes]
 
 @dataclass(frozen=True)
 class Cluster:
-    """Runner on a Ray cluster.
-
-    Attributes:
-        address: Its address as for ``ray.init``: ``auto`` on one of its machines,
-            ``ray://HOST:10001`` from outside, ``local`` for a new one on this machine.
-        cores: Cores, and threads, per job.
-        gpus: GPUs per job, or the share of one.
-
-    Raises:
-        SemveilError: If Ray is not installed, or the address cannot be reached.
-    """
+    """Runner on a Ray cluster, at an address as for ``ray.init``; cores and GPUs are per job."""
 
     address: str
     cores: int = 1

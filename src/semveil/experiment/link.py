@@ -224,11 +224,7 @@ class Link:
         return self.transform.encrypt(waveform, messages)
 
     def snr_or_default(self, snr_db: Tensor | float | None) -> Tensor | float:
-        """Return an SNR, dB, or that of Bob's training if there is none.
-
-        Raises:
-            SemveilError: If it is not finite.
-        """
+        """Return an SNR, dB, or that of Bob's training if there is none."""
         if snr_db is None:
             return self.recipe.bob.snr_db
         if not bool(torch.as_tensor(snr_db).isfinite().all()):
@@ -292,22 +288,7 @@ class Link:
 def untrained(
     asked: Asked, recipe: Recipe, image_shape: ImageShape, classes: int, seed: int
 ) -> Link:
-    """Return a system with random weights: costs do not depend on training.
-
-    Args:
-        asked: The scheme, with the protections added to it.
-        recipe: The settings.
-        image_shape: Channels, height, width.
-        classes: Answers of the task.
-        seed: Seed of weights and of the research key.
-
-    Raises:
-        SemveilError: If the scheme is unknown or the settings do not fit it.
-
-    Example:
-        >>> untrained("deepjscc", Recipe(scheme="deepjscc"), (1, 8, 8), 10, 0).transform is None
-        True
-    """
+    """Return a system with random weights: costs do not depend on training."""
     planned = plan([asked], recipe)[0]
     networks = TrainedNetworks([planned], recipe, image_shape, classes, seed)
     channels_last(networks).eval()

@@ -18,15 +18,7 @@ _FOLDER = "parts"
 
 
 class PartialResults:
-    """The finished parts of a folder.
-
-    Args:
-        folder: Folder of the run.
-
-    Example:
-        >>> PartialResults(Path("nowhere")).get("multitask") is None
-        True
-    """
+    """The finished parts of a folder."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / _FOLDER

@@ -19,12 +19,7 @@ from semveil.training import TRAININGS
 
 @dataclass(frozen=True)
 class LinkPlan:
-    """One link that a run trains.
-
-    Attributes:
-        name: Its scheme and the added protections.
-        scheme: What it is trained for, under the run's settings with all its protections.
-    """
+    """One link that a run trains, under the run's settings with all its protections."""
 
     name: SystemName
     scheme: Scheme
@@ -42,17 +37,7 @@ class LinkPlan:
 
 @dataclass(frozen=True)
 class SystemPlan:
-    """One system of a run.
-
-    Attributes:
-        name: Its name in the records.
-        scheme: The scheme it belongs to.
-        link: The trained link it uses.
-        layer: Builds the layer on the waveform; None if there is none.
-        transform: Builds the keyed transform of the waveform; None if there is none.
-        fixed_key: Whether one key serves all messages.
-        receive: How Bob answers a reception; as the link does if None.
-    """
+    """One system of a run; what is None is not there, or done as the link does it."""
 
     name: SystemName
     scheme: Scheme
@@ -83,12 +68,7 @@ class SystemPlan:
 
 
 def stream_of(name: SystemName) -> str:
-    """Return what seeds a system's random streams.
-
-    Example:
-        >>> stream_of(SystemName("shuffle", variant="fixed-key"))
-        'shuffle (fixed key)'
-    """
+    """Return what seeds a system's random streams."""
     # The form that names had before records had these fields: another would draw other keys.
     text = "+".join([name.scheme, *name.protections])
     if name.control:
@@ -99,13 +79,7 @@ def stream_of(name: SystemName) -> str:
 
 
 def requested(recipe: Recipe) -> SystemName:
-    """Return what a recipe asks for: its scheme and the protections over it.
-
-    Example:
-        >>> requested(recipes.update(Recipe(), {"scheme": "ibal", "protections": ["rotation"]}))
-        SystemName(scheme='ibal', variant=None, control=None, training=None, \
-params={'protections': ['rotation']})
-    """
+    """Return what a recipe asks for: its scheme and the protections over it."""
     return asked_for(recipe.scheme, *recipe.protections)
 
 
@@ -127,15 +101,6 @@ def with_reference(asked: Asked) -> list[SystemName]:
     """Return the schemes that a run of one scheme measures: the reference and its base first.
 
     An adversary that fails is believed only beside a link on which she succeeds.
-
-    Args:
-        asked: A scheme, with the protections added to it.
-
-    Example:
-        >>> [name.label for name in with_reference("minmax-cooperative")]
-        ['multitask', 'minmax', 'minmax-cooperative']
-        >>> [name.label for name in with_reference(asked_for("ibal", "rotation"))]
-        ['deepjscc', 'ibal+rotation']
     """
     name = named(asked)
     scheme = SCHEMES.get(name.scheme)
@@ -148,17 +113,7 @@ def _link(name: SystemName, recipe: Recipe) -> LinkPlan:
 
 
 def complete(asked: Iterable[Asked], recipe: Recipe) -> Recipe:
-    """Return a recipe with every setting that a run has written out.
-
-    These are the settings of the schemes that it measures and of its eavesdroppers.
-
-    Raises:
-        SemveilError: If a scheme, an attack, an eavesdropper or a training is unknown.
-
-    Example:
-        >>> complete(["dp"], Recipe()).model_dump()["dp"]["epsilon"]
-        0.1
-    """
+    """Return a recipe with the settings of its schemes and eavesdroppers written out."""
     sections = [section for each in asked for section in _scheme(named(each), recipe).sections()]
     sections += [eve.Config for eve in eavesdroppers(recipe.audit) if eve.Config.model_fields]
     attacks(recipe.attack)
@@ -168,24 +123,7 @@ def complete(asked: Iterable[Asked], recipe: Recipe) -> Recipe:
 
 
 def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
-    """Return the systems to audit, each scheme followed by its controls and variants.
-
-    The control that spends the power on the signal is left out where the total power is one:
-    there it is the base's own waveform, which is measured as the base.
-
-    Args:
-        asked: Schemes, each with the protections added to it.
-        recipe: The run's settings; its own list of protections is not looked at.
-
-    Raises:
-        SemveilError: If a scheme or metric is unknown, or protections do not go together.
-
-    Example:
-        >>> [system.name.label for system in plan(["multitask", "cooperative"], Recipe())]
-        ['multitask', 'cooperative', 'cooperative/noise']
-        >>> [system.name.label for system in plan(["deepjscc", "shuffle"], Recipe())]
-        ['deepjscc', 'shuffle', 'shuffle (fixed-key)']
-    """
+    """Return the systems to audit, each scheme followed by its controls and variants."""
     image_metrics([*recipe.audit.metrics, *recipe.attack.metrics])
     systems = [system for each in asked for system in _systems(named(each), recipe)]
     method = recipe.harden.method
@@ -216,13 +154,7 @@ def _systems(name: SystemName, recipe: Recipe) -> Iterator[SystemPlan]:
 
 
 def links(systems: Iterable[SystemPlan]) -> list[LinkPlan]:
-    """Return the links to train, each once.
-
-    Example:
-        >>> planned = links(plan(["multitask", "cooperative", "minmax"], Recipe()))
-        >>> [link.name.scheme for link in planned]
-        ['multitask', 'minmax']
-    """
+    """Return the links to train, each once."""
     found: dict[SystemName, LinkPlan] = {}
     for system in systems:
         found.setdefault(system.link.name, system.link)

@@ -48,17 +48,7 @@ HISTORY, PAGE = "history.jsonl", "report.html"
 
 @dataclass
 class Run:
-    """One run and its folder.
-
-    Attributes:
-        folder: Where everything lies.
-        study: Name that its records carry.
-        recipe: Every setting.
-        schemes: What it measures, the reference first.
-        seed: Seed of every stream.
-        hardware: Device and number of processes.
-        root: Folder of the data sets; ``SEMVEIL_DATA`` if None.
-    """
+    """One run and its folder; ``schemes`` is what it measures, the reference first."""
 
     folder: Path
     study: str

@@ -28,15 +28,7 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 @dataclass(frozen=True)
 class Received:
-    """What one party makes of the images that were sent.
-
-    Attributes:
-        party: ``Bob``, or the eavesdropper's name in records.
-        answers: The most probable class of each image, by name; None if the party tells none.
-        probabilities: Its probability, float ``[N]``.
-        images: Reconstructions, uint8 ``[N, C, H, W]``; None if the party reconstructs none.
-        psnr_db: Their PSNR, dB, float ``[N]``.
-    """
+    """What one party makes of the images that were sent; PSNR in dB."""
 
     party: str
     answers: list[str] | None = None

@@ -49,12 +49,7 @@ logging.getLogger("torch.multiprocessing").setLevel(logging.ERROR)
 
 @dataclass(frozen=True)
 class Hardware:
-    """What a run computes on.
-
-    Attributes:
-        device: ``cpu`` or ``cuda``.
-        devices: Processes, each with a device of its own; they share every batch.
-    """
+    """What a run computes on: processes, each with a device of its own, share every batch."""
 
     device: torch.device
     devices: int = 1
@@ -70,15 +65,7 @@ class Hardware:
 
 
 class TrainedNetworks(nn.Module):
-    """The networks of a run: links, the simulated Eves of those that have one, learned layers.
-
-    Args:
-        systems: What the run audits.
-        recipe: The settings.
-        image_shape: Channels, height, width.
-        classes: Answers of the task.
-        seed: Seed of the initial weights and of Alice's own channel draws.
-    """
+    """The networks of a run: links, the simulated Eves of those that have one, learned layers."""
 
     def __init__(
         self,

@@ -15,13 +15,7 @@ from semveil.training.objective import Batch, Losses, Turn
 
 
 class LearnPerturbation:
-    """One player: the perturbation layer; Alice, Bob and Eve are frozen.
-
-    Args:
-        recipe: SNRs and channels.
-        layer: The layer that is trained.
-        aim: Its loss.
-    """
+    """One player: the perturbation layer; Alice, Bob and Eve are frozen."""
 
     name = "perturbation"
 

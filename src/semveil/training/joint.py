@@ -55,12 +55,7 @@ def joint_losses(
 
 
 class Joint:
-    """Training without perturbations, with one player: Alice and Bob together.
-
-    Args:
-        recipe: Weights and SNR.
-        link: Alice and Bob.
-    """
+    """Training without perturbations, with one player: Alice and Bob together."""
 
     name = "link"
 

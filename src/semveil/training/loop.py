@@ -40,16 +40,7 @@ _SAVE_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length and learning rate of a training.
-
-    Attributes:
-        epochs: Passes over the images.
-        batch: Images per step, over all devices together.
-        lr: Peak learning rate.
-        max_grad_norm: Gradients are scaled down to this norm.
-        seed: Seed of every stream.
-        identity: Text that distinguishes checkpoints of different trainings.
-    """
+    """Length and learning rate of a training; ``identity`` tells its checkpoints apart."""
 
     epochs: int
     batch: int

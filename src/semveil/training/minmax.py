@@ -71,18 +71,7 @@ def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
 
 
 class MinMax:
-    """Iterative optimisation of the min-max problem.
-
-    Args:
-        recipe: SNRs, channels, epochs.
-        link: Alice and Bob.
-        eve: The simulated Eve; the game is about the label, her image network does not influence
-            it.
-        settings: The game; with a weight of zero Eve does not influence Alice.
-
-    Raises:
-        SemveilError: If the epochs before and after the game leave none for it.
-    """
+    """Iterative optimisation of the min-max problem."""
 
     name = "link"
 

@@ -128,18 +128,7 @@ def rows_of(arrival: Arrival, rows: slice) -> Arrival:
 
 
 class Robust:
-    """Players: the link, and the generators that it is trained against, with their discriminators.
-
-    Args:
-        recipe: Method, budgets, shares; weights and SNR.
-        link: Alice and Bob, already trained.
-        image_shape: Channels, height, width.
-        classes: Answers of the task.
-        name: Stage of the run.
-
-    Raises:
-        SemveilError: If the method needs a gradient that Bob's answer has not.
-    """
+    """Players: the link, and the generators that it is trained against, with their discriminators."""
 
     def __init__(
         self, recipe: Recipe, link: LinkNetwork, image_shape: ImageShape, classes: int, name: str
@@ -285,13 +274,7 @@ class _frozen:  # noqa: N801 (a context manager)
 
 @torch.no_grad()
 def frame_length(link: LinkNetwork, image_shape: ImageShape) -> int:
-    """Return how many samples arrive at Bob's antenna of one image.
-
-    Example:
-        >>> from semveil.link import multitask_link
-        >>> frame_length(multitask_link((1, 8, 8), 10, 8, width=4), (1, 8, 8))
-        4
-    """
+    """Return how many samples arrive at Bob's antenna of one image."""
     device = next(link.parameters()).device
     with _frozen(link):
         waveform = link.transmit(torch.zeros(1, *image_shape, device=device))

@@ -14,13 +14,7 @@ from semveil.recipe import Recipe
 
 @dataclass(frozen=True)
 class Grouping:
-    """A coarser task on the classes of a data set.
-
-    Attributes:
-        name: Name in records.
-        groups: Names of the coarse classes.
-        group: Coarse class of each class of the data set.
-    """
+    """A coarser task: coarse classes, and the one of each class of the data set."""
 
     name: str
     groups: tuple[str, ...]
@@ -35,14 +29,7 @@ GROUPINGS = {"digits": _PARITY, "mnist": _PARITY, "cifar10": _KIND}
 
 @dataclass(frozen=True)
 class World:
-    """Task, images and channel of a link.
-
-    Attributes:
-        coarse: Whether the task is the set's grouping instead of its classes.
-        turned: Whether the images are rotated by 90° anticlockwise.
-        fading: Model of Bob's channel.
-        snr_db: Bob's mean E_s/N_0, dB, in training and in the test.
-    """
+    """Task, images and channel of a link; ``turned`` rotates images by 90° anticlockwise."""
 
     coarse: bool = False
     turned: bool = False
@@ -86,12 +73,7 @@ class World:
 
 @dataclass(frozen=True)
 class Shift:
-    """A change from one world to another.
-
-    Attributes:
-        before: World of the training.
-        after: World to adapt to.
-    """
+    """A change from one world to another."""
 
     before: World
     after: World

@@ -45,22 +45,10 @@ class InverterConfig(Section):
 
 
 def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
-    """Return Eve's squared error per pixel, bounded by that of the mean image.
+    """Return Eve's squared error per pixel, bounded by the mean image's, float ``[B]``.
 
     An unbounded error rewards misleading one outdated network; an Eve with nothing better than the
     mean image knows nothing.
-
-    Args:
-        rebuilt: Eve's reconstructions, float ``[B, C, H, W]``.
-        images: The originals.
-
-    Returns:
-        float ``[B]``.
-
-    Example:
-        >>> images = torch.tensor([0.0, 1.0]).reshape(2, 1, 1, 1)
-        >>> bounded_error(images + 9.0, images)
-        tensor([0.2500, 0.2500])
     """
     error = (rebuilt.float() - images).square().flatten(1).mean(1)
     mean = (images - images.mean(0, keepdim=True)).square().flatten(1).mean(1)
@@ -68,17 +56,7 @@ def bounded_error(rebuilt: Tensor, images: Tensor) -> Tensor:
 
 
 class TaskOriented:
-    """Training of one task-oriented link with a simulated Eve who reconstructs the image.
-
-    Args:
-        recipe: SNRs, channels, epochs.
-        link: Alice and Bob.
-        eve: The simulated Eve; only her image network is used.
-        bottleneck: Weight β of the information, and its schedule; None for none.
-        inverter: Weight λ of Eve's error; if None, Eve does not influence Alice.
-        plain_weight: Weight of Bob's loss without encryption, of a link that encrypts.
-        key_weight: Weight of the privacy loss of Bob's answer with a wrong key.
-    """
+    """Training of one task-oriented link with a simulated Eve who reconstructs the image."""
 
     name = "link"
 

@@ -65,18 +65,7 @@ def checkpoints(most: int) -> tuple[int, ...]:
 
 @dataclass(frozen=True)
 class Learning:
-    """Settings of further training.
-
-    Attributes:
-        batch: Images per step.
-        lr: Adam's learning rate.
-        max_grad_norm: Gradients are scaled down to this norm.
-        snr_db: Bob's mean E_s/N_0, dB.
-        seed: Seed of the order of the images and of the channel's draws.
-        scope: Name of these streams; the same scope gives the same images and draws.
-        falls: Whether the rate warms up and falls to zero, as in
-            :func:`semveil.training.loop.fit`, instead of being constant.
-    """
+    """Settings of further training; one ``scope`` gives the same images and channel draws."""
 
     batch: int
     lr: float
