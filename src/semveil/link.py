@@ -234,7 +234,7 @@ class LinkNetwork(nn.Module):
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Set what depends on the training images, uint8 ``[N, C, H, W]``, not on the image sent."""
+        """Set what depends on the training images, uint8 ``[N, C, H, W]``, alone."""
 
     def forward(
         self,

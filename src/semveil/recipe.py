@@ -124,6 +124,8 @@ _LEAST_SPILL = 1e-8
 
 def _spill(ofdm: OfdmConfig) -> float:
     """Return the power that leaves the prefix over the signal's."""
+    # A path that comes m samples too late brings m samples of the symbol before and misses m of
+    # its own, of N: twice m/N of its power.
     powers = [math.exp(-path / ofdm.decay) for path in range(ofdm.taps)]
     late = sum(
         power * 2 * max(0, path - ofdm.prefix) / ofdm.subcarriers

@@ -15,7 +15,6 @@ from semveil.cli import (
     send,
     show,
     study,
-    train,
 )
 from semveil.cli.app import app, command, main
 
@@ -23,7 +22,7 @@ __all__ = ["main"]
 
 for _command in (
     run.run,
-    train.train,
+    run.train,
     audit.audit,
     attack.attack,
     harden.harden,

@@ -128,7 +128,7 @@ def rows_of(arrival: Arrival, rows: slice) -> Arrival:
 
 
 class Robust:
-    """Players: the link, and the generators that it is trained against, with their discriminators."""
+    """Players: the link, and the generators that it is trained against."""
 
     def __init__(
         self, recipe: Recipe, link: LinkNetwork, image_shape: ImageShape, classes: int, name: str
