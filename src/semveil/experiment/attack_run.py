@@ -6,6 +6,7 @@ import json
 import os
 import time
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,18 @@ from semveil.errors import SemveilError, unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import refuse_classes
-from semveil.experiment.partial_results import PartialResults
+from semveil.experiment.link import Link
 from semveil.experiment.plan import plan
 from semveil.experiment.provenance import provenance
-from semveil.experiment.run import FACTS, PAGE, RECORDS, SAMPLES, Run
+from semveil.experiment.run import FACTS, RECORDS, MeasuredFolder, Run
 from semveil.experiment.training import Hardware
-from semveil.files import new_folder, remove_scraps, write_atomic
+from semveil.files import new_folder, remove_scraps
 from semveil.recipe import AttackConfig
-from semveil.records import write_records
-from semveil.result import write_samples
 from semveil.training.loop import Progress
 
 
 @dataclass
-class AttackRun:
+class AttackRun(MeasuredFolder):
     """Every attack of some settings on every chosen system of a run."""
 
     folder: Path
@@ -62,7 +61,7 @@ class AttackRun:
             "wall_s": 0.0,
             "finished": False,
         } | provenance(run.hardware.device, run.hardware.devices)
-        job._write_facts()
+        job.write_facts()
         return job
 
     @classmethod
@@ -78,51 +77,27 @@ class AttackRun:
         remove_scraps(folder)
         return cls(folder, run, settings, _systems(run, systems), facts)
 
-    def _write_facts(self) -> None:
-        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
-
     def execute(self, progress: Progress | None = None) -> None:
         """Attack every system that was not attacked yet and write the records."""
         started, run = time.monotonic(), self.run
-        if (self.folder / RECORDS).exists():
-            self._finish(started)
-            return
-        links = run.links(run.train(progress))
-        findings, parts = Findings(samples=run.originals()), PartialResults(self.folder)
-        for link in (link for link in links if link.name.label in self.systems):
-            part = parts.get(link.plan.stream)
-            if part is None:
-                part = attack_system(
-                    link.under_test(),
-                    run.splits,
-                    run.setting(),
-                    chosen(self.settings),
-                    self.settings,
-                    run.hardware.device,
-                    progress,
-                    run.recipe.audit.pictures,
-                )
-                parts.keep(link.plan.stream, part)
-            findings.records += part.records
-            findings.samples |= part.samples
-        write_samples(self.folder / SAMPLES, findings.samples)
-        write_records(self.folder / RECORDS, findings.records)
+        if not (self.folder / RECORDS).exists():
+            links = run.links(run.train(progress))
+            attacked = [link for link in links if link.name.label in self.systems]
+            self._gather(attacked, run.originals(), partial(self._attacked, progress=progress))
         self._finish(started)
 
-    def _finish(self, started: float) -> None:
-        PartialResults(self.folder).remove()
-        if not self.facts["finished"]:
-            self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
-            self.facts["finished"] = True
-            self._write_facts()
-
-    def report(self) -> Path:
-        """Write the page and return its path."""
-        from semveil.report.page import write_report
-
-        page = self.folder / PAGE
-        write_report(page, [self.folder])
-        return page
+    def _attacked(self, link: Link, progress: Progress | None) -> Findings:
+        run = self.run
+        return attack_system(
+            link.under_test(),
+            run.splits,
+            run.setting(),
+            chosen(self.settings),
+            self.settings,
+            run.hardware.device,
+            progress,
+            run.recipe.audit.pictures,
+        )
 
 
 def _systems(run: Run, wanted: list[str] | None) -> list[str]:

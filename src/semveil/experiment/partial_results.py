@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import zipfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -27,8 +28,15 @@ class PartialResults:
         stem = name.replace("/", ".")
         return self.folder / f"{stem}.npz", self.folder / f"{stem}.jsonl"
 
-    def get(self, name: str) -> Findings | None:
-        """Return a finished part; None if it is not finished."""
+    def get(self, name: str, measure: Callable[[], Findings]) -> Findings:
+        """Return a finished part, or measure it and write it down."""
+        part = self._read(name)
+        if part is None:
+            part = measure()
+            self._keep(name, part)
+        return part
+
+    def _read(self, name: str) -> Findings | None:
         arrays, lines = self._paths(name)
         if not lines.exists():
             return None
@@ -41,8 +49,7 @@ class PartialResults:
             ) from None
         return Findings(read_records(lines), samples)
 
-    def keep(self, name: str, part: Findings) -> None:
-        """Write a part down."""
+    def _keep(self, name: str, part: Findings) -> None:
         arrays, lines = self._paths(name)
         self.folder.mkdir(exist_ok=True)
         write_samples(arrays, part.samples)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +46,49 @@ MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.
 HISTORY, PAGE = "history.jsonl", "report.html"
 
 
+class MeasuredFolder:
+    """A folder with facts, records and a page of what was measured in it."""
+
+    folder: Path
+    facts: dict[str, Any]
+
+    def write_facts(self) -> None:
+        """Write down what was begun."""
+        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+
+    def _add_time(self, started: float) -> None:
+        self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
+        self.write_facts()
+
+    def _gather(
+        self, links: Iterable[Link], samples: Samples, measure: Callable[[Link], Findings]
+    ) -> None:
+        """Measure every link that is not measured yet, and write what was found of all."""
+        findings, parts = Findings(samples=samples), PartialResults(self.folder)
+        for link in links:
+            part = parts.get(link.plan.stream, partial(measure, link))
+            findings.records += part.records
+            findings.samples |= part.samples
+        write_samples(self.folder / SAMPLES, findings.samples)
+        write_records(self.folder / RECORDS, findings.records)
+
+    def _finish(self, started: float) -> None:
+        PartialResults(self.folder).remove()
+        if not self.facts["finished"]:
+            self.facts["finished"] = True
+            self._add_time(started)
+
+    def report(self) -> Path:
+        """Write the page and return its path."""
+        from semveil.report.page import write_report
+
+        page = self.folder / PAGE
+        write_report(page, [self.folder])
+        return page
+
+
 @dataclass
-class Run:
+class Run(MeasuredFolder):
     """One run and its folder; ``schemes`` is what it measures, the reference first."""
 
     folder: Path
@@ -141,14 +182,6 @@ class Run:
         """The images, loaded once."""
         return data.load_configured(self.recipe.data, self.root, self.seed)
 
-    def write_facts(self) -> None:
-        """Write down what the run is."""
-        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
-
-    def _add_time(self, started: float) -> None:
-        self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
-        self.write_facts()
-
     def train(self, progress: Progress | None = None) -> TrainedNetworks:
         """Train what is not trained yet and return the networks."""
         path = self.folder / MODEL
@@ -201,31 +234,24 @@ class Run:
     def audit(self, trained: TrainedNetworks, progress: Progress | None = None) -> None:
         """Measure every system that is not measured yet and write the records."""
         started = time.monotonic()
-        if (self.folder / RECORDS).exists():
-            self._finish(started)
-            return
-        setting = self.setting()
-        findings, parts = Findings(samples=self.originals()), PartialResults(self.folder)
-        for link in self.links(trained):
-            part = parts.get(link.plan.stream)
-            if part is None:
-                part = audit_system(
-                    link.under_test(),
-                    self.splits,
-                    setting,
-                    self._attacks(link.plan),
-                    self.hardware.device,
-                    progress,
-                    self._perceptual,
-                )
-                classes = self.splits.private_classes or self.splits.classes
-                keep(self.folder, link.plan.stream, part.eavesdroppers, classes)
-                parts.keep(link.plan.stream, part)
-            findings.records += part.records
-            findings.samples |= part.samples
-        write_samples(self.folder / SAMPLES, findings.samples)
-        write_records(self.folder / RECORDS, findings.records)
+        if not (self.folder / RECORDS).exists():
+            audited = partial(self._audited, progress=progress)
+            self._gather(self.links(trained), self.originals(), audited)
         self._finish(started)
+
+    def _audited(self, link: Link, progress: Progress | None) -> Findings:
+        found = audit_system(
+            link.under_test(),
+            self.splits,
+            self.setting(),
+            self._attacks(link.plan),
+            self.hardware.device,
+            progress,
+            self._perceptual,
+        )
+        classes = self.splits.private_classes or self.splits.classes
+        keep(self.folder, link.plan.stream, found.eavesdroppers, classes)
+        return found
 
     def links(self, trained: TrainedNetworks) -> list[Link]:
         """Return every system of the run, its networks frozen."""
@@ -266,25 +292,11 @@ class Run:
         judge = load_judge(path, splits.image_shape, classes).to(self.hardware.device)
         return PerceptualLoss(judge.features)
 
-    def _finish(self, started: float) -> None:
-        PartialResults(self.folder).remove()
-        if not self.facts["finished"]:
-            self.facts["finished"] = True
-            self._add_time(started)
-
     def _attacks(self, planned: SystemPlan) -> AuditConfig:
         settings = self.recipe.audit
         if planned.is_control and not settings.invert_controls:
             return settings.model_copy(update={"inversion": []})
         return settings
-
-    def report(self) -> Path:
-        """Write the page and return its path."""
-        from semveil.report.page import write_report
-
-        page = self.folder / PAGE
-        write_report(page, [self.folder])
-        return page
 
     def originals(self) -> Samples:
         """Return the test images that are kept for pictures, and their labels."""

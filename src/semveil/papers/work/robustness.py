@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,19 +94,18 @@ def _attack(folder: Path, job: Job, context: JobContext, variants: Mapping[str, 
     samples = run.originals()
     for name, variant in variants.items():
         for link in links:
-            part = parts.get(f"{name} {link.plan.stream}")
-            if part is None:
-                part = attack_system(
-                    link.under_test(),
-                    run.splits,
-                    run.setting(),
-                    chosen(variant.settings),
-                    variant.settings,
-                    run.hardware.device,
-                    context.progress,
-                    run.recipe.audit.pictures if name == "aimed" else 0,
-                )
-                parts.keep(f"{name} {link.plan.stream}", part)
+            attacked = partial(
+                attack_system,
+                link.under_test(),
+                run.splits,
+                run.setting(),
+                chosen(variant.settings),
+                variant.settings,
+                run.hardware.device,
+                context.progress,
+                run.recipe.audit.pictures if name == "aimed" else 0,
+            )
+            part = parts.get(f"{name} {link.plan.stream}", attacked)
             records += variant.records(part)
             samples |= part.samples
     write_samples(folder / SAMPLES, samples)
@@ -122,11 +122,7 @@ def harden_links(folder: Path, job: Job, context: JobContext) -> None:
     attacks = _Attacks(run, context)
     for method in ("none", *METHODS):
         link = run if method == "none" else hardened(folder, method, run, context)
-        part = parts.get(method)
-        if part is None:
-            part = attacks.on(link)
-            parts.keep(method, part)
-        records += part.records
+        records += parts.get(method, partial(attacks.on, link)).records
     write_results(folder, job, context, records, started)
     parts.remove()
 
