@@ -30,7 +30,7 @@ from semveil.experiment.run import Run
 from semveil.experiment.send import Sent
 from semveil.experiment.send import send as send_files
 from semveil.experiment.training import Hardware
-from semveil.files import remove_scraps, unused_folder
+from semveil.files import hold, unused_folder
 from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
 from semveil.protect import PROTECTIONS
@@ -125,7 +125,7 @@ def train(
         'deepjscc'
     """
     run = _begin(recipe, changes, out, resume, seed, device, devices, data)
-    with resumable(run.folder, "train"):
+    with hold(run.folder), resumable(run.folder, "train"):
         run.train(progress)
     return run.link()
 
@@ -150,7 +150,7 @@ def run(
         What was measured of every system of the run.
     """
     started = _begin(recipe, changes, out, resume, seed, device, devices, data)
-    with resumable(started.folder, "run"):
+    with hold(started.folder), resumable(started.folder, "run"):
         return _audited(started, progress)
 
 
@@ -174,7 +174,7 @@ def audit_run(
     """
     started = _open(folder, device, 1, data)
     started.require_trained()
-    with resumable(started.folder, "audit"):
+    with hold(started.folder), resumable(started.folder, "audit"):
         return _audited(started, progress)
 
 
@@ -214,7 +214,7 @@ def attack_run(
         recipe = recipes.override(attacked.recipe, changes, only={"attack"})
         place = Path(out) if out else unused_folder(attacked.folder / "attacks")
         job = AttackRun.create(place, attacked, recipe.attack, list(systems or []) or None)
-    with resumable(job.folder, "attack"):
+    with hold(job.folder), resumable(job.folder, "attack"):
         job.execute(progress)
         job.report()
     return read_result(job.folder)
@@ -253,7 +253,7 @@ def harden(
     settings = recipes.override(chosen, changes, only={"harden", "attack"})
     place = Path(out) if out else unused_folder(_beside(plain.folder, method))
     new = start_hardening(plain, settings.model_dump(include={"harden", "attack"}), place)
-    with resumable(new.folder, "train"):
+    with hold(new.folder), resumable(new.folder, "train"):
         new.train(progress)
     return new.link()
 
@@ -337,7 +337,6 @@ def study(
     if resume is not None:
         folder = Path(resume)
         paper = PAPERS.get(execute.read_facts(folder)["study"])()
-        remove_scraps(folder)
     elif name is None:
         raise SemveilError("name a study (see `semveil list`), or --resume a folder")
     else:
@@ -345,7 +344,7 @@ def study(
         execute.check(paper, budget, seed, hardware, data)
         folder = Path(out) if out else unused_folder(Path("runs") / f"{name}-{budget}")
         execute.start(folder, paper, budget, seed)
-    with resumable(folder, "study"):
+    with hold(folder), resumable(folder, "study"):
         execute.execute(folder, paper, hardware, data, progress, runner, links)
     return read_result(folder)
 

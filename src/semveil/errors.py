@@ -19,7 +19,19 @@ class SemveilError(Exception):
 
 
 class Interrupted(KeyboardInterrupt):
-    """Interrupted work that can be resumed; its text names the command."""
+    """Interrupted work that can be resumed; its text names the command.
+
+    Attributes:
+        status: Exit status of the command line, 128 and the number of the signal.
+    """
+
+    status = 130
+
+
+class Terminated(Interrupted):
+    """Work that SIGTERM ends; without a text before anything can be resumed."""
+
+    status = 143
 
 
 class SemveilWarning(UserWarning):
@@ -52,7 +64,8 @@ def resumable(folder: Path, command: str) -> Iterator[None]:
     """Name the command that resumes the work in a folder if it is interrupted."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
+        kind = Terminated if isinstance(stop, Terminated) else Interrupted
         option = "" if command == "audit" else "--resume "
         how = f"semveil {command} {option}{shlex.quote(str(folder))}"
-        raise Interrupted(f"interrupted; go on with: {how}") from None
+        raise kind(f"interrupted; go on with: {how}") from None

@@ -1,65 +1,134 @@
-"""Atomic writing of files: a reader finds the old content or the new one."""
+"""Files and folders that are written whole or not at all, and locks on folders."""
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import os
+import platform
+import secrets
+import shutil
+import stat
 import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 
 from semveil.errors import SemveilError
 
 _SCRAP = ".part"
+_LOCK = ".lock"
+_PREFIX = "semveil-"
+# What a killed command has started ends within a moment of it.
+_PATIENCE_S = 2.0
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Replace a file atomically, safely against a crash or a full disk.
 
     The content is written to a temporary file beside the target, flushed to the disk and renamed
-    over it; on failure the old file stays and the temporary one is removed.
+    over it; on failure the old file stays and the temporary one is removed. The file's
+    permissions follow the umask.
     """
-    data = content.encode() if isinstance(content, str) else content
-    scratch: str | None = None
+    scrap = _scrap(path)
     try:
-        handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_SCRAP)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(scratch, 0o644)
-        os.replace(scratch, path)
-        scratch = None
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _write(scrap, content)
+        os.replace(scrap, path)
+        _flush(path.parent)
     except OSError as error:
         raise SemveilError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
-        if scratch is not None:
-            Path(scratch).unlink(missing_ok=True)
+        with suppress(OSError):
+            scrap.unlink(missing_ok=True)
+
+
+def _scrap(path: Path) -> Path:
+    """Return a new name beside a path, for what is not whole yet."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}{_SCRAP}")
+
+
+def _is_scrap(name: str) -> bool:
+    return name.startswith(".") and name.endswith(_SCRAP)
+
+
+def _write(path: Path, content: bytes | str) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    # Not mkstemp, whose files nobody else may read, whatever the umask says.
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def remove_scraps(folder: Path) -> None:
-    """Remove temporary files that a killed process left in a folder."""
-    for scrap in folder.rglob(f".*{_SCRAP}"):
-        try:
-            scrap.unlink(missing_ok=True)
-        except OSError as error:
-            raise SemveilError(f"cannot remove {scrap}: {error.strerror}") from error
-
-
-def new_folder(path: Path) -> Path:
-    """Create a folder, with its parents, and return it."""
+    """Remove what killed processes left in a folder, except in folders that others hold."""
     try:
-        path.mkdir(parents=True)
-    except FileExistsError:
-        raise SemveilError(
-            f"output folder {path} exists already: name another, or continue it with --resume"
-        ) from None
+        for place, names, files in os.walk(folder):
+            for name in filter(_is_scrap, files):
+                Path(place, name).unlink(missing_ok=True)
+            below = [(name, Path(place, name)) for name in names]
+            names[:] = [
+                name for name, path in below if _take_over(path, remove=_is_scrap(name))
+            ]
     except OSError as error:
+        raise SemveilError(f"cannot remove {error.filename}: {error.strerror}") from error
+
+
+def new_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
+    """Create a folder that holds some files, with its parents: all of it or nothing.
+
+    Args:
+        path: The folder, which must not exist.
+        files: Contents by name; a name may have folders in it.
+
+    Raises:
+        SemveilError: If it exists, or cannot be written.
+    """
+    taken = SemveilError(
+        f"output folder {path} exists already: name another, or continue it with --resume"
+    )
+    if os.path.lexists(path):
+        raise taken
+    scrap, at = _scrap(path), path
+    try:
+        with _scrap_folder(scrap, path):
+            for name, content in files.items():
+                at = path / name
+                (scrap / name).parent.mkdir(parents=True, exist_ok=True)
+                _write(scrap / name, content)
+            at = path
+            os.rename(scrap, path)
+            (path / _LOCK).unlink()
+            _flush(path.parent)
+    except OSError as error:
+        if at != path:
+            raise SemveilError(f"cannot write {at}: {error.strerror or error}") from error
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY):
+            raise taken from None
         raise SemveilError(f"cannot make output folder {path}: {error.strerror}") from error
-    return path
+
+
+@contextmanager
+def _scrap_folder(scrap: Path, path: Path) -> Iterator[None]:
+    """Make a folder in which another is built; first remove those that killed processes left."""
+    for other in path.parent.glob(f".{escape(path.name)}.*{_SCRAP}"):
+        _remove_stale(other)
+    scrap.mkdir(parents=True)
+    try:
+        with _marked(scrap):
+            yield
+    finally:
+        shutil.rmtree(scrap, ignore_errors=True)
 
 
 def unused_folder(wanted: Path) -> Path:
@@ -69,3 +138,126 @@ def unused_folder(wanted: Path) -> Path:
         number += 1
         folder = wanted.with_name(f"{wanted.name}-{number}")
     return folder
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Make a temporary folder, removed at the end; first remove those of killed processes."""
+    for other in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove_stale(other)
+    with tempfile.TemporaryDirectory(prefix=_PREFIX) as name, _marked(Path(name)):
+        yield Path(name)
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep other processes from working in a folder, and remove what killed ones left there.
+
+    The kernel ends the lock together with the process. On a file system without locks there is
+    none.
+
+    Raises:
+        SemveilError: If another process holds the folder; it is named.
+    """
+    path, deadline = folder / _LOCK, time.monotonic() + _PATIENCE_S
+    try:
+        while (handle := _take(path)) is None:
+            if time.monotonic() > deadline:
+                raise SemveilError(
+                    f"{folder} is in use by {_holder(path)}: wait until it has finished"
+                )
+            time.sleep(0.05)
+    except OSError as error:
+        raise SemveilError(f"cannot lock {path}: {error.strerror}") from error
+    try:
+        remove_scraps(folder)
+        yield
+    finally:
+        # While it is still locked: afterwards it could be another's.
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+@contextmanager
+def _marked(folder: Path) -> Iterator[None]:
+    """Let :func:`_remove_stale` see that a folder is in use."""
+    # Locked before it has its name, so that nobody finds it there unlocked.
+    early = folder / f"{_LOCK}{_SCRAP}"
+    handle = _take(early)
+    try:
+        os.rename(early, folder / _LOCK)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _take(path: Path) -> int | None:
+    """Open and lock a file, and write into it who did; None if another process holds it."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    if not _lock(handle, path, without=True):
+        os.close(handle)
+        return None
+    since = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+    # A disk may be full; the lock is no worse for that.
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {platform.node()} since {since}".encode())
+    return handle
+
+
+def _lock(handle: int, path: Path, *, without: bool) -> bool:
+    """Lock an open file; return the given answer on a file system without locks."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return without
+    try:
+        # Its last holder may have removed it since it was opened.
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _holder(path: Path) -> str:
+    try:
+        return " ".join(path.read_text(errors="replace")[:200].split()) or "another process"
+    except OSError:
+        return "another process"
+
+
+def _take_over(folder: Path, *, remove: bool = False) -> bool:
+    """Remove the lock that a killed process left in a folder, or all of the folder.
+
+    Returns:
+        Whether nobody holds it.
+    """
+    path = folder / _LOCK
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    try:
+        if not _lock(handle, path, without=False):
+            return False
+        if remove:
+            shutil.rmtree(folder, ignore_errors=True)
+        else:
+            path.unlink()
+        return True
+    finally:
+        os.close(handle)
+
+
+def _remove_stale(folder: Path) -> None:
+    """Remove a folder of ours that was being made, or was temporary, when its process ended."""
+    # Others may put anything into a folder of temporary files, links too.
+    with suppress(OSError):
+        about = folder.lstat()
+        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
+            _take_over(folder, remove=True)

@@ -39,17 +39,22 @@ def pickled(content):
 
 
 def of_another_architecture(content):
-    """Sound, ours, and every tensor one row too long."""
+    """Sound, ours, of a version without digests, and every tensor one row too long."""
     length = int.from_bytes(content[:8], "little")
     metadata = json.loads(content[8 : 8 + length])["__metadata__"]
     longer = {
         name: np.concatenate([tensor, tensor[:1]]) if tensor.ndim else tensor
         for name, tensor in load(content).items()
     }
-    return save(longer, metadata)
+    return save(longer, {key: text for key, text in metadata.items() if key != "digest"})
 
 
-DAMAGES = [truncated, shortened, emptied, foreign, noise, pickled, of_another_architecture]
+def flipped(content):
+    """One bit of one weight."""
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+DAMAGES = [flipped, truncated, shortened, emptied, foreign, noise, pickled, of_another_architecture]
 REASONS = {
     foreign: "was not written by semveil",
     of_another_architecture: "is of another architecture",

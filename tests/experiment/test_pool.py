@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,6 +53,39 @@ def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -
     straight = (tmp_path / "straight" / "records.jsonl").read_bytes()
     assert (folder / "records.jsonl").read_bytes() == straight
     assert scraps(folder) == []
+
+
+def in_processes(semveil, tmp_path: Path, number: signal.Signals) -> tuple[list[int], int, str]:
+    """End a study in two processes; return these, its exit status and what it said."""
+    (tmp_path / "tmp").mkdir(exist_ok=True)
+    command = semveil.start(
+        *(*WORDS, "--workers", "2", "--out", number.name),
+        folder=tmp_path,
+        before=f"import tempfile; tempfile.tempdir = {str(tmp_path / 'tmp')!r}",
+    )
+    begun = tmp_path / number.name
+    eventually(lambda: len(list(begun.glob("jobs/*/run.json"))) == 2, "both jobs have begun")
+    assert list((tmp_path / "tmp").glob("semveil-*/0/frame"))
+    workers = processes_of(command.pid)
+    assert len(workers) == 2
+    started = time.monotonic()
+    command.send(number)
+    result = command.wait()
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "they end")
+    assert time.monotonic() - started < 4
+    return workers, result.code, result.err
+
+
+def test_ended_by_a_signal_no_process_and_no_image_is_left(semveil, tmp_path: Path) -> None:
+    _, code, _ = in_processes(semveil, tmp_path, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    (left,) = (tmp_path / "tmp").glob("semveil-*")
+    _, code, said = in_processes(semveil, tmp_path, signal.SIGTERM)
+    assert code == 128 + signal.SIGTERM
+    assert said == "semveil: interrupted; go on with: semveil study --resume SIGTERM\n"
+    # Its own, and those of the one that could not clean up.
+    assert not left.exists()
+    assert not list((tmp_path / "tmp").glob("semveil-*"))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from commands import content
 from semveil.errors import SemveilError
 from semveil.files import new_folder, remove_scraps, write_atomic
 
@@ -32,9 +33,17 @@ def test_the_old_content_is_replaced_and_a_reader_who_has_it_open_keeps_it(tmp_p
     assert (tmp_path / "a").read_text() == "new"
 
 
-def test_others_may_read_it(tmp_path):
-    write_atomic(tmp_path / "a", "x")
-    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) & 0o444 == 0o444
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o077, 0o600), (0o002, 0o664)])
+def test_files_and_folders_follow_the_umask(tmp_path, mask, mode):
+    before = os.umask(mask)
+    try:
+        write_atomic(tmp_path / "a", "x")
+        new_folder(tmp_path / "b", {"c": "x"})
+    finally:
+        os.umask(before)
+    for file in (tmp_path / "a", tmp_path / "b" / "c"):
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+    assert stat.S_IMODE((tmp_path / "b").stat().st_mode) == 0o777 & ~mask
 
 
 def refused(path, content="new"):
@@ -68,7 +77,7 @@ def test_a_folder_that_takes_no_files():
     refused(Path("/proc/sys/kernel/a"))
 
 
-@pytest.mark.parametrize("call", ["write", "fsync", "chmod", "replace"])
+@pytest.mark.parametrize("call", ["write", "fsync", "replace"])
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_at_any_call_leaves_the_old_file_and_nothing_else(
     tmp_path, monkeypatch, call, failure
@@ -119,7 +128,8 @@ def test_what_a_killed_writer_left_is_found_and_removed(tmp_path):
 
 
 def test_a_new_folder_is_made_with_its_parents(tmp_path):
-    assert new_folder(tmp_path / "a" / "b" / "c").is_dir()
+    new_folder(tmp_path / "a" / "b" / "c", {"x": "1", "y/z": b"2"})
+    assert content(tmp_path) == {"a/b/c/x": b"1", "a/b/c/y/z": b"2"}
 
 
 @pytest.mark.parametrize("there", ["folder", "file"])
@@ -127,12 +137,12 @@ def test_what_exists_is_no_new_folder(tmp_path, there):
     path = tmp_path / "a"
     path.mkdir() if there == "folder" else path.touch()
     with pytest.raises(SemveilError, match="exists already"):
-        new_folder(path)
+        new_folder(path, {"x": "1"})
 
 
 @pytest.mark.parametrize("parent", ["file", "/proc/sys"])
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path, parent):
     (tmp_path / "file").touch()
     with pytest.raises(SemveilError, match=r"^cannot make output folder .*: \w"):
-        new_folder(tmp_path / parent / "a" / "b")
+        new_folder(tmp_path / parent / "a" / "b", {"x": "1"})
     assert names(tmp_path) == ["file"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import struct
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -54,6 +56,50 @@ def test_channels_last_weights_come_back_as_they_were(tmp_path):
     weight = torch.randn(4, 3, 3, 3).to(memory_format=torch.channels_last)
     save_tensors(tmp_path / "x", {"w": weight}, {})
     assert torch.equal(load_tensors(tmp_path / "x")[0]["w"], weight)
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path):
+    """In processes of their own, since their dictionaries may be in another order."""
+    words = (
+        "import pathlib, torch; from semveil.training.checkpoint import save_tensors; "
+        "save_tensors(pathlib.Path({}), {'b': torch.ones(3), 'a': torch.ones(2)}, {'c': 1, 'd': 2})"
+    )
+    found = set()
+    for number in range(4):
+        path = tmp_path / str(number)
+        subprocess.run([sys.executable, "-c", words.replace("{}", repr(str(path)))], check=True)
+        found.add(path.read_bytes())
+    assert len(found) == 1
+
+
+def test_every_flipped_bit_is_noticed(tmp_path):
+    path = sound(tmp_path)
+    whole = path.read_bytes()
+    start = 8 + struct.unpack("<Q", whole[:8])[0]
+    begin = whole.index(b"step")
+    places = [*range(start, len(whole)), *range(begin, whole.index(b"name", begin))]
+    for place in places:
+        for bit in range(8):
+            flipped = bytearray(whole)
+            flipped[place] ^= 1 << bit
+            path.write_bytes(flipped)
+            assert "truncated or damaged" in refused(path)
+
+
+def test_a_file_of_a_version_without_digests_comes_back(tmp_path):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(save(TENSORS, {"format": "semveil-1", "facts": json.dumps(FACTS)}))
+    tensors, facts = load_tensors(path)
+    assert facts == FACTS
+    assert all(torch.equal(tensors[name], TENSORS[name]) for name in TENSORS)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.complex64, torch.bool, torch.int8])
+def test_tensors_of_every_kind_come_back(tmp_path, dtype):
+    tensors = {"a": torch.ones(3, 2).to(dtype), "b": torch.ones(()).to(dtype)}
+    save_tensors(tmp_path / "x", tensors, {})
+    found, _ = load_tensors(tmp_path / "x")
+    assert all(torch.equal(found[name], tensors[name]) for name in tensors)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.05, 0.5, 0.9, 0.999])

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
 from semveil.cli.output import survive_any_encoding
-from semveil.errors import Interrupted, SemveilError, SemveilWarning, shown
+from semveil.errors import Interrupted, SemveilError, SemveilWarning, Terminated, shown
 
 _MOST = 4000  # characters of an error
 # Options that have another name now.
@@ -42,12 +43,15 @@ def main() -> None:
     """Run the command line; errors that the user can fix end in one line and status 2."""
     warnings.formatwarning = _one_line
     survive_any_encoding()
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         refuse_lost_folder()
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except SemveilError as error:
         sys.exit(_fail(str(error)))
+    except Interrupted as stop:
+        sys.exit(stop.status)
     except (typer.Abort, KeyboardInterrupt):
         sys.exit(130)
     except BrokenPipeError:
@@ -92,10 +96,17 @@ def command(function: Callable[..., None], name: str | None = None) -> None:
             function(*args, **options)
         except Interrupted as stop:
             # Here, since typer turns it into an exit without a word.
-            print(f"semveil: {stop}", file=sys.stderr)
-            sys.exit(130)
+            if str(stop):
+                print(f"semveil: {stop}", file=sys.stderr)
+            sys.exit(stop.status)
 
     app.command(name)(run)
+
+
+def _terminate(*_: object) -> NoReturn:
+    # Once: what cleans up now is not to be interrupted by a second signal.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Terminated
 
 
 _whole_warning = warnings.formatwarning

@@ -21,7 +21,7 @@ from semveil.experiment.plan import plan
 from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, RECORDS, MeasuredFolder, Run
 from semveil.experiment.training import Hardware
-from semveil.files import new_folder, remove_scraps
+from semveil.files import new_folder
 from semveil.recipe import AttackConfig
 from semveil.training.loop import Progress
 
@@ -51,7 +51,6 @@ class AttackRun(MeasuredFolder):
         for link in run.links(run.untrained()):
             if link.name.label in job.systems and not link.network.classifies:
                 refuse_classes(settings, link.name.label)
-        new_folder(folder)
         job.facts = {
             "study": run.study,
             "attacked": os.path.relpath(run.folder, folder),
@@ -61,7 +60,7 @@ class AttackRun(MeasuredFolder):
             "wall_s": 0.0,
             "finished": False,
         } | provenance(run.hardware.device, run.hardware.devices)
-        job.write_facts()
+        new_folder(folder, {FACTS: job._facts_text()})
         return job
 
     @classmethod
@@ -74,7 +73,6 @@ class AttackRun(MeasuredFolder):
             systems, _ = facts["schemes"], facts["wall_s"]
         except (OSError, ValueError, KeyError, TypeError):
             raise SemveilError(f"{folder} holds no attacks") from None
-        remove_scraps(folder)
         return cls(folder, run, settings, _systems(run, systems), facts)
 
     def execute(self, progress: Progress | None = None) -> None:

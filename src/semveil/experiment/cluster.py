@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import Any
 
@@ -32,8 +31,7 @@ from semveil.experiment.jobs import (
     read_images,
     run_job,
 )
-from semveil.experiment.run import FACTS, RECORDS
-from semveil.files import new_folder, write_atomic
+from semveil.files import new_folder, temporary_folder
 
 # Machines may leave the cluster more than once during a long job.
 RETRIES = 20
@@ -138,8 +136,8 @@ def _do(job: Job, context: JobContext, splits: ImageSplits, cores: int) -> Files
     # Shared images are read-only.
     warnings.filterwarnings("ignore", "The given NumPy array is not writable")
     torch.set_num_threads(cores)
-    with TemporaryDirectory(prefix="semveil-") as scratch:
-        folder = Path(scratch) / job.name
+    with temporary_folder() as scratch:
+        folder = scratch / job.name
         try:
             run_job(folder, job, replace(context, splits=splits))
         except SemveilError as error:
@@ -165,12 +163,8 @@ def _result(ray: ModuleType, ready: Any, job: Job) -> Files:
 
 
 def _write(folder: Path, files: Files) -> None:
-    """Write a job's files, the one that completes it last."""
+    """Write a job's files."""
     if folder.exists():
         # Left by an interrupted attempt on this machine.
         shutil.rmtree(folder)
-    new_folder(folder)
-    for name in sorted(files, key=lambda name: (name == RECORDS, name != FACTS)):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomic(path, files[name])
+    new_folder(folder, files)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,14 +23,19 @@ def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
             "it began with"
         )
     recipe = recipes.update(run.recipe, changes)
-    new = Run.create(
-        folder, run.study, recipe, [requested(recipe)], run.seed, run.hardware, run.root
-    )
+    model = run.folder / MODEL
     try:
-        shutil.copyfile(run.folder / MODEL, folder / BASE)
-        new.facts["began_with"] = os.path.relpath(run.folder, folder)
-        new.write_facts()
+        weights = model.read_bytes()
     except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise SemveilError(f"cannot write {folder}: {error.strerror or error}") from error
-    return new
+        raise SemveilError(f"cannot read {model}: {error.strerror or error}") from None
+    return Run.create(
+        folder,
+        run.study,
+        recipe,
+        [requested(recipe)],
+        run.seed,
+        run.hardware,
+        run.root,
+        files={BASE: weights},
+        facts={"began_with": os.path.relpath(run.folder, folder)},
+    )

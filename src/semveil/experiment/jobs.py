@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
-from semveil.files import write_atomic
+from semveil.files import hold, write_atomic
 from semveil.recipe import Recipe
 from semveil.records import Asked, Params, Record, to_plain, write_records
 from semveil.training.loop import Progress
@@ -112,7 +113,8 @@ def is_finished(folder: Path) -> bool:
 def train_and_audit(folder: Path, job: Job, context: JobContext) -> None:
     """Train the job's links and measure its schemes: the work of most jobs."""
     run = begin(folder, job, context)
-    run.audit(train_or_load(run, context.links, context.progress), context.progress)
+    with hold(folder):
+        run.audit(train_or_load(run, context.links, context.progress), context.progress)
 
 
 def begin(folder: Path, job: Job, context: JobContext) -> Run:
@@ -120,6 +122,8 @@ def begin(folder: Path, job: Job, context: JobContext) -> Run:
     kind = Run if context.splits is None else _with_images(context.splits)
     if (folder / FACTS).exists():
         return kind.open(folder, context.hardware, context.root)
+    # Without its facts it holds nothing: what was to be removed, or made by an older version.
+    shutil.rmtree(folder, ignore_errors=True)
     return kind.create(folder, *run_settings(job, context))
 
 

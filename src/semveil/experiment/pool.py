@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -32,6 +31,12 @@ from semveil.experiment.jobs import (
     read_images,
     run_job,
 )
+from semveil.experiment.training import die_with_parent
+from semveil.files import temporary_folder
+
+
+# Processes clean up within a moment, or do not hear: they may be in the middle of a long step.
+_PATIENCE_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -96,8 +101,8 @@ class Pool:
         waiting, free = deque(jobs), list(range(workers))
         threads = self.cores or max(1, torch.get_num_threads() // workers)
         busy: dict[Connection, _Process] = {}
-        with TemporaryDirectory(prefix="semveil-") as scratch:
-            images = _store_images(jobs, context, Path(scratch))
+        with temporary_folder() as scratch:
+            images = _store_images(jobs, context, scratch)
             try:
                 while waiting or busy:
                     while waiting and free:
@@ -115,6 +120,8 @@ class Pool:
                             free.append(process.slot)
                             on_progress(process.job, FINISHED, 1, 1)
             finally:
+                for process in busy.values():
+                    process.process.terminate()
                 for process in busy.values():
                     process.stop()
 
@@ -179,7 +186,7 @@ class _Process:
         """End the process, if it still runs."""
         self.pipe.close()
         self.process.terminate()
-        self.process.join(10)
+        self.process.join(_PATIENCE_S)
         self.process.kill()
         self.process.join()
 
@@ -199,6 +206,7 @@ def _work(
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    die_with_parent()
     torch.set_num_threads(threads)
 
     def progress(stage: str, done: int, total: int) -> None:

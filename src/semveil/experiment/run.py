@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -35,7 +35,7 @@ from semveil.experiment.training import (
     save,
     train,
 )
-from semveil.files import new_folder, remove_scraps, write_atomic
+from semveil.files import new_folder, write_atomic
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import AuditConfig, Recipe
 from semveil.records import Asked, from_plain, to_plain, write_records
@@ -54,7 +54,10 @@ class MeasuredFolder:
 
     def write_facts(self) -> None:
         """Write down what was begun."""
-        write_atomic(self.folder / FACTS, json.dumps(self.facts, indent=1) + "\n")
+        write_atomic(self.folder / FACTS, self._facts_text())
+
+    def _facts_text(self) -> str:
+        return json.dumps(self.facts, indent=1) + "\n"
 
     def _add_time(self, started: float) -> None:
         self.facts["wall_s"] = round(self.facts["wall_s"] + time.monotonic() - started, 1)
@@ -110,11 +113,16 @@ class Run(MeasuredFolder):
         seed: int,
         hardware: Hardware,
         root: Path | None = None,
+        *,
+        files: Mapping[str, bytes] | None = None,
+        facts: Mapping[str, Any] | None = None,
     ) -> Run:
-        """Start a run: check everything that can be checked, then make its folder."""
+        """Start a run: check everything that can be checked, then make its folder.
+
+        The folder begins with ``run.json``, to which ``facts`` are added, and with ``files``.
+        """
         run = cls(folder, study, complete(schemes, recipe), schemes, seed, hardware, root)
         run.check()
-        new_folder(folder)
         run.facts = {
             "study": study,
             "schemes": [to_plain(asked) for asked in schemes],
@@ -127,12 +135,8 @@ class Run(MeasuredFolder):
             "wall_s": 0.0,
             "finished": False,
         } | provenance(hardware.device, hardware.devices)
-        try:
-            run.write_facts()
-        except SemveilError:
-            # A folder without them could neither be continued nor made again.
-            folder.rmdir()
-            raise
+        run.facts |= facts or {}
+        new_folder(folder, {FACTS: run._facts_text(), **(files or {})})
         return run
 
     def check(self) -> None:
@@ -174,7 +178,6 @@ class Run(MeasuredFolder):
             ) from None
         run = cls(folder, study, recipes.check(plain), asked, seed, hardware, root)
         run.facts = facts
-        remove_scraps(folder)
         return run
 
     @cached_property

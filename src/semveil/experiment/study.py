@@ -47,9 +47,8 @@ def check(jobs: Sequence[Job], context: JobContext) -> None:
 
 def start(folder: Path, study: str, budget: str, seed: int) -> None:
     """Make the folder of a study."""
-    new_folder(folder)
     facts = {"study": study, "budget": budget, "seed": seed, "finished": False}
-    write_atomic(folder / FACTS, json.dumps(facts) + "\n")
+    new_folder(folder, {FACTS: json.dumps(facts) + "\n"})
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

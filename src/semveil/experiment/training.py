@@ -8,8 +8,10 @@ import json
 import logging
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any
 
@@ -227,6 +229,18 @@ def _stages(
     }
 
 
+def die_with_parent() -> None:
+    """End this process at once when the process that started it has ended, however it did."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def _in_process(
     fabric: Fabric,
     complaints: multiprocessing.SimpleQueue[str],
@@ -239,6 +253,7 @@ def _in_process(
     seed: int,
     folder: Path,
 ) -> None:
+    die_with_parent()
     # Schemes hold functions, which do not travel between processes: each builds its own.
     torch.set_num_threads(threads)
     systems = plan([from_plain(asked) for asked in schemes], recipe)

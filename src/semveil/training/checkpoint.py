@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -18,13 +20,36 @@ _FORMAT = "semveil-1"
 
 
 def save_tensors(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Write tensors and JSON facts to one file, atomically."""
+    """Write tensors, JSON facts and a digest of both to one file, atomically.
+
+    The same tensors and facts give the same bytes.
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    write_atomic(path, save(plain, {"format": _FORMAT, "facts": json.dumps(facts)}))
+    text = json.dumps(facts)
+    content = memoryview(save(plain))
+    start = 8 + int.from_bytes(content[:8], "little")
+    # The library writes the metadata in another order each time.
+    header = json.loads(bytes(content[8:start])) | {
+        "__metadata__": {"format": _FORMAT, "facts": text, "digest": _digest(plain, text)}
+    }
+    words = json.dumps(header, sort_keys=True).encode()
+    words += b" " * (-len(words) % 8)
+    write_atomic(path, b"".join([len(words).to_bytes(8, "little"), words, content[start:]]))
+
+
+def _digest(tensors: dict[str, Tensor], facts: str) -> str:
+    found = hashlib.sha256(facts.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
 
 
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`."""
+    """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`.
+
+    Files of older versions have no digest, and are not compared with one.
+    """
     if not path.is_file():
         raise SemveilError(f"no checkpoint {path}")
     try:
@@ -32,12 +57,15 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             header = file.metadata() or {}
             if header.get("format") != _FORMAT:
                 raise SemveilError(f"checkpoint {path} was not written by semveil")
-            return {name: file.get_tensor(name) for name in file.keys()}, json.loads(  # noqa: SIM118
-                header["facts"]
-            )
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = header["facts"]
+        if header.get("digest", digest := _digest(tensors, text)) != digest:
+            raise ValueError("its digest is of another content")
+        facts: dict[str, Any] = json.loads(text)
+    except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise SemveilError(f"checkpoint {path} is truncated or damaged: {reason}") from None
+    return tensors, facts
 
 
 def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> None:
