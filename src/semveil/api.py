@@ -36,6 +36,7 @@ from semveil.papers import PAPERS, execute
 from semveil.protect import PROTECTIONS
 from semveil.recipe import Recipe
 from semveil.registry import Registry
+from semveil.report.folder import refuse_damage
 from semveil.result import Result, read_result
 from semveil.schemes import SCHEMES
 from semveil.training import TRAININGS
@@ -126,6 +127,7 @@ def train(
     """
     run = _begin(recipe, changes, out, resume, seed, device, devices, data)
     with hold(run.folder), resumable(run.folder, "train"):
+        refuse_damage(run.folder)
         run.train(progress)
     return run.link()
 
@@ -215,6 +217,7 @@ def attack_run(
         place = Path(out) if out else unused_folder(attacked.folder / "attacks")
         job = AttackRun.create(place, attacked, recipe.attack, list(systems or []) or None)
     with hold(job.folder), resumable(job.folder, "attack"):
+        refuse_damage(job.folder)
         job.execute(progress)
         job.report()
     return read_result(job.folder)
@@ -458,6 +461,7 @@ def _hardware(device: str, devices: int = 1) -> Hardware:
 
 
 def _audited(started: Run, progress: Progress | None) -> Result:
+    refuse_damage(started.folder)
     started.audit(started.train(progress), progress)
     started.report()
     return read_result(started.folder)

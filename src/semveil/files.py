@@ -77,9 +77,7 @@ def remove_scraps(folder: Path) -> None:
             for name in filter(_is_scrap, files):
                 Path(place, name).unlink(missing_ok=True)
             below = [(name, Path(place, name)) for name in names]
-            names[:] = [
-                name for name, path in below if _take_over(path, remove=_is_scrap(name))
-            ]
+            names[:] = [name for name, path in below if _take_over(path, remove=_is_scrap(name))]
     except OSError as error:
         raise SemveilError(f"cannot remove {error.filename}: {error.strerror}") from error
 

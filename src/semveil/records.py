@@ -134,7 +134,9 @@ def from_plain(plain: object) -> SystemName:
     if isinstance(plain, str):
         return asked_for(plain)
     if isinstance(plain, dict) and plain.keys() == {"scheme", "protections"}:
-        return asked_for(plain["scheme"], *plain["protections"])
+        scheme, added = plain["scheme"], plain["protections"]
+        if isinstance(added, list) and all(isinstance(name, str) for name in [scheme, *added]):
+            return asked_for(scheme, *added)
     raise SemveilError(f"{plain!r} is neither a scheme nor a scheme with protections")
 
 
@@ -287,7 +289,9 @@ def _read(line: str, place: str) -> Record:
     try:
         plain = json.loads(line)
         value, scheme = plain.pop("value"), str(plain["scheme"])
-    except (ValueError, TypeError, KeyError, AttributeError):
+        # Half of a surrogate pair could not be written again.
+        scheme.encode()
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SemveilError(f"{place}: not a record") from None
     if "variant" not in plain or any(mark in scheme for mark in _MARKS):
         raise SemveilError(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,19 +67,18 @@ def in_processes(semveil, tmp_path: Path, number: signal.Signals) -> tuple[list[
     assert list((tmp_path / "tmp").glob("semveil-*/0/frame"))
     workers = processes_of(command.pid)
     assert len(workers) == 2
-    started = time.monotonic()
     command.send(number)
     result = command.wait()
-    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "they end")
-    assert time.monotonic() - started < 4
     return workers, result.code, result.err
 
 
 def test_ended_by_a_signal_no_process_and_no_image_is_left(semveil, tmp_path: Path) -> None:
-    _, code, _ = in_processes(semveil, tmp_path, signal.SIGKILL)
+    workers, code, _ = in_processes(semveil, tmp_path, signal.SIGKILL)
     assert code == -signal.SIGKILL
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "they end")
     (left,) = (tmp_path / "tmp").glob("semveil-*")
-    _, code, said = in_processes(semveil, tmp_path, signal.SIGTERM)
+    workers, code, said = in_processes(semveil, tmp_path, signal.SIGTERM)
+    assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert code == 128 + signal.SIGTERM
     assert said == "semveil: interrupted; go on with: semveil study --resume SIGTERM\n"
     # Its own, and those of the one that could not clean up.

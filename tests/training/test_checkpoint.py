@@ -7,6 +7,7 @@ import pickle
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -216,7 +217,7 @@ def test_an_optimiser_goes_on_where_it_was(tmp_path):
 
     resumed, other = fresh()
     resumed.load_state_dict(kept)
-    restore_optimiser("player", other, load_tensors(tmp_path / "x")[0])
+    restore_optimiser("player", other, load_tensors(tmp_path / "x")[0], Path("x"))
     walk(resumed, other, 3)
     assert all(torch.equal(snapshot(straight)[n], t) for n, t in snapshot(resumed).items())
 
@@ -230,7 +231,7 @@ def test_an_optimiser_that_never_stepped_stays_fresh():
     layer = nn.Linear(3, 2)
     adam = torch.optim.Adam(layer.parameters())
     assert optimiser_tensors("player", adam) == {}
-    restore_optimiser("player", adam, {"other/0/exp_avg": torch.zeros(2, 3)})
+    restore_optimiser("player", adam, {"other/0/exp_avg": torch.zeros(2, 3)}, Path("x"))
     assert adam.state_dict()["state"] == {}
 
 

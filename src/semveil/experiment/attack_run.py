@@ -12,7 +12,7 @@ from typing import Any
 
 from semveil import recipe as recipes
 from semveil.adversary.perturb.attack import chosen
-from semveil.errors import SemveilError, unknown
+from semveil.errors import unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import refuse_classes
@@ -21,6 +21,7 @@ from semveil.experiment.plan import plan
 from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, RECORDS, MeasuredFolder, Run
 from semveil.experiment.training import Hardware
+from semveil.facts import AttackFacts, read_facts
 from semveil.files import new_folder
 from semveil.recipe import AttackConfig
 from semveil.training.loop import Progress
@@ -66,14 +67,10 @@ class AttackRun(MeasuredFolder):
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> AttackRun:
         """Open a folder of attacks that were begun."""
-        try:
-            facts = json.loads((folder / FACTS).read_text())
-            run = Run.open(folder / facts["attacked"], hardware, root)
-            settings = recipes.check(facts["recipe"]).attack
-            systems, _ = facts["schemes"], facts["wall_s"]
-        except (OSError, ValueError, KeyError, TypeError):
-            raise SemveilError(f"{folder} holds no attacks") from None
-        return cls(folder, run, settings, _systems(run, systems), facts)
+        facts = read_facts(folder / FACTS, AttackFacts, f"{folder} holds no attacks")
+        run = Run.open(folder / facts["attacked"], hardware, root)
+        settings = recipes.check(facts["recipe"]).attack
+        return cls(folder, run, settings, _systems(run, facts["schemes"]), facts)
 
     def execute(self, progress: Progress | None = None) -> None:
         """Attack every system that was not attacked yet and write the records."""

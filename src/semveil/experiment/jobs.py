@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from semveil.data.splits import ImageSplits
+from semveil.errors import SemveilError
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
+from semveil.facts import JobFacts, read_facts
 from semveil.files import hold, write_atomic
 from semveil.recipe import Recipe
 from semveil.records import Asked, Params, Record, to_plain, write_records
@@ -104,10 +106,10 @@ def run_job(folder: Path, job: Job, context: JobContext) -> None:
 def is_finished(folder: Path) -> bool:
     """Return whether a job's folder holds all of its results."""
     try:
-        facts = json.loads((folder / FACTS).read_text())
-        return (folder / RECORDS).exists() and bool(facts["finished"])
-    except (OSError, ValueError, KeyError, TypeError):
+        finished: bool = read_facts(folder / FACTS, JobFacts, "not begun")["finished"]
+    except SemveilError:
         return False
+    return finished and (folder / RECORDS).exists()
 
 
 def train_and_audit(folder: Path, job: Job, context: JobContext) -> None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pydantic import ValidationError
 from torch import nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.errors import SemveilError
 from semveil.experiment.link import Link
+from semveil.facts import EavesdropperFacts, check_facts
+from semveil.section import explain
 from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
 
 FOLDER = "eavesdroppers"
@@ -40,12 +43,16 @@ def kept(link: Link, target: str, inputs: int) -> tuple[Eavesdropper, list[str]]
     if not path.exists():
         return None
     tensors, facts = load_tensors(path)
-    kind = EAVESDROPPERS.get(facts["name"])
-    eve = kind(kind.Config(**facts["config"]))
-    network = eve.network(inputs, len(facts["classes"]), link.image_shape)
+    stated = check_facts(facts, EavesdropperFacts, path)
+    kind = EAVESDROPPERS.get(stated.name)
+    try:
+        eve = kind(kind.Config(**stated.config))
+    except ValidationError as error:
+        raise SemveilError(f"{path}: {explain(error, tuple)}") from None
+    network = eve.network(inputs, len(stated.classes), link.image_shape)
     load_weights(network, tensors, path)
     eve.trained = network.to(link.device).eval().requires_grad_(False)
-    return eve, facts["classes"]
+    return eve, stated.classes
 
 
 def _path(run: Path, stream: str, target: str) -> Path:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import shutil
-import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
 
 from semveil.errors import SemveilError
 from semveil.evaluation.recorder import Findings
 from semveil.records import read_records, write_records
+from semveil.report.folder import read_samples
 from semveil.result import write_samples
 
 _FOLDER = "parts"
@@ -41,12 +38,9 @@ class PartialResults:
         if not lines.exists():
             return None
         try:
-            with np.load(arrays, allow_pickle=False) as file:
-                samples = {key: file[key] for key in file.files}
-        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-            raise SemveilError(
-                f"cannot read {arrays}: {error}; without {lines} it is measured again"
-            ) from None
+            samples = read_samples(arrays)
+        except SemveilError as error:
+            raise SemveilError(f"{error}; without {lines} it is measured again") from None
         return Findings(read_records(lines), samples)
 
     def _keep(self, name: str, part: Findings) -> None:

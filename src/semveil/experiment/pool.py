@@ -34,7 +34,6 @@ from semveil.experiment.jobs import (
 from semveil.experiment.training import die_with_parent
 from semveil.files import temporary_folder
 
-
 # Processes clean up within a moment, or do not hear: they may be in the middle of a long step.
 _PATIENCE_S = 2.0
 

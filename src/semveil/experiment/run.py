@@ -35,6 +35,7 @@ from semveil.experiment.training import (
     save,
     train,
 )
+from semveil.facts import RunFacts, read_facts
 from semveil.files import new_folder, write_atomic
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import AuditConfig, Recipe
@@ -162,21 +163,16 @@ class Run(MeasuredFolder):
     @classmethod
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:
         """Open the folder of a run that was started."""
+        missing = f"{folder} holds no run: there is no {FACTS} in it"
+        facts = read_facts(folder / FACTS, RunFacts, missing)
         try:
-            facts = json.loads((folder / FACTS).read_text())
-            study, schemes, seed = facts["study"], facts["schemes"], facts["seed"]
-            plain, _, _ = facts["recipe"], facts["wall_s"], facts["finished"]
-        except OSError:
-            raise SemveilError(f"{folder} holds no run: there is no {FACTS} in it") from None
-        except (ValueError, KeyError, TypeError):
-            raise SemveilError(f"{folder / FACTS} is damaged: not the facts of a run") from None
-        try:
-            asked = [from_plain(each) for each in schemes]
+            asked = [from_plain(each) for each in facts["schemes"]]
         except SemveilError:
             raise SemveilError(
                 f"{folder / FACTS}: schemes as an older semveil named them; start the run again"
             ) from None
-        run = cls(folder, study, recipes.check(plain), asked, seed, hardware, root)
+        recipe = recipes.check(facts["recipe"])
+        run = cls(folder, facts["study"], recipe, asked, facts["seed"], hardware, root)
         run.facts = facts
         return run
 

@@ -10,7 +10,6 @@ from typing import Any
 import torch
 
 from semveil.data.splits import ImageSplits
-from semveil.errors import SemveilError
 from semveil.experiment.jobs import (
     FINISHED,
     Job,
@@ -24,6 +23,8 @@ from semveil.experiment.jobs import (
 )
 from semveil.experiment.provenance import provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
+from semveil.facts import JobFacts, StudyFacts
+from semveil.facts import read_facts as read_facts_of
 from semveil.files import new_folder, write_atomic
 from semveil.records import Record, read_records, write_records
 
@@ -53,12 +54,11 @@ def start(folder: Path, study: str, budget: str, seed: int) -> None:
 
 def read_facts(folder: Path) -> dict[str, Any]:
     """Return the facts of a study's folder, at least ``study``, ``budget`` and ``seed``."""
-    try:
-        facts: dict[str, Any] = json.loads((folder / FACTS).read_text())
-        facts["study"], facts["budget"], facts["seed"]
-    except (OSError, ValueError, KeyError, TypeError):
-        raise SemveilError(f"{folder} holds no study") from None
-    return facts
+    return read_facts_of(folder / FACTS, StudyFacts, f"{folder} holds no study")
+
+
+def _job_facts(folder: Path) -> dict[str, Any]:
+    return read_facts_of(folder / FACTS, JobFacts, f"{folder} holds no job: there is no {FACTS}")
 
 
 def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) -> list[Record]:
@@ -66,6 +66,12 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
     place = folder / "jobs"
     place.mkdir(exist_ok=True)
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
+    for job in jobs:
+        # What cannot be used is told before anything slow starts.
+        if (place / job.name / FACTS).exists():
+            _job_facts(place / job.name)
+        if is_finished(place / job.name):
+            read_records(place / job.name / RECORDS)
     unfinished = [job for job in jobs if not is_finished(place / job.name)]
     finished = len(jobs) - len(unfinished)
     progress = context.progress or (lambda *_: None)
@@ -84,7 +90,7 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
     # A job keeps the version that it ran on, also where the study was resumed with another.
     ran: dict[str, dict[str, Any]] = {}
     for job in jobs:
-        facts = json.loads((place / job.name / FACTS).read_text())
+        facts = _job_facts(place / job.name)
         ran[job.name] = {key: facts[key] for key in _KEPT}
         records += [
             record.with_params(job.params) for record in read_records(place / job.name / RECORDS)

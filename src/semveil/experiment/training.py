@@ -25,6 +25,7 @@ from semveil.adversary.perturb.cooperative import WaveformLayer
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.experiment.plan import SystemPlan, links, plan
+from semveil.facts import WeightFacts, check_facts
 from semveil.link import LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
@@ -344,5 +345,6 @@ def load(trained: TrainedNetworks, path: Path, recipe: Recipe, seed: int) -> Non
     tensors, facts = load_tensors(path)
     load_weights(trained, tensors, path)
     # Compared as this version reads it: another's hash may have been of fewer settings.
-    if identity(check(facts["recipe"]), facts["seed"]) != identity(recipe, seed):
+    stated = check_facts(facts, WeightFacts, path)
+    if identity(check(stated.recipe), stated.seed) != identity(recipe, seed):
         raise SemveilError(f"checkpoint {path} is of another training: its recipe or seed differs")

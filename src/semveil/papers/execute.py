@@ -24,9 +24,13 @@ PAGE = "README.md"
 
 def check(paper: Paper, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
     """Check everything that can be checked of every job, before anything is written."""
+    _check_budget(budget)
+    folders.check(paper.jobs(budget, seed), JobContext(paper.name, hardware, root))
+
+
+def _check_budget(budget: str) -> None:
     if budget not in BUDGETS:
         raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
-    folders.check(paper.jobs(budget, seed), JobContext(paper.name, hardware, root))
 
 
 def start(folder: Path, paper: Paper, budget: str, seed: int) -> None:
@@ -45,6 +49,7 @@ def execute(
 ) -> list[Record]:
     """Run the jobs of a study that have not finished, then write records, figures and page."""
     facts = read_facts(folder)
+    _check_budget(facts["budget"])
     jobs = paper.jobs(facts["budget"], facts["seed"])
     context = JobContext(paper.name, hardware, root, progress=progress, links=links)
     records = folders.run(folder, jobs, context, runner or Pool())

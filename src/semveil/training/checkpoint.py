@@ -41,7 +41,7 @@ def _digest(tensors: dict[str, Tensor], facts: str) -> str:
     found = hashlib.sha256(facts.encode())
     for name, tensor in sorted(tensors.items()):
         found.update(f"{name} {tensor.dtype} {list(tensor.shape)}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return found.hexdigest()
 
 
@@ -79,6 +79,8 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> 
                 f"checkpoint {where} is of another architecture: "
                 f"{name} is {there} there and {here} here"
             )
+        if own[name].is_floating_point() != tensors[name].is_floating_point():
+            raise SemveilError(f"checkpoint {where} is damaged: {name} is {tensors[name].dtype}")
     module.load_state_dict(tensors)
 
 
@@ -92,12 +94,19 @@ def optimiser_tensors(prefix: str, optimiser: Optimizer) -> dict[str, Tensor]:
     }
 
 
-def restore_optimiser(prefix: str, optimiser: Optimizer, tensors: dict[str, Tensor]) -> None:
+def restore_optimiser(
+    prefix: str, optimiser: Optimizer, tensors: dict[str, Tensor], where: Path
+) -> None:
     """Restore the state of :func:`optimiser_tensors`, if there is any."""
     state: dict[int, dict[str, Tensor]] = {}
+    parameters = [each for group in optimiser.param_groups for each in group["params"]]
     for name, value in tensors.items():
         start, _, rest = name.partition("/")
         if start == prefix:
-            index, key = rest.split("/")
-            state.setdefault(int(index), {})[key] = value
+            index, _, key = rest.partition("/")
+            number = int(index) if index.isdecimal() else len(parameters)
+            # The moments are of their parameter's shape; the count of steps has none.
+            if number >= len(parameters) or value.shape not in ((), parameters[number].shape):
+                raise SemveilError(f"checkpoint {where} is damaged: {name} fits no parameter")
+            state.setdefault(number, {})[key] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from semveil.device import channels_last, native_bfloat16
 from semveil.errors import SemveilError
+from semveil.facts import CheckpointFacts, check_facts
 from semveil.files import write_atomic
 from semveil.link import as_float
 from semveil.rng import Randomness, Shard, generator
@@ -83,7 +84,7 @@ class _Run:
         }
         load_weights(self.objective.modules, weights, where)
         for player, optimiser in self.optimisers.items():
-            restore_optimiser(player, optimiser, tensors)
+            restore_optimiser(player, optimiser, tensors, where)
 
     def randomness(self, *scope: str | int) -> Randomness:
         fresh = generator(
@@ -172,11 +173,12 @@ def fit(
     if checkpoint and checkpoint.exists():
         tensors, facts = load_tensors(checkpoint)
         run.restore(tensors, checkpoint)
-        if (facts.get("stage"), facts.get("identity")) != (objective.name, schedule.identity):
+        stated = check_facts(facts, CheckpointFacts, checkpoint)
+        if (stated.stage, stated.identity) != (objective.name, schedule.identity):
             raise SemveilError(
                 f"checkpoint {checkpoint} is of another training: its stage, recipe or seed differs"
             )
-        start, history = facts["step"], facts["history"]
+        start, history = stated.step, stated.history
 
     bad = torch.tensor(steps + 1, device=fabric.device)
     losses: dict[str, Tensor] = {}

@@ -66,6 +66,7 @@ def pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
     """Return the faces that Eve reconstructed, as Figure 4 shows them, one grid per attribute."""
     from semveil.experiment.run import RECORDS, SAMPLES
     from semveil.report.figures import reconstruction_grid
+    from semveil.report.folder import read_samples
 
     drawn = {}
     seen = [job for job in done if job.recipe.audit.inversion]
@@ -76,9 +77,9 @@ def pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
             if job.params["task"] != attribute:
                 continue
             table = frame(read_records(place / job.name / RECORDS))
-            with np.load(place / job.name / SAMPLES, allow_pickle=False) as kept:
-                samples.setdefault("originals", kept["originals"])
-                rebuilt = {key: kept[key] for key in kept.files if key.startswith("eve/")}
+            kept = read_samples(place / job.name / SAMPLES, "originals")
+            samples.setdefault("originals", kept["originals"])
+            rebuilt = {key: images for key, images in kept.items() if key.startswith("eve/")}
             for key, images in rebuilt.items():
                 of = where(table, system=key.removeprefix("eve/"), metric=_MI)
                 leak = strongest(where(of, protocol="adaptive"))["value"].max()

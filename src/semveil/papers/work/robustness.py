@@ -9,8 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from semveil.adversary.perturb.attack import Attack, chosen
 from semveil.adversary.perturb.generator_attack import GeneratorAttack
 from semveil.evaluation.attack_records import Findings, attack_system, fit_attacks
@@ -158,14 +156,14 @@ def attack_at_every_snr(folder: Path, job: Job, context: JobContext) -> None:
 def attack_pictures(place: Path, done: Sequence[Job]) -> Mapping[str, Figure]:
     """Draw a grid of Bob's images, one row an attack."""
     from semveil.report.figures import attack_grid, attacked
+    from semveil.report.folder import read_samples
 
     drawn = {}
     for job in done:
-        with np.load(place / job.name / SAMPLES, allow_pickle=False) as kept:
-            samples = {key: kept[key] for key in kept.files}
-        system = next(iter(attacked(samples)))
+        samples = read_samples(place / job.name / SAMPLES, "originals")
         names = job.recipe.attack.names
-        drawn[f"case-{job.name}.png"] = attack_grid(samples, system, attacks=names)
+        for system in list(attacked(samples))[:1]:
+            drawn[f"case-{job.name}.png"] = attack_grid(samples, system, attacks=names)
     return drawn
 
 

@@ -1,0 +1,193 @@
+"""What ``run.json`` and the headers of weights state, checked when they are read back.
+
+Knows no torch.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from semveil.errors import SemveilError
+
+F = TypeVar("F", bound="Facts")
+
+Seed = Annotated[int, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+Side = Annotated[int, Field(gt=0)]
+# No file of ours nests deeper than a recipe does; what writes JSON could not write much more.
+_DEPTH = 40
+
+
+class Facts(BaseModel):
+    """Keys with values of exactly their types; further keys are allowed."""
+
+    model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
+
+
+class ImageFacts(Facts):
+    """The images of a run: channels, height, width, and the names of the classes."""
+
+    shape: Annotated[list[Side], Field(min_length=3, max_length=3)]
+    classes: list[str]
+
+
+class AttackNames(Facts):
+    """The attacks of a recipe, as far as a report needs them."""
+
+    names: list[str] = []
+
+
+class RecipeFacts(Facts):
+    """A recipe, as far as a report needs it."""
+
+    attack: AttackNames = AttackNames()
+
+
+class About(Facts):
+    """What a report reads of any ``run.json``; every key may be missing."""
+
+    study: str | None = None
+    budget: str | None = None
+    seed: Seed | None = None
+    wall_s: Seconds | None = None
+    version: str | None = None
+    versions: dict[str, str] = {}
+    hardware: dict[str, str | int | float | None] = {}
+    styles: dict[str, dict[str, Annotated[list[str | int], Field(min_length=3, max_length=3)]]] = {}
+    recipe: RecipeFacts = RecipeFacts()
+    attacked: str | None = None
+    finished: bool = True
+
+
+class RunFacts(About):
+    """The ``run.json`` of a run."""
+
+    study: str
+    schemes: list[str | dict[str, Any]]
+    seed: Seed
+    recipe: RecipeFacts
+    wall_s: Seconds
+    finished: bool
+    images: ImageFacts | None = None
+
+
+class AttackFacts(About):
+    """The ``run.json`` of attacks on a run."""
+
+    study: str
+    attacked: str
+    schemes: Annotated[list[str], Field(min_length=1)]
+    seed: Seed
+    recipe: RecipeFacts
+    wall_s: Seconds
+    finished: bool
+
+
+class StudyFacts(About):
+    """The ``run.json`` of a study."""
+
+    study: str
+    budget: str
+    seed: Seed
+
+
+class JobFacts(RunFacts):
+    """The ``run.json`` of a job of a study."""
+
+    version: str
+    hardware: dict[str, str | int | float | None]
+
+
+class WeightFacts(Facts):
+    """What is stated beside the weights of a run."""
+
+    recipe: dict[str, Any]
+    seed: Seed
+
+
+class CheckpointFacts(Facts):
+    """What is stated beside the weights of a stage that is being trained."""
+
+    stage: str
+    identity: str
+    step: Annotated[int, Field(ge=0)]
+    history: list[dict[str, int | float]]
+
+
+class EavesdropperFacts(Facts):
+    """What is stated beside the weights of an eavesdropper."""
+
+    name: str
+    config: dict[str, Any]
+    classes: Annotated[list[str], Field(min_length=1)]
+
+
+def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
+    """Read a file of facts.
+
+    Args:
+        path: The file.
+        kind: What it must state.
+        missing: The error if there is no such file.
+
+    Raises:
+        SemveilError: If it is missing, cannot be read, or states something else.
+    """
+    try:
+        plain = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        raise SemveilError(missing) from None
+    except OSError as error:
+        raise SemveilError(f"cannot read {path}: {error.strerror or error}") from None
+    except (ValueError, RecursionError):
+        raise SemveilError(f"{path} is damaged: not JSON") from None
+    check_facts(plain, kind, path)
+    found: dict[str, Any] = plain
+    return found
+
+
+def check_facts(plain: object, kind: type[F], where: Path) -> F:
+    """Return facts as they were stated in a file.
+
+    Raises:
+        SemveilError: If they do not state what they must.
+
+    Example:
+        >>> check_facts({"study": "case", "budget": "cpu", "seed": "0"}, StudyFacts, Path("a.json"))
+        Traceback (most recent call last):
+        ...
+        semveil.errors.SemveilError: a.json is damaged: seed: Input should be a valid integer
+    """
+    try:
+        _refuse_depth(plain)
+        # A half of a surrogate pair could not be written again.
+        json.dumps(plain, ensure_ascii=False).encode()
+        return kind.model_validate(plain)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))[:80]
+        reason = f"{key}: {first['msg']}" if key else "not an object"
+    except UnicodeEncodeError:
+        reason = "a text that is no Unicode"
+    except ValueError as error:
+        reason = str(error)
+    raise SemveilError(f"{where} is damaged: {reason}")
+
+
+def _refuse_depth(plain: object) -> None:
+    level: Sequence[object] = [plain]
+    for _ in range(_DEPTH):
+        inner: list[object] = []
+        for each in level:
+            if isinstance(each, dict):
+                inner += each.values()
+            elif isinstance(each, list):
+                inner += each
+        level = inner
+    if level:
+        raise ValueError(f"nested more than {_DEPTH} deep")
