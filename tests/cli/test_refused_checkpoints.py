@@ -74,6 +74,7 @@ def interrupted(tmp_path_factory, semveil):
         "minmax.checkpoint.safetensors",
         "multitask.checkpoint.safetensors",
     ]
+    (folder / ".lock").unlink()
     return folder
 
 
@@ -162,8 +163,9 @@ def test_a_run_whose_facts_are_damaged(semveil, tmp_path, facts):
     (tmp_path / "run" / "run.json").write_bytes(facts)
     for words in (("run", "--resume", "run"), ("train", "--resume", "run"), ("audit", "run")):
         line = refusal(semveil(*words, folder=tmp_path))
-        assert line == "run/run.json is damaged: not the facts of a run"
-    assert refusal(semveil("study", "--resume", "run", folder=tmp_path)) == "run holds no study"
+        assert line.startswith("run/run.json is damaged: ")
+    line = refusal(semveil("study", "--resume", "run", folder=tmp_path))
+    assert line.startswith("run/run.json is damaged: ")
     assert content(tmp_path) == {"run/run.json": facts}
 
 
@@ -208,7 +210,7 @@ def test_a_damaged_part_of_an_audit_is_named(semveil, finished, tmp_path, damage
     part = folder / "parts" / "multitask.npz"
     part.write_bytes(damage((folder / "samples.npz").read_bytes()))
     before = content(folder)
-    assert f"cannot read {part}: " in refusal(semveil("audit", folder))
+    assert f"cannot read samples {part}: " in refusal(semveil("audit", folder))
     assert content(folder) == before
 
 

@@ -245,7 +245,7 @@ def test_a_study_is_drawn_against_the_dimension(
         ("records.jsonl", None, "cannot read records"),
         ("records.jsonl", "", "holds no records"),
         ("records.jsonl", "{}\n", "line 1: not a record"),
-        ("run.json", "{", "cannot read"),
+        ("run.json", "{", "is damaged: not JSON"),
         ("run.json", "[]", "not an object"),
         ("samples.npz", "junk", "cannot read samples"),
         ("history.jsonl", "junk\n{}\n", "line 1: not a step"),
