@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from commands import SMALL, refusal, rows, scraps, settings, succeed
+from commands import SAVE_ALWAYS, SMALL, eventually, refusal, rows, scraps, settings, succeed
 
 
 @pytest.mark.slow
@@ -39,6 +42,48 @@ def test_two_processes_train_as_one_does(semveil, tmp_path):
         if first[name].ndim > 1:
             away = np.linalg.norm(second[name] - first[name]) / np.linalg.norm(first[name])
             assert away < 1e-4, name
+
+
+def listening(pid: int) -> list[str]:
+    """Return the addresses, in hexadecimal, at which a process accepts connections."""
+    sockets = set()
+    for handle in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            sockets.add(os.readlink(handle).removeprefix("socket:[").removesuffix("]"))
+    lines = [
+        line.split()
+        for name in ("tcp", "tcp6")
+        for line in Path(f"/proc/{pid}/net/{name}").read_text().splitlines()[1:]
+    ]
+    return [line[1].partition(":")[0] for line in lines if line[3] == "0A" and line[9] in sockets]
+
+
+def descendants(pid: int) -> list[int]:
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [each for child in map(int, children) for each in (child, *descendants(child))]
+
+
+@pytest.mark.slow
+def test_processes_listen_to_this_machine_alone_and_end_with_the_first(semveil, tmp_path):
+    words = ("train", "quickstart", *settings("train.epochs=400"), "--devices", "2", "--quiet")
+    command = semveil.start(*words, "--out", "run", folder=tmp_path, before=SAVE_ALWAYS)
+    addresses: list[str] = []
+
+    def connected() -> bool:
+        assert command.poll() is None
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            addresses[:] = [at for pid in descendants(command.pid) for at in listening(pid)]
+        return len(addresses) >= 2
+
+    eventually(connected, "both processes listen")
+    eventually(lambda: any((tmp_path / "run").glob("*.checkpoint.*")), "they train")
+    connected()
+    # 127.0.0.1 in the order of the processor, the last byte first.
+    assert {address[-2:] for address in addresses} == {"7F"}
+    others = descendants(command.pid)
+    command.send(signal.SIGKILL)
+    command.wait()
+    eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in others), "they end too")
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import json
 import logging
 import multiprocessing
 import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.multiprocessing import ProcessRaisedException
 
@@ -26,6 +28,7 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.experiment.plan import SystemPlan, links, plan
 from semveil.facts import WeightFacts, check_facts
+from semveil.files import temporary_folder
 from semveil.link import LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
@@ -57,13 +60,39 @@ class Hardware:
     device: torch.device
     devices: int = 1
 
-    def fabric(self, precision: str) -> Fabric:
-        """Return Fabric for it, not launched; ``precision`` as in the recipe."""
+    def fabric(self, precision: str, meeting: Path | None = None) -> Fabric:
+        """Return Fabric for it, not launched; ``precision`` as in the recipe.
+
+        Several processes need the path of a file, not yet there, by which they find each other.
+        """
         return Fabric(
             accelerator=self.device.type,
             devices=self.devices,
-            strategy="ddp_spawn" if self.devices > 1 else "auto",
+            strategy="auto" if meeting is None else _Loopback(meeting),
             precision=resolve_precision(precision, self.device),  # type: ignore[arg-type]
+        )
+
+
+class _Loopback(DDPStrategy):
+    """Processes of this machine, to which other machines cannot connect."""
+
+    def __init__(self, meeting: Path) -> None:
+        super().__init__(start_method="spawn")
+        self.meeting = meeting
+
+    def _setup_distributed(self) -> None:
+        # Fabric's way is a server that listens on all interfaces, without a password.
+        self._set_world_ranks()
+        for library in ("GLOO", "NCCL"):
+            os.environ[f"{library}_SOCKET_IFNAME"] = "lo0" if sys.platform == "darwin" else "lo"
+        self._process_group_backend = self._get_process_group_backend()
+        dist.init_process_group(
+            self._process_group_backend,
+            init_method=f"file://{self.meeting}",
+            rank=self.global_rank,
+            world_size=self.world_size,
+            timeout=self._timeout,
+            device_id=self.root_device if self.root_device.type != "cpu" else None,
         )
 
 
@@ -310,7 +339,9 @@ def train(
         # Fabric hands plain values on, and refuses frozen dataclasses.
         asked = [to_plain(each) for each in schemes]
         work = (threads, asked, recipe, splits.n_classes, images, labels, seed, folder)
-        _launch(hardware.fabric(recipe.train.precision), *work)
+        with temporary_folder() as scratch:
+            meeting = scratch / "meeting"
+            _launch(hardware.fabric(recipe.train.precision, meeting), *work)
     # After several processes this finds finished checkpoints and only loads them.
     alone = Hardware(hardware.device).fabric(recipe.train.precision)
     return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)
