@@ -74,6 +74,14 @@ def test_what_a_guest_adds_is_listed_with_its_package(line):
     ):
         assert found[kind][name]["package"] == "semveil-guest"
     assert "[from semveil-guest]" in succeed(line("list", "protections")).out
+    theirs = {
+        name
+        for entries in found.values()
+        for name, about in entries.items()
+        if about.get("package") == "semveil-guest"
+    }
+    narrow = "inference/narrow"
+    assert theirs == {"guarded", "signs", "stripes", "pulses", narrow, "mae", "direction"}
 
 
 def test_a_run_uses_what_the_guest_adds(line, tmp_path):
@@ -192,11 +200,9 @@ class Sound(Scheme):
 }
 
 
-@pytest.fixture
-def broken(tmp_path: Path) -> Path:
-    """A folder with four packages, none of which is as it should be."""
-    folder = tmp_path / "packages"
-    for name, code in BROKEN.items():
+def install(folder: Path, packages: dict[str, str]) -> Path:
+    """Install packages of one module each, as pip does."""
+    for name, code in packages.items():
         module = name.replace("-", "_")
         facts = folder / f"{module}-1.0.dist-info"
         facts.mkdir(parents=True)
@@ -204,6 +210,12 @@ def broken(tmp_path: Path) -> Path:
         (facts / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
         (facts / "entry_points.txt").write_text(f"[semveil.plugins]\n{name} = {module}\n")
     return folder
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """A folder with four packages, none of which is as it should be."""
+    return install(tmp_path / "packages", BROKEN)
 
 
 COMMANDS = [
@@ -257,3 +269,58 @@ def test_broken_guests_are_told_in_a_line_each_and_leave_the_rest(broken, tmp_pa
         assert err.startswith(f"semveil: {said}")
         assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+HOSTILE = {
+    "leaver": "import sys\nsys.exit(3)",
+    "thief": """
+from semveil.adversary.perturb import ATTACKS
+from semveil.adversary.perturb.attack import Attack
+from semveil.eavesdroppers import EAVESDROPPERS, Eavesdropper
+from semveil.metrics import METRICS, ImageMetric
+from semveil.recipe import Section
+from semveil.schemes import SCHEMES, Scheme
+
+def add(registry, base, name, **facts):
+    registry.register(type("Added", (base,), {"name": name, "__module__": __name__, **facts}))
+
+add(SCHEMES, Scheme, "ibal", Config=type("Config", (Section,), {"__module__": __name__}))
+add(ATTACKS, Attack, "fgm")
+add(ATTACKS, Attack, " ")
+add(ATTACKS, Attack, "tone(1)")
+add(ATTACKS, Attack, "tone/1")
+add(SCHEMES, Scheme, "magic", asymmetry="magic")
+add(EAVESDROPPERS, Eavesdropper, "bare")
+add(METRICS, ImageMetric, "plain", title="plain error")
+""",
+}
+
+
+def test_a_guest_takes_no_name_of_ours_and_states_what_it_may(tmp_path):
+    folder = install(tmp_path / "packages", HOSTILE)
+    paths = [str(folder), os.environ.get("PYTHONPATH", "")]
+    words = [sys.executable, "-m", "semveil", "list", "--json"]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    ran = subprocess.run(words, env=environment, capture_output=True, text=True, check=True)
+    found = json.loads(ran.stdout)
+    assert found["schemes"]["ibal"]["package"] == found["attacks"]["fgm"]["package"] == "semveil"
+    assert {"tone(1)", "tone/1", " "}.isdisjoint(found["attacks"])
+    assert "magic" not in found["schemes"]
+    assert "bare" not in found["eavesdroppers"]
+    assert found["metrics"]["plain"]["description"] == "plain error"
+    said = ran.stderr.splitlines()
+    assert len(said) == 8
+    for part in (
+        "plugin leaver cannot be loaded: SystemExit 3",
+        "scheme 'ibal' is registered twice, by ",
+        "attack 'fgm' is registered twice, by ",
+        "attack ' ' of thief.Added: ",
+        "attack 'tone(1)' of thief.Added: ",
+        "attack 'tone/1' of thief.Added: ",
+        "scheme 'magic': unknown asymmetry 'magic'",
+        "eavesdropper 'bare' of thief.Added: a name is inference/ or inversion/ and ",
+    ):
+        assert sum(line.startswith(f"semveil: {part}") for line in said) == 1, part
+    for clash in (line for line in said if "twice" in line):
+        assert "by semveil" in clash
+        assert "by thief" in clash

@@ -10,8 +10,10 @@ module. Importing the module registers whatever it defines::
 from __future__ import annotations
 
 import pkgutil
+import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -21,6 +23,8 @@ from semveil.section import OpenSection, Section
 from semveil.style import REGISTERED, Style
 
 GROUP = "semveil.plugins"
+OURS = "semveil"
+_NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
 T = TypeVar("T")
 C = TypeVar("C", bound=type)
 
@@ -35,6 +39,8 @@ class Registry(Generic[T]):
         packages: Packages of this project whose modules register things of this kind.
         section: Section of the recipe in which the settings (``Config``) of its classes stand,
             each under the name of its class; None if they have none.
+        prefixes: What names begin with, before a slash; no slash if empty.
+        check: Refuses a class that states what it may not, by a :class:`SemveilError`.
 
     Example:
         >>> colours = Registry("colour")
@@ -45,10 +51,17 @@ class Registry(Generic[T]):
         (True, ['red'])
     """
 
-    def __init__(self, kind: str, *packages: str, section: type[OpenSection] | None = None) -> None:
+    def __init__(
+        self,
+        kind: str,
+        *packages: str,
+        section: type[OpenSection] | None = None,
+        prefixes: Sequence[str] = (),
+        check: Callable[[Any], None] | None = None,
+    ) -> None:
         self.kind, self.packages, self.section = kind, packages, section
+        self.prefixes, self.check = prefixes, check
         self._items: dict[str, type[T]] = {}
-        self._origins: dict[str, str] = {}
         self._refused: dict[str, str] = {}
         self._loaded = False
 
@@ -56,37 +69,65 @@ class Registry(Generic[T]):
         """Register a class under its attribute ``name``; works as a decorator.
 
         A class that is defined again in the same module, as in a notebook, replaces the earlier.
+        A class of this project keeps its name whatever other packages register.
 
         Raises:
-            SemveilError: If it has no name, if another package has registered the name, or if its
-                ``Config`` is no :class:`semveil.recipe.Section`. While plugins are loaded this is
-                a warning, and the name cannot be used.
+            SemveilError: If its name is missing or malformed, if another package has registered
+                the name, or if it states what it may not, such as a ``Config`` that is no
+                :class:`semveil.recipe.Section`. While plugins are loaded this is a warning.
         """
-        name = getattr(item, "name", None)
-        origin = _plugin_being_loaded or item.__module__.partition(".")[0]
+        name: Any = getattr(item, "name", None)
         try:
-            if not isinstance(name, str) or not name:
-                raise SemveilError(f"{self.kind} {item!r} has no name: give it an attribute name")
+            self._check_name(name, item)
+            if self.check is not None:
+                self.check(item)
             known = self._items.get(name)
             if known is not None and _identity(known) != _identity(item):
-                raise SemveilError(
-                    f"{self.kind} '{name}' is registered twice, by {self._origins[name]} and by "
-                    f"{origin}: rename one of them, or remove one of the packages"
-                )
+                self._clash(name, known, item)
             if self.section is not None:
                 self.section.added |= _settings(self.kind, item, self.section)
         except SemveilError as error:
-            if isinstance(name, str):
+            if isinstance(name, str) and not _is_ours(self._items.get(name)):
                 self._refused[name] = str(error)
-            if _plugin_being_loaded is None:
+            if not _loading:
                 raise
             warnings.warn(str(error), SemveilWarning, stacklevel=2)
             return item
-        self._items[name], self._origins[name] = item, origin
+        self._items[name] = item
         style = vars(item).get("style")
         if isinstance(style, Style):
             REGISTERED[self.kind, name] = style
         return item
+
+    def _check_name(self, name: Any, item: type) -> None:
+        """Refuse a name that recipes, records or the command line could not carry."""
+        if not isinstance(name, str) or not name:
+            raise SemveilError(f"{self.kind} {item!r} has no name: give it an attribute name")
+        before = f"(?:{'|'.join(self.prefixes)})/" if self.prefixes else ""
+        if not re.fullmatch(before + _NAME, name):
+            begins = " or ".join(f"{prefix}/" for prefix in self.prefixes)
+            raise SemveilError(
+                f"{self.kind} '{name}' of {item.__module__}.{item.__qualname__}: a name is "
+                f"{begins and begins + ' and '}letters, digits, - and _"
+            )
+
+    def _clash(self, name: str, known: type, item: type) -> None:
+        """Refuse a name that is taken; ours is never taken from us."""
+        both = f"{self.kind} '{name}' is registered twice, by {_origin(known)} and by "
+        if _is_ours(item) and not _is_ours(known):
+            # A plugin was imported before our module.
+            warnings.warn(
+                f"{both}{_origin(item)}: that of {_origin(item)} is used", SemveilWarning, 3
+            )
+            self._refused.pop(name, None)
+        elif _is_ours(known):
+            raise SemveilError(
+                f"{both}{_origin(item)}: that of {_origin(known)} is used; rename the other"
+            )
+        else:
+            raise SemveilError(
+                f"{both}{_origin(item)}: rename one of them, or remove one of the packages"
+            )
 
     def get(self, name: str) -> type[T]:
         """Return a class by name; an unknown one is an error with the nearest name."""
@@ -109,9 +150,8 @@ class Registry(Generic[T]):
                 yield name, item
 
     def origin(self, name: str) -> str:
-        """Return the package that registered a name: ``semveil``, or a plugin's."""
-        self.get(name)
-        return self._origins[name]
+        """Return the package whose class has a name: ``semveil``, or a plugin's."""
+        return _origin(self.get(name))
 
     def __contains__(self, name: object) -> bool:
         return name in self.names()
@@ -147,7 +187,8 @@ def _settings(kind: str, item: Any, where: type[OpenSection]) -> dict[str, type[
             config.section = f"{where.section}.{item.name}".lstrip(".")
         key = config.section.rpartition(".")[2]
         other = where.added.get(key, config)
-        if key in where.model_fields or _identity(other) != _identity(config):
+        taken = _identity(other) != _identity(config) and _is_ours(config) <= _is_ours(other)
+        if key in where.model_fields or taken:
             raise SemveilError(f"{what}: the key {config.section} of its settings is taken")
         found[key] = config
     return found
@@ -166,26 +207,50 @@ def _identity(item: type) -> tuple[str, str]:
     return item.__module__, item.__qualname__
 
 
-_plugin_being_loaded: str | None = None
+def _is_ours(item: type | None) -> bool:
+    return item is not None and item.__module__.partition(".")[0] == OURS
+
+
+def _origin(item: type) -> str:
+    """Return the distribution of a class, or its top package if that names no plugin."""
+    package = item.__module__.partition(".")[0]
+    return plugins().get(package, package)
+
+
+@cache
+def plugins() -> dict[str, str]:
+    """Return the distributions of the installed plugins by their top packages."""
+    return {
+        entry.module.partition(".")[0]: entry.dist.name if entry.dist else entry.name
+        for entry in entry_points(group=GROUP)
+    }
+
+
+_loading = False
 _plugins_loaded = False
 
 
 def load_plugins() -> None:
     """Import the modules that installed packages name in the group ``semveil.plugins``, once."""
-    global _plugin_being_loaded, _plugins_loaded
+    global _loading, _plugins_loaded
     if _plugins_loaded:
         return
     _plugins_loaded = True
     for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
-        _plugin_being_loaded = entry.dist.name if entry.dist else entry.name
+        _loading = True
         try:
             entry.load()
-        except Exception as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin may even call sys.exit
+            reason = " ".join(str(error).split())
+            if not isinstance(error, Exception) or not reason:
+                reason = f"{type(error).__name__} {reason}".strip()
             warnings.warn(
-                f"plugin {_plugin_being_loaded} cannot be loaded: "
-                f"{' '.join(str(error).split()) or type(error).__name__}",
+                f"plugin {entry.dist.name if entry.dist else entry.name} cannot be loaded: "
+                f"{reason}",
                 SemveilWarning,
                 stacklevel=2,
             )
         finally:
-            _plugin_being_loaded = None
+            _loading = False

@@ -202,6 +202,8 @@ def test_an_attack_of_ones_own_needs_no_registration(system):
         (lambda deltas: deltas[0], r"own: craft returns torch.complex64 \[20, 32\], expected"),
         (lambda deltas: deltas.real, r"own: craft returns torch.float32 \[1, 20, 32\]"),
         (lambda deltas: None, "own: craft returns .*NoneType"),
+        (lambda deltas: deltas * float("nan"), "own: craft returns NaN or infinity"),
+        (lambda deltas: deltas / 0, "own: craft returns NaN or infinity"),
     ],
 )
 def test_a_perturbation_of_the_wrong_form_is_refused(system, returned, message):

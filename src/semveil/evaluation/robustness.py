@@ -192,6 +192,10 @@ class RobustnessTest:
                 raise SemveilError(
                     f"{attack.name}: craft returns {shape}, expected complex {list(wanted)}"
                 )
+            if not bool(found.isfinite().all()):
+                raise SemveilError(
+                    f"{attack.name}: craft returns NaN or infinity; every sample must be finite"
+                )
         return stages
 
     def certificates(self, progress: Progress) -> Certificate:

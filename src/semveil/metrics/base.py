@@ -24,7 +24,7 @@ class Metric:
     Attributes:
         name: Name in records.
         title: What tables and figures call it.
-        description: One line; the docstring's first if it is not set.
+        description: One line; the docstring's first, or else the title, if it is not set.
         source: Where it is defined.
         unit: Unit as it is shown; empty for a pure number.
         scale: Shown value over recorded value: 100 for a share that is shown in percent.
@@ -63,8 +63,9 @@ class Metric:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        if "description" not in vars(cls) and cls.__doc__:
-            cls.description = cls.__doc__.splitlines()[0].rstrip(".")
+        if "description" not in vars(cls):
+            lines = str(cls.__doc__ or getattr(cls, "title", "")).splitlines()
+            cls.description = lines[0].rstrip(".") if lines else ""
 
     @property
     def label(self) -> str:

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from semveil.adversary.perturb.cooperative import WaveformLayer
 from semveil.channel import Reception, channel_of
+from semveil.errors import SemveilError
 from semveil.link import Answer, LinkNetwork, multitask_link
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import SimulatedEve
@@ -18,6 +19,8 @@ from semveil.registry import Registry
 from semveil.style import Style
 from semveil.training.minmax import MinMaxConfig
 from semveil.training.objective import Objective
+
+ASYMMETRIES = ("task", "channel", "key", "knowledge")
 
 BuildTransform = Callable[[LinkNetwork, bytes], KeyedTransform]
 """Trained link, session key → keyed transform of the waveform."""
@@ -171,4 +174,14 @@ class Scheme:
         }
 
 
-SCHEMES: Registry[Scheme] = Registry("scheme", "semveil.schemes", section=Recipe)
+def _check_asymmetry(scheme: type[Scheme]) -> None:
+    if scheme.asymmetry not in (None, *ASYMMETRIES):
+        raise SemveilError(
+            f"scheme '{scheme.name}': unknown asymmetry {scheme.asymmetry!r}; "
+            f"state {', '.join(ASYMMETRIES)} or None"
+        )
+
+
+SCHEMES: Registry[Scheme] = Registry(
+    "scheme", "semveil.schemes", section=Recipe, check=_check_asymmetry
+)

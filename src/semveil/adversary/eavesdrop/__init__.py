@@ -11,5 +11,8 @@ if TYPE_CHECKING:
     from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 
 EAVESDROPPERS: Registry[Eavesdropper] = Registry(
-    "eavesdropper", "semveil.adversary.eavesdrop", section=AuditConfig
+    "eavesdropper",
+    "semveil.adversary.eavesdrop",
+    section=AuditConfig,
+    prefixes=("inference", "inversion"),
 )
