@@ -129,3 +129,43 @@ def test_going_on_takes_nothing_new(semveil, finished):
     for words in (["quickstart"], ["--set=seed=1"], ["--out", "x"], ["--seed", "0"]):
         line = refusal(semveil("train", *words, "--resume", finished))
         assert line == "--resume takes no recipe, --set, --out or --seed"
+
+
+def test_errors_of_functions_name_no_options(tmp_path):
+    with pytest.raises(SemveilError, match="name a recipe") as nameless:
+        semveil.train()
+    with pytest.raises(SemveilError, match="expected key=value") as valueless:
+        semveil.train("deepjscc-digits", ["train.epochs"])
+    with pytest.raises(SemveilError, match="exists already") as twice:
+        semveil.train("deepjscc-digits", QUICK, out=tmp_path, device="cpu")
+    for refused in (nameless, valueless, twice):
+        assert "--" not in str(refused.value)
+
+
+def test_a_link_is_used_by_numbers_generators_and_receptions(finished):
+    link = semveil.load(finished, device="cpu")
+    assert repr(link).startswith("<Link: minmax-cooperative, 1×8×8, 10 classes, 4 channel uses")
+    images = torch.rand(4, 1, 8, 8)
+    assert len(link.send(images, snr_db=[0, 5, 10, 15]).logits) == 4
+    for given, word in (
+        ({"snr_db": [1, 2]}, "2 for 4 images"),
+        ({"snr_db": "a"}, "expected numbers in dB, not 'a'"),
+        ({"generator": 3}, "expected a torch.Generator, not 3"),
+    ):
+        with pytest.raises(SemveilError, match=word):
+            link.send(images, **given)
+    waveform = link.transmit(images)
+    with pytest.raises(SemveilError, match="expected a reception"):
+        link.receive(waveform)
+    with pytest.raises(SemveilError, match="3 symbols per image were received; the link sends 4"):
+        link.receive(link.channel(waveform[:, :3], 10.0))
+
+
+def test_a_link_is_trained_further_as_itself(finished, tmp_path):
+    link = semveil.load(finished, device="cpu")
+    changes = {"harden.epochs": 1, "harden.steps": 1}
+    out = tmp_path / "noise"
+    assert semveil.harden(link, "noise", changes, out=out, device="cpu").run.folder == out
+    link.run = None
+    with pytest.raises(SemveilError, match="name the folder of a trained run"):
+        semveil.harden(link, "noise")

@@ -89,6 +89,20 @@ def test_adversaries_are_objects(link, given):
         semveil.evaluate(link, **given)
 
 
+def test_an_adversary_by_its_name_is_named_whole(link):
+    with pytest.raises(SemveilError, match="not 'pgd'"):
+        semveil.evaluate(link, attacks="pgd")
+
+
+def test_data_is_a_name_or_images(link):
+    changes = {"audit.max_epochs": 1}
+    assert semveil.evaluate(link, data="digits", snr_db=[8], changes=changes).records
+    with pytest.raises(SemveilError, match="unknown data set"):
+        semveil.evaluate(link, data="digit")
+    with pytest.raises(SemveilError, match=r"expected semveil\.data\.load"):
+        semveil.evaluate(link, data=np.zeros((4, 1, 8, 8)))
+
+
 @pytest.fixture
 def digits_as_cifar10(tmp_path, monkeypatch):
     """scikit-learn's digits as CIFAR-10 is published: 32×32 pixels in colour, seven files."""

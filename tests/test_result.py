@@ -124,3 +124,51 @@ def test_a_distance_is_least_for_the_strongest(found):
         for value in (0.4, 0.2)
     )
     assert semveil.Result([far, near]).strongest("mse_floor_db", 10).value == 0.2
+
+
+def test_a_result_is_shown_in_one_line(found):
+    assert repr(found) == "<Result: 9 records of mine>"
+    assert "<table" in found._repr_html_()
+    assert "\n" not in repr(semveil.data.load("digits"))
+
+
+def test_axes_go_by_the_names_of_their_columns(found):
+    assert levels(found.plot(x="test_snr_db")) == levels(found.plot(x="snr_db"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "x"), [("psnr_db", "psr_db"), ("chance", "snr_db"), ("accuracy", "latent_dim")]
+)
+def test_a_figure_without_lines_is_refused(found, metric, x):
+    with pytest.raises(SemveilError, match="was not measured against"):
+        found.plot(metric, x=x)
+
+
+def test_what_the_name_of_a_file_does_not_promise_is_refused(found, tmp_path):
+    with pytest.raises(SemveilError, match="HTML"):
+        found.report(tmp_path / "out.pdf")
+    with pytest.raises(SemveilError, match="name a folder"):
+        found.write(tmp_path / "records.csv")
+    assert list(tmp_path.iterdir()) == []
+    found.write(tmp_path / "run-0.5")
+    assert (tmp_path / "run-0.5" / "records.jsonl").is_file()
+
+
+def test_the_strongest_needs_a_number(found):
+    with pytest.raises(SemveilError, match="expected a number in dB, not None"):
+        found.strongest("accuracy", snr_db=None)
+
+
+@pytest.mark.parametrize("given", [20, {"steps": 3}])
+def test_settings_of_an_attack_are_named(given):
+    with pytest.raises(SemveilError, match=r"name its settings, as in PGD\(steps="):
+        semveil.attacks.PGD(given)
+
+
+@pytest.mark.parametrize(("metric", "floor"), [("accuracy", "chance"), ("psnr_db", "floor")])
+def test_the_caption_of_attacks_names_the_floor_that_the_table_has(metric, floor):
+    from semveil.report.attack_rows import attack_table
+
+    bob = {"role": "bob", "test_snr_db": 10.0, "metric": metric}
+    shown = [record(20.0, **bob), record(15.0, psr_db=-6.0, adversary="pgd", **bob)]
+    assert attack_table(shown).caption.endswith(f" {floor}: without the signal.")

@@ -210,7 +210,7 @@ def attack_run(
     if resume is not None:
         job = AttackRun.open(Path(resume), _hardware(device), data)
     elif folder is None:
-        raise SemveilError("name the folder of a run, or --resume a folder of attacks")
+        raise SemveilError("name the folder of a run, or a folder of interrupted attacks to resume")
     else:
         attacked = _open(folder, device, 1, data)
         recipe = recipes.override(attacked.recipe, changes, only={"attack"})
@@ -224,7 +224,7 @@ def attack_run(
 
 
 def harden(
-    folder: str | Path,
+    folder: str | Path | Link,
     method: str = "semmixed",
     changes: recipes.Changes = (),
     *,
@@ -237,7 +237,7 @@ def harden(
     """Train the link of a run against attacks, as a new run.
 
     Args:
-        folder: Folder of the trained run that it begins with.
+        folder: Folder of the trained run that it begins with, or a link of that run.
         method: ``noise``, ``at-pgd``, ``at-pgm``, ``at-semadv`` or ``semmixed``.
         changes: Settings of ``harden`` and ``attack`` to change.
         out: Folder to make; ``RUN-METHOD`` if omitted.
@@ -251,6 +251,10 @@ def harden(
             does not fit.
     """
     TRAININGS.get(method)
+    if isinstance(folder, Link):
+        if folder.run is None:
+            raise SemveilError("this link is of no run: name the folder of a trained run")
+        folder = folder.run.folder
     plain = _open(folder, device, devices, data)
     chosen = recipes.update(plain.recipe, {"harden": {"method": method}})
     settings = recipes.override(chosen, changes, only={"harden", "attack"})
@@ -341,7 +345,7 @@ def study(
         folder = Path(resume)
         paper = PAPERS.get(execute.read_facts(folder)["study"])()
     elif name is None:
-        raise SemveilError("name a study (see `semveil list`), or --resume a folder")
+        raise SemveilError("name a study (see `semveil list`), or a folder to resume")
     else:
         paper = PAPERS.get(name)()
         execute.check(paper, budget, seed, hardware, data)
@@ -444,7 +448,7 @@ def _begin(
     if resume is not None:
         return _open(resume, device, devices, data)
     if name is None:
-        raise SemveilError("name a recipe (see `semveil list`), or --resume a folder")
+        raise SemveilError("name a recipe (see `semveil list`), or a folder to resume")
     recipe: Recipe = recipes.load(str(name), changes)
     stem = Path(name).stem
     place = Path(out) if out else unused_folder(Path("runs") / stem)

@@ -93,7 +93,7 @@ def new_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
         SemveilError: If it exists, or cannot be written.
     """
     taken = SemveilError(
-        f"output folder {path} exists already: name another, or continue it with --resume"
+        f"output folder {path} exists already: name another, or resume it"
     )
     if os.path.lexists(path):
         raise taken

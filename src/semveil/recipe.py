@@ -460,9 +460,7 @@ def _override(plain: dict[str, Any], overrides: Changes) -> dict[str, Any]:
     for override in as_texts(overrides):
         key, equals, value = override.partition("=")
         if not equals or not key:
-            raise SemveilError(
-                f"--set {shown(override)}: expected key=value, as in link.latent_dim=32"
-            )
+            raise SemveilError(f"{shown(override)}: expected key=value, as in link.latent_dim=32")
         if key.count(".") > _DEPTH:
             raise unknown("key", key, keys())
         plain = _set(plain, key, key.split("."), _value(key, value))
@@ -474,7 +472,7 @@ def _value(key: str, text: str) -> Any:
     kind = kind_of(Recipe, key.split("."))
     kinds = get_args(kind) if isinstance(kind, UnionType) else (kind,)
     if str not in kinds:
-        return strict_yaml.parse(text, f"--set {shown(key)}")
+        return strict_yaml.parse(text, shown(key))
     if text in ("null", "~", "") and type(None) in kinds:
         return None
     if len(text) > 1 and text[0] == text[-1] == '"':
@@ -531,7 +529,7 @@ def override(recipe: Recipe, overrides: Changes, only: Set[str] | None = None) -
     found = check(_override(recipe.model_dump(), overrides))
     if only is not None and changes(found, only) != changes(recipe, only):
         sections = " and ".join(sorted(only))
-        raise SemveilError(f"--set: only settings of {sections} can be changed here")
+        raise SemveilError(f"only settings of {sections} can be changed here")
     return found
 
 

@@ -16,8 +16,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+# Names of files that no folder is meant by; a folder may well be called run-0.5.
+OTHER_FILES = {".csv", ".html", ".json", ".npz", ".parquet", ".pdf", ".tsv", ".txt", ".xlsx"}
 Samples = dict[str, "np.ndarray[Any, Any]"]
-AXES = ("psr_db", "snr_db", "latent_dim")
+# The axes of plots, each also by the name of its column in the data frame.
+AXES = {
+    "psr_db": "psr_db",
+    "snr_db": "snr_db",
+    "test_snr_db": "snr_db",
+    "latent_dim": "latent_dim",
+}
 
 
 @dataclass
@@ -45,11 +53,24 @@ class Result:
     samples: Samples = field(default_factory=dict)
     folder: Path | None = None
 
+    def __repr__(self) -> str:
+        systems = list(dict.fromkeys(record.system.label for record in self.records))
+        shown = ", ".join(systems[:3]) + (" …" if len(systems) > 3 else "")
+        of = f" of {shown}" if shown else ""
+        place = "" if self.folder is None else f" in {self.folder}"
+        return f"<Result: {len(self.records)} records{of}{place}>"
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the records as a data frame: one row each, one column per field."""
         from semveil.report.select import frame
 
         return frame(self.records)
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        table = self.to_pandas().dropna(axis="columns", how="all")
+        return f"<p>{escape(repr(self))}</p>{table.to_html(max_rows=20, notebook=True)}"
 
     def strongest(self, metric: str, snr_db: float) -> Record:
         """Return the record of the eavesdropper who got the most.
@@ -64,27 +85,32 @@ class Result:
         """
         from semveil.metrics import metric_of
 
+        try:
+            level = float(snr_db)
+        except (TypeError, ValueError):
+            raise SemveilError(f"snr_db: expected a number in dB, not {snr_db!r}") from None
+
         eves = [record for record in self.records if record.role == "eve"]
         measured = [record for record in eves if record.metric == metric]
         if not measured:
             raise unknown("metric of an eavesdropper", metric, {record.metric for record in eves})
-        found = [record for record in measured if record.test_snr_db == snr_db]
+        found = [record for record in measured if record.test_snr_db == level]
         if not found:
             levels = {r.test_snr_db for r in measured if r.test_snr_db is not None}
             raise SemveilError(
-                f"no eavesdropper was tested at {snr_db:g} dB; {metric} was measured at "
-                f"{', '.join(f'{level:g}' for level in sorted(levels))} dB"
+                f"no eavesdropper was tested at {level:g} dB; {metric} was measured at "
+                f"{', '.join(f'{each:g}' for each in sorted(levels))} dB"
             )
         sign = 1 if metric_of(metric).higher_is_better else -1
         return max(found, key=lambda record: sign * record.value)
 
     def plot(self, metric: str = "accuracy", x: str = "psr_db") -> Figure:
-        """Draw a metric with its 95 % intervals, and what guessing reaches.
+        """Draw a metric with its 95 % intervals, and its floor, such as chance.
 
         Args:
             metric: Name of a metric that was measured.
-            x: ``psr_db`` (Bob, one line per attack), ``snr_db`` (Bob and the strongest
-                eavesdroppers) or ``latent_dim``.
+            x: ``psr_db`` (Bob, one line per attack), ``snr_db`` or ``test_snr_db`` (Bob and the
+                strongest eavesdroppers) or ``latent_dim``.
 
         Returns:
             The figure; ``figure.savefig("figure.png")`` writes it.
@@ -93,7 +119,7 @@ class Result:
             SemveilError: If the axis or the metric is unknown, or nothing was measured along it.
         """
         from semveil.report.attack_rows import attack_rows, merged, panels_of
-        from semveil.report.figures import against_dimension, against_snr
+        from semveil.report.figures import against_dimension, against_snr, parties
         from semveil.report.figures.attacks import against_psr
 
         if x not in AXES:
@@ -101,24 +127,33 @@ class Result:
         table = self.to_pandas()
         if metric not in set(table["metric"]):
             raise unknown("metric", metric, set(table["metric"]))
-        if x == "psr_db":
+        axis = AXES[x]
+        if axis == "psr_db":
             rows = [row for row in attack_rows(merged(table)) if not row.table.empty]
             if not rows:
                 raise SemveilError("nothing was measured against the PSR: evaluate with attacks")
+            if not any((row.budgets and (row.table["metric"] == metric).any()) for row in rows):
+                raise SemveilError(f"{metric} was not measured against the PSR")
             return against_psr(panels_of(rows), metric)
-        return (against_snr if x == "snr_db" else against_dimension)(table, metric)
+        column = "test_snr_db" if axis == "snr_db" else axis
+        if parties(table, metric)[column].isna().all():
+            raise SemveilError(f"{metric} of Bob and of eavesdroppers was not measured against {x}")
+        return (against_snr if axis == "snr_db" else against_dimension)(table, metric)
 
     def report(self, path: str | Path) -> Path:
         """Write an HTML page that needs nothing but itself, and return its path.
 
         Raises:
-            SemveilError: If there are no records, or the page cannot be written.
+            SemveilError: If there are no records, the name does not end in ``.html``, or the page
+                cannot be written.
         """
         from semveil.report.folder import RunFolder
         from semveil.report.page import write_page
 
         if not self.records:
             raise SemveilError("nothing to report: there are no records")
+        if Path(path).suffix.lower() not in (".html", ".htm"):
+            raise SemveilError(f"{path}: the report is an HTML page; name a file ….html")
         names = dict.fromkeys(record.study or record.scheme for record in self.records)
         write_page(Path(path), [RunFolder(", ".join(names), self.records, samples=self.samples)])
         return Path(path)
@@ -133,9 +168,13 @@ class Result:
             The file with the records.
 
         Raises:
-            SemveilError: If it cannot be written.
+            SemveilError: If the name is that of another kind of file, or it cannot be written.
         """
         path = Path(folder)
+        if path.suffix.lower() in OTHER_FILES:
+            raise SemveilError(
+                f"{path}: name a folder, or a file ….jsonl; to_pandas() writes other formats"
+            )
         if path.suffix != ".jsonl":
             path /= "records.jsonl"
         try:

@@ -122,7 +122,7 @@ def test_a_setting_without_key_and_value_is_refused(refuse, setting):
 )
 def test_a_value_that_is_not_yaml_is_refused(refuse, value):
     line = refuse("run", "quickstart", f"--set=train.epochs={value}")
-    assert line.startswith("--set train.epochs: not YAML")
+    assert line.startswith("train.epochs: not YAML")
 
 
 @pytest.mark.parametrize(

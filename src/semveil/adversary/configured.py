@@ -55,7 +55,16 @@ class Configured:
     def __init__(self, config: Section | None = None, /, **settings: Any) -> None:
         if not hasattr(self, "name"):
             raise SemveilError(f"{type(self).__name__} has no name: give it an attribute name")
+        if config is not None and not isinstance(config, Section):
+            raise SemveilError(
+                f"{type(self).__name__}: name its settings, as in {self._example()}, not {config!r}"
+            )
         self.config = config or self._checked(settings)
+
+    def _example(self) -> str:
+        name = next(iter(self.Config.model_fields), None)
+        value = "" if name is None else f"{name}={self.Config.model_fields[name].default!r}"
+        return f"{type(self).__name__}({value})"
 
     def _checked(self, settings: dict[str, Any]) -> Section:
         try:

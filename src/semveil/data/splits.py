@@ -114,6 +114,12 @@ class ImageSplits:
     test: Images
     private_classes: tuple[str, ...] | None = None
 
+    def __repr__(self) -> str:
+        parts = ("system", "adversary", "validation", "test")
+        sizes = ", ".join(f"{name} {len(getattr(self, name))}" for name in parts)
+        shape = "×".join(map(str, self.image_shape))
+        return f"<ImageSplits: {self.name}, {shape}, {self.n_classes} classes; {sizes}>"
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """Shape ``(C, H, W)`` of one image."""

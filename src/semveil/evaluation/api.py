@@ -130,7 +130,9 @@ def eavesdroppers_of(
     """Return eavesdroppers as an audit takes them."""
     if chosen == "standard":
         return standard()
-    if chosen is not None and not all(isinstance(each, Eavesdropper) for each in chosen):
+    if isinstance(chosen, str | Eavesdropper) or not all(
+        isinstance(each, Eavesdropper) for each in chosen or ()
+    ):
         raise SemveilError(
             f'eavesdroppers: expected "standard" or objects such as '
             f"semveil.eavesdroppers.MLPInference(), not {chosen!r}"

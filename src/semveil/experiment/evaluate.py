@@ -9,6 +9,7 @@ from typing import Any, Literal
 from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.perturb.attack import Attack
+from semveil.data import load
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.api import check_images, eavesdroppers_of, levels_of
@@ -23,7 +24,7 @@ from semveil.result import Result, Samples
 
 def evaluate(
     link: Link,
-    data: ImageSplits | None = None,
+    data: ImageSplits | str | None = None,
     *,
     eavesdroppers: Literal["standard"] | Sequence[Eavesdropper] | None = None,
     attacks: Sequence[Attack] = (),
@@ -36,8 +37,8 @@ def evaluate(
 
     Args:
         link: A trained link.
-        data: Images, from ``semveil.data.load`` or made by hand; those of its run if omitted. The
-            link must not have been trained on the adversary's part.
+        data: Images, from ``semveil.data.load`` or made by hand, or the name of a data set; those
+            of its run if omitted. The link must not have been trained on the adversary's part.
         eavesdroppers: Eavesdroppers, such as ``[semveil.eavesdroppers.MLPInference()]``; those of
             the link's recipe if None, and ``semveil.eavesdroppers.standard()`` if ``"standard"``.
         attacks: Attacks on Bob, such as ``[semveil.attacks.PGD(steps=20)]``.
@@ -67,13 +68,20 @@ def evaluate(
     splits = link.run.splits if data is None and link.run is not None else data
     if splits is None:
         raise SemveilError("data: required, since this link was not trained in a run")
+    if isinstance(splits, str):
+        splits = load(splits)
+    if not isinstance(splits, ImageSplits):
+        raise SemveilError(
+            f'data: expected semveil.data.load("digits") or another set of images, not '
+            f"{type(splits).__name__}"
+        )
     if splits.image_shape != link.image_shape or splits.n_classes != link.classes:
         raise SemveilError(
             f"data: {splits.name} has images {list(splits.image_shape)} of {splits.n_classes} "
             f"classes; the link takes {list(link.image_shape)} of {link.classes}"
         )
     check_images(splits)
-    for attack in attacks:
+    for attack in [attacks] if isinstance(attacks, str | Attack) else attacks:
         if not isinstance(attack, Attack):
             raise SemveilError(
                 f"attacks: expected objects such as semveil.attacks.PGD(), not {attack!r}"

@@ -82,6 +82,16 @@ class Link:
             self.transform = plan.transform(self.network, session)
             self._sender = Sender(session, FIRST_FREE_MESSAGE)
         self.counters: Tensor | None = None
+        self._width: int | None = None  # symbols per image; known from the first transmission on
+
+    def __repr__(self) -> str:
+        shape = "×".join(map(str, self.image_shape))
+        uses = self.recipe.link.latent_dim // 2
+        place = "" if self.run is None else f", {self.run.folder}"
+        return (
+            f"<Link: {self.name.label}, {shape}, {self.classes} classes, {uses} channel uses, "
+            f"{self.channel.name}{place}>"
+        )
 
     @property
     def name(self) -> SystemName:
@@ -141,9 +151,16 @@ class Link:
             Logits ``[B, classes]`` and, where Bob reconstructs images, these.
 
         Raises:
-            SemveilError: If images are of another shape or range, or an SNR is not finite.
+            SemveilError: If images are of another shape or range, an SNR is not finite, there are
+                neither one nor ``B``, or the generator is none.
         """
         level = self.snr_or_default(snr_db)
+        count = torch.as_tensor(level).numel()
+        if count not in (1, len(images)):
+            raise SemveilError(
+                f"snr_db: expected one number, or one per image; there are {count} for "
+                f"{len(images)} images"
+            )
         waveform, counters = self._transmit(images, generator)
         return self.receive(self.channel(waveform, level, generator=generator), counters)
 
@@ -168,6 +185,8 @@ class Link:
     ) -> tuple[Tensor, Tensor | None]:
         """Return a waveform and, where it is keyed, the counters of its messages."""
         pixels = self._pixels(images)
+        if not isinstance(generator, Randomness):
+            raise SemveilError(f"generator: expected a torch.Generator, not {generator!r}")
         counters = None
         if self._sender is not None:
             self.counters = counters = self._sender.take(len(pixels)).to(self.device)
@@ -182,8 +201,15 @@ class Link:
                 if None.
 
         Raises:
-            SemveilError: If the last transmission had another number of messages.
+            SemveilError: If it is no reception, is of another number of symbols than the link
+                sends, or the last transmission had another number of messages.
         """
+        if not isinstance(reception, Reception):
+            raise SemveilError(
+                "receive: expected a reception, as link.channel(waveform, snr_db) returns it, "
+                f"not {type(reception).__name__}"
+            )
+        self._check_width(reception)
         if self.transform is None:
             read = self.plan.receive
             return (
@@ -217,6 +243,7 @@ class Link:
         waveform = self.network.transmit(images, source)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
+        self._width = waveform.shape[-1]
         if self.transform is None:
             return waveform
         if messages is None:
@@ -227,9 +254,21 @@ class Link:
         """Return an SNR, dB, or that of Bob's training if there is none."""
         if snr_db is None:
             return self.recipe.bob.snr_db
-        if not bool(torch.as_tensor(snr_db).isfinite().all()):
+        try:
+            levels = torch.as_tensor(snr_db, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError):
+            raise SemveilError(f"snr_db: expected numbers in dB, not {snr_db!r}") from None
+        if not bool(levels.isfinite().all()):
             raise SemveilError("snr_db: expected finite numbers, in dB")
-        return snr_db
+        return snr_db if isinstance(snr_db, Tensor | float | int) else levels.to(self.device)
+
+    def _check_width(self, reception: Reception) -> None:
+        """Refuse another number of symbols than that of the last transmission."""
+        width = reception.symbols.shape[-1]
+        if self._width is not None and width != self._width:
+            raise SemveilError(
+                f"receive: {width} symbols per image were received; the link sends {self._width}"
+            )
 
     def _pixels(self, images: Tensor | np.ndarray[Any, Any]) -> Tensor:
         """Return images as floats on the link's device."""

@@ -211,8 +211,11 @@ def attack_table(records: Iterable[Record], asked: Iterable[str] = ()) -> rich.t
     from rich.table import Table as Grid
 
     grid = Grid.grid()
+    floors: set[str] = set()
     for table in attack_tables(attack_rows(frame(records), asked), every_metric=False):
         grid.add_row(to_rich(table))
-    grid.caption = "± half of the 95 % interval. chance: without the signal."
+        floors |= {lines[-1].name for _, lines in table.groups}
+    names = ", ".join(sorted(floors))
+    grid.caption = f"± half of the 95 % interval. {names}: without the signal."
     grid.caption_justify = "left"
     return grid
