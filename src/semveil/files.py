@@ -92,9 +92,7 @@ def new_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
     Raises:
         SemveilError: If it exists, or cannot be written.
     """
-    taken = SemveilError(
-        f"output folder {path} exists already: name another, or resume it"
-    )
+    taken = SemveilError(f"output folder {path} exists already: name another, or resume it")
     if os.path.lexists(path):
         raise taken
     scrap, at = _scrap(path), path
