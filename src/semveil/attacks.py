@@ -56,6 +56,6 @@ def standard() -> list[Attack]:
 
     Example:
         >>> [attack.name for attack in standard()][:3]
-        ['jamming', 'fgm', 'pgd']
+        ['jamming', 'timed-jamming', 'pilot-jamming']
     """
     return [ATTACKS.get(name)() for name in in_order()]

@@ -21,6 +21,7 @@ def read_small(path: Path, what: str, most: int) -> str:
         SemveilError: If it is no regular file, is larger, or cannot be read.
 
     Example:
+        >>> import os
         >>> read_small(Path(os.devnull), "recipe mine.yaml", 1000)
         Traceback (most recent call last):
         semveil.errors.SemveilError: cannot read recipe mine.yaml: it is not a regular file

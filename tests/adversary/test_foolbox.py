@@ -84,6 +84,7 @@ def test_under_fading_every_image_has_an_epsilon_of_its_own(victim):
             incoming.labels[one],
             incoming.messages[one],
             incoming.images[one],
+            incoming.waveform[one],
         )
         model = fb.PyTorchModel(Receiver(bob, alone).eval(), bounds=BOUNDS)
         epsilon = float(norms[image]) * 10 ** (-6.0 / 20)

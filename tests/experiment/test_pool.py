@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,17 +56,25 @@ def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -
     assert scraps(folder) == []
 
 
-def in_processes(semveil, tmp_path: Path, number: signal.Signals) -> tuple[list[int], int, str]:
+@pytest.fixture
+def scratch() -> Iterator[Path]:
+    """A folder for temporary files with a short name: the paths of sockets have 107 characters."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+def in_processes(
+    semveil, tmp_path: Path, scratch: Path, number: signal.Signals
+) -> tuple[list[int], int, str]:
     """End a study in two processes; return these, its exit status and what it said."""
-    (tmp_path / "tmp").mkdir(exist_ok=True)
     command = semveil.start(
         *(*WORDS, "--workers", "2", "--out", number.name),
         folder=tmp_path,
-        before=f"import tempfile; tempfile.tempdir = {str(tmp_path / 'tmp')!r}",
+        before=f"import tempfile; tempfile.tempdir = {str(scratch)!r}",
     )
     begun = tmp_path / number.name
     eventually(lambda: len(list(begun.glob("jobs/*/run.json"))) == 2, "both jobs have begun")
-    assert list((tmp_path / "tmp").glob("semveil-*/0/frame"))
+    assert list(scratch.glob("semveil-*/0/frame"))
     workers = processes_of(command.pid)
     assert len(workers) == 2
     command.send(number)
@@ -72,18 +82,20 @@ def in_processes(semveil, tmp_path: Path, number: signal.Signals) -> tuple[list[
     return workers, result.code, result.err
 
 
-def test_ended_by_a_signal_no_process_and_no_image_is_left(semveil, tmp_path: Path) -> None:
-    workers, code, _ = in_processes(semveil, tmp_path, signal.SIGKILL)
+def test_ended_by_a_signal_no_process_and_no_image_is_left(
+    semveil, tmp_path: Path, scratch: Path
+) -> None:
+    workers, code, _ = in_processes(semveil, tmp_path, scratch, signal.SIGKILL)
     assert code == -signal.SIGKILL
     eventually(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "they end")
-    (left,) = (tmp_path / "tmp").glob("semveil-*")
-    workers, code, said = in_processes(semveil, tmp_path, signal.SIGTERM)
+    (left,) = scratch.glob("semveil-*")
+    workers, code, said = in_processes(semveil, tmp_path, scratch, signal.SIGTERM)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert code == 128 + signal.SIGTERM
     assert said == "semveil: interrupted; go on with: semveil study --resume SIGTERM\n"
     # Its own, and those of the one that could not clean up.
     assert not left.exists()
-    assert not list((tmp_path / "tmp").glob("semveil-*"))
+    assert not list(scratch.glob("semveil-*"))
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ class ConvEncoder(nn.Module):
         images float ``[B, C, H, W]`` in [0, 1] → latents float ``[B, d]``.
 
     Example:
+        >>> import torch
         >>> ConvEncoder((1, 28, 28), latent_dim=16, width=8)(torch.zeros(2, 1, 28, 28)).shape
         torch.Size([2, 16])
     """
@@ -82,6 +83,7 @@ class Reconstructor(nn.Module):
         observations float ``[B, inputs]`` → images float ``[B, C, H, W]`` in [0, 1].
 
     Example:
+        >>> import torch
         >>> Reconstructor(17, (3, 32, 32), width=8)(torch.zeros(2, 17)).shape
         torch.Size([2, 3, 32, 32])
     """
