@@ -221,8 +221,8 @@ def cases(selector: Selector, where: Fields, axes: Mapping[str, Any]) -> list[Ca
     excluded = {name: axis for name, axis in plain.items() if isinstance(axis, Mapping)}
     rows = selector.rows({**settled, **listed, **excluded})
     occurring = selector.distinct(rows, found) if found else [{}]
-    if len(found) == 1 and occurring and isinstance(next(iter(occurring[0].values())), float):
-        occurring = sorted(occurring, key=lambda each: each[found[0]])
+    if len(found) == 1 and {type(each[found[0]]) for each in occurring} <= {float, type(None)}:
+        occurring = sorted(occurring, key=lambda each: (each[found[0]] is not None, each[found[0]]))
     grouped = [
         selector.distinct(selector.rows({**settled, **group.get("where", {})}), group["of"])
         for group in groups.values()
