@@ -280,7 +280,12 @@ def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = N
         found = [_best(claim, scope, {**row.fields, **each.fields}) for each in across]
         if any(found):
             findings[row.words] = found
-    return Judged(claim, [each.fields[axis] for axis in claim.columns for each in across], findings)
+    seen = [i for i in range(len(across)) if any(found[i] for found in findings.values())]
+    return Judged(
+        claim,
+        [across[i].fields[axis] for axis in claim.columns for i in seen],
+        {words: [found[i] for i in seen] for words, found in findings.items()},
+    )
 
 
 def _lists(axes: Mapping[str, Any]) -> dict[str, Any]:
