@@ -1,11 +1,12 @@
-"""Progress bars with rate and time left, on standard error."""
+"""Progress bars with rate and time left, on standard error; results on standard output."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -63,3 +64,12 @@ def bars(quiet: bool) -> Iterator[Bars]:
     )
     with progress:
         yield Bars(progress, console)
+
+
+def show(shown: RenderableType) -> None:
+    """Print text or a table, with a question mark for what the terminal's encoding lacks."""
+    console = Console(markup=False, emoji=False, highlight=False, width=100)
+    with console.capture() as captured:
+        console.print(shown, soft_wrap=isinstance(shown, str))
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    print(captured.get().encode(encoding, "replace").decode(encoding), end="")

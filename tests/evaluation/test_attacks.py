@@ -64,7 +64,8 @@ def permuted(fixed):
         if fixed:
             reals = reals[:, order]
         else:
-            keys = torch.rand(reals.shape, generator=generator(2, int(messages[0])))
+            draws = [torch.rand(64, generator=generator(2, int(number))) for number in messages]
+            keys = torch.stack(draws)
             reals = reals.gather(1, keys.argsort(1))
         return torch.view_as_complex(reals.unflatten(1, (-1, 2)).contiguous())
 

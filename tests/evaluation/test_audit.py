@@ -161,8 +161,8 @@ def test_a_fresh_key_is_not_met_again_in_the_test():
 
 def test_one_loud_image_is_refused_unless_the_gain_is_fixed():
     def uneven(images, source):
-        power = torch.tensor([0.5, 1.5]).repeat(len(images))[: len(images), None]
-        return pixels(images, source) * power.sqrt()
+        odd = (255 * (images[:, :, 0, 0] + images[:, :, 7, 7])).round() % 2
+        return pixels(images, source) * (0.5 + odd).sqrt()
 
     settings = AuditConfig(inference=["linear"], inversion=[], max_epochs=1)
     kept = {"eve_snr_db": [10.0], "settings": settings, "device": "cpu"}

@@ -59,6 +59,7 @@ def print_folder(title: str, link: Link, quiet: bool, as_json: bool) -> None:
 
 def print_result(found: Result, quiet: bool, as_json: bool, page: str = "report.html") -> None:
     """Print the table of a result, or its records as JSON."""
+    from semveil.flags import admissions
     from semveil.records import to_line
     from semveil.report.attack_rows import attack_table, only_attacks
     from semveil.report.summary import summary_table
@@ -72,6 +73,9 @@ def print_result(found: Result, quiet: bool, as_json: bool, page: str = "report.
         }
         print(json.dumps(shown))
     elif not quiet:
+        for admission in admissions(found.records):
+            for line in admission.lines():
+                print(line)
         attacks = only_attacks(found.to_pandas())
         table = attack_table if attacks else summary_table
         console().print(table(found.records))

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
+from semveil.adversary.eavesdrop.choice import chosen
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Transmit, numbered
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
@@ -17,9 +18,12 @@ from semveil.errors import SemveilError
 from semveil.evaluation.answer_checks import checked_receiver
 from semveil.evaluation.measure import Progress, audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.flags import admissions
 from semveil.link import Answer
+from semveil.progress import bars, show
 from semveil.recipe import AuditConfig
-from semveil.records import SystemName
+from semveil.records import Record, SystemName
+from semveil.report.summary import summary_table
 from semveil.result import Result
 
 
@@ -40,13 +44,18 @@ def audit(
     device: str = "auto",
     perceptual: PerceptualLoss | None = None,
     progress: Progress | None = None,
+    quiet: bool = False,
 ) -> Result:
     """Let fresh eavesdroppers attack a transmitter, under the adaptive protocol.
 
+    The transmitter is admitted first: faults that make figures meaningless, such as a waveform
+    that depends on the rest of the batch, end the audit. Flags, progress and the table of results
+    are printed unless ``quiet``.
+
     Args:
         transmit: Images float ``[B, C, H, W]`` in [0, 1] and a ``torch.Generator`` → waveform
-            complex ``[B, k]`` of unit mean power per symbol. It may be random, through the
-            generator; it should treat each image on its own.
+            complex ``[B, k]``, for every image of unit mean power per symbol. It may be random,
+            through the generator; it must treat each image on its own.
         data: Images, from ``semveil.data.load`` or made by hand; ``transmit`` should not have
             been trained on the adversary's split.
         receive: Bob's receiver, where his figures are wanted: a reception → logits and images.
@@ -58,20 +67,21 @@ def audit(
             that the settings name if None, and ``semveil.eavesdroppers.standard()`` if
             ``"standard"``.
         settings: Eavesdroppers and effort; the defaults of the recipes if omitted.
-        fixed_gain: Allow powers that are one on average only, not for every image.
+        fixed_gain: Allow powers that are one on average over the images only, not for every image.
         scheme: Name in the records.
         seed: Seed of every stream.
         device: ``auto``, ``cpu`` or ``cuda``.
         perceptual: Perceptual loss on a network of your own, for ``settings.losses`` with
             ``perceptual``; by a classifier trained on Eve's images if omitted.
-        progress: Told ``(what is going on, done, in all)``.
+        progress: Called with stage, steps done, steps in all, instead of the progress bars.
+        quiet: Print nothing.
 
     Returns:
         Records and sample pictures.
 
     Raises:
-        SemveilError: If the waveform is not complex ``[B, k]`` of unit power, or if SNRs or
-            images are not valid.
+        SemveilError: If the waveform is not complex ``[B, k]`` of unit power, depends on the rest
+            of its batch or differs at the same generator seed, or if SNRs or images are not valid.
 
     Example:
         >>> import torch
@@ -83,7 +93,7 @@ def audit(
         >>> from semveil.eavesdroppers import LinearInference
         >>> found = audit(
         ...     pixels, load("digits"), eavesdroppers=[LinearInference()], eve_snr_db=[10.0],
-        ...     device="cpu",
+        ...     device="cpu", quiet=True,
         ... )
         >>> found.strongest("accuracy", 10.0).value > 0.5
         True
@@ -106,22 +116,71 @@ def audit(
     bob_receives = receive and checked_receiver(
         receive, data.n_classes, data.image_shape, differentiable=False
     )
-    findings = audit_system(
-        SystemUnderTest(
-            SystemName(scheme),
-            numbered(transmit),
-            None if bob_receives is None else lambda reception, _: bob_receives(reception),
-            fixed_gain=fixed_gain,
-        ),
-        data,
-        setting,
-        settings or AuditConfig(),
-        pick_device(device),
-        progress,
-        perceptual,
-        eavesdroppers_of(eavesdroppers),
-    )
+    chosen_eves = eavesdroppers_of(eavesdroppers)
+    given = settings or AuditConfig()
+    with bars(quiet or progress is not None) as shown:
+        say = _silent if quiet else show
+
+        def admitted(flags: Sequence[Record]) -> None:
+            unused = unused_settings(given, chosen_eves, receive is not None, perceptual)
+            say(
+                "\n".join([*(line for each in admissions(flags) for line in each.lines()), *unused])
+            )
+
+        findings = audit_system(
+            SystemUnderTest(
+                SystemName(scheme),
+                numbered(transmit),
+                None if bob_receives is None else lambda reception, _: bob_receives(reception),
+                fixed_gain=fixed_gain,
+            ),
+            data,
+            setting,
+            given,
+            pick_device(device),
+            progress or shown,
+            perceptual,
+            chosen_eves,
+            admitted,
+        )
+    tried = {record.adversary for record in findings.records}
+    for eve in chosen(given) if chosen_eves is None else chosen_eves:
+        if eve.adversary not in tried:
+            needs = ", ".join(sorted(eve.needs)).replace("_", " ")
+            say(f"left out: {eve.adversary} needs what a transmitter alone does not give ({needs})")
+    say(summary_table(findings.records))
     return Result(findings.records, findings.samples)
+
+
+def unused_settings(
+    settings: AuditConfig,
+    eavesdroppers: Sequence[Eavesdropper] | None,
+    bob: bool,
+    perceptual: PerceptualLoss | None,
+) -> list[str]:
+    """Return one line per given setting that an audit does not look at."""
+    given = settings.model_fields_set
+    found = [
+        f"ignored: settings.{name}; the argument {name} counts"
+        for name in ("bob_snr_db", "eve_snr_db")
+        if name in given
+    ]
+    if eavesdroppers is not None:
+        names = ("inference", "inversion", "losses", "perceptual", "attacks")
+        found += [
+            f"ignored: settings.{name}; the argument eavesdroppers counts"
+            for name in names
+            if name in given
+        ]
+    if perceptual is not None and eavesdroppers is None and "perceptual" not in settings.losses:
+        found.append("ignored: perceptual; settings.losses does not name it")
+    if not bob:
+        found.append("no receive: Bob is not measured, and bob_snr_db is ignored")
+    return found
+
+
+def _silent(shown: object) -> None:
+    pass
 
 
 def eavesdroppers_of(

@@ -27,6 +27,7 @@ from semveil.records import Record
 
 _QUANTILES = (0.05, 0.25, 0.75, 0.95)
 # From budgets below the noise to those that no practicable number of samples can certify.
+_NOTHING = 0.01  # a rate of right answers
 _CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
 
 
@@ -100,6 +101,7 @@ def attack_system(
             if fit:
                 test.fit(attack, progress)
             report.attack(attack, "adaptive" if fit else "paper", progress)
+    report.flag({attack.name for attack in attacks if attack.needs_gradient})
     return report.findings
 
 
@@ -260,6 +262,39 @@ class _Report:
         self.findings.records += [
             self._record(metric, estimate, psr_db=psr_db) for metric, psr_db, estimate in rows
         ]
+
+    def flag(self, with_gradient: set[str]) -> None:
+        """Add the flags that the attacks raise: a masked gradient, budgets that leave nothing."""
+        table = [r for r in self.findings.records if r.metric == "accuracy" and r.adversary]
+        left = {
+            psr_db: {
+                kind: [
+                    r
+                    for r in table
+                    if r.psr_db == psr_db and (r.adversary in with_gradient) is kind
+                ]
+                for kind in (True, False)
+            }
+            for psr_db in self.test.psrs_db
+        }
+        found = {}
+        compared = [each for each in left.values() if each[True] and each[False]]
+        # Behind a key, attacks with gradients have those of another key.
+        if compared and not self.test.system.keyed:
+            found["flag_gradient_masked"] = any(
+                min(r.ci_high or r.value for r in each[False])
+                < min(r.ci_low or 0.0 for r in each[True])
+                for each in compared
+            )
+        if table:
+            strongest = [
+                min(r.value for kind in each.values() for r in kind) for each in left.values()
+            ]
+            found["flag_saturated"] = max(strongest) <= _NOTHING
+        for metric, raised in found.items():
+            value = float(raised)
+            estimate = Estimate(value, value, value, table[0].n)
+            self.findings.records.append(self._record(metric, estimate, role="system"))
 
     def _figures(self, outcome: Outcome, others: Outcome | None) -> Iterator[tuple[str, Estimate]]:
         answers = outcome.answers

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -11,14 +11,16 @@ from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Intercepts
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.data.splits import ImageSplits
+from semveil.evaluation.admission import admit
 from semveil.evaluation.bob import bob
 from semveil.evaluation.eavesdroppers import FreshEavesdroppers, simulated
 from semveil.evaluation.leakage import Leakage
 from semveil.evaluation.privacy_budget import privacy_budget
 from semveil.evaluation.recorder import Findings, Progress, Recorder
-from semveil.evaluation.signal_checks import check_power, recorded
+from semveil.evaluation.signal_checks import recorded
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.recipe import AuditConfig
+from semveil.records import Record
 
 __all__ = ["Findings", "Progress", "audit_system"]
 
@@ -32,9 +34,11 @@ def audit_system(
     progress: Progress | None = None,
     perceptual: PerceptualLoss | None = None,
     eavesdroppers: Sequence[Eavesdropper] | None = None,
+    on_admission: Callable[[Sequence[Record]], None] = lambda flags: None,
 ) -> Findings:
     """Measure one system under both protocols.
 
+    The system is admitted first (see :mod:`semveil.flags`); ``on_admission`` is told its flags.
     Bob is scored on the official test set. Under the paper protocol the system's own simulated
     Eve is scored as she is. Under the adaptive protocol the system is frozen, fresh eavesdroppers
     are trained on images that it was not trained on, and the leakage figures that the settings
@@ -48,8 +52,9 @@ def audit_system(
             ("validation", splits.validation),
         )
     )
-    check_power(test, system)
     case = Recorder(system, splits, setting, settings, test, progress or _silent)
+    case.findings.records += admit(case)
+    on_admission(case.findings.records)
     training, listening = (Intercepts(part, setting.eve) for part in (adversary, validation))
     leakage = Leakage(case, training, listening, perceptual)
     for figures in (

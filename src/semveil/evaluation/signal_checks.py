@@ -58,13 +58,26 @@ def check_power(test: Recording, system: SystemUnderTest) -> None:
     power = each.mean(0, keepdim=True) if system.fixed_gain else each
     # The mean of a sample varies by its standard error.
     error = 3 * each.std() / len(each) ** 0.5 if system.fixed_gain else torch.zeros(())
-    off = (10 * torch.log10(power.clamp(min=1e-12) / system.total_power)).abs()
+    off = _off_db(power, system.total_power)
     worst = int(off.argmax())
     if float(off[worst]) > _POWER_TOLERANCE_DB + 4.35 * float(error):
         whose = (
             "the mean power of all images" if system.fixed_gain else f"test image {worst}'s power"
         )
+        remedy = "pass the waveform through semveil.phy.normalise_power"
+        if not system.fixed_gain and _off_db(each.mean(), system.total_power) < _POWER_TOLERANCE_DB:
+            remedy += ", or pass fixed_gain=True if the gain must not depend on the image"
         raise SemveilError(
             f"{system.name.label}: {whose} is {float(power[worst]):.3f} per symbol, not "
-            f"{system.total_power:g}: its SNR would be {float(off[worst]):.1f} dB off"
+            f"{system.total_power:g}: its SNR would be {float(off[worst]):.1f} dB off; {remedy}"
         )
+
+
+def uneven_power(test: Recording) -> bool:
+    """Say whether the power differs from image to image."""
+    each = average_power(test.waveforms[0])
+    return bool((_off_db(each, float(each.mean())) > _POWER_TOLERANCE_DB).any())
+
+
+def _off_db(power: Tensor, wanted: float) -> Tensor:
+    return (10 * torch.log10(power.clamp(min=1e-12) / wanted)).abs()

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
+from semveil.flags import admissions
 from semveil.metrics import MAIN, Metric, metric_of
 from semveil.records import Estimate, to_line
 from semveil.report import figures
@@ -123,6 +124,7 @@ def _page(runs: list[RunFolder]) -> str:
         runs=[(name, *_facts(run.about)) for name, run in named.items() if run.about],
         several=len(runs) > 1,
         count=len(every),
+        admitted=[(n, found) for n, r in named.items() if (found := admissions(r.records))],
         json=_data_uri("".join(to_line(record) + "\n" for record in every), "application/jsonl"),
         csv=_data_uri(frame(every).to_csv(index=False), "text/csv"),
         **_eves(named, paired(pd.concat(audited, ignore_index=True)) if audited else None),

@@ -1,0 +1,228 @@
+"""Admission flags: faulty encoders are refused or marked, and clean ones are neither."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+import semveil
+from semveil import attacks, phy
+from semveil.data import load
+from semveil.eavesdroppers import LinearInference
+from semveil.errors import SemveilError
+from semveil.flags import FLAGS, admissions
+from semveil.link import Answer
+from semveil.recipe import AttackConfig, AuditConfig
+from semveil.rng import normal
+
+DIGITS = load("digits")
+MIXING = torch.randn(64, 32, generator=torch.Generator().manual_seed(0))
+
+
+def encode(images, generator=None):
+    latent = (images.flatten(1) - 0.5) @ MIXING
+    return phy.normalise_power(torch.view_as_complex(latent.unflatten(1, (-1, 2))))
+
+
+def like(waveform, generator=None):
+    return normal(waveform.shape, dtype=waveform.dtype, generator=generator)
+
+
+def audit(transmit, **options):
+    """Audit with as little as an audit takes."""
+    return semveil.audit(
+        transmit,
+        DIGITS,
+        eavesdroppers=[LinearInference()],
+        settings=AuditConfig(max_epochs=1),
+        eve_snr_db=[10.0],
+        device="cpu",
+        **options,
+    )
+
+
+def raised(found):
+    (admission,) = admissions(found.records)
+    return {flag.name for flag in admission.raised}
+
+
+def pad_by_position(images, generator):
+    pad = torch.randn(1000, 16, generator=torch.Generator().manual_seed(1)).sign()
+    return encode(images) * pad[: len(images)]
+
+
+def reseeded_noise(images, generator):
+    waveform = encode(images)
+    return phy.normalise_power(waveform + like(waveform, torch.Generator().manual_seed(2)))
+
+
+def globally_reseeded_noise(images, generator):
+    torch.manual_seed(3)
+    return global_noise(images, generator)
+
+
+def global_noise(images, generator):
+    waveform = encode(images)
+    return phy.normalise_power(waveform + 0.5 * torch.randn_like(waveform))
+
+
+def batch_standardised(images, generator):
+    latent = (images.flatten(1) - 0.5) @ MIXING
+    latent = (latent - latent.mean(0)) / (latent.std(0, correction=0) + 1e-3)
+    latent = latent + (len(latent) == 1)  # one image has no spread
+    return phy.normalise_power(torch.view_as_complex(latent.unflatten(1, (-1, 2))))
+
+
+class Network(nn.Module):
+    def __init__(self, *layers):
+        super().__init__()
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.layers = nn.Sequential(nn.Flatten(), nn.Linear(64, 32), *layers)
+
+    def __call__(self, images, generator):
+        latent = self.layers(images)
+        return phy.normalise_power(torch.view_as_complex(latent.unflatten(1, (-1, 2))))
+
+
+def random_pad_by_position(images, generator):
+    waveform = pad_by_position(images, generator)
+    return phy.normalise_power(waveform + like(waveform, generator))
+
+
+@pytest.mark.parametrize(
+    ("transmit", "message"),
+    [
+        (pad_by_position, "place in"),
+        (random_pad_by_position, "place in"),
+        (reseeded_noise, "place in"),
+        (globally_reseeded_noise, "place in"),
+        (batch_standardised, "batch"),
+        (Network(nn.BatchNorm1d(32)), "batch"),
+        (Network(nn.Dropout(0.2)), "evaluation mode"),
+        (global_noise, "`generator`"),
+    ],
+)
+def test_a_faulty_encoder_is_refused_in_one_line(transmit, message):
+    with pytest.raises(SemveilError, match=message) as caught:
+        audit(transmit)
+    assert "\n" not in str(caught.value)
+
+
+def noisy(images, generator):
+    waveform = encode(images)
+    return phy.normalise_power(waveform + like(waveform, generator))
+
+
+def one_key_per_call(images, generator):
+    return encode(images)[:, torch.randperm(16, generator=generator)]
+
+
+def qpsk(images, generator):
+    waveform = encode(images)
+    return torch.complex(waveform.real.sign(), waveform.imag.sign()) / 2**0.5
+
+
+def uneven(images, generator):
+    loud = 1 + images.mean((1, 2, 3))[:, None]
+    return encode(images) * loud / 1.3175
+
+
+def noise_alone(images, generator):
+    return phy.normalise_power(like(encode(images), generator))
+
+
+@pytest.mark.parametrize(
+    ("transmit", "flags"),
+    [
+        (encode, set()),
+        (Network(nn.BatchNorm1d(32), nn.Dropout(0.2)).eval(), set()),
+        (noisy, {"random"}),
+        (one_key_per_call, {"random"}),
+        (qpsk, {"constellation"}),
+        (noise_alone, {"random", "image_independent"}),
+        (lambda images, generator: encode(torch.zeros_like(images)), {"image_independent"}),
+    ],
+)
+def test_what_may_be_audited_is_marked(transmit, flags):
+    # A constant waveform has no more points than symbols.
+    assert raised(audit(transmit)) - {"constellation"} == flags - {"constellation"}
+    if "constellation" in flags:
+        assert "constellation" in raised(audit(transmit))
+
+
+def test_a_clean_encoder_passes_every_check_of_a_transmitter():
+    (admission,) = admissions(audit(encode).records)
+    assert not admission.raised
+    assert len(admission.passed) == 7
+    assert all(record.metric in FLAGS for record in audit(encode).records[:7])
+
+
+def test_a_power_that_is_not_declared_is_refused_with_the_remedy():
+    with pytest.raises(SemveilError, match="normalise_power, or pass fixed_gain=True"):
+        audit(uneven)
+    with pytest.raises(SemveilError, match=r"normalise_power$"):
+        audit(lambda images, generator: 2 * encode(images))
+    assert raised(audit(uneven, fixed_gain=True)) == {"uneven_power"}
+
+
+def decoder(masked):
+    """Return a linear classifier; a masked one answers right and lets a wrong gradient through."""
+    known = torch.from_numpy(DIGITS.system.x).float() / 255
+    features = torch.view_as_real(encode(known)).flatten(1)
+    weights = torch.linalg.lstsq(
+        features, torch.eye(10)[torch.from_numpy(DIGITS.system.y)]
+    ).solution
+
+    def receive(reception):
+        heard = reception.features()[:, :-1]
+        logits = heard @ weights
+        wrong = -heard @ weights.roll(1, 0)
+        return Answer(logits.detach() + wrong - wrong.detach() if masked else logits)
+
+    return receive
+
+
+@pytest.mark.parametrize(
+    ("masked", "budgets", "flags"),
+    [
+        (False, [-20.0, -10.0], set()),
+        (True, [-20.0, -10.0], {"gradient_masked"}),
+        (False, [10.0, 20.0], {"saturated"}),
+    ],
+)
+def test_attacks_that_show_nothing_are_marked(masked, budgets, flags):
+    found = semveil.attack(
+        encode,
+        decoder(masked),
+        DIGITS,
+        attacks=[attacks.PGD(steps=20, restarts=1), attacks.BlackBox(queries=400)],
+        channel=semveil.channel.Channel("awgn"),
+        snr_db=20.0,
+        settings=AttackConfig(psr_db=budgets, images=100),
+        device="cpu",
+    )
+    assert raised(found) == flags
+
+
+def test_what_an_audit_shows_and_ignores(capsys):
+    given = {"settings": AuditConfig(max_epochs=1, inference=["mlp"], eve_snr_db=[3.0])}
+    eves = [LinearInference(), semveil.eavesdroppers.RMLE()]
+    common = {"eavesdroppers": eves, "eve_snr_db": [10.0], "device": "cpu", **given}
+    semveil.audit(noisy, DIGITS, **common)
+    shown = capsys.readouterr().out
+    first, *others = shown.splitlines()
+    assert first.startswith("mine: note: the waveform is random")
+    for name in ("settings.inference", "settings.eve_snr_db", "bob_snr_db", "inversion/rmle"):
+        assert any(name in line for line in others)
+    assert "strongest" in shown
+    semveil.audit(noisy, DIGITS, quiet=True, **common)
+    printed = capsys.readouterr()
+    assert printed.out == printed.err == ""
+
+
+def test_the_page_shows_the_flags_first(tmp_path):
+    page = audit(noise_alone).report(tmp_path / "page.html").read_text()
+    warning = page.index("<strong>Warning:</strong> The waveform is the same for every image")
+    assert warning < page.index("The waveform is random") < page.index('<section id="summary">')
