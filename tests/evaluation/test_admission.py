@@ -14,6 +14,7 @@ from semveil.errors import SemveilError
 from semveil.flags import FLAGS, admissions
 from semveil.link import Answer
 from semveil.recipe import AttackConfig, AuditConfig
+from semveil.report.summary import Verdict, rows
 from semveil.rng import normal
 
 DIGITS = load("digits")
@@ -212,11 +213,11 @@ def test_what_an_audit_shows_and_ignores(capsys):
     common = {"eavesdroppers": eves, "eve_snr_db": [10.0], "device": "cpu", **given}
     semveil.audit(noisy, DIGITS, **common)
     shown = capsys.readouterr().out
-    first, *others = shown.splitlines()
-    assert first.startswith("mine: note: the waveform is random")
+    others = shown.splitlines()
+    assert shown.index("mine: note: the waveform is random") < shown.index("strongest")
     for name in ("settings.inference", "settings.eve_snr_db", "bob_snr_db", "inversion/rmle"):
         assert any(name in line for line in others)
-    assert "strongest" in shown
+    assert max(map(len, others)) <= 200
     semveil.audit(noisy, DIGITS, quiet=True, **common)
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
@@ -226,3 +227,32 @@ def test_the_page_shows_the_flags_first(tmp_path):
     page = audit(noise_alone).report(tmp_path / "page.html").read_text()
     warning = page.index("<strong>Warning:</strong> The waveform is the same for every image")
     assert warning < page.index("The waveform is random") < page.index('<section id="summary">')
+
+
+def test_a_protection_is_judged_beside_the_transmitter_without_it():
+    """A pad of signs from the generator hides everything from an Eve who succeeds without it."""
+
+    def padded(images, generator):
+        waveform = encode(images)
+        signs = torch.randint(0, 2, waveform.shape, generator=generator) * 2 - 1
+        return waveform * signs * (torch.randint(0, 2, waveform.shape, generator=generator) * 2 - 1)
+
+    def verdict(epochs, **options):
+        found = semveil.audit(
+            padded,
+            DIGITS,
+            eavesdroppers=[LinearInference()],
+            settings=AuditConfig(max_epochs=epochs),
+            eve_snr_db=[20.0],
+            device="cpu",
+            quiet=True,
+            **options,
+        )
+        (row,) = [row for row in rows(found.to_pandas()) if row.system == "mine"]
+        return row.label
+
+    assert verdict(1) is Verdict.UNPROTECTED
+    assert verdict(1, asymmetry="key") is Verdict.ALONE
+    assert verdict(30, asymmetry="key", unprotected=encode) in (Verdict.CHANCE, Verdict.FEW)
+    with pytest.raises(SemveilError, match="asymmetry"):
+        verdict(1, unprotected=encode)

@@ -18,8 +18,8 @@ SNRS = (0.0, 5.0, 10.0, 15.0, 20.0)
 INFERENCE = ("inference/linear", "inference/mlp", "inference/wide")
 INVERSION = ("inversion/linear", "inversion/mlp", "inversion/deconv")
 # Bob's accuracy and PSNR, the paper's Eve's accuracy, fresh Eve's accuracy and PSNR: at 10 dB.
-SYSTEMS: dict[str, tuple[str, float, float | None, float, float, float]] = {
-    "multitask": ("task", 0.957, 21.3, 0.940, 0.953, 19.8),
+SYSTEMS: dict[str, tuple[str | None, float, float | None, float, float, float]] = {
+    "multitask": (None, 0.957, 21.3, 0.940, 0.953, 19.8),
     "minmax": ("knowledge", 0.902, None, 0.210, 0.871, 15.1),
     "bottleneck": ("task", 0.934, None, 0.700, 0.925, 12.4),
     "cooperative": ("key", 0.941, None, 0.105, 0.412, 11.2),

@@ -9,7 +9,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
-from semveil.metrics import metric_of
+from semveil.metrics import metric_of, wilson
 from semveil.records import Estimate, Record, SystemName
 from semveil.report.select import frame
 from semveil.report.summary import Row, Verdict, judge, rows, summary, summary_table
@@ -43,28 +43,114 @@ def plain(records: list[Record], width: int = 100) -> str:
 
 
 @pytest.mark.parametrize(
-    ("bob", "eve", "chance", "verdict"),
+    ("bob", "eve", "chance", "reference", "verdict"),
     [
-        (0.95, 0.94, 0.1, Verdict.NONE),
-        (0.90, 0.95, 0.1, Verdict.NONE),
-        (0.95, 0.50, 0.1, Verdict.PARTIAL),
-        (0.95, 0.105, 0.1, Verdict.CHANCE),
-        (0.105, 0.105, 0.1, Verdict.BROKEN),
-        (0.105, 0.300, 0.1, Verdict.NONE),
-        (0.95, 0.50, None, Verdict.PARTIAL),
-        (None, 0.50, 0.1, Verdict.LEAK),
-        (None, 0.10, 0.1, Verdict.CHANCE),
-        (0.95, None, 0.1, Verdict.UNTESTED),
-        (None, 0.50, None, Verdict.UNTESTED),
+        (0.95, 0.94, 0.1, 0.94, Verdict.NONE),
+        (0.90, 0.95, 0.1, 0.94, Verdict.NONE),
+        (0.95, 0.50, 0.1, 0.94, Verdict.PARTIAL),
+        (0.95, 0.50, 0.1, None, Verdict.PARTIAL),
+        (0.95, 0.50, 0.1, 0.51, Verdict.SAME),
+        (0.95, 0.105, 0.1, 0.94, Verdict.CHANCE),
+        (0.95, 0.105, 0.1, 0.105, Verdict.FAILS),
+        (0.95, 0.105, 0.1, None, Verdict.ALONE),
+        (0.95, 0.105, 0.1, 0.15, Verdict.FEW),
+        (0.105, 0.105, 0.1, 0.94, Verdict.BROKEN),
+        (0.105, 0.300, 0.1, 0.94, Verdict.NONE),
+        (0.95, 0.50, None, None, Verdict.PARTIAL),
+        (None, 0.50, 0.1, 0.94, Verdict.LEAK),
+        (None, 0.10, 0.1, 0.94, Verdict.CHANCE),
+        (None, 0.10, 0.1, 0.10, Verdict.FAILS),
+        (0.95, None, 0.1, 0.94, Verdict.UNTESTED),
+        (None, 0.50, None, None, Verdict.UNTESTED),
     ],
 )
 def test_verdict(
-    bob: float | None, eve: float | None, chance: float | None, verdict: Verdict
+    bob: float | None,
+    eve: float | None,
+    chance: float | None,
+    reference: float | None,
+    verdict: Verdict,
 ) -> None:
-    assert (
-        judge(bob and measure(bob), eve and measure(eve), chance)  # type: ignore[arg-type]
-        is verdict
-    )
+    found = [None if value is None else measure(value) for value in (bob, eve, reference)]
+    assert judge(found[0], found[1], chance, found[2]) is verdict
+    if eve is not None and (bob is not None or chance is not None):
+        assert judge(found[0], found[1], chance, found[2], unprotected=True) is Verdict.UNPROTECTED
+
+
+def test_the_best_of_many_guesses_on_few_images_is_no_leak() -> None:
+    """Of 18 guessers among 60 images and 3 classes, the best has 55 % in one of 100 audits."""
+    best = wilson(33, 60)
+    assert best.low > 1 / 3
+    assert judge(None, best, 1 / 3, wilson(50, 60)) is Verdict.LEAK
+    few = wilson(29, 60)
+    assert few.low > 1 / 3
+    assert judge(None, few, 1 / 3, wilson(50, 60), tests=18) is Verdict.FEW
+
+
+def test_wide_intervals_are_no_protection() -> None:
+    eve, reference = wilson(20, 60), wilson(50, 60)
+    assert judge(None, eve, 1 / 3, reference) is Verdict.FEW
+    eve, reference = wilson(2000, 6000), wilson(5000, 6000)
+    assert judge(None, eve, 1 / 3, reference) is Verdict.CHANCE
+
+
+def levelled(records: list[Record], scheme: str, value: float, **only_at: object) -> list[Record]:
+    """Return records in which every fresh Eve on a scheme has one accuracy."""
+    half = 0.01
+    return [
+        replace(record, value=value, ci_low=value - half, ci_high=value + half)
+        if record.role == "eve"
+        and record.protocol == "adaptive"
+        and record.metric == "accuracy"
+        and record.system.label == scheme
+        and all(getattr(record, key) == wanted for key, wanted in only_at.items())
+        else record
+        for record in records
+    ]
+
+
+def test_an_eve_who_fails_without_protection_proves_none(quick: list[Record]) -> None:
+    hidden = levelled(quick, "cooperative", 0.1)
+    assert row_of(hidden, "cooperative").label is Verdict.CHANCE
+    untrained = levelled(hidden, "multitask", 0.1)
+    untrained = [r for r in untrained if r.role != "eve" or r.protocol == "adaptive"]
+    assert row_of(untrained, "cooperative").label is Verdict.FAILS
+    assert row_of(untrained, "multitask").label is Verdict.UNPROTECTED
+    alone = [record for record in hidden if record.scheme == "cooperative" and not record.control]
+    assert row_of(alone, "cooperative").label is Verdict.ALONE
+
+
+def test_verdicts_are_given_at_every_snr_of_eve(quick: list[Record]) -> None:
+    hidden = levelled(quick, "cooperative", 0.1, test_snr_db=0.0)
+    row = row_of(levelled(hidden, "cooperative", 0.1, test_snr_db=10.0), "cooperative")
+    verdicts = {level: label for level, label, _ in row.verdicts()}
+    assert list(verdicts) == [0.0, 10.0, 20.0]
+    assert row.label is verdicts[10.0] is Verdict.CHANCE
+    assert verdicts[20.0] is Verdict.PARTIAL
+    assert "Eve at 20 dB" in plain(levelled(hidden, "cooperative", 0.1, test_snr_db=10.0))
+
+
+def test_a_link_that_states_that_nothing_protects_it_is_unprotected(quick: list[Record]) -> None:
+    bare = only(quick, scheme="minmax", metric="chance")
+    said = replace(bare, metric="unprotected", value=1.0)
+    assert row_of([*quick, said], "minmax").label is Verdict.UNPROTECTED
+
+
+def test_several_seeds_are_one_row(quick: list[Record]) -> None:
+    shifted = [
+        replace(record, seed=1, value=record.value - 0.1, ci_low=record.ci_low - 0.1)
+        if record.role == "bob" and record.metric == "accuracy"
+        else replace(record, seed=1)
+        for record in quick
+    ]
+    row, one = row_of([*quick, *shifted], "minmax"), row_of(quick, "minmax")
+    assert row.seeds == (0, 1)
+    assert row.at("adaptive") == one.at("adaptive")
+    bob, alone = row.at("bob"), one.at("bob")
+    assert bob is not None and alone is not None
+    assert bob.value == pytest.approx(alone.value - 0.05)
+    assert (bob.low, bob.high) == (pytest.approx(alone.low - 0.1), alone.high)
+    assert "seeds 0, 1" in plain([*quick, *shifted])
 
 
 def test_touching_intervals_are_no_protection() -> None:
@@ -132,7 +218,7 @@ def test_a_stronger_paper_eve_counts_and_is_noted(quick: list[Record]) -> None:
         for record in quick
     ]
     row = row_of(weak, "multitask")
-    assert row.label is Verdict.NONE
+    assert row.levels[10.0, "accuracy"] == row.at("paper")
     assert "beats every fresh one" in row.notes[0]
 
 
@@ -152,7 +238,7 @@ def test_a_private_attribute_is_judged_by_its_own_chance(quick: list[Record]) ->
     (row,) = [row for row in rows(frame([*quick, *private, majority])) if row.target == "parity"]
     assert row.floors["adaptive", "accuracy"] == 0.52
     assert row.floors["bob", "accuracy"] == 0.1013
-    assert row.label is Verdict.CHANCE
+    assert judge(None, row.at("adaptive"), row.floors["adaptive", "accuracy"]) is Verdict.ALONE
 
 
 def test_missing_intervals_are_the_value_itself(quick: list[Record]) -> None:
@@ -176,7 +262,7 @@ def test_bob_and_eve_on_different_channels_are_one_system(quick: list[Record]) -
     ]
     assert len(rows(frame(split))) == 6
     row = row_of(split, "minmax")
-    assert row.label is Verdict.PARTIAL
+    assert row.label is row_of(quick, "minmax").label
     assert row.condition["channel"] == "rayleigh/perfect, Eve awgn/perfect"
 
 

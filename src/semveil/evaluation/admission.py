@@ -53,6 +53,10 @@ def admit(case: Recorder) -> Iterator[Record]:
         value = float(raised)
         estimate = Estimate(value, value, value, len(sender.rows))
         yield case.record("system", metric, estimate, interval=False)
+    if case.system.asymmetry is None:
+        # Eve's other target is an asymmetry of its own, but protects nothing by itself.
+        estimate = Estimate(1.0, 1.0, 1.0, len(sender.rows))
+        yield case.record("system", "unprotected", estimate, interval=False)
 
 
 class _Sender:

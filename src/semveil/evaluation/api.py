@@ -23,8 +23,10 @@ from semveil.link import Answer
 from semveil.progress import bars, show
 from semveil.recipe import AuditConfig
 from semveil.records import Record, SystemName
-from semveil.report.summary import summary_table
+from semveil.report.summary import UNPROTECTED, summary_table
 from semveil.result import Result
+
+ASYMMETRIES = ("task", "channel", "key", "knowledge")
 
 
 def audit(
@@ -39,6 +41,8 @@ def audit(
     eavesdroppers: Literal["standard"] | Sequence[Eavesdropper] | None = None,
     settings: AuditConfig | None = None,
     fixed_gain: bool = False,
+    unprotected: Transmit | None = None,
+    asymmetry: str | None = None,
     scheme: str = "mine",
     seed: int = 0,
     device: str = "auto",
@@ -68,6 +72,10 @@ def audit(
             ``"standard"``.
         settings: Eavesdroppers and effort; the defaults of the recipes if omitted.
         fixed_gain: Allow powers that are one on average over the images only, not for every image.
+        unprotected: The same transmitter without its protection, which is audited too: a failure
+            of Eve counts only if she succeeds there.
+        asymmetry: What protects the transmitter: ``task``, ``channel``, ``key`` or ``knowledge``;
+            without one it counts as unprotected, and no verdict is given.
         scheme: Name in the records.
         seed: Seed of every stream.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -118,38 +126,54 @@ def audit(
     )
     chosen_eves = eavesdroppers_of(eavesdroppers)
     given = settings or AuditConfig()
-    with bars(quiet or progress is not None) as shown:
-        say = _silent if quiet else show
-
-        def admitted(flags: Sequence[Record]) -> None:
-            unused = unused_settings(given, chosen_eves, receive is not None, perceptual)
-            say(
-                "\n".join([*(line for each in admissions(flags) for line in each.lines()), *unused])
-            )
-
-        findings = audit_system(
-            SystemUnderTest(
-                SystemName(scheme),
-                numbered(transmit),
-                None if bob_receives is None else lambda reception, _: bob_receives(reception),
-                fixed_gain=fixed_gain,
-            ),
-            data,
-            setting,
-            given,
-            pick_device(device),
-            progress or shown,
-            perceptual,
-            chosen_eves,
-            admitted,
+    if (asymmetry or unprotected) and asymmetry not in ASYMMETRIES:
+        raise SemveilError(
+            f"asymmetry: expected what protects the transmitter, {', '.join(ASYMMETRIES)}, "
+            f"not {asymmetry!r}"
         )
-    tried = {record.adversary for record in findings.records}
+    say = _silent if quiet else show
+    systems = [
+        SystemUnderTest(
+            SystemName(scheme),
+            numbered(transmit),
+            None if bob_receives is None else lambda reception, _: bob_receives(reception),
+            asymmetry=asymmetry,
+            fixed_gain=fixed_gain,
+        )
+    ]
+    if unprotected is not None:
+        plain = SystemName(scheme, control=UNPROTECTED)
+        systems.insert(0, SystemUnderTest(plain, numbered(unprotected), fixed_gain=fixed_gain))
+    unused = unused_settings(given, chosen_eves, receive is not None, perceptual)
+    if unused:
+        say("\n".join(unused))
+
+    def admitted(flags: Sequence[Record]) -> None:
+        say("\n".join(line for each in admissions(flags) for line in each.lines()))
+
+    found = Result()
+    with bars(quiet or progress is not None) as shown:
+        for system in systems:
+            findings = audit_system(
+                system,
+                data,
+                setting,
+                given,
+                pick_device(device),
+                progress or shown,
+                perceptual,
+                chosen_eves,
+                admitted,
+            )
+            found.records += findings.records
+            found.samples |= findings.samples
+    tried = {record.adversary for record in found.records}
     for eve in chosen(given) if chosen_eves is None else chosen_eves:
         if eve.adversary not in tried:
             needs = ", ".join(sorted(eve.needs)).replace("_", " ")
             say(f"left out: {eve.adversary} needs what a transmitter alone does not give ({needs})")
-    say(summary_table(findings.records))
-    return Result(findings.records, findings.samples)
+    say(summary_table(found.records))
+    return found
 
 
 def unused_settings(

@@ -36,7 +36,16 @@ from semveil.report.looks import PARTIES
 from semveil.report.sanity_checks import RULES as ORDERINGS
 from semveil.report.sanity_checks import strength, violations
 from semveil.report.select import SETTING, frame, paired, present, varying
-from semveil.report.summary import RULES, TONES, Row, Verdict, rows, shown_metrics, summary
+from semveil.report.summary import (
+    RULES,
+    TONES,
+    Row,
+    Verdict,
+    by_snr,
+    rows,
+    shown_metrics,
+    summary,
+)
 from semveil.report.table import heading, interval, number, signed, with_interval
 from semveil.style import drawn_as
 
@@ -184,7 +193,7 @@ def _training(_: str, run: RunFolder) -> Iterator[Figure]:
 def _eves(named: Mapping[str, RunFolder], table: pd.DataFrame | None) -> dict[str, Any]:
     """Return the sections on Bob and the Eves; none for a folder of attacks."""
     if table is None:
-        keys = ("found", "systems", "summary", "privacy", "snr", "dimension", "pictures")
+        keys = ("found", "systems", "summary", "by_snr", "privacy", "snr", "dimension", "pictures")
         return dict.fromkeys(keys, ())
     found, colours = rows(table), figures.palette(table)
     main = [row for row in found if not row.control] or found
@@ -199,6 +208,7 @@ def _eves(named: Mapping[str, RunFolder], table: pd.DataFrame | None) -> dict[st
             for name in dict.fromkeys(row.name for row in main)
         ],
         "summary": summary(found),
+        "by_snr": by_snr(found),
         "privacy": privacy,
         "snr": list(_against_snr(table, colours)),
         "dimension": list(_against_dimension(table, colours)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ABSENT = "–"
 WIDEST = 100
+_VERDICT_WIDTH = 14
 STYLES = {"bad": "red", "mixed": "yellow", "good": "green", "unknown": "dim"}
 
 
@@ -94,7 +96,7 @@ def lines_of(cell: Cell, column: Column) -> list[str]:
     """Return what a terminal shows of a cell: a number, and the wider half of its interval."""
     found, metric = cell.estimate, column.metric
     if found is None or metric is None:
-        return [cell.words]
+        return wrap(cell.words, _VERDICT_WIDTH, break_long_words=False) or [cell.words]
     half = max(found.high - found.value, found.value - found.low)
     return [number(found, metric), *([f"±{metric.format(half)}"] if half else [])]
 
