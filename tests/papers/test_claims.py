@@ -78,7 +78,7 @@ def test_every_case_is_judged_in_every_column():
     found = judge(one, Selector(table(*records)))
     assert list(found.columns) == [-6.0, -2.0]
     assert verdicts(found) == {("mnist",): [YES, YES], ("cifar10",): [NO, YES]}
-    assert found.counts == {"confirmed": 3, "refuted": 1, "undecided": 0}
+    assert found.counts == {"confirmed": 3, "refuted": 1, "undecided": 0, "not shown": 0}
 
 
 @pytest.mark.parametrize(("least", "verdict"), [(0.8, YES), (0.85, OPEN), (0.95, NO)])

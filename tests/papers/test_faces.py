@@ -124,7 +124,30 @@ def test_leakage_is_judged_by_the_intervals(leak: float, confirmed: int) -> None
 
 @pytest.mark.parametrize(("eve", "verdict"), [(0.5, "confirmed"), (0.7, "refuted")])
 def test_gender_is_hidden_where_eve_loses(eve: float, verdict: str) -> None:
-    assert counts(faces(0, 0, eve=eve), "IBAL hides gender") == {verdict: 1}
+    assert counts(faces(0, 0, eve=eve), "IBAL hides gender") == {verdict: 3}
+
+
+def test_an_eve_who_fails_without_protection_gives_no_verdict() -> None:
+    records = faces(0, 0)
+    hers = (records["role"] == "eve") & (records["params.task"] == "Smiling")
+    gender = hers & (records["metric"] == "balanced_accuracy")
+    records.loc[gender, ["value", "ci_low", "ci_high"]] = (0.5, 0.496, 0.512)
+    found = counts(records, "IBAL hides gender")
+    assert found.pop("not shown") == 1
+    assert sum(found.values()) == 2
+    image = hers & (records["metric"] == "mi_bits_20") & (records["scheme"] == "deepjscc")
+    records.loc[image, ["value", "ci_low", "ci_high"]] = (0.3, 0.29, 0.31)
+    for start in ("Eve's images are worse", "The more Laplace noise", "Encryption protects well"):
+        assert set(counts(records, start)) == {"not shown"}
+
+
+def test_the_page_shows_what_the_judge_makes_of_originals() -> None:
+    page = (RESULTS / "faces" / "README.md").read_text()
+    lines = page.split("## What an inverter reconstructs")[1].split("## Claim")[0].splitlines()
+    head, _, first = [line for line in lines if line.startswith("|")][:3]
+    judged = [cell.strip() for cell in first.split("|")][-2]
+    assert "originals, balanced, %" in head
+    assert judged.startswith("60.6")
 
 
 def test_faces_are_drawn_beside_and_named_nowhere_on_the_page(tmp_path: Path) -> None:

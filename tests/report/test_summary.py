@@ -147,7 +147,8 @@ def test_several_seeds_are_one_row(quick: list[Record]) -> None:
     assert row.seeds == (0, 1)
     assert row.at("adaptive") == one.at("adaptive")
     bob, alone = row.at("bob"), one.at("bob")
-    assert bob is not None and alone is not None
+    assert bob is not None
+    assert alone is not None
     assert bob.value == pytest.approx(alone.value - 0.05)
     assert (bob.low, bob.high) == (pytest.approx(alone.low - 0.1), alone.high)
     assert "seeds 0, 1" in plain([*quick, *shifted])

@@ -21,6 +21,9 @@
   overlap), ``equals`` (refuted if they lie apart, else undecided: no interval proves equality),
   ``increasing: [values]``, ``decreasing: [values]``. What is compared with is a number, a choice,
   or a value with an interval of its own;
+- ``requires``: parts like those of ``judge`` without which the claim cannot be judged, such as an
+  adversary who succeeds on the unprotected link: unless all are confirmed, the case is *not shown*.
+  ``else`` says why, in words;
 - ``beside``: parts without a comparison, shown next to the verdict.
 
 ``show`` names how a part is printed (:data:`semveil.papers.words.FORMATS`) and ``as`` what is put
@@ -65,6 +68,7 @@ class Verdict(StrEnum):
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
+    NOT_SHOWN = "not shown"
 
 
 def at_least(found: Estimate, least: Estimate) -> Verdict:
@@ -133,6 +137,7 @@ class Claim(_Spec):
     open: str = ""
     values: dict[str, Any] = Field(default_factory=dict)
     judge: list[dict[str, Any]] = Field(min_length=1)
+    requires: list[dict[str, Any]] = Field(default_factory=list)
     beside: list[dict[str, Any]] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -146,13 +151,14 @@ class Claim(_Spec):
             raise ValueError("columns: only one axis can go there")
         for value in self.values.values():
             check_value(value)
-        for part in self.judge:
+        for part in (*self.judge, *self.requires):
             found = [name for name in (*COMPARISONS, *ORDERS) if name in part]
             if len(found) != 1:
                 raise ValueError(
                     f"judge: each part needs one comparison of {', '.join(COMPARISONS + ORDERS)}"
                 )
-            check_value(part, (*COMPARISONS, *ORDERS, "value", "show", "as"))
+            own = ("else",) if part in self.requires else ()
+            check_value(part, (*COMPARISONS, *ORDERS, "value", "show", "as", *own))
         for part in self.beside:
             check_value(part, ("value", "show", "as"))
         return self
@@ -334,6 +340,12 @@ def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
         words += judged[1]
     found = [(part, scope.find(_value(part))) for part in claim.beside]
     beside = [_words(part, each) for part, each in found if each is not None]
+    for part in claim.requires:
+        plain = {name: each for name, each in part.items() if name != "else"}
+        judged = _judged(plain, scope)
+        if judged is None or judged[0] is not Verdict.CONFIRMED:
+            why = [part["else"], *(judged[1] if judged else ["not measured"])]
+            return Finding(Verdict.NOT_SHOWN, "; ".join([": ".join(why), *words, *beside]))
     return Finding(all_of(verdicts), "; ".join([", ".join(words), *beside]))
 
 

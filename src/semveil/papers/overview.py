@@ -44,7 +44,7 @@ def _judged(paper: Paper, path: Path | None) -> dict[str, Any]:
 
 def in_words(claims: list[dict[str, Any]]) -> str:
     """Return how often claims were confirmed, refuted and left undecided."""
-    verdicts = ("confirmed", "refuted", "undecided")
+    verdicts = ("confirmed", "refuted", "undecided", "not shown")
     sums = {verdict: sum(claim.get(verdict, 0) for claim in claims) for verdict in verdicts}
     found = [f"{number} {verdict}" for verdict, number in sums.items() if number]
     return ", ".join(found) or "not measured"

@@ -179,14 +179,20 @@ class _Filler:
         return pd.concat([rows, found.drop(index=rows.index, errors="ignore")])
 
     def claims(self) -> str:
+        # Only where some claim requires an adversary who succeeds.
+        shown = [
+            verdict
+            for verdict in Verdict
+            if verdict is not Verdict.NOT_SHOWN or any(one.claim.requires for one in self.judged)
+        ]
         lines = [
             [
                 f"{at}. {one.claim.claim}",
-                *(str(n) if one.measured else ABSENT for n in one.counts.values()),
+                *(str(one.counts[each]) if one.measured else ABSENT for each in shown),
             ]
             for at, one in enumerate(self.judged, start=1)
         ]
-        parts = [markdown_table(["claim", *Verdict], lines)]
+        parts = [markdown_table(["claim", *shown], lines)]
         return "\n\n".join([*parts, *(section(at, one) for at, one in enumerate(self.judged, 1))])
 
     def facts(self) -> str:
