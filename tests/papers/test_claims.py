@@ -96,7 +96,7 @@ def test_a_case_without_a_part_has_no_verdict():
     lost = LOST | {"metric": "psnr_db"}
     found = judge(claim(judge=[LOST, lost]), Selector(table(row(0.9), row(0.5, adversary="pgd"))))
     assert not found.measured
-    assert found.counts == {"confirmed": 0, "refuted": 0, "undecided": 0}
+    assert set(found.counts.values()) == {0}
 
 
 def test_what_stands_beside_is_not_judged():

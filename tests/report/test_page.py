@@ -73,7 +73,7 @@ def test_table_shows_the_records_numbers(page: Path, quick: list[Record]) -> Non
     for row in found:
         cells = shown[row.name]
         bob, fresh = row.figures["bob", "accuracy"], row.figures["adaptive", "accuracy"]
-        assert cells[1] == row.asymmetry
+        assert cells[1] == (row.asymmetry or "–")
         low, high = percent(bob.low), percent(bob.high)
         assert cells[2].split() == [percent(bob.value), f"{low}–{high}"]
         assert cells[6].startswith(percent(fresh.value))
