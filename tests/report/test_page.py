@@ -78,7 +78,8 @@ def test_table_shows_the_records_numbers(page: Path, quick: list[Record]) -> Non
         assert cells[2].split() == [percent(bob.value), f"{low}–{high}"]
         assert cells[6].startswith(percent(fresh.value))
         assert cells[7].startswith(decibels(row.figures["adaptive", "psnr_db"].value))
-        assert cells[9:] == [row.label.value, row.image.value]
+        assert cells[9].startswith(row.label.value)
+        assert cells[10].startswith(row.image.value)
     assert shown["chance"][2:9] == ["10.1", "11.03", "–", "10.1", "10.1", "11.03", "–"]
 
 
