@@ -171,6 +171,7 @@ def test_seeds_count_as_one_case():
         ("claims: [{claim: a, source: b, judge: [{metric: x}]}]", "one comparison"),
         ("claims: [{claim: a, source: b, judge: [{metrik: x, at_least: 1}]}]", "'metric'"),
         ("claims: [{claim: a, source: b, judge: [{at_least: 1, show: pts}]}]", "show: pts"),
+        ("claims: [{claim: a, source: b, judge: [{above: 1}], requires: [{above: 1}]}]", "`else`"),
         ("claims: [{claim: a, source: b, cases: {datset: all}, judge: [{above: 1}]}]", "'dataset'"),
         ("values: {x: {difference: [1]}}", "two values"),
         ("values: {x: {take: most}}", "take: most"),
@@ -229,3 +230,28 @@ def test_a_claim_does_not_fall_by_a_setting_that_is_left_open_and_not_varied(val
     ((finding,),) = found.findings.values()
     assert finding.verdict == verdict
     assert ("not varied: the weights" in finding.words) is (value == 0.1)
+
+
+@pytest.mark.parametrize(
+    ("bare", "left", "verdict"),
+    [
+        (0.9, {None: 0.2, 1.0: 0.1}, NO),
+        (0.9, {None: 0.2, 1.0: 0.7}, YES),
+        (0.5, {None: 0.2, 1.0: 0.7}, "not shown"),
+    ],
+)
+def test_no_reading_confirms_what_an_adversary_who_fails_anyway_shows(bare, left, verdict):
+    rows = [row(v, adversary="pgd", **{"params.weight": weight}) for weight, v in left.items()]
+    found = judge(
+        claim(
+            where={"role": "bob"},
+            cases={"adversary": ["pgd"]},
+            readings={"params.weight": [None, 1.0]},
+            requires=[
+                {"adversary": None, "params.weight": None, "above": 0.6, "else": "Bob fails too"}
+            ],
+            judge=[{"metric": "accuracy", "at_least": 0.5, "show": "rate"}],
+        ),
+        Selector(table(*rows, row(bare))),
+    )
+    assert verdicts(found)[("pgd",)] == [verdict]

@@ -155,10 +155,13 @@ class Claim(_Spec):
             found = [name for name in (*COMPARISONS, *ORDERS) if name in part]
             if len(found) != 1:
                 raise ValueError(
-                    f"judge: each part needs one comparison of {', '.join(COMPARISONS + ORDERS)}"
+                    "judge, requires: each part needs one comparison of "
+                    f"{', '.join(COMPARISONS + ORDERS)}"
                 )
             own = ("else",) if part in self.requires else ()
             check_value(part, (*COMPARISONS, *ORDERS, "value", "show", "as", *own))
+        if not all(isinstance(part.get("else"), str) for part in self.requires):
+            raise ValueError("requires: each part says in `else` why the claim is not shown")
         for part in self.beside:
             check_value(part, ("value", "show", "as"))
         return self
@@ -314,7 +317,7 @@ def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
     measured = [(each, finding) for each, finding in found if finding]
     if not measured:
         return None
-    order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.REFUTED]
+    order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.NOT_SHOWN, Verdict.REFUTED]
     reading, best = min(measured, key=lambda pair: order.index(pair[1].verdict))
     words = f"{best.words} ({_reading(reading)})"
     missing = len(found) - len(measured)
