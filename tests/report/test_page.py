@@ -207,7 +207,8 @@ def test_several_runs_share_a_page(make_run: MakeRun, quick: list[Record], tmp_p
     write_report(tmp_path / "a.html", [first, second])
     _, reader = read(tmp_path / "a.html")
     groups = [cells[0] for cells in reader.rows if len(cells) == 1]
-    assert [group.split(" · ")[0] for group in groups] == ["run (1)", "run (2)"]
+    # The table of results, then that of each SNR.
+    assert [group.split(" · ")[0] for group in groups] == ["run (1)", "run (2)"] * 2
     shown = [cells[2] for cells in reader.rows if len(cells) == 11 and cells[0] == "multitask"]
     assert shown[0].startswith("95.7")
     assert shown[1] == "11.1"
