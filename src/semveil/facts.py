@@ -30,10 +30,11 @@ class Facts(BaseModel):
 
 
 class ImageFacts(Facts):
-    """The images of a run: channels, height, width, and the names of the classes."""
+    """The images of a run: channels, height, width, and the names of (private) classes."""
 
     shape: Annotated[list[Side], Field(min_length=3, max_length=3)]
     classes: list[str]
+    private_classes: Annotated[list[str], Field(min_length=1)] | None = None
 
 
 class AttackNames(Facts):

@@ -274,6 +274,7 @@ def multitask_link(
     width: int = 32,
     head_width: int = 256,
     channel: Channel | None = None,
+    reconstructs: bool = True,
 ) -> LinkNetwork:
     """Build the link of Sagduyu et al. (arXiv 2512.24452); layer sizes our reading."""
     if latent_dim < 2 or latent_dim % 2:
@@ -282,7 +283,7 @@ def multitask_link(
     return LinkNetwork(
         ConvEncoder(image_shape, latent_dim, width),
         Mlp(observed, (head_width, head_width), classes),
-        Reconstructor(observed, image_shape, width),
+        Reconstructor(observed, image_shape, width) if reconstructs else None,
         channel or Channel(),
     )
 

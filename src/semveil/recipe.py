@@ -161,7 +161,8 @@ class TrainConfig(Section):
         epochs: Passes over the system's images.
         batch: Images per step, over all devices together.
         lr: Peak learning rate of Adam, for all networks.
-        reconstruction_weight: Weight of the mean squared error beside the cross-entropy.
+        reconstruction_weight: Weight of the mean squared error beside the cross-entropy; at 0 the
+            Bob of a multi-task link reconstructs no image.
         max_grad_norm: Gradients are scaled down to this norm.
         snr_span_db: Bob's SNR in training is uniform within this distance of ``bob.snr_db``, dB,
             one draw per image; 0 trains at one SNR. Task-oriented schemes only.

@@ -13,7 +13,8 @@ import semveil.training.minmax as minmax
 calls, real = [], minmax.task_losses
 def spoilt(*given):
     calls.append(0)
-    return [loss * (float("nan") if len(calls) >= {step} else 1.0) for loss in real(*given)]
+    scale = float("nan") if len(calls) >= {step} else 1.0
+    return dict((name, loss * scale) for name, loss in real(*given).items())
 minmax.task_losses = spoilt
 """
 

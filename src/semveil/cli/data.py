@@ -18,10 +18,11 @@ def data_status(context: typer.Context, data: DataRoot = None) -> None:
         return
     from semveil import data as sets
 
+    width = max(map(len, sets.names()))
     for entry in sets.status(data):
         found = entry.problem or (str(entry.where) if entry.where else "in the package")
-        print(f"{entry.name:10} {entry.about}\n{'':10} {found}")
-    print(f"{'folder:PATH':10} {sets.names()['folder:PATH']}")
+        print(f"{entry.name:{width}} {entry.about}\n{'':{width}} {found}")
+    print(f"{'folder:PATH':{width}} {sets.names()['folder:PATH']}")
 
 
 @data_app.command("fetch")

@@ -75,8 +75,8 @@ def load(
         limit: Use at most this many training images in all; the test set is never limited.
         image_size: Height and width that the images are resized to: required for a folder, 64
             if omitted for faces, 256 for photos; the other sets have their own.
-        target: Attribute that is Bob's task, required for faces.
-        private: Attribute that Eve is after, of faces; Bob's task if omitted.
+        target: Attribute that is Bob's task, for data sets with several; required for faces.
+        private: Attribute that Eve is after, for data sets with several; Bob's task if omitted.
         settings: Those of the data set's own ``Config``, if it has one.
 
     Raises:
@@ -97,7 +97,7 @@ def load(
     _refuse_one_class(source, {"training": train, "test": test})
     parts = split(source.name, train, test, source.classes, seed, limit=limit)
     _refuse_one_class(source, {"system": parts.system, "adversary": parts.adversary})
-    return replace(parts, private_classes=source.private_classes)
+    return replace(parts, private_classes=source.private_classes, private_name=source.private_name)
 
 
 def load_configured(settings: DataConfig, root: Path | None = None, seed: int = 0) -> ImageSplits:

@@ -82,6 +82,8 @@ class Source:
         train: Official training set, or all images.
         test: Official test set; None if the set has none.
         private_classes: Class names of ``private``; None if the images have none.
+        private_name: Name of the private attribute in records; its last class if None, such as
+            ``Male`` of ``not Male`` and ``Male``.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Source:
     train: Images
     test: Images | None
     private_classes: tuple[str, ...] | None = None
+    private_name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,7 @@ class ImageSplits:
         test: Images for every reported number.
         private_classes: Class names of ``private``, which all four parts then have; None if Eve
             infers the label of Bob's task.
+        private_name: Name of the private attribute in records; its last class if None.
     """
 
     name: str
@@ -113,6 +117,7 @@ class ImageSplits:
     validation: Images
     test: Images
     private_classes: tuple[str, ...] | None = None
+    private_name: str | None = None
 
     def __repr__(self) -> str:
         parts = ("system", "adversary", "validation", "test")
@@ -130,6 +135,11 @@ class ImageSplits:
     def n_classes(self) -> int:
         """Number of classes."""
         return len(self.classes)
+
+    @property
+    def n_private_classes(self) -> int | None:
+        """Number of private classes; None if Eve infers the label of Bob's task."""
+        return None if self.private_classes is None else len(self.private_classes)
 
 
 def split(

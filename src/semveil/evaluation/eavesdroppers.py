@@ -31,14 +31,17 @@ from semveil.records import Record
 def simulated(case: Recorder, leakage: Leakage) -> Iterator[Record]:
     """Yield the records of the simulated Eve, if there is one, without further training."""
     test = Intercepts(case.test, case.setting.eve)
+    private = case.system.paper_private
+    question = case.wanted if private else case.task
+    # Images without the attribute that she was trained for say nothing of her.
+    asked = not private or case.wanted is not case.task
     for snr_db in case.setting.eve_snrs_db:
         common: dict[str, Any] = {"test_snr_db": snr_db, "protocol": "paper"}
-        if case.system.paper_eve is not None:
+        if case.system.paper_eve is not None and asked:
             eve = _reader(case.system.paper_eve)
             logits = listen(eve, test, snr_db, case.hearing(snr_db))
             common["adversary"] = "inference/simulated"
-            # She was trained along with the link, whose training knows Bob's task alone.
-            yield from case.guesses("eve", case.task, case.task.right(logits), **common)
+            yield from case.guesses("eve", question, question.right(logits), **common)
         if case.system.paper_inverter is not None:
             eve, most = _reader(case.system.paper_inverter), case.settings.images
             images = listen(eve, test, snr_db, case.hearing(snr_db), most)

@@ -28,6 +28,7 @@ class SystemUnderTest:
             there are no records of Bob.
         asymmetry: What protects it: task, channel, key or knowledge; None if nothing.
         paper_eve: The simulated Eve of its training, features → logits; None if there is none.
+        paper_private: Whether she infers the private attribute of the images, not Bob's task.
         paper_inverter: The same for the image, features → images.
         psr_db: Power of its perturbation over the signal's, dB; None if it has none.
         total_power: Power per symbol it declares; SNRs refer to one unit.
@@ -55,6 +56,7 @@ class SystemUnderTest:
     receive: Callable[[Reception, Tensor], Answer] | None = None
     asymmetry: str | None = None
     paper_eve: nn.Module | None = None
+    paper_private: bool = False
     paper_inverter: nn.Module | None = None
     psr_db: float | None = None
     total_power: float = 1.0

@@ -53,7 +53,7 @@ def eve_labels(images: Images) -> NDArray[np.int64]:
 def tasks_of(splits: ImageSplits, seed: int) -> tuple[GuessingTask, GuessingTask]:
     """Return Bob's task and Eve's; the same one where she is after his.
 
-    An attribute has the name of its last class: ``Male`` of ``not Male`` and ``Male``.
+    An attribute without a name has that of its last class: ``Male`` of ``not Male`` and ``Male``.
     """
     person = splits.test.person
     people = None if person is None else torch.from_numpy(person)
@@ -67,4 +67,5 @@ def tasks_of(splits: ImageSplits, seed: int) -> tuple[GuessingTask, GuessingTask
     task = task_on("label", splits.n_classes, lambda images: images.y)
     if splits.private_classes is None:
         return task, task
-    return task, task_on(splits.private_classes[-1], len(splits.private_classes), eve_labels)
+    name = splits.private_name or splits.private_classes[-1]
+    return task, task_on(name, len(splits.private_classes), eve_labels)

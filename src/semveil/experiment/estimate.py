@@ -42,10 +42,10 @@ def refuse_too_large(
         SemveilError: If a lower bound of what they take is more than what is free.
     """
     free = free_memory(place)
-    shape, classes = splits.image_shape, splits.n_classes
+    shape, classes, private = splits.image_shape, splits.n_classes, splits.n_private_classes
     smaller = "make link.latent_dim, link.width or data.image_size smaller"
     weights = 0
-    trained = _built(lambda: TrainedNetworks(systems, recipe, shape, classes, 0))
+    trained = _built(lambda: TrainedNetworks(systems, recipe, shape, classes, 0, private))
     if trained is not None:
         # One link at a time learns.
         largest = max(map(_bytes, trained.links.values()), default=0)
@@ -57,7 +57,9 @@ def refuse_too_large(
             what = f"the networks and one training step of {len(images)} images"
             memory.require_memory(step, what, f"{smaller}, or train.batch", free)
     for eve in chosen(recipe.audit):
-        network = _built(partial(eve.network, recipe.link.latent_dim + 1, classes, shape))
+        network = _built(
+            partial(eve.network, recipe.link.latent_dim + 1, private or classes, shape)
+        )
         if network is not None:
             what = f"the networks of {eve.adversary}"
             memory.require_memory(_ADAM * _bytes(network), what, smaller, free)

@@ -299,6 +299,7 @@ class Link:
             receive=self.receive,
             asymmetry=planned.asymmetry,
             paper_eve=eve.label if eve and "label" in simulated else None,
+            paper_private=eve is not None and eve.private,
             paper_inverter=eve.image if eve and "image" in simulated else None,
             psr_db=None if self.layer is None else self.layer.psr_db,
             total_power=1.0 if self.layer is None else self.layer.total_power,

@@ -129,10 +129,7 @@ class Run(MeasuredFolder):
             "schemes": [to_plain(asked) for asked in schemes],
             "seed": seed,
             "recipe": run.recipe.model_dump(),
-            "images": {
-                "shape": list(run.splits.image_shape),
-                "classes": list(run.splits.classes),
-            },
+            "images": _stated(run.splits),
             "wall_s": 0.0,
             "finished": False,
         } | provenance(hardware.device, hardware.devices)
@@ -209,7 +206,8 @@ class Run(MeasuredFolder):
         """Return its networks with their initial weights."""
         shape, classes = self.image_shape, len(self.class_names)
         systems = plan(self.schemes, self.recipe)
-        return TrainedNetworks(systems, self.recipe, shape, classes, self.seed)
+        private = self.private_classes
+        return TrainedNetworks(systems, self.recipe, shape, classes, self.seed, private)
 
     @property
     def image_shape(self) -> ImageShape:
@@ -225,6 +223,14 @@ class Run(MeasuredFolder):
         if "images" not in self.facts:
             return self.splits.classes
         return tuple(self.facts["images"]["classes"])
+
+    @property
+    def private_classes(self) -> int | None:
+        """Number of private classes, None if Eve is after Bob's task; known without the set."""
+        if "images" not in self.facts:
+            return self.splits.n_private_classes
+        names = self.facts["images"].get("private_classes")
+        return None if names is None else len(names)
 
     def _remove_checkpoints(self, trained: TrainedNetworks) -> None:
         for stage in trained.stages():
@@ -302,3 +308,11 @@ class Run(MeasuredFolder):
         shown = self.recipe.audit.pictures
         test = self.splits.test
         return {"originals": test.x[:shown], "labels": test.y[:shown]}
+
+
+def _stated(splits: ImageSplits) -> dict[str, Any]:
+    """Return what a run must know of its images before they are read again."""
+    found = {"shape": list(splits.image_shape), "classes": list(splits.classes)}
+    if splits.private_classes is not None:
+        found["private_classes"] = list(splits.private_classes)
+    return found

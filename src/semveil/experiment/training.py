@@ -45,6 +45,8 @@ from semveil.training.robust import Robust
 # Weights of the run that a hardened one began with, in the folder of the hardened one.
 BASE = "base.safetensors"
 History = dict[str, list[dict[str, float]]]
+TrainingData = tuple[Tensor, Tensor, Tensor | None]
+"""Images uint8 ``[N, C, H, W]``, their classes and, if they have any, private classes ``[N]``."""
 
 # They announce precision, ranks and the end of processes on the terminal that progress bars own;
 # here, because the processes that Fabric starts import this module too.
@@ -106,9 +108,11 @@ class TrainedNetworks(nn.Module):
         image_shape: ImageShape,
         classes: int,
         seed: int,
+        private_classes: int | None = None,
     ) -> None:
         super().__init__()
         self.recipe, self.image_shape, self.classes = recipe, image_shape, classes
+        simulated = recipe.of(MinMaxConfig)
         self.planned = {link.stream: link for link in links(systems)}
         self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
         for name, link in self.planned.items():
@@ -117,10 +121,12 @@ class TrainedNetworks(nn.Module):
                 self.links[name] = link.scheme.build(image_shape, classes)
                 if link.scheme.simulates:
                     self.eves[name] = SimulatedEve(
-                        recipe.of(MinMaxConfig).eve_capacity,
+                        simulated.eve_capacity,
                         recipe.link.latent_dim + 1,
-                        classes,
+                        private_classes or classes,
                         image_shape,
+                        simulated.eves,
+                        private=private_classes is not None,
                     )
         self.layers = nn.ModuleDict()
         for system in systems:
@@ -188,14 +194,14 @@ def _stage(
     trained: TrainedNetworks,
     systems: list[SystemPlan],
     stage: str,
-    images: Tensor,
-    labels: Tensor,
+    data: TrainingData,
     seed: int,
     folder: Path,
     progress: Progress | None,
 ) -> list[dict[str, float]]:
     """Train one stage inside a launched process; the checkpoint in the folder is its result."""
     recipe = trained.recipe
+    images, labels, private = data
     base = folder / BASE
     if stage in trained.links and base.exists():
         _adopt(trained, stage, base)
@@ -221,7 +227,7 @@ def _stage(
         seed,
         identity(recipe, seed),
     )
-    history = fit(objective, images, labels, schedule, fabric, folder, progress)
+    history = fit(objective, images, labels, schedule, fabric, folder, progress, private)
     if not learned:
         trained.link(trained.hardenings().get(stage, stage)).calibrate(images.to(fabric.device))
     return history
@@ -247,14 +253,13 @@ def _stages(
     fabric: Fabric,
     trained: TrainedNetworks,
     systems: list[SystemPlan],
-    images: Tensor,
-    labels: Tensor,
+    data: TrainingData,
     seed: int,
     folder: Path,
     progress: Progress | None,
 ) -> History:
     return {
-        stage: _stage(fabric, trained, systems, stage, images, labels, seed, folder, progress)
+        stage: _stage(fabric, trained, systems, stage, data, seed, folder, progress)
         for stage in trained.stages()
     }
 
@@ -278,8 +283,8 @@ def _in_process(
     schemes: Sequence[str | dict[str, Any]],
     recipe: Recipe,
     classes: int,
-    images: Tensor,
-    labels: Tensor,
+    private_classes: int | None,
+    data: TrainingData,
     seed: int,
     folder: Path,
 ) -> None:
@@ -287,10 +292,11 @@ def _in_process(
     # Schemes hold functions, which do not travel between processes: each builds its own.
     torch.set_num_threads(threads)
     systems = plan([from_plain(asked) for asked in schemes], recipe)
-    channels, height, width = images.shape[1:]
-    trained = TrainedNetworks(systems, recipe, (channels, height, width), classes, seed)
+    channels, height, width = data[0].shape[1:]
+    shape = channels, height, width
+    trained = TrainedNetworks(systems, recipe, shape, classes, seed, private_classes)
     try:
-        _stages(fabric, trained, systems, images, labels, seed, folder, None)
+        _stages(fabric, trained, systems, data, seed, folder, None)
     except SemveilError as error:
         complaints.put(str(error))
         raise
@@ -331,20 +337,25 @@ def train(
     progress: Progress | None,
 ) -> tuple[TrainedNetworks, History]:
     """Train everything, each stage from its checkpoint in the folder if there is one."""
-    images, labels = torch.from_numpy(splits.system.x), torch.from_numpy(splits.system.y)
+    mine, classes, private = splits.system, splits.n_classes, splits.n_private_classes
+    data = (
+        torch.from_numpy(mine.x),
+        torch.from_numpy(mine.y),
+        None if mine.private is None else torch.from_numpy(mine.private),
+    )
     systems = plan(schemes, recipe)
-    trained = TrainedNetworks(systems, recipe, splits.image_shape, splits.n_classes, seed)
+    trained = TrainedNetworks(systems, recipe, splits.image_shape, classes, seed, private)
     if hardware.devices > 1:
         threads = max(1, (os.cpu_count() or 1) // hardware.devices)
         # Fabric hands plain values on, and refuses frozen dataclasses.
         asked = [to_plain(each) for each in schemes]
-        work = (threads, asked, recipe, splits.n_classes, images, labels, seed, folder)
+        work = (threads, asked, recipe, classes, private, data, seed, folder)
         with temporary_folder() as scratch:
             meeting = scratch / "meeting"
             _launch(hardware.fabric(recipe.train.precision, meeting), *work)
     # After several processes this finds finished checkpoints and only loads them.
     alone = Hardware(hardware.device).fabric(recipe.train.precision)
-    return trained, _stages(alone, trained, systems, images, labels, seed, folder, progress)
+    return trained, _stages(alone, trained, systems, data, seed, folder, progress)
 
 
 def identity(recipe: Recipe, seed: int) -> str:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
+
+import torch
 from torch import Tensor, nn
 
 from semveil.errors import unknown
@@ -77,16 +81,45 @@ def inversion_network(
     raise unknown("inversion capacity", capacity, INVERSION)
 
 
+class Ensemble(nn.Module):
+    """Several networks that answer with the mean of their posteriors.
+
+    Args:
+        networks: Observations → logits ``[B, classes]``.
+
+    Example:
+        >>> import torch
+        >>> pair = Ensemble([nn.Identity(), nn.Identity()])
+        >>> pair(torch.tensor([[1.0, 3.0]])).softmax(1)
+        tensor([[0.1192, 0.8808]])
+    """
+
+    def __init__(self, networks: Iterable[nn.Module]) -> None:
+        super().__init__()
+        self.networks = nn.ModuleList(networks)
+
+    def each(self, observations: Tensor) -> list[Tensor]:
+        """Return the logits ``[B, classes]`` of every network."""
+        return [network(observations) for network in self.networks]
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return the logarithm of the mean posterior, ``[B, classes]``."""
+        posteriors = torch.stack([logits.log_softmax(1) for logits in self.each(observations)])
+        return posteriors.logsumexp(0) - math.log(len(self.networks))
+
+
 class SimulatedEve(nn.Module):
-    """The adversary of the paper protocol: one network for the label and one for the image.
+    """The adversary of the paper protocol: networks for the label and one for the image.
 
     She is trained along with the link and not retrained before she is scored.
 
     Args:
         capacity: Architecture of the network for the label.
         inputs: Reals observed per image.
-        classes: Number of classes.
+        classes: Number of classes of what she infers.
         image_shape: Channels, height, width.
+        ensemble: Networks for the label.
+        private: Whether she infers a private attribute rather than Bob's task.
 
     Example:
         >>> import torch
@@ -95,11 +128,26 @@ class SimulatedEve(nn.Module):
         (torch.Size([2, 10]), torch.Size([2, 1, 8, 8]))
     """
 
-    def __init__(self, capacity: str, inputs: int, classes: int, image_shape: ImageShape) -> None:
+    def __init__(
+        self,
+        capacity: str,
+        inputs: int,
+        classes: int,
+        image_shape: ImageShape,
+        ensemble: int = 1,
+        private: bool = False,
+    ) -> None:
         super().__init__()
-        self.label = inference_network(capacity, inputs, classes)
+        networks = [inference_network(capacity, inputs, classes) for _ in range(ensemble)]
+        self.label = networks[0] if ensemble == 1 else Ensemble(networks)
         self.image = inversion_network("deconv", inputs, image_shape)
+        self.private = private
 
     def forward(self, observations: Tensor) -> Tensor:
-        """Infer the labels, logits ``[B, classes]``."""
+        """Infer the labels, logits ``[B, classes]``; an ensemble's mean posterior."""
         return self.label(observations)
+
+    def each(self, observations: Tensor) -> list[Tensor]:
+        """Infer the labels, logits ``[B, classes]`` of every network."""
+        label = self.label
+        return label.each(observations) if isinstance(label, Ensemble) else [label(observations)]

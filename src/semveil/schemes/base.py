@@ -113,6 +113,8 @@ class Scheme:
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build its link, untrained; the convolutional multi-task link unless overridden.
 
+        Its Bob reconstructs no image at a ``train.reconstruction_weight`` of 0.
+
         Args:
             image_shape: Channels, height, width.
             classes: Answers of the task.
@@ -128,6 +130,7 @@ class Scheme:
             sizes.width,
             sizes.head_width,
             channel_of(self.recipe.bob),
+            reconstructs=self.recipe.train.reconstruction_weight > 0,
         )
 
     def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> Objective:

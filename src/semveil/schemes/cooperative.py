@@ -26,7 +26,7 @@ class Cooperative(Scheme):
     style = Style(GREEN)
     description = "cooperative perturbation on an unprotected multi-task link"
     source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
-    protects = "inference of the label by Eve"
+    protects = "inference by Eve: of the private attribute, or of the label where there is none"
     asymmetry = "knowledge"
     settings = (PerturbationConfig,)
     base = "multitask"
@@ -35,7 +35,8 @@ class Cooperative(Scheme):
         "several with projection, or a learned layer, at a PSR that is met exactly and a fixed "
         "total power (our reading).",
         "Alice takes the label to spare from Bob's noiseless answer, not from the data set, "
-        "which would write the true label into the waveform.",
+        "which would write the true label into the waveform; likewise the private attribute to "
+        "hide, where ``data.private`` names one, from the surrogate Eve's noiseless answer.",
         "The gradient forms average over channel draws of Alice's own: she knows neither fading.",
         "The perturbation lies on the data symbols and its PSR is counted over them; pilots, "
         "where CSI is estimated, stay clean.",
@@ -48,14 +49,14 @@ class Cooperative(Scheme):
         recipe, settings = self.recipe, self.recipe.of(PerturbationConfig)
         if settings.form == "learned":
             return LearnedLayer(settings, recipe.link.latent_dim)
-        aim = CooperativeAim(settings, link, eve)
+        aim = CooperativeAim(settings, link, eve, eve.private)
         return GradientLayer(settings, recipe.bob, recipe.eve, aim, seed)
 
     def layer_objective(
         self, layer: WaveformLayer, link: LinkNetwork, eve: SimulatedEve
     ) -> LearnPerturbation:
         """Return what trains the learned form."""
-        aim = CooperativeAim(self.recipe.of(PerturbationConfig), link, eve)
+        aim = CooperativeAim(self.recipe.of(PerturbationConfig), link, eve, eve.private)
         return LearnPerturbation(self.recipe, layer, aim)
 
     def controls(self) -> Mapping[str, BuildLayer]:

@@ -16,7 +16,7 @@ class MinMax(Scheme):
     style = Style(VERMILLION)
     description = "multi-task link trained in a min-max game against a simulated Eve"
     source = "Sagduyu, Erpek, Yener, Ulukus, arXiv 2512.24452 (2025)"
-    protects = "inference of the label by Eve"
+    protects = "inference by Eve: of the private attribute, or of the label where there is none"
     asymmetry = "knowledge"
     settings = (MinMaxConfig,)
     deviations = (
@@ -28,6 +28,10 @@ class MinMax(Scheme):
         "After the game Bob's heads alone are trained on (``privacy.polish_epochs``): the game "
         "leaves them behind the encoder that it moved.",
         "Alice's and Bob's gradient passes through Eve's current weights, not through her updates.",
+        "Eve infers Bob's task, as in the paper, unless ``data.private`` names another attribute; "
+        "then the game hides that attribute.",
+        "``privacy.eves`` simulates several Eves, whose mean posterior Alice's loss is of; the "
+        "paper has one.",
     )
 
     def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> minmax.MinMax:

@@ -155,6 +155,7 @@ def fit(
     fabric: Fabric,
     folder: Path | None = None,
     progress: Progress | None = None,
+    private: Tensor | None = None,
 ) -> list[dict[str, float]]:
     """Train an objective, from its checkpoint if there is one."""
     world = fabric.world_size
@@ -166,6 +167,7 @@ def fit(
         )
     run = _Run(fabric, objective, schedule)
     images, labels = images.to(fabric.device), labels.to(fabric.device)
+    private = None if private is None else private.to(fabric.device)
     per_epoch = len(images) // schedule.batch
     steps = per_epoch * schedule.epochs
     checkpoint = checkpoint_path(folder, objective.name) if folder else None
@@ -193,7 +195,7 @@ def fit(
         first = place * schedule.batch + fabric.global_rank * share
         chosen = order[first : first + share]
         pixels = as_float(images[chosen]).contiguous(memory_format=torch.channels_last)
-        batch = Batch(pixels, labels[chosen])
+        batch = Batch(pixels, labels[chosen], None if private is None else private[chosen])
         source = run.randomness("step", step)
         lr = learning_rate(schedule.lr, step, steps)
         done = step + 1

@@ -6,6 +6,9 @@ read)::
     min over Alice, Bob   max over Eve   w_c CE_Bob + w_r MSE_Bob + λ privacy_loss(Eve)
 
 With ``λ = 0`` it is plain multi-task training with an Eve who learns alongside: the reference.
+
+Where the images have private classes, Eve infers these and Bob his task: another task is then an
+asymmetry between them. Without private classes Eve infers Bob's task, and there is none.
 """
 
 from __future__ import annotations
@@ -47,6 +50,8 @@ class MinMaxConfig(Section):
         eve_steps: Eve's steps per round.
         link_steps: Alice's and Bob's steps per round.
         eve_capacity: Architecture of the simulated Eve.
+        eves: Simulated Eves, each with weights of her own; Alice's loss is that of the mean of
+            their posteriors.
     """
 
     section: ClassVar[str] = "privacy"
@@ -58,16 +63,15 @@ class MinMaxConfig(Section):
     eve_steps: Positive = 1
     link_steps: Positive = 8
     eve_capacity: Annotated[str, AfterValidator(_capacity)] = "mlp"
+    eves: Annotated[int, Field(ge=1, le=64)] = 1
 
 
-def task_losses(answer: Answer, batch: Batch) -> tuple[Tensor, Tensor]:
-    """Return Bob's cross-entropy and mean squared error, both scalars in float32."""
-    if answer.images is None:
-        raise ValueError("the multi-task objective needs a link that reconstructs images")
-    return (
-        F.cross_entropy(answer.scores, batch.labels),
-        F.mse_loss(answer.images.float(), batch.images),
-    )
+def task_losses(answer: Answer, batch: Batch) -> Losses:
+    """Return Bob's cross-entropy and, if he reconstructs images, mean squared error, scalars."""
+    losses = {"bob_ce": F.cross_entropy(answer.scores, batch.labels)}
+    if answer.images is not None:
+        losses["bob_mse"] = F.mse_loss(answer.images.float(), batch.images)
+    return losses
 
 
 class MinMax:
@@ -97,11 +101,9 @@ class MinMax:
                 "privacy.pretrain_epochs: {} before the game and privacy.polish_epochs: {} after "
                 "it leave none of train.epochs: {} for it".format(*outside, recipe.train.epochs)
             )
-        if link.reconstructor is None:
-            raise ValueError("the multi-task objective needs a link that reconstructs images")
         if weight and settings.polish_epochs:
-            heads = [*link.classifier.parameters(), *link.reconstructor.parameters()]
-            self.players["bob"] = heads
+            heads = [link.classifier, *([link.reconstructor] if link.reconstructor else [])]
+            self.players["bob"] = [each for head in heads for each in head.parameters()]
         self.polish_from = recipe.train.epochs - settings.polish_epochs
         self.weight = weight
         self.eve_channel = channel_of(recipe.eve)
@@ -130,7 +132,9 @@ class MinMax:
     def _infer(self, batch: Batch, source: Randomness) -> Losses:
         with torch.no_grad():
             heard = self._overhear(self.link.transmit(batch.images), source)
-        return {"total": F.cross_entropy(self.eve.label(heard).float(), batch.labels)}
+        # Each learns by herself: a common loss would make specialists of them.
+        each = [F.cross_entropy(o.float(), batch.eve_labels) for o in self.eve.each(heard)]
+        return {"total": torch.stack(each).sum()}
 
     def _invert(self, batch: Batch, source: Randomness) -> Losses:
         with torch.no_grad():
@@ -139,8 +143,11 @@ class MinMax:
 
     def _bob(self, waveform: Tensor, batch: Batch, source: Randomness) -> Losses:
         reception = self.link.channel(waveform, self.bob_snr_db, generator=source)
-        ce, mse = task_losses(self.link.decode(reception.features()), batch)
-        return {"total": ce + self.reconstruction_weight * mse, "bob_ce": ce, "bob_mse": mse}
+        losses = task_losses(self.link.decode(reception.features()), batch)
+        total = losses["bob_ce"]
+        if "bob_mse" in losses:
+            total = total + self.reconstruction_weight * losses["bob_mse"]
+        return {"total": total, **losses}
 
     def _tasks(self, batch: Batch, source: Randomness) -> Losses:
         return self._bob(self.link.transmit(batch.images), batch, source)
@@ -149,5 +156,5 @@ class MinMax:
         waveform = self.link.transmit(batch.images)
         losses = self._bob(waveform, batch, source)
         logits = self.eve.label(self._overhear(waveform, source)).float()
-        eve = self.privacy_loss(logits, batch.labels).mean()
+        eve = self.privacy_loss(logits, batch.eve_labels).mean()
         return {**losses, "total": losses["total"] + self.weight * eve, "eve_privacy_loss": eve}

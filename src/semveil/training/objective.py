@@ -21,11 +21,18 @@ class Batch:
 
     Attributes:
         images: float ``[B, C, H, W]`` in [0, 1].
-        labels: int ``[B]``.
+        labels: Classes of Bob's task, int ``[B]``.
+        private: Private classes, int ``[B]``; None if Eve is after Bob's task.
     """
 
     images: Tensor
     labels: Tensor
+    private: Tensor | None = None
+
+    @property
+    def eve_labels(self) -> Tensor:
+        """What Eve infers: the private attribute, or else Bob's task."""
+        return self.labels if self.private is None else self.private
 
 
 Losses = dict[str, Tensor]

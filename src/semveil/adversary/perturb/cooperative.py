@@ -7,8 +7,9 @@ perturbation on the transmitted waveform. How it is crafted is not stated; our r
 
 Alice knows neither the label nor the fading. The answer that Bob shall keep is his answer to her
 noiseless waveform: with the true label instead, the perturbation would write that label into the
-waveform. The gradient forms average over channel draws that are the same for every image, so that a
-waveform depends on its image alone.
+waveform. Where Eve is after a private attribute, of which Bob says nothing, its stand-in is the
+surrogate Eve's own answer to that noiseless waveform. The gradient forms average over channel draws
+that are the same for every image, so that a waveform depends on its image alone.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from semveil.adversary.perturb.gradient import descend
 from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.adversary.privacy_loss import privacy_loss
 from semveil.channel import Reception, channel_of
+from semveil.errors import SemveilError
 from semveil.link import LinkNetwork
 from semveil.nets.dense import Mlp
 from semveil.recipe import ChannelConfig, Decibel, Positive, Section, Weight
@@ -80,15 +82,17 @@ def superimpose(waveform: Tensor, delta: Tensor, total_power: float = 1.0) -> Te
 
 @dataclass(frozen=True)
 class Wanted:
-    """Bob's answers that shall not change.
+    """Answers to the noiseless waveform: Bob's, which shall not change, and what Eve is kept from.
 
     Attributes:
         labels: His labels, int ``[B]``.
         images: His images, float ``[B, C, H, W]``; None if they are not spared.
+        eve_labels: What Eve shall not infer, int ``[B]``.
     """
 
     labels: Tensor
     images: Tensor | None
+    eve_labels: Tensor
 
     def repeat(self, times: int) -> Wanted:
         """Return the same answers, the whole batch several times over."""
@@ -96,6 +100,7 @@ class Wanted:
         return Wanted(
             self.labels.repeat(times),
             None if images is None else images.repeat(times, 1, 1, 1),
+            self.eve_labels.repeat(times),
         )
 
 
@@ -106,20 +111,33 @@ class CooperativeAim:
         settings: Weights and the privacy loss.
         link: Alice and Bob, frozen.
         eve: Surrogate Eve, frozen, features → logits.
+        private: Whether she infers a private attribute rather than Bob's task.
     """
 
-    def __init__(self, settings: PerturbationConfig, link: LinkNetwork, eve: nn.Module) -> None:
-        self.link, self.eve = link, eve
+    def __init__(
+        self,
+        settings: PerturbationConfig,
+        link: LinkNetwork,
+        eve: nn.Module,
+        private: bool = False,
+    ) -> None:
+        self.link, self.eve, self.private = link, eve, private
         self.privacy_loss = privacy_loss(settings.aim)
         self.spare_weight, self.image_weight = settings.spare_weight, settings.image_weight
+        if self.image_weight and link.reconstructor is None:
+            raise SemveilError(
+                f"perturbation.image_weight: {self.image_weight:g}, but Bob reconstructs no image; "
+                "set it to 0, or train.reconstruction_weight above 0"
+            )
 
     @torch.no_grad()
     def wanted(self, waveform: Tensor) -> Wanted:
-        """Return Bob's answers to the waveform without fading and noise."""
+        """Return Bob's and, of a private attribute, Eve's answers to the waveform as it is sent."""
         one = waveform.new_ones(len(waveform), 1)
         features = Reception(waveform, one, one.real[:1, 0] * 0).features()
         labels = self.link.classifier(features).argmax(1)
-        return Wanted(labels, self.link.rebuild(features) if self.image_weight else None)
+        images = self.link.rebuild(features) if self.image_weight else None
+        return Wanted(labels, images, self.eve(features).argmax(1) if self.private else labels)
 
     def loss(self, bob: Reception, eve: Reception, wanted: Wanted) -> Tensor:
         """Return the loss per image.
@@ -127,7 +145,7 @@ class CooperativeAim:
         Args:
             bob: What Bob receives of the perturbed waveform.
             eve: What the surrogate Eve receives of it.
-            wanted: Bob's answers that shall not change, from :meth:`wanted`.
+            wanted: Answers from :meth:`wanted`.
 
         Returns:
             Loss, float ``[B]``.
@@ -139,7 +157,7 @@ class CooperativeAim:
             images = self.link.rebuild(heard).float()
             off = (images - wanted.images.float()).square().flatten(1).mean(1)
             kept = kept + self.image_weight * off
-        leak = self.privacy_loss(self.eve(eve.features()).float(), wanted.labels)
+        leak = self.privacy_loss(self.eve(eve.features()).float(), wanted.eve_labels)
         return leak + self.spare_weight * kept
 
 
