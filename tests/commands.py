@@ -42,6 +42,7 @@ SMALL = [
         "audit.inference=[linear]",
         "audit.inversion=[linear]",
         "audit.max_epochs=2",
+        "audit.rounds=1",
         "audit.pictures=2",
         "audit.bob_snr_db=[10]",
         "audit.eve_snr_db=[10]",

@@ -22,6 +22,7 @@ QUICK = {
     "audit.inference": ["linear"],
     "audit.inversion": ["linear"],
     "audit.max_epochs": 1,
+    "audit.rounds": 1,
     "audit.eve_snr_db": [10.0],
     "audit.bob_snr_db": [10.0],
 }

@@ -24,6 +24,7 @@ QUICK = {
     "audit.inference": ["linear"],
     "audit.inversion": ["linear"],
     "audit.max_epochs": 2,
+    "audit.rounds": 1,
     "audit.pictures": 3,
     "attack.images": 40,
     "attack.train_images": 40,

@@ -8,7 +8,9 @@ returns those whom an audit should have at least.
 from __future__ import annotations
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.demodulation import DemodulatingInference
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Knowledge, Observations
+from semveil.adversary.eavesdrop.flow import FlowInversion
 from semveil.adversary.eavesdrop.inference import (
     LinearInference,
     MLPInference,
@@ -20,17 +22,23 @@ from semveil.adversary.eavesdrop.inversion import (
     Inversion,
     LinearInversion,
     MLPInversion,
+    ResidualInversion,
     SetInversion,
+    WideInversion,
 )
 from semveil.adversary.eavesdrop.known_plaintext import KnownPlaintext
 from semveil.adversary.eavesdrop.rmle import RMLE
 from semveil.adversary.eavesdrop.shadow import Shadow
+from semveil.adversary.eavesdrop.suite import STANDARD_VERSION, standard
 
 __all__ = [
     "EAVESDROPPERS",
     "RMLE",
+    "STANDARD_VERSION",
     "DeconvInversion",
+    "DemodulatingInference",
     "Eavesdropper",
+    "FlowInversion",
     "Inversion",
     "Knowledge",
     "KnownPlaintext",
@@ -39,31 +47,11 @@ __all__ = [
     "MLPInference",
     "MLPInversion",
     "Observations",
+    "ResidualInversion",
     "SetInference",
     "SetInversion",
     "Shadow",
     "WideInference",
+    "WideInversion",
     "standard",
 ]
-
-
-def standard() -> list[Eavesdropper]:
-    """Return every eavesdropper of this package who learns from receptions alone.
-
-    Those who do not depend on the order of the components are among them: a permutation hides
-    nothing else.
-
-    Example:
-        >>> len(standard())
-        8
-    """
-    return [
-        LinearInference(),
-        MLPInference(),
-        WideInference(),
-        SetInference(),
-        LinearInversion(),
-        MLPInversion(),
-        DeconvInversion(),
-        SetInversion(),
-    ]

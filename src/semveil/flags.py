@@ -94,9 +94,16 @@ _ALL = (
         "warning",
     ),
     Flag(
+        "not_converged",
+        "every Eve was trained until she ceased to improve",
+        "an Eve’s epochs ended while her validation loss was still falling, so that more training "
+        "may make her stronger: raise audit.rounds or audit.max_epochs",
+        "warning",
+    ),
+    Flag(
         "random",
         "the waveform is treated as a function of the image",
-        "the waveform is random: Eve trains on several transmissions of every image",
+        "the waveform is random: Eve’s images are sent anew in every epoch",
         "note",
     ),
     Flag(

@@ -131,6 +131,8 @@ class LinkNetwork(nn.Module):
     """Whether Bob's answer has logits."""
     differentiable = True
     """Whether Bob's answer has a gradient at the received signal."""
+    costly = False
+    """Whether sending takes so long that an eavesdropper sends each of her images but once."""
     encrypts = False
     """Whether training sends every image under a key."""
     active: Callable[[float], int] | None = None

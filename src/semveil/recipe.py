@@ -27,7 +27,7 @@ from semveil.section import OpenSection, Section, explain, keys_of, kind_of
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-InversionLoss = Literal["mse", "perceptual"]
+InversionLoss = Literal["mse", "log-mse", "ssim", "mi", "perceptual"]
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -274,9 +274,12 @@ class AuditConfig(OpenSection):
     Attributes:
         eve_snr_db: Eve's SNRs in the test, dB; below, at and above Bob's.
         bob_snr_db: Bob's SNRs in the test, dB.
-        inference: Eavesdroppers who infer the label, such as ``mlp`` for ``inference/mlp``.
-        inversion: Eavesdroppers who reconstruct the image, such as ``deconv``.
-        losses: Losses of inverters: ``mse``, or ``perceptual`` (MSE and perceptual loss).
+        inference: Eavesdroppers who infer the label: ``standard`` for the standard suite, or names,
+            such as ``mlp`` for ``inference/mlp``.
+        inversion: Eavesdroppers who reconstruct the image: ``standard``, or names, such as
+            ``deconv``.
+        losses: Losses of the inverters that are named: ``mse``, ``log-mse``, ``ssim``, ``mi`` or
+            ``perceptual``.
         perceptual: Eavesdroppers of ``inversion`` that are trained with the perceptual loss.
         judge: Weights (safetensors) of the judge whose feature maps the perceptual loss compares;
             if null, a judge is trained on Eve's images.
@@ -286,7 +289,13 @@ class AuditConfig(OpenSection):
         leakage: Whether to measure mutual information, its variational bound and dFIL.
         invert_controls: Whether inverters are also trained against the controls.
         variants: Whether a scheme's variants are measured too.
-        max_epochs: Largest number of epochs of an Eve; early stopping may end her training sooner.
+        max_epochs: Largest number of epochs in a round of an Eve's training; early stopping may end
+            it sooner.
+        rounds: Largest number of rounds; a further one follows while rounds improve the validation
+            loss.
+        each_snr: Whether every Eve is trained anew for each of her SNRs, instead of once for all of
+            them: stronger, and as many times slower.
+        shift: Pixels by which Eve moves her images at most when she has them sent anew.
         patience: Epochs without a better validation loss before early stopping.
         batch: Received signals per training step of an Eve.
         images: Number of test images that are reconstructed, the first ones.
@@ -308,12 +317,8 @@ class AuditConfig(OpenSection):
         15.0,
         20.0,
     ]
-    inference: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = [
-        "linear",
-        "mlp",
-        "wide",
-    ]
-    inversion: Annotated[list[str], AfterValidator(_distinct)] = ["linear", "mlp", "deconv"]
+    inference: Annotated[list[str], Field(min_length=1), AfterValidator(_distinct)] = ["standard"]
+    inversion: Annotated[list[str], AfterValidator(_distinct)] = ["standard"]
     losses: Annotated[list[InversionLoss], Field(min_length=1), AfterValidator(_distinct)] = ["mse"]
     perceptual: Annotated[list[str], AfterValidator(_distinct)] = ["deconv"]
     judge: str | None = None
@@ -323,6 +328,9 @@ class AuditConfig(OpenSection):
     invert_controls: bool = True
     variants: bool = True
     max_epochs: Positive = 40
+    rounds: Positive = 3
+    each_snr: bool = False
+    shift: Annotated[int, Field(ge=0, le=16)] = 1
     patience: Positive = 8
     batch: Annotated[int, Field(ge=1, le=65536)] = 256
     images: Positive = 10000

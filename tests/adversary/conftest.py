@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, numbered
-from semveil.adversary.eavesdrop.trainer import Effort, train_network
 from semveil.channel import Channel
 from semveil.data import load
 from semveil.link import LinkNetwork, as_float, multitask_link
@@ -69,11 +68,17 @@ def trained(seed, epochs):
         answer = link.decode(heard.features())
         return F.cross_entropy(answer.logits, y[rows]) + 10 * F.mse_loss(answer.images, images)
 
-    def validate():
-        return float(loss(torch.arange(200), generator(1)))
-
-    effort = Effort(epochs, epochs)
-    train_network(link, loss, validate, len(x), effort, seed, ("victim",), torch.device("cpu"))
+    optimiser = torch.optim.Adam(link.parameters(), lr=2e-3)
+    falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
+    for epoch in range(epochs):
+        source = generator(seed, "victim", "epoch", epoch)
+        for rows in torch.randperm(len(x), generator=source).split(256):
+            error = loss(rows, source)
+            optimiser.zero_grad()
+            error.backward()
+            optimiser.step()
+        falling.step()
+    link.eval()
     return Victim(link.requires_grad_(False), channel, splits)
 
 

@@ -16,6 +16,7 @@ SHORT = [
         "audit.inference=[linear]",
         "audit.inversion=[]",
         "audit.max_epochs=2",
+        "audit.rounds=1",
         "audit.pictures=1",
         "audit.bob_snr_db=[10]",
         "audit.eve_snr_db=[10]",

@@ -26,6 +26,7 @@ LIGHT = [
         "audit.inference=[linear]",
         "audit.inversion=[linear]",
         "audit.max_epochs=2",
+        "audit.rounds=1",
         "audit.bob_snr_db=[10]",
         "audit.eve_snr_db=[10]",
     )

@@ -18,6 +18,7 @@ SHORT = [
         "audit.inference=[linear]",
         "audit.inversion=[linear]",
         "audit.max_epochs=2",
+        "audit.rounds=1",
         "audit.pictures=1",
         "audit.bob_snr_db=[12]",
         "audit.eve_snr_db=[12]",

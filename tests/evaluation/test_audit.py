@@ -53,6 +53,19 @@ def test_eves_of_every_capacity_succeed_on_what_is_sent_in_the_clear():
     assert found.strongest("psnr_db", 20.0).value > floor + 3
 
 
+def test_an_eve_of_each_snr_is_the_one_of_an_audit_at_that_snr_alone():
+    settings = AuditConfig(inference=["mlp"], inversion=["linear"], max_epochs=3, rounds=1)
+
+    def heard(snrs_db, each_snr):
+        own = settings.model_copy(update={"each_snr": each_snr})
+        found = semveil.audit(pixels, striped(), eve_snr_db=snrs_db, settings=own, device="cpu")
+        return [r for r in found.records if r.role == "eve" and r.test_snr_db == 10.0]
+
+    alone = heard([10.0], each_snr=False)
+    assert heard([0.0, 10.0], each_snr=True) == alone
+    assert heard([0.0, 10.0], each_snr=False) != alone
+
+
 def test_eves_get_chance_from_a_waveform_that_says_nothing():
     found = semveil.audit(nothing, striped(), eve_snr_db=[20.0], settings=QUICK, device="cpu")
     chance = next(r for r in found.records if r.metric == "chance")
@@ -118,16 +131,6 @@ def test_the_same_seed_gives_the_same_records_whatever_ran_before():
 def test_a_waveform_that_is_none_is_refused(transmit, message):
     with pytest.raises(SemveilError, match=message):
         semveil.audit(transmit, striped(), settings=QUICK, device="cpu")
-
-
-def test_randomised_systems_are_recorded_several_times_and_others_once():
-    data = striped().adversary
-    images, labels = torch.from_numpy(data.x), torch.from_numpy(data.y)
-    kept = {"purpose": "test", "seed": 0, "device": torch.device("cpu")}
-    assert len(Recording(numbered(pixels), images, labels, **kept).waveforms) == 1
-    random = Recording(numbered(nothing), images, labels, **kept)
-    assert len(random.waveforms) == 8
-    assert not torch.equal(random.waveforms[0], random.waveforms[1])
 
 
 def test_every_hearing_has_fresh_fading_and_noise():

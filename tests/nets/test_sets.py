@@ -30,6 +30,6 @@ def test_every_capacity_has_its_network():
     for capacity in INFERENCE:
         assert inference_network(capacity, 21, 7)(observations()).shape == (16, 7)
     for capacity in INVERSION:
-        images = inversion_network(capacity, 21, (3, 8, 6))(observations())
+        images = inversion_network(capacity, 21, (3, 8, 6)).eval()(observations())
         assert images.shape == (16, 3, 8, 6)
         assert 0 <= float(images.detach().min()) <= float(images.detach().max()) <= 1

@@ -24,6 +24,7 @@ SHORT = [
         "audit.inference=[linear]",
         "audit.inversion=[linear]",
         "audit.max_epochs=2",
+        "audit.rounds=1",
         "audit.bob_snr_db=[-5,5,15]",
         "audit.eve_snr_db=[15]",
     )

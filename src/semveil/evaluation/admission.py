@@ -147,6 +147,6 @@ def _apart(one: Tensor, other: Tensor, source: torch.Generator) -> bool:
 
 def has_constellation(test: Recording) -> bool:
     """Say whether the symbols of a recording are points of one constellation."""
-    symbols = test.waveforms[0].flatten()[:20_000]
+    symbols = test.waveforms.flatten()[:20_000]
     points = (torch.view_as_real(symbols) * 1e3).round().unique(dim=0)
     return len(points) <= min(_MOST_POINTS, len(symbols) // _SYMBOLS_PER_POINT)

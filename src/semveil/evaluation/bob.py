@@ -26,7 +26,7 @@ def bob(case: Recorder) -> Iterator[Record]:
         source = generator(case.setting.seed, "bob", str(float(snr_db)), device=case.test.device)
         answers = [
             case.system.receive(
-                case.setting.bob(case.test.waveforms[0, rows], snr_db, generator=source),
+                case.setting.bob(case.test.waveforms[rows], snr_db, generator=source),
                 case.test.messages(rows),
             )
             for rows in torch.arange(len(case.test), device=case.test.device).split(2000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from semveil.adversary.configured import require_distinct
+from semveil.adversary.eavesdrop.demodulation import points_of
 from semveil.adversary.eavesdrop.eavesdropper import (
     Eavesdropper,
     Knowledge,
@@ -25,7 +27,7 @@ from semveil.evaluation.leakage import Leakage
 from semveil.evaluation.recorder import Recorder
 from semveil.evaluation.signal_checks import recorded
 from semveil.link import Answer
-from semveil.records import Record
+from semveil.records import Estimate, Record
 
 
 def simulated(case: Recorder, leakage: Leakage) -> Iterator[Record]:
@@ -75,37 +77,51 @@ class FreshEavesdroppers:
         self, case: Recorder, leakage: Leakage, adversary: Recording, validation: Recording
     ) -> None:
         self.case, self.leakage = case, leakage
-        waveforms = adversary.waveforms[0]
-        self.waveforms = waveforms.__getitem__ if case.system.fixed_key else None
+        self.waveforms = adversary.waveforms.__getitem__ if case.system.fixed_key else None
         self.test = Intercepts(case.test, case.setting.eve)
         self.best: dict[str, float] = {}
-        self.observations = Observations(
+        snrs_db = case.setting.eve_snrs_db
+        together = Observations(
             leakage.training,
             leakage.validation,
-            case.setting.eve_snrs_db,
+            snrs_db,
             case.wanted.classes,
             case.effort,
             case.setting.seed,
             lambda: leakage.perceptual,
+            0 if case.system.costly else case.settings.shift,
+            points_of(adversary.waveforms),
+        )
+        self.observations = (
+            [replace(together, snrs_db=(snr_db,), fitted={}) for snr_db in snrs_db]
+            if case.settings.each_snr
+            else [together]
         )
 
     def run(self, eavesdroppers: Sequence[Eavesdropper]) -> Iterator[Record]:
         """Train copies of eavesdroppers and yield their records; informed ones come last."""
+        trained: list[bool] = []
         require_distinct("eavesdroppers", [eve.adversary for eve in eavesdroppers])
         for given_by_user in sorted(eavesdroppers, key=lambda eve: bool(eve.needs)):
-            eve = given_by_user.fresh()
-            given = self._knowledge(eve) if eve.needs else self.observations
-            if eve.applies(given):
-                progress = partial(
-                    self.case.progress, f"{self.case.system.name.label}: Eve {eve.adversary}"
-                )
-                eve.fit(given, progress)
-                progress(1, 1)
-                yield from self._records(eve)
+            for observations in self.observations:
+                eve = given_by_user.fresh()
+                given = self._knowledge(eve, observations) if eve.needs else observations
+                if eve.applies(given):
+                    progress = partial(
+                        self.case.progress, f"{self.case.system.name.label}: Eve {eve.adversary}"
+                    )
+                    eve.fit(given, progress)
+                    progress(1, 1)
+                    yield from self._records(eve, given.snrs_db)
+                    trained += [] if eve.converged is None else [eve.converged]
+        if trained:
+            value = float(not all(trained))
+            flag = Estimate(value, value, value, len(trained))
+            yield self.case.record("system", "flag_not_converged", flag, interval=False)
 
-    def _records(self, eve: Eavesdropper) -> Iterator[Record]:
-        case, snrs_db = self.case, self.case.setting.eve_snrs_db
-        middle = sorted(snrs_db)[len(snrs_db) // 2]
+    def _records(self, eve: Eavesdropper, snrs_db: Sequence[float]) -> Iterator[Record]:
+        case, every = self.case, sorted(self.case.setting.eve_snrs_db)
+        middle = every[len(every) // 2]
         most = None if eve.target == "label" else eve.limit(case.settings.images)
         for snr_db in snrs_db:
             source = case.hearing(snr_db)
@@ -117,6 +133,12 @@ class FreshEavesdroppers:
                 "adversary": eve.adversary,
             }
             truth = Truth(case.originals[: len(output)], self.waveforms)
+            if eve.converged is not None:
+                done = float(eve.converged)
+                flag = Estimate(done, done, done, len(case.splits.adversary))
+                yield case.record(
+                    "eve", "converged", flag, interval=False, target=eve.target, **common
+                )
             for metric, target, estimate in eve.figures(snr_db, truth):
                 yield case.record("eve", metric, estimate, target=target, **common)
             if eve.target == "label":
@@ -133,12 +155,12 @@ class FreshEavesdroppers:
                 if eve.target == "image":
                     case.keep("eve", output)
 
-    def _knowledge(self, eve: Eavesdropper) -> Knowledge:
+    def _knowledge(self, eve: Eavesdropper, observations: Observations) -> Knowledge:
         """Return what an informed eavesdropper needs of what there is, and nothing else."""
         case, system, needs = self.case, self.case.system, eve.needs
         readable = not system.keyed or system.permutes
         return Knowledge(
-            **vars(self.observations),
+            **vars(observations),
             encoder=system.white_box if "encoder" in needs and readable else None,
             architecture=system.shadow if "architecture" in needs else None,
             # Under a key, Bob's receiver would hold the key for her.

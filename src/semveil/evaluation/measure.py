@@ -63,14 +63,14 @@ def audit_system(
         bob(case),
         simulated(case, leakage),
         FreshEavesdroppers(case, leakage, adversary, validation).run(
-            chosen(settings) if eavesdroppers is None else eavesdroppers
+            chosen(settings, system.permutes) if eavesdroppers is None else eavesdroppers
         ),
         leakage.information(),
         leakage.fisher(),
         privacy_budget(case),
     ):
         case.findings.records += figures
-    kept = test.waveforms[0].flatten()[:2000]
+    kept = test.waveforms.flatten()[:2000]
     case.findings.samples[f"waveform/{system.name.label}"] = kept.cpu().numpy()
     return case.findings
 

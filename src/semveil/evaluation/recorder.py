@@ -68,7 +68,9 @@ class Recorder:
     ) -> None:
         self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
         self.test, self.progress = test, progress
-        self.effort = Effort(settings.max_epochs, settings.patience, settings.batch)
+        self.effort = Effort(
+            settings.max_epochs, settings.patience, settings.batch, settings.rounds
+        )
         self.metrics = image_metrics(settings.metrics)
         self.originals = as_float(test.images)
         self.task, self.wanted = tasks_of(splits, setting.seed)
@@ -76,7 +78,7 @@ class Recorder:
 
     def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
         """Return a figure as a record."""
-        uses = self.test.waveforms.shape[2]
+        uses = self.test.waveforms.shape[1]
         own = self.system.asymmetry
         # Where Eve is after something else than Bob's task, that is the asymmetry; that she was
         # trained earlier is none beside it.
@@ -135,7 +137,7 @@ class Recorder:
             for metric, estimate in question.floors():
                 yield self.record("system", metric, estimate, target=question.name)
         if self.setting.bob.overhead:
-            share = self.setting.bob.overhead_share(self.test.waveforms.shape[2])
+            share = self.setting.bob.overhead_share(self.test.waveforms.shape[1])
             n = len(self.test)
             yield self.record("system", "pilot_overhead", Estimate(share, share, share, n))
         mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()

@@ -26,7 +26,6 @@ def recorded(
         purpose=name,
         seed=seed,
         device=device,
-        copies=1 if name == "test" else 8,
     )
 
 
@@ -54,7 +53,7 @@ def checked_transmitter(transmit: Send, name: str) -> Send:
 
 def check_power(test: Recording, system: SystemUnderTest) -> None:
     """Refuse a waveform whose power is not the one that its system declares."""
-    each = average_power(test.waveforms[0])
+    each = average_power(test.waveforms)
     power = each.mean(0, keepdim=True) if system.fixed_gain else each
     # The mean of a sample varies by its standard error.
     error = 3 * each.std() / len(each) ** 0.5 if system.fixed_gain else torch.zeros(())
@@ -75,7 +74,7 @@ def check_power(test: Recording, system: SystemUnderTest) -> None:
 
 def uneven_power(test: Recording) -> bool:
     """Say whether the power differs from image to image."""
-    each = average_power(test.waveforms[0])
+    each = average_power(test.waveforms)
     return bool((_off_db(each, float(each.mean())) > _POWER_TOLERANCE_DB).any())
 
 

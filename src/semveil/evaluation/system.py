@@ -43,6 +43,7 @@ class SystemUnderTest:
         permutes: Whether the key permutes the components and does nothing else.
         mechanism: Noise on its features whose privacy budget is measured; None if there is none.
         active: How many features are switched on at an SNR in dB, where that may change.
+        costly: Whether sending images takes so long that Eve sends each of hers but once.
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.
         differentiable: Whether Bob's answer has a gradient at what he receives.
@@ -68,6 +69,7 @@ class SystemUnderTest:
     permutes: bool = False
     mechanism: Mechanism | None = None
     active: Callable[[float], int] | None = None
+    costly: bool = False
     keyed: bool = False
     fixed_key: bool = False
     differentiable: bool = True

@@ -314,6 +314,7 @@ class Link:
             keyed=self.transform is not None,
             fixed_key=planned.fixed_key,
             differentiable=network.differentiable,
+            costly=network.costly,
             surrogate=surrogate,
             invariant_maps=(
                 SYMBOL_FACTORS if self.transform is None else self.transform.invariant_maps

@@ -28,6 +28,7 @@ class ClassicalLink(LinkNetwork):
 
     digital = True
     differentiable = False
+    costly = True
     # QAM has unit power on average over its points, not over those of one message.
     fixed_gain = True
     fallback: Tensor

@@ -33,11 +33,19 @@ def ssim(images: Tensor, originals: Tensor) -> Tensor:
     import torch
     from torchmetrics.functional.image import structural_similarity_index_measure
 
-    sigma = 0.5 if min(originals.shape[-2:]) < 16 else 1.5
     value = structural_similarity_index_measure(
-        rounded(images), rounded(originals), sigma=sigma, data_range=1.0, reduction="none"
+        rounded(images),
+        rounded(originals),
+        sigma=deviation(originals),
+        data_range=1.0,
+        reduction="none",
     )
     return torch.as_tensor(value).reshape(-1)
+
+
+def deviation(images: Tensor) -> float:
+    """Return σ of the window for images of their size, pixels."""
+    return 0.5 if min(images.shape[-2:]) < 16 else 1.5
 
 
 @METRICS.register

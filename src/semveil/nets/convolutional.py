@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import torch
 from torch import Tensor, nn
 
 ImageShape = tuple[int, int, int]
@@ -117,3 +118,70 @@ class Reconstructor(nn.Module):
     def forward(self, observations: Tensor) -> Tensor:
         """Reconstruct ``[B, C, H, W]`` from ``[B, inputs]``."""
         return self.stages(self.expand(observations).unflatten(1, self.start))
+
+
+class ResidualReconstructor(nn.Module):
+    """Observations to images: residual blocks at two resolutions, and a linear map beside them.
+
+    The blocks work at the size of the encoder's last map and at twice that size, where pixels are
+    cheap; sub-pixel convolutions (Shi et al., CVPR 2016) lead to the next size. What the linear map
+    reaches alone is where training starts.
+
+    Args:
+        inputs: Reals observed per image.
+        image_shape: Channels, height, width of the reconstruction.
+        width: Channels of the smallest map; half as many at each later one.
+
+    Shape:
+        observations float ``[B, inputs]`` → images float ``[B, C, H, W]``; in training not
+        clipped to [0, 1], where clipping would leave no gradient.
+
+    Example:
+        >>> ResidualReconstructor(17, (3, 32, 32), width=16)(torch.zeros(2, 17)).shape
+        torch.Size([2, 3, 32, 32])
+    """
+
+    def __init__(self, inputs: int, image_shape: ImageShape, width: int = 64) -> None:
+        super().__init__()
+        self.image_shape = image_shape
+        channels, height, length = image_shape
+        stages = _halvings(image_shape)
+        # Maps of whole blocks of pixels, which are cut to the image at the end.
+        self.start = (width, -(-height // 2**stages), -(-length // 2**stages))
+        self.linear = nn.Linear(inputs, channels * height * length)
+        self.expand = nn.Sequential(nn.Linear(inputs, 4 * width), nn.GELU())
+        self.spread = nn.Linear(4 * width, width * self.start[1] * self.start[2])
+        layers: list[nn.Module] = [Refine(width), Refine(width)]
+        for _ in range(stages - 1):
+            half = max(width // 2, 8)
+            layers += [nn.Conv2d(width, 4 * half, 1), nn.PixelShuffle(2), Refine(half)]
+            width = half
+        layers += [nn.GELU(), nn.Conv2d(width, 4 * channels, 3, padding=1), nn.PixelShuffle(2)]
+        self.stages = nn.Sequential(*layers)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Reconstruct ``[B, C, H, W]`` from ``[B, inputs]``."""
+        _, height, length = self.image_shape
+        maps = self.spread(self.expand(observations)).unflatten(1, self.start)
+        maps = maps.contiguous(memory_format=torch.channels_last)
+        detail: Tensor = self.stages(maps)[..., :height, :length]
+        image = self.linear(observations).unflatten(1, self.image_shape) + detail
+        return image if self.training else image.clamp(0, 1)
+
+
+class Refine(nn.Module):
+    """A residual block before which its input is normalised; it starts as the identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.GroupNorm(4, channels),
+            nn.Conv2d(channels, channels, 3, padding=1),
+            nn.GELU(),
+            nn.Conv2d(channels, channels, 3, padding=1),
+        )
+        nn.init.zeros_(self.layers[-1].weight)  # type: ignore[arg-type]
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Transform ``[B, channels, H, W]``."""
+        return maps + self.layers(maps)

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from semveil.errors import unknown
-from semveil.nets.convolutional import ImageShape, Reconstructor
+from semveil.nets.convolutional import ImageShape, Reconstructor, ResidualReconstructor
 from semveil.nets.dense import DenseImage, Mlp, ResidualMlp
 from semveil.nets.sets import SetMlp
 
 INFERENCE = ("linear", "mlp", "wide", "set")
-INVERSION = ("linear", "mlp", "deconv", "set")
+INVERSION = ("linear", "mlp", "wide", "deconv", "residual", "set")
 
 
 def inference_network(
@@ -55,7 +55,8 @@ def inversion_network(
 
     Args:
         capacity: ``linear``, ``mlp``, ``deconv`` (Bob's architecture at its default size) or
-            ``set`` (permutation-invariant).
+            ``set`` (permutation-invariant), or ``residual`` (residual blocks and a linear map
+            beside them).
         inputs: Reals observed per image.
         image_shape: Channels, height, width.
         units: Units of a hidden layer; those of the capacity if None.
@@ -74,8 +75,12 @@ def inversion_network(
         return DenseImage(Mlp(inputs, (), pixels), image_shape)
     if capacity == "mlp":
         return DenseImage(Mlp(inputs, 2 * (units or 512,), pixels), image_shape)
+    if capacity == "wide":
+        return DenseImage(ResidualMlp(inputs, units or 512, 3, pixels), image_shape)
     if capacity == "deconv":
         return Reconstructor(inputs, image_shape)
+    if capacity == "residual":
+        return ResidualReconstructor(inputs, image_shape, units or 64)
     if capacity == "set":
         return DenseImage(SetMlp(inputs, units or 512, pixels), image_shape)
     raise unknown("inversion capacity", capacity, INVERSION)

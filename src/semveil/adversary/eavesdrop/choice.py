@@ -6,6 +6,7 @@ from typing import Any
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
+from semveil.adversary.eavesdrop.suite import standard
 from semveil.errors import SemveilError, unknown
 from semveil.recipe import AuditConfig
 
@@ -33,22 +34,33 @@ def find(kind: str, name: str) -> type[Eavesdropper]:
     return EAVESDROPPERS.get(known.get(name, name))
 
 
-def chosen(settings: AuditConfig) -> list[Eavesdropper]:
+def chosen(settings: AuditConfig, permutes: bool = False) -> list[Eavesdropper]:
     """Return the eavesdroppers that a recipe names, with their settings.
+
+    Args:
+        settings: Settings of the audit; ``standard`` among the names stands for the suite.
+        permutes: Whether a key permutes the components of the waveform.
 
     Example:
         >>> chosen(AuditConfig(inference=["mlp"], inversion=["linear"]))
         [MLPInference(width=256), LinearInversion(loss='mse')]
     """
-    found: list[tuple[str, str, dict[str, Any]]]
-    found = [("inference", name, {}) for name in settings.inference]
-    if "mse" in settings.losses:
-        found += [("inversion", name, {}) for name in settings.inversion]
+    suite = standard(permutes)
+    found: list[tuple[type[Eavesdropper], dict[str, Any]]] = []
+    for where, names in (("inference", settings.inference), ("inversion", settings.inversion)):
+        for name in names:
+            if name == "standard":
+                found += [
+                    (type(eve), eve.config.model_dump(exclude_unset=True))
+                    for eve in suite
+                    if eve.kind() == where
+                ]
+            else:
+                losses = [loss for loss in settings.losses if loss != "perceptual"]
+                changes = [{"loss": loss} for loss in losses] if where == "inversion" else [{}]
+                found += [(find(where, name), change) for change in changes]
     if "perceptual" in settings.losses and settings.inversion:
-        found += [("inversion", name, {"loss": "perceptual"}) for name in settings.perceptual]
-    found += [("informed", name, {}) for name in settings.attacks]
-    eves = []
-    for where, name, changes in found:
-        kind = find(where, name)
-        eves.append(kind(settings.of(kind.Config).model_copy(update=changes)))
+        found += [(find("inversion", name), {"loss": "perceptual"}) for name in settings.perceptual]
+    found += [(find("informed", name), {}) for name in settings.attacks]
+    eves = [kind(settings.of(kind.Config).model_copy(update=changes)) for kind, changes in found]
     return list({eve.adversary: eve for eve in eves}.values())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -42,6 +42,9 @@ class Observations:
         effort: When her training stops.
         seed: Seed of her weights, order, fading and noise.
         perceptual: Returns the perceptual loss, by a network trained on her images.
+        shift: Pixels by which her images are moved at most when they are sent anew.
+        constellation: Points that symbols come from, complex ``[M]``; None if there are many.
+        fitted: Who was trained on these observations already; trained once, she is trained for all.
     """
 
     training: Intercepts
@@ -51,6 +54,9 @@ class Observations:
     effort: Effort
     seed: int
     perceptual: Callable[[], PerceptualLoss]
+    shift: int = 0
+    constellation: Tensor | None = None
+    fitted: dict[Any, Eavesdropper] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -115,6 +121,8 @@ class Eavesdropper(Configured, ABC):
         at_once: Receptions that she is given at once.
         pleases_judge: Whether she learned from the network that judges reconstructions, which is
             then no judge of hers.
+        converged: Whether her training ended because it had ceased to improve; None where there was
+            no training.
 
     Example:
         >>> class Linear(Eavesdropper):
@@ -130,6 +138,7 @@ class Eavesdropper(Configured, ABC):
     at_once: ClassVar[int] = _AT_ONCE
     pleases_judge: bool = False
     trained: nn.Module | None = None
+    converged: bool | None = None
 
     @classmethod
     def kind(cls) -> str:
@@ -173,12 +182,27 @@ class Eavesdropper(Configured, ABC):
             return F.mse_loss(output.float(), images)
         return F.cross_entropy(output.float(), labels)
 
+    def objective(
+        self,
+        network: nn.Module,
+        features: Tensor,
+        images: Tensor,
+        labels: Tensor,
+        source: torch.Generator,
+    ) -> Tensor:
+        """Return her loss for a batch, a scalar; ``source`` is for what she draws herself."""
+        return self.loss(network(features), images, labels)
+
     def applies(self, given: Observations) -> bool:
         """Tell whether all that she needs is there."""
         return all(getattr(given, need, None) is not None for need in self.needs)
 
+    def before(self) -> Eavesdropper | None:
+        """Return the one whose weights hers start from; None if she starts afresh."""
+        return None
+
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
-        """Train her from scratch to convergence.
+        """Train her to convergence.
 
         Args:
             given: What she knows; a :class:`Knowledge` for those with ``needs``.
@@ -187,45 +211,65 @@ class Eavesdropper(Configured, ABC):
         Raises:
             SemveilError: If her network's output has the wrong shape, or her loss is not finite.
         """
-        training, validation = given.training, given.validation
-        device, scope = training.device, self.scope
+        settled = (type(self), repr(self))
+        if settled in given.fitted:
+            twin = given.fitted[settled]
+            self.trained, self.converged = twin.trained, twin.converged
+            return
+        training, validation, sent = given.training, given.validation, given.training
+        device, scope, effort = training.device, self.scope, given.effort
         channels, height, width = training.images.shape[1:]
         with seeded(given.seed, *scope, "weights"):
             network = self.network(training.width, given.classes, (channels, height, width))
         network = channels_last(network.to(device))
+        before = self.before()
+        if before is not None:
+            before.fit(given, progress)
+            if before.trained is not None:
+                network.load_state_dict(before.trained.state_dict())
+            effort = replace(effort, rounds=1)
         self._check(network, training, given.classes)
         levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
         source = generator(given.seed, *scope, "validation", device=device)
         held_out = validation.hear_each(levels, source)
 
-        def loss(owner: Intercepts, features: Tensor, rows: Tensor) -> Tensor:
+        def loss(
+            owner: Intercepts, features: Tensor, rows: Tensor, source: torch.Generator
+        ) -> Tensor:
+            images, labels = as_float(owner.images[rows]), owner.labels[rows]
             with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
-                output = network(features)
-            return self.loss(output, as_float(owner.images[rows]), owner.labels[rows])
+                return self.objective(network, features, images, labels, source)
+
+        def begin(epoch: int) -> None:
+            nonlocal sent
+            sent = training.resent(epoch, given.shift)
 
         def step(rows: Tensor, source: torch.Generator) -> Tensor:
-            return loss(training, training.hear(rows, any_of(levels, rows, source), source), rows)
+            return loss(sent, sent.hear(rows, any_of(levels, rows, source), source), rows, source)
 
         def validate() -> float:
             every = torch.arange(len(held_out), device=device)
+            same = generator(given.seed, *scope, "validation draws", device=device)
             parts = [
-                float(loss(validation, held_out[rows], rows)) * len(rows)
+                float(loss(validation, held_out[rows], rows, same)) * len(rows)
                 for rows in every.split(_AT_ONCE)
             ]
             return sum(parts) / len(held_out)
 
-        train_network(
+        self.converged = train_network(
             network,
             step,
             validate,
             len(training),
-            given.effort,
+            effort,
             given.seed,
             scope,
             device,
             progress,
+            begin,
         )
         self.trained = network
+        given.fitted[settled] = self
 
     @torch.no_grad()
     def _check(self, network: nn.Module, training: Intercepts, classes: int) -> None:

@@ -53,8 +53,14 @@ def fit_critic(
     levels = torch.tensor(snrs_db, dtype=torch.float32, device=device)
     heard = validation.hear_each(levels, generator(seed, "infonce", "validation", device=device))
 
+    sent = training
+
+    def begin(epoch: int) -> None:
+        nonlocal sent
+        sent = training.resent(epoch)
+
     def step(rows: Tensor, source: torch.Generator) -> Tensor:
-        features = training.hear(rows, any_of(levels, rows, source), source)
+        features = sent.hear(rows, any_of(levels, rows, source), source)
         with torch.autocast(device.type, torch.bfloat16, enabled=native_bfloat16(device)):
             scores = critic(features, as_float(training.images[rows]))
         return math.log(len(rows)) - info_nce(scores).mean()
@@ -75,6 +81,7 @@ def fit_critic(
         ("infonce",),
         device,
         progress,
+        begin,
     )
     return critic
 

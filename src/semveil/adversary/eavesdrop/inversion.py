@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Observations, Progress
+from semveil.adversary.eavesdrop.losses import LOSSES
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import inversion_network
+from semveil.recipe import InversionLoss
 from semveil.section import Section
 
 _SOURCE = "the project's own; fresh adversaries of several capacities"
@@ -21,10 +24,11 @@ class InversionConfig(Section):
     """Settings of an inverter.
 
     Attributes:
-        loss: ``mse``, or ``perceptual``: MSE and perceptual loss, with equal weights.
+        loss: ``mse``, ``log-mse`` (for the mean PSNR), ``ssim``, ``mi`` (for the excess mutual
+            information) or ``perceptual``; the last three beside the squared error.
     """
 
-    loss: Literal["mse", "perceptual"] = "mse"
+    loss: InversionLoss = "mse"
 
 
 class Inversion(Eavesdropper):
@@ -37,8 +41,8 @@ class Inversion(Eavesdropper):
 
     @property
     def adversary(self) -> str:
-        """Her name in records, which tells the perceptual loss."""
-        return self.name + ("+perceptual" if self.config.loss == "perceptual" else "")
+        """Her name in records, which tells a loss other than the squared error."""
+        return self.name + ("" if self.config.loss == "mse" else f"+{self.config.loss}")
 
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
         """Train her; see :class:`Eavesdropper`."""
@@ -47,16 +51,18 @@ class Inversion(Eavesdropper):
         super().fit(given, progress)
 
     def loss(self, output: Tensor, images: Tensor, labels: Tensor) -> Tensor:
-        """Return the squared error and, where it is wanted, the perceptual loss."""
-        error = super().loss(output, images, labels)
-        return error if self.perceptual is None else error + self.perceptual(output.float(), images)
+        """Return the loss that the settings name, a scalar."""
+        output = output.float()
+        if self.perceptual is not None:
+            return F.mse_loss(output, images) + self.perceptual(output, images)
+        return LOSSES[self.config.loss](output, images)
 
 
 class DenseConfig(InversionConfig):
     """Settings of an inverter with hidden layers.
 
     Attributes:
-        loss: ``mse``, or ``perceptual``: MSE and perceptual loss, with equal weights.
+        loss: As of every inverter.
         width: Units of a hidden layer.
     """
 
@@ -102,6 +108,27 @@ class MLPInversion(DenseInversion):
 
 
 @EAVESDROPPERS.register
+class WideInversion(DenseInversion):
+    """Wide residual blocks.
+
+    Who learns similarity or information starts from her who learned the error, which both need.
+    """
+
+    name = "inversion/wide"
+    description = "reconstructs the image by a wide residual network"
+    source = _SOURCE
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return a residual network."""
+        return inversion_network("wide", inputs, image_shape, self.config.width)
+
+    def before(self) -> Eavesdropper | None:
+        """Return the one of least error, for those of another loss."""
+        error = type(self)(self.config.model_copy(update={"loss": "log-mse"}))
+        return error if self.config.loss in ("ssim", "mi") else None
+
+
+@EAVESDROPPERS.register
 class DeconvInversion(Inversion):
     """Bob's architecture at its default size."""
 
@@ -112,6 +139,31 @@ class DeconvInversion(Inversion):
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
         """Return the transposed convolutional network."""
         return inversion_network("deconv", inputs, image_shape)
+
+
+@EAVESDROPPERS.register
+class ResidualInversion(Inversion):
+    """Residual blocks at two resolutions, and a linear map beside them."""
+
+    name = "inversion/residual"
+    description = "reconstructs the image by residual blocks and a linear map"
+    source = _SOURCE
+
+    class Config(InversionConfig):
+        """Settings of an inverter of residual blocks.
+
+        Attributes:
+            loss: As of every inverter.
+            width: Channels of the smallest map, a multiple of four.
+        """
+
+        width: Annotated[int, Field(ge=8, le=4096, multiple_of=4)] = 64
+
+    config: Config
+
+    def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
+        """Return the residual network."""
+        return inversion_network("residual", inputs, image_shape, self.config.width)
 
 
 @EAVESDROPPERS.register

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 import torch
 from torch import Tensor
 
 from semveil.channel import Channel, Reception
 from semveil.link import as_float
-from semveil.rng import Randomness, generator, stream
+from semveil.rng import generator, stream
 
 Transmit = Callable[[Tensor, torch.Generator], Tensor]
 """Images float ``[B, C, H, W]`` in [0, 1] and a generator → waveform complex ``[B, k]``."""
@@ -18,7 +19,10 @@ Send = Callable[[Tensor, torch.Generator, Tensor], Tensor]
 """The same, with the numbers of the messages, int64 ``[B]``, that Alice and Bob both know."""
 
 _BATCH = 500
-_COPIES = 8
+# Where only the images' places differ, more repetitions teach nothing new.
+_MOST_SHIFTS = 16
+# Bytes of waveforms that are kept for the next eavesdropper instead of being made again.
+_MOST_KEPT = 1 << 29
 # Messages of different recordings never share a number, and with it a key.
 _SERIES, _MOST_SERIES = 1 << 40, 1024
 FIRST_FREE_MESSAGE = _MOST_SERIES * _SERIES
@@ -39,10 +43,7 @@ def numbered(transmit: Transmit) -> Send:
 
 
 class Recording:
-    """Waveforms of a set of images, made once and received over Eve's channel again and again.
-
-    A system whose waveform depends on the image alone is recorded once. A randomised one
-    is recorded eight times, so that an adversary trains on the average over its randomness.
+    """Waveforms of a set of images, received over Eve's channel again and again.
 
     Args:
         transmit: The system, with the numbers of the messages.
@@ -52,7 +53,10 @@ class Recording:
             randomness: Eve is tested under other keys and other noise than she trained on.
         seed: Seed of the system's randomness.
         device: Where everything is computed.
-        copies: Recordings of a randomised system.
+
+    Attributes:
+        waveforms: What was sent, complex ``[N, k]``.
+        randomised: Whether the same images give another waveform when they are sent again.
     """
 
     def __init__(
@@ -64,27 +68,29 @@ class Recording:
         purpose: str,
         seed: int,
         device: torch.device,
-        copies: int = _COPIES,
     ) -> None:
         self.images, self.labels = images.to(device), labels.to(device)
         self.device = device
-        self._scope = seed, "system", purpose
-        self._first = _number_of(purpose) * _SERIES
-        first = self._transmit(transmit, self.images[:_BATCH], 0)
-        again = self._transmit(transmit, self.images[:_BATCH], 1)
-        self.randomised = not torch.equal(first, again)
-        takes = copies if self.randomised else 1
-        self.waveforms = torch.stack(
-            [self._transmit(transmit, self.images, take) for take in range(takes)]
-        )
+        self._send, self._scope = transmit, (seed, "system", purpose)
+        self._first, self._take = _number_of(purpose) * _SERIES, 0
+        self._kept: dict[tuple[int, int], Tensor] = {}
+        self.waveforms = self._transmit(self.images)
+        # The second take of the first images only, to see whether it differs.
+        again = self._again(1)._transmit(self.images[:_BATCH])
+        self.randomised = not torch.equal(self.waveforms[:_BATCH], again)
+
+    def _again(self, take: int) -> Recording:
+        found = copy(self)
+        found._take = take
+        return found
 
     @torch.no_grad()
-    def _transmit(self, transmit: Send, images: Tensor, take: int) -> Tensor:
+    def _transmit(self, images: Tensor) -> Tensor:
         parts = [
-            transmit(
+            self._send(
                 as_float(images[rows]),
-                generator(*self._scope, take, part, device=self.device),
-                self.messages(rows, take),
+                generator(*self._scope, self._take, part, device=self.device),
+                self.messages(rows),
             )
             for part, rows in enumerate(torch.arange(len(images), device=self.device).split(_BATCH))
         ]
@@ -93,22 +99,53 @@ class Recording:
     def __len__(self) -> int:
         return len(self.images)
 
-    def messages(self, rows: Tensor, take: int = 0) -> Tensor:
+    def messages(self, rows: Tensor) -> Tensor:
         """Return the numbers of the messages that carried some images, int64 ``[B]``."""
-        return self._first + take * len(self.images) + rows
+        return self._first + self._take * len(self.images) + rows
 
-    def waveform(self, rows: Tensor, source: Randomness = None) -> Tensor:
-        """Return one of the recorded waveforms of each row, complex ``[B, k]``."""
-        takes = len(self.waveforms)
-        if takes == 1:
-            return self.waveforms[0, rows]
-        chosen = torch.randint(
-            takes,
-            (len(rows),),
-            generator=source if isinstance(source, torch.Generator) else None,
-            device=self.device,
-        )
-        return self.waveforms[chosen, rows]
+    def resent(self, number: int, shift: int = 0) -> Recording:
+        """Return a recording of the same images sent once more; itself where nothing would differ.
+
+        Args:
+            number: Which repetition; each has randomness and message numbers of its own.
+            shift: Pixels by which an image is moved at most, in every direction.
+        """
+        if not (self.randomised or shift):
+            return self
+        if not self.randomised:
+            number %= _MOST_SHIFTS
+        found = self._again(2 + number)
+        if shift:
+            source = generator(*self._scope, "shift", number, device=self.device)
+            found.images = moved(self.images, shift, source)
+        kept = self._kept.get((number, shift))
+        found.waveforms = found._transmit(found.images) if kept is None else kept
+        if kept is None and self.waveforms.nbytes * (len(self._kept) + 1) <= _MOST_KEPT:
+            self._kept[number, shift] = found.waveforms
+        return found
+
+
+def moved(images: Tensor, shift: int, source: torch.Generator) -> Tensor:
+    """Return images moved by up to some pixels, each in a direction of its own.
+
+    Args:
+        images: ``[N, C, H, W]``.
+        shift: Pixels at most, in each direction; what comes in repeats the edge.
+        source: Randomness.
+
+    Example:
+        >>> moved(torch.arange(3).reshape(1, 1, 1, 3), 1, generator(4)).flatten()
+        tensor([0, 0, 1])
+    """
+    count, channels, height, width = images.shape
+    by = torch.randint(-shift, shift + 1, (2, count, 1), generator=source, device=images.device)
+    rows, columns = (
+        (torch.arange(size, device=images.device) + way).clamp(0, size - 1)
+        for size, way in zip((height, width), by, strict=True)
+    )
+    image = torch.arange(count, device=images.device)[:, None, None, None]
+    channel = torch.arange(channels, device=images.device)[:, None, None]
+    return images[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
 
 
 class Intercepts:
@@ -134,7 +171,16 @@ class Intercepts:
     @property
     def width(self) -> int:
         """Reals per reception."""
-        return 2 * self._recording.waveforms.shape[2] + 1
+        return 2 * self._recording.waveforms.shape[1] + 1
+
+    def resent(self, number: int, shift: int = 0) -> Intercepts:
+        """Return receptions of the same images sent once more; see :meth:`Recording.resent`."""
+        recording = self._recording.resent(number, shift)
+        if recording is self._recording:
+            return self
+        found = copy(self)
+        found._recording, found.images = recording, recording.images
+        return found
 
     def receive(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Reception:
         """Receive some of the images.
@@ -147,8 +193,7 @@ class Intercepts:
         Returns:
             What her antenna received, and her CSI.
         """
-        waveform = self._recording.waveform(rows, source)
-        return self._channel(waveform, snr_db, generator=source)
+        return self._channel(self._recording.waveforms[rows], snr_db, generator=source)
 
     def hear(self, rows: Tensor, snr_db: Tensor | float, source: torch.Generator) -> Tensor:
         """Receive some of the images, as features for a network.

@@ -1,4 +1,4 @@
-"""Training of Eve's networks: Adam, a falling learning rate, early stopping."""
+"""Training of Eve's networks: Adam, falling learning rates, averaged weights, early stopping."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from semveil.errors import SemveilError
 from semveil.rng import generator
@@ -16,8 +17,11 @@ from semveil.rng import generator
 Step = Callable[[Tensor, torch.Generator], Tensor]
 """Rows of the training set, int ``[B]``, and a source of randomness → scalar loss."""
 
-_BATCH = 256
 _LEARNING_RATE = 2e-3
+# The average of the weights reaches back over about as many steps as an epoch has, 200 at most.
+_MOST_AVERAGED = 200
+# A round that lowers the validation loss by less is the last one.
+_WORTH = 0.002
 
 
 @dataclass(frozen=True)
@@ -25,14 +29,16 @@ class Effort:
     """When an eavesdropper's training stops, and how large its steps are.
 
     Attributes:
-        max_epochs: Upper end of the training.
+        max_epochs: Upper end of a round of training.
         patience: Epochs without a better validation loss after which it stops.
         batch: Receptions per step.
+        rounds: Rounds at most; another one follows while rounds improve the validation loss.
     """
 
     max_epochs: int
     patience: int
     batch: int = 256
+    rounds: int = 1
 
 
 def train_network(
@@ -45,10 +51,13 @@ def train_network(
     scope: tuple[str, ...],
     device: torch.device,
     progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Train a network in place; the learning rate falls along a half cosine.
+    begin: Callable[[int], None] | None = None,
+) -> bool:
+    """Train a network in place, in rounds; in each the learning rate falls along a half cosine.
 
-    The network ends in evaluation mode, with the weights that had the best validation loss.
+    Every epoch validates the exponential average of the weights, and the network ends in evaluation
+    mode with the best of these. A round starts from the best weights so far, at half the
+    learning rate of the one before.
 
     Args:
         network: What is trained.
@@ -60,6 +69,10 @@ def train_network(
         scope: Names its random streams and its errors.
         device: Where the generators live.
         progress: Told ``(epochs done, epochs at most)``.
+        begin: Told the number of an epoch before it begins.
+
+    Returns:
+        Whether it converged: the validation loss had ceased to improve before the end.
 
     Raises:
         SemveilError: If the validation loss is not a number.
@@ -75,36 +88,70 @@ def train_network(
         >>> before = validate()
         >>> cpu = torch.device("cpu")
         >>> train_network(network, loss, validate, 512, Effort(20, 5), 0, ("toy",), cpu)
+        False
         >>> validate() < before
         True
     """
     learned = [weight for weight in network.parameters() if weight.requires_grad]
-    optimiser = torch.optim.Adam(learned, lr=_LEARNING_RATE)
-    batch = min(effort.batch, images)
-    best, best_state, stale = float("inf"), copy.deepcopy(network.state_dict()), 0
-    for epoch in range(effort.max_epochs):
-        for group in optimiser.param_groups:
-            group["lr"] = 0.5 * _LEARNING_RATE * (1 + math.cos(math.pi * epoch / effort.max_epochs))
-        source = generator(seed, *scope, "epoch", epoch, device=device)
-        network.train()
-        for rows in torch.randperm(images, generator=source, device=device).split(batch):
-            loss = step(rows, source)
-            optimiser.zero_grad(set_to_none=True)
-            # Through a frozen receiver or judge, but not into its weights.
-            loss.backward(inputs=learned)
-            optimiser.step()
-        network.eval()
-        with torch.no_grad():
-            now = validate()
-        if now != now:
-            raise SemveilError(f"{'/'.join(scope)}: loss is not finite in epoch {epoch + 1}")
-        if progress:
-            progress(epoch + 1, effort.max_epochs)
-        if now < best * (1 - 1e-4):
-            best, best_state, stale = now, copy.deepcopy(network.state_dict()), 0
-            continue
-        stale += 1
-        if stale == effort.patience:
+    batch, most = min(effort.batch, images), effort.max_epochs * effort.rounds
+    steps = math.ceil(images / batch)
+    reach = min(steps, _MOST_AVERAGED)
+    best, best_state, done = float("inf"), copy.deepcopy(network.state_dict()), 0
+    for turn in range(effort.rounds):
+        network.load_state_dict(best_state)
+        peak, before, stale, taken = _LEARNING_RATE / 2**turn, best, 0, 0
+        optimiser = torch.optim.Adam(learned, lr=peak)
+        average = AveragedModel(
+            network, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / (1 + reach)), use_buffers=True
+        )
+        for epoch in range(effort.max_epochs):
+            rate = 0.5 * peak * (1 + math.cos(math.pi * epoch / effort.max_epochs))
+            if begin:
+                begin(done)
+            source = generator(seed, *scope, "epoch", done, device=device)
+            network.train()
+            for rows in torch.randperm(images, generator=source, device=device).split(batch):
+                # The first epoch warms up: at once, the full rate drives outputs into saturation.
+                taken += 1
+                for group in optimiser.param_groups:
+                    group["lr"] = rate * min(1.0, taken / steps)
+                loss = step(rows, source)
+                optimiser.zero_grad(set_to_none=True)
+                # Through a frozen receiver or judge, but not into its weights.
+                loss.backward(inputs=learned)
+                optimiser.step()
+                average.update_parameters(network)
+            done, stale = done + 1, stale + 1
+            now = _validated(average.module, network, validate, scope, done)
+            if now < best - 1e-4 * abs(now):
+                best, best_state, stale = now, copy.deepcopy(average.module.state_dict()), 0
+            if progress:
+                progress(done, most)
+            if stale >= effort.patience:
+                break
+        if stale >= effort.patience or (turn and best > before - _WORTH * abs(before)):
             break
+    else:
+        turn = effort.rounds
     network.load_state_dict(best_state)
     network.eval()
+    return turn < effort.rounds
+
+
+def _validated(
+    average: nn.Module,
+    network: nn.Module,
+    validate: Callable[[], float],
+    scope: tuple[str, ...],
+    epoch: int,
+) -> float:
+    """Return the validation loss of the averaged weights, which the network has meanwhile."""
+    own = copy.deepcopy(network.state_dict())
+    network.load_state_dict(average.state_dict())
+    network.eval()
+    with torch.no_grad():
+        loss = validate()
+    network.load_state_dict(own)
+    if loss != loss:
+        raise SemveilError(f"{'/'.join(scope)}: loss is not finite in epoch {epoch}")
+    return loss

@@ -1,0 +1,99 @@
+"""What inverters minimise: a loss for each metric by which reconstructions are scored."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from semveil.metrics.structural_similarity import deviation
+
+_BINS = 20
+# What the squared error weighs beside similarity and information, which are blind to the mean.
+_ERROR = 2.0
+
+
+def log_error(images: Tensor, originals: Tensor) -> Tensor:
+    """Return the mean logarithm of the squared error of each image: the negative of mean PSNR."""
+    return (images - originals).square().flatten(1).mean(1).add(1e-5).log().mean()
+
+
+def dissimilarity(images: Tensor, originals: Tensor) -> Tensor:
+    """Return one minus the mean SSIM, and the squared error."""
+    return 1 - similarity(images, originals).mean() + _ERROR * F.mse_loss(images, originals)
+
+
+def similarity(images: Tensor, originals: Tensor) -> Tensor:
+    """Return the structural similarity of every image, ``[B]``, fast enough for training.
+
+    It equals that of the metric but for the rounding of pixels there; windows are matrix products.
+    """
+    down, across = (_windows(side, images) for side in images.shape[-2:])
+
+    def mean(values: Tensor) -> Tensor:
+        return down @ values @ across.T
+
+    mine, theirs = mean(images), mean(originals)
+    common, both = mine * theirs, mine.square() + theirs.square()
+    spread = mean(images.square() + originals.square()) - both
+    shared = mean(images * originals) - common
+    found = (2 * common + 1e-4) * (2 * shared + 9e-4) / ((both + 1e-4) * (spread + 9e-4))
+    return found.flatten(1).mean(1)
+
+
+def _windows(side: int, images: Tensor) -> Tensor:
+    """Return the Gaussian windows along a side, ``[side, side]``; the edge is a mirror."""
+    sigma = deviation(images)
+    reach = int(3.5 * sigma + 0.5)
+    places = torch.arange(-reach, side + reach, dtype=images.dtype, device=images.device)
+    distances = places - places[reach : side + reach, None]
+    weights = torch.exp(-0.5 * (distances / sigma).square()) * (distances.abs() <= reach)
+    reflected = F.pad(torch.eye(side, device=images.device)[None], (reach, reach), mode="reflect")
+    return weights / weights.sum(1, keepdim=True) @ reflected[0].T.to(images.dtype)
+
+
+def missing_information(images: Tensor, originals: Tensor) -> Tensor:
+    """Return the negative excess mutual information in bits, and the squared error.
+
+    The grey levels of a reconstruction belong to the two nearest bins in proportion, so that the
+    histogram has a gradient; the bins are those of :func:`semveil.metrics.information.mi_bits`.
+
+    Example:
+        >>> x = torch.rand(8, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        >>> bool(missing_information(x, x) < missing_information(x.flip(0), x))
+        True
+    """
+    soft, hard = _shares(images), F.one_hot(_bins(originals), _BINS).to(images.dtype)
+    information = _information(hard, soft) - _information(hard, soft.roll(1, 0))
+    return _ERROR * F.mse_loss(images, originals) - information.mean()
+
+
+def _bins(images: Tensor) -> Tensor:
+    grey = (images.clamp(0, 1) * 255).round().long().flatten(1)
+    return (grey * _BINS // 255).clamp(max=_BINS - 1)
+
+
+def _shares(images: Tensor) -> Tensor:
+    """Return the share of every pixel in every bin, ``[B, P, bins]``."""
+    place = images.clamp(0, 1).flatten(1) * _BINS - 0.5
+    centres = torch.arange(_BINS, device=images.device, dtype=images.dtype)
+    return (1 - (place.clamp(0, _BINS - 1)[..., None] - centres).abs()).clamp(min=0)
+
+
+def _information(one: Tensor, other: Tensor) -> Tensor:
+    """Return the mutual information in bits of two shares, ``[B]``."""
+    joint = one.transpose(1, 2) @ other / one.shape[1]
+    apart = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
+    ratio = (joint.clamp(min=1e-9) / apart.clamp(min=1e-9)).log()
+    return (joint * ratio).sum((1, 2)) / math.log(2)
+
+
+LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "mse": F.mse_loss,
+    "log-mse": log_error,
+    "ssim": dissimilarity,
+    "mi": missing_information,
+}
