@@ -33,6 +33,7 @@ SHORT = [
         "audit.eve_snr_db=[12]",
     )
 ]
+SOUND = [word for word in SHORT if "narrow" not in word] + ["--set=audit.inference=[linear]"]
 ALL = [
     "--set=scheme=guarded",
     "--set=guarded.weight=2",
@@ -67,11 +68,11 @@ def test_what_a_guest_adds_is_listed_with_its_package(line):
     for kind, name in (
         ("schemes", "guarded"),
         ("protections", "signs"),
-        ("data sets", "stripes"),
+        ("datasets", "stripes"),
         ("attacks", "pulses"),
         ("eavesdroppers", "inference/narrow"),
         ("metrics", "mae"),
-        ("studies", "direction"),
+        ("papers", "direction"),
     ):
         assert found[kind][name]["package"] == "semveil-guest"
     assert "[from semveil-guest]" in succeed(line("list", "protections")).out
@@ -85,7 +86,7 @@ def test_what_a_guest_adds_is_listed_with_its_package(line):
     assert theirs == {"guarded", "signs", "stripes", "pulses", narrow, "mae", "direction"}
 
 
-def test_a_run_uses_what_the_guest_adds(line, tmp_path):
+def test_a_run_uses_what_the_guest_adds(line, semveil, tmp_path):
     succeed(line("run", "deepjscc-digits", *SHORT, *ALL, "--out", "run", folder=tmp_path))
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
     assert facts["recipe"]["guarded"] == {"weight": 2.0}
@@ -111,8 +112,15 @@ def test_a_run_uses_what_the_guest_adds(line, tmp_path):
     succeed(line("attack", "run", *words, folder=tmp_path))
     facts = json.loads((tmp_path / "attacked" / "run.json").read_text())
     assert facts["recipe"]["attack"]["pulses"] == {"every": 2}
+    assert facts["packages"] == {"semveil-guest": "1.0"}
     records = read_records(tmp_path / "attacked" / "records.jsonl")
     assert {record.adversary for record in records} == {None, "jamming", "pulses"}
+    # Where the package is not installed, what it measured is refused.
+    for words in (["report", "run"], ["report", "attacked"], ["train", "--resume", "run"]):
+        refused = refusal(semveil(*words, folder=tmp_path))
+        folder = "attacked" if "attacked" in words else "run"
+        assert refused.startswith(f"{folder}/run.json: made with the package semveil-guest 1.0, ")
+        assert refused.endswith("pip install semveil-guest")
 
 
 def test_python_uses_what_the_guest_adds(line, tmp_path):
@@ -157,10 +165,13 @@ def test_a_paper_of_the_guest_is_measured_and_judged(line, tmp_path):
         (["audit.inference/narrow.units=0"], "audit.inference/narrow.units: "),
         (["audit.inference=[narow]"], "audit.inference: unknown eavesdropper 'narow': did you"),
         (["attack.pulses.evry=3"], "unknown key 'attack.pulses.evry': did you mean"),
-        (["attack.names=[pulse]"], "unknown attack 'pulse': did you mean 'pulses'"),
-        (["audit.metrics=[mea]"], "unknown metric 'mea': did you mean 'mae'"),
-        (["audit.metrics=[accuracy]"], "metrics: accuracy does not compare images; choose among"),
-        (["scheme=gaurded"], "unknown scheme 'gaurded': did you mean 'guarded'"),
+        (["attack.names=[pulse]"], "attack.names: unknown attack 'pulse': did you mean 'pulses'"),
+        (["audit.metrics=[mea]"], "audit.metrics: unknown metric 'mea': did you mean 'mae'"),
+        (
+            ["audit.metrics=[accuracy]"],
+            "audit.metrics: accuracy is not computed image by image; choose among",
+        ),
+        (["scheme=gaurded"], "scheme: unknown scheme 'gaurded': did you mean 'guarded'"),
         (["protections=[signs, laplace]"], "protections: laplace must come before signs"),
     ],
 )
@@ -270,6 +281,112 @@ def test_broken_guests_are_told_in_a_line_each_and_leave_the_rest(broken, tmp_pa
         assert err.startswith(f"semveil: {said}")
         assert err.count("\n") == 1
     assert not (tmp_path / "runs").exists()
+
+
+FAULTY = """
+from pathlib import Path
+
+from torch import nn
+
+from semveil.attacks import ATTACKS, Attack
+from semveil.data import DATASETS, Dataset
+from semveil.eavesdroppers import EAVESDROPPERS, Eavesdropper
+from semveil.metrics import METRICS, ImageMetric
+from semveil.papers import PAPERS, Paper
+from semveil.protect import PROTECTIONS, KeyedProtection
+from semveil.schemes import SCHEMES
+from semveil.schemes.deepjscc import DeepJSCC
+
+@ATTACKS.register
+class BadAttack(Attack):
+    name = "bad-attack"
+    def craft(self, victim, incoming, psrs_db, source):
+        return self.absent
+
+@EAVESDROPPERS.register
+class BadEve(Eavesdropper):
+    name = "inference/bad-eve"
+    def network(self, inputs, classes, image_shape):
+        return nn.Linear(inputs + 1, classes)
+
+@METRICS.register
+class BadMetric(ImageMetric):
+    name = title = "bad_metric"
+    def per_image(self, images, originals):
+        raise KeyError("mistake")
+
+@DATASETS.register
+class BadSet(Dataset):
+    name = "bad-set"
+    description = "images that are not there"
+    def read(self, root=None):
+        return Path("nowhere").read_bytes()
+
+@PROTECTIONS.register
+class BadProtection(KeyedProtection):
+    name = "bad-protection"
+    def __init__(self, key):
+        self.key = key
+    def encrypt(self, waveform, messages):
+        return waveform @ waveform
+    decrypt = encrypt
+
+@PROTECTIONS.register
+class NoKey(KeyedProtection):
+    name = "no-key"
+    def encrypt(self, waveform, messages):
+        return waveform
+    decrypt = encrypt
+
+@SCHEMES.register
+class BadScheme(DeepJSCC):
+    name = "bad-scheme"
+    def objective(self, link, eve):
+        return 1 / 0
+
+@PAPERS.register
+class BadPaper(Paper):
+    name = "bad-paper"
+    folder = Path(__file__).parent / "absent"
+"""
+MISTAKES = [
+    ("NoKey", ["protections=[no-key]"], "TypeError: NoKey() takes no arguments"),
+    ("BadEve.network", ["audit.inference=[bad-eve]"], "fails on two receptions of 9 reals: "),
+    ("BadMetric.per_image", ["audit.metrics=[bad_metric]"], "KeyError: 'mistake'"),
+    ("BadSet.read", ["data.name=bad-set"], "FileNotFoundError: "),
+    ("BadProtection.encrypt", ["protections=[bad-protection]"], "RuntimeError: "),
+    ("BadScheme.objective", ["scheme=bad-scheme"], "ZeroDivisionError: division by zero"),
+]
+
+
+def test_a_mistake_of_a_guest_is_told_in_a_line_with_its_place(tmp_path):
+    folder = install(tmp_path / "packages", {"faulty": FAULTY})
+    line = CommandLine(tmp_path, folder)
+
+    def mistake(name, words, reason):
+        refused = refusal(line(*words, folder=tmp_path))
+        assert refused.startswith(f"faulty.{name} (faulty, {folder / 'faulty.py'}:")
+        assert reason in refused
+
+    try:
+        for name, settings, reason in MISTAKES:
+            words = [f"--set={setting}" for setting in (*(s[6:] for s in SOUND), *settings)]
+            mistake(name, ["run", "deepjscc-digits", *words, "-q"], reason)
+        succeed(line("train", "deepjscc-digits", *SOUND, "--out", "run", "-q", folder=tmp_path))
+        words = ["attack", "run", "--attacks", "bad-attack", "--psr=-6", "-q"]
+        mistake("BadAttack.craft", words, "AttributeError: 'BadAttack' object has no attribute")
+        assert "absent/jobs.yaml" in refusal(line("study", "bad-paper", folder=tmp_path))
+        listed = succeed(line("list", "--json"))
+        found = json.loads(listed.out)
+        assert "bad-paper" not in found["papers"]
+        assert "bad-scheme" in found["schemes"]
+        assert listed.err.startswith("semveil: study 'bad-paper' of faulty cannot be listed: ")
+        assert listed.err.count("\n") == 1
+        # What is not faulty works.
+        words = ["--attacks", "jamming", "--psr=-6", "--set=attack.images=20"]
+        succeed(line("attack", "run", *words, folder=tmp_path))
+    finally:
+        line.close()
 
 
 HOSTILE = {

@@ -138,10 +138,10 @@ def test_params_are_plain(value: object) -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"variant": ...}, "older semveil"),
-        ({"scheme": "mobilesc (latent)"}, "older semveil"),
-        ({"scheme": "cooperative/noise"}, "older semveil"),
-        ({"scheme": "ibal+rotation"}, "older semveil"),
+        ({"variant": ...}, "written by semveil of an earlier version"),
+        ({"scheme": "mobilesc (latent)"}, "written by semveil of an earlier version"),
+        ({"scheme": "cooperative/noise"}, "written by semveil of an earlier version"),
+        ({"scheme": "ibal+rotation"}, "written by semveil of an earlier version"),
         ({"scheme": 3}, "scheme is of the wrong type"),
         ({"training": 1}, "training is of the wrong type"),
         ({"params": [1]}, "params is of the wrong type"),

@@ -6,6 +6,7 @@ of them by their names alone, such as ``semveil.load``.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from semveil.adversary.perturb.attack import in_order
 from semveil.data import DATASETS
 from semveil.data.folder import DESCRIPTION as IMAGE_FOLDER
 from semveil.device import pick_device
-from semveil.errors import SemveilError, resumable, unknown
+from semveil.errors import SemveilError, SemveilWarning, resumable, unknown
 from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.jobs import Runner
@@ -33,9 +34,10 @@ from semveil.experiment.training import Hardware
 from semveil.files import hold, unused_folder
 from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
+from semveil.plugin_errors import of_plugin
 from semveil.protect import PROTECTIONS
 from semveil.recipe import Recipe
-from semveil.registry import Registry
+from semveil.registry import OURS, Registry
 from semveil.report.folder import refuse_damage
 from semveil.result import Result, read_result
 from semveil.schemes import SCHEMES
@@ -238,7 +240,7 @@ def harden(
 
     Args:
         folder: Folder of the trained run that it begins with, or a link of that run.
-        method: ``noise``, ``at-pgd``, ``at-pgm``, ``at-semadv`` or ``semmixed``.
+        method: A method of ``semveil list adversarial-training``.
         changes: Settings of ``harden`` and ``attack`` to change.
         out: Folder to make; ``RUN-METHOD`` if omitted.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -250,7 +252,7 @@ def harden(
         SemveilError: If the run is not trained or already adversarially trained, or a setting
             does not fit.
     """
-    TRAININGS.get(method)
+    TRAININGS.get(method, "method")
     if isinstance(folder, Link):
         if folder.run is None:
             raise SemveilError("this link is of no run: name the folder of a trained run")
@@ -322,7 +324,7 @@ def study(
     """Run every job of a study of a paper, then write its figures and its page.
 
     Args:
-        name: A study; see ``semveil list studies``.
+        name: A study; see ``semveil list papers``.
         budget: ``smoke``, ``cpu`` or ``full``.
         out: Folder to make; ``runs/NAME-BUDGET`` or the next free one if omitted.
         seed: Seed of every random number.
@@ -389,7 +391,7 @@ def available(kind: str | None = None) -> dict[str, dict[str, dict[str, str]]]:
     """Return everything that can be chosen by name.
 
     Args:
-        kind: One kind, such as ``schemes``; all kinds if omitted.
+        kind: One kind, such as ``schemes`` or ``data sets``; all kinds if omitted.
 
     Returns:
         By kind and name: description, source, package that adds it, and what else it states.
@@ -402,29 +404,45 @@ def available(kind: str | None = None) -> dict[str, dict[str, dict[str, str]]]:
         'semveil'
     """
     found = {
-        "schemes": _entries(SCHEMES),
-        "protections": _entries(PROTECTIONS),
-        "attacks": _entries(ATTACKS, in_order()),
-        "eavesdroppers": _entries(EAVESDROPPERS),
-        "trainings": _entries(TRAININGS),
-        "metrics": _entries(METRICS),
-        "data sets": _entries(DATASETS) | {"folder:PATH": {"description": IMAGE_FOLDER}},
-        "recipes": recipes.overview(),
-        "studies": _entries(PAPERS),
+        "schemes": lambda: _entries(SCHEMES),
+        "protections": lambda: _entries(PROTECTIONS),
+        "attacks": lambda: _entries(ATTACKS, in_order()),
+        "eavesdroppers": lambda: _entries(EAVESDROPPERS),
+        "adversarial-training": lambda: _entries(TRAININGS),
+        "metrics": lambda: _entries(METRICS),
+        "datasets": lambda: _entries(DATASETS) | {"folder:PATH": {"description": IMAGE_FOLDER}},
+        "recipes": recipes.overview,
+        "papers": lambda: _entries(PAPERS),
     }
     if kind is None:
-        return found
-    if kind not in found:
+        return {each: entries() for each, entries in found.items()}
+    spelt = _spelling(kind)
+    known = {_spelling(each): each for each in found} | {"study": "papers"}
+    if spelt not in known:
         raise unknown("kind", kind, list(found))
-    return {kind: found[kind]}
+    return {known[spelt]: found[known[spelt]]()}
+
+
+def _spelling(kind: str) -> str:
+    """Return what all spellings of a kind have in common: ``data sets`` and ``Dataset``."""
+    letters = "".join(letter for letter in kind.lower() if letter.isalpha())
+    return "study" if letters == "studies" else letters.removesuffix("s")
 
 
 def _entries(registry: Registry[Any], names: Iterable[str] = ()) -> dict[str, dict[str, str]]:
     """Return what the classes of a registry say of themselves, and who registered them."""
-    return {
-        name: _statement(registry.get(name)) | {"package": registry.origin(name)}
-        for name in names or sorted(registry.names())
-    }
+    found = {}
+    for name in names or sorted(registry.names()):
+        package = registry.origin(name)
+        try:
+            found[name] = _statement(registry.get(name)) | {"package": package}
+        except Exception as error:
+            if package == OURS:
+                raise
+            refusal = of_plugin(error) or error
+            text = f"{registry.kind} '{name}' of {package} cannot be listed: {refusal}"
+            warnings.warn(" ".join(text.split()), SemveilWarning, stacklevel=2)
+    return found
 
 
 def _statement(kind: Any) -> dict[str, str]:

@@ -48,15 +48,36 @@ def shown(text: str, most: int = 200) -> str:
     return text if len(text) <= most else f"{text[:most]}…"
 
 
-def unknown(kind: str, name: str, known: Iterable[str]) -> SemveilError:
-    """Return the error for a name that is not among those known, with the nearest one."""
+_MOST_NAMES = 20
+
+
+def unknown(kind: str, name: str, known: Iterable[str], command: str = "") -> SemveilError:
+    """Return the error for a name that is not among those known, with the nearest one.
+
+    Args:
+        kind: What it was to name.
+        name: The name.
+        known: The names there are. They are listed if they are few, the nearest ones if not.
+        command: The command that lists them.
+
+    Example:
+        >>> str(unknown("attack", "pdg", ["fgm", "pgd"]))
+        "unknown attack 'pdg': did you mean 'pgd'? (there are: fgm, pgd)"
+        >>> str(unknown("key", "steps", map("step{}".format, range(99)), "semveil show RECIPE"))
+        "unknown key 'steps': did you mean 'step9'? (`semveil show RECIPE` lists all)"
+    """
     # The nearest name takes time that grows with the square of the length.
     names, name = sorted(known), shown(name)
     nearest = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f": did you mean '{nearest[0]}'?" if nearest else ""
-    # A long list would hide the hint.
-    known_names = f" (there are: {', '.join(names)})" if len(names) <= 20 or not nearest else ""
-    return SemveilError(f"unknown {kind} '{name}'{hint}{known_names}")
+    if len(names) <= _MOST_NAMES:
+        others = f" (there are: {', '.join(names)})"
+    else:
+        close = difflib.get_close_matches(name, names, n=3, cutoff=0.2)
+        near = [] if nearest else [f"the nearest are {', '.join(close)}"] if close else []
+        lists = [f"`{command}` lists all"] if command else []
+        others = f" ({'; '.join(near + lists)})" if near or lists else ""
+    return SemveilError(f"unknown {kind} '{name}'{hint}{others}")
 
 
 @contextmanager

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 
 F = TypeVar("F", bound="Facts")
 
@@ -61,6 +62,7 @@ class About(Facts):
     hardware: dict[str, str | int | float | None] = {}
     styles: dict[str, dict[str, Annotated[list[str | int], Field(min_length=3, max_length=3)]]] = {}
     recipe: RecipeFacts = RecipeFacts()
+    packages: dict[str, str] = {}
     attacked: str | None = None
     finished: bool = True
 
@@ -137,7 +139,8 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
         missing: The error if there is no such file.
 
     Raises:
-        SemveilError: If it is missing, cannot be read, or states something else.
+        SemveilError: If it is missing, cannot be read, or states something else, or if it was made
+            with a package that is not installed.
     """
     try:
         plain = json.loads(path.read_text())
@@ -147,9 +150,23 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
         raise SemveilError(f"cannot read {path}: {error.strerror or error}") from None
     except (ValueError, RecursionError):
         raise SemveilError(f"{path} is damaged: not JSON") from None
-    check_facts(plain, kind, path)
+    facts = check_facts(plain, kind, path)
+    if isinstance(facts, About):
+        _refuse_missing(facts.packages, path)
     found: dict[str, Any] = plain
     return found
+
+
+def _refuse_missing(packages: dict[str, str], path: Path) -> None:
+    """Refuse what was made with packages that are not installed."""
+    for name, version in packages.items():
+        try:
+            distribution(name)
+        except (PackageNotFoundError, ValueError):
+            raise SemveilError(
+                f"{path}: made with the package {shown(name)} {shown(version)}, which is not "
+                f"installed; install it, as in: pip install {shown(name)}"
+            ) from None
 
 
 def check_facts(plain: object, kind: type[F], where: Path) -> F:

@@ -22,7 +22,7 @@ from pydantic import (
 
 from semveil import strict_yaml
 from semveil.errors import SemveilError, SemveilWarning, shown, unknown
-from semveil.section import OpenSection, Section, explain, keys_of, kind_of
+from semveil.section import KEYS, OpenSection, Section, explain, keys_of, kind_of
 
 Positive = Annotated[int, Field(gt=0)]
 Decibel = Annotated[float, Field(ge=-60, le=60)]
@@ -247,7 +247,7 @@ class HardenConfig(Section):
     """Adversarial training, after the link's plain training.
 
     Attributes:
-        method: Method, from ``semveil list trainings``; ``none`` for no adversarial training.
+        method: Method, from ``semveil list adversarial-training``; ``none`` for none.
         psr_db: Highest PSR in training, dB; if null, the method's own: one at which its attack
             leaves some answers right.
         span_db: PSRs are uniform within this range below it, dB, one draw per batch.
@@ -456,7 +456,7 @@ def _read(name: str) -> dict[str, Any]:
         first, _, rest = name.partition("-")
         if f"{rest}-{first}" in known:
             raise SemveilError(f"recipe {name} is now {rest}-{first}")
-        raise unknown("recipe", name, names())
+        raise unknown("recipe", name, names(), "semveil list recipes")
     if not isinstance(plain, dict):
         raise SemveilError(f"recipe {name}: expected keys with values")
     return plain
@@ -471,7 +471,7 @@ def _override(plain: dict[str, Any], overrides: Changes) -> dict[str, Any]:
         if not equals or not key:
             raise SemveilError(f"{shown(override)}: expected key=value, as in link.latent_dim=32")
         if key.count(".") > _DEPTH:
-            raise unknown("key", key, keys())
+            raise unknown("key", key, keys(), KEYS)
         plain = _set(plain, key, key.split("."), _value(key, value))
     return plain
 
@@ -500,7 +500,7 @@ def _set(section: dict[str, Any], key: str, path: list[str], value: Any) -> dict
         if not isinstance(inner, dict):
             if key in keys():
                 raise SemveilError(f"{first}: expected keys with values (got {inner!r})")
-            raise unknown("key", key, keys())
+            raise unknown("key", key, keys(), KEYS)
         value = _set(inner, key, rest, value)
     return section | {first: value}
 

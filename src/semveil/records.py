@@ -282,10 +282,19 @@ def read_records(path: Path) -> list[Record]:
         lines = path.read_text().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SemveilError(f"cannot read records {path}: {error}") from error
-    return [_read(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    return [_read(line, path, number) for number, line in enumerate(lines, start=1)]
 
 
-def _read(line: str, place: str) -> Record:
+def _writer(path: Path) -> str:
+    """Return the version that wrote records, as the ``run.json`` beside them states it."""
+    try:
+        return str(json.loads(path.with_name("run.json").read_text())["version"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return "of an earlier version"
+
+
+def _read(line: str, path: Path, number: int) -> Record:
+    place = f"{path}, line {number}"
     try:
         plain = json.loads(line)
         value, scheme = plain.pop("value"), str(plain["scheme"])
@@ -295,8 +304,8 @@ def _read(line: str, place: str) -> Record:
         raise SemveilError(f"{place}: not a record") from None
     if "variant" not in plain or any(mark in scheme for mark in _MARKS):
         raise SemveilError(
-            f"{place}: record of an older semveil, without variant, control, training and params; "
-            "run the same recipe and seed again, which gives the same numbers"
+            f"{place}: written by semveil {_writer(path)}, whose records have no variant, control, "
+            "training and params; run the same recipe and seed again, which gives the same numbers"
         )
     try:
         record = Record(value=math.nan if value is None else value, **plain)

@@ -41,6 +41,7 @@ class Registry(Generic[T]):
             each under the name of its class; None if they have none.
         prefixes: What names begin with, before a slash; no slash if empty.
         check: Refuses a class that states what it may not, by a :class:`SemveilError`.
+        plural: What ``semveil list`` calls them; the kind with an s if omitted.
 
     Example:
         >>> colours = Registry("colour")
@@ -58,8 +59,10 @@ class Registry(Generic[T]):
         section: type[OpenSection] | None = None,
         prefixes: Sequence[str] = (),
         check: Callable[[Any], None] | None = None,
+        plural: str | None = None,
     ) -> None:
         self.kind, self.packages, self.section = kind, packages, section
+        self.plural = plural or f"{kind}s"
         self.prefixes, self.check = prefixes, check
         self._items: dict[str, type[T]] = {}
         self._refused: dict[str, str] = {}
@@ -113,29 +116,38 @@ class Registry(Generic[T]):
 
     def _clash(self, name: str, known: type, item: type) -> None:
         """Refuse a name that is taken; ours is never taken from us."""
-        both = f"{self.kind} '{name}' is registered twice, by {_origin(known)} and by "
+        both = f"{self.kind} '{name}' is registered twice, by {origin(known)} and by "
         if _is_ours(item) and not _is_ours(known):
             # A plugin was imported before our module.
             warnings.warn(
-                f"{both}{_origin(item)}: that of {_origin(item)} is used", SemveilWarning, 3
+                f"{both}{origin(item)}: that of {origin(item)} is used", SemveilWarning, 3
             )
             self._refused.pop(name, None)
         elif _is_ours(known):
             raise SemveilError(
-                f"{both}{_origin(item)}: that of {_origin(known)} is used; rename the other"
+                f"{both}{origin(item)}: that of {origin(known)} is used; rename the other"
             )
         else:
             raise SemveilError(
-                f"{both}{_origin(item)}: rename one of them, or remove one of the packages"
+                f"{both}{origin(item)}: rename one of them, or remove one of the packages"
             )
 
-    def get(self, name: str) -> type[T]:
-        """Return a class by name; an unknown one is an error with the nearest name."""
+    def get(self, name: str, key: str = "") -> type[T]:
+        """Return a class by name.
+
+        Args:
+            name: Its name.
+            key: The setting that names it, for errors.
+
+        Raises:
+            SemveilError: If it is unknown, with the nearest name, or was refused.
+        """
         self.load()
         if name in self._refused:
             raise SemveilError(self._refused[name])
         if name not in self._items:
-            raise unknown(self.kind, name, self._items)
+            error = unknown(self.kind, name, self._items, f"semveil list {self.plural}")
+            raise SemveilError(f"{key}: {error}") if key else error
         return self._items[name]
 
     def names(self) -> list[str]:
@@ -151,7 +163,7 @@ class Registry(Generic[T]):
 
     def origin(self, name: str) -> str:
         """Return the package whose class has a name: ``semveil``, or a plugin's."""
-        return _origin(self.get(name))
+        return origin(self.get(name))
 
     def __contains__(self, name: object) -> bool:
         return name in self.names()
@@ -211,7 +223,7 @@ def _is_ours(item: type | None) -> bool:
     return item is not None and item.__module__.partition(".")[0] == OURS
 
 
-def _origin(item: type) -> str:
+def origin(item: type) -> str:
     """Return the distribution of a class, or its top package if that names no plugin."""
     package = item.__module__.partition(".")[0]
     return plugins().get(package, package)

@@ -19,6 +19,8 @@ from pydantic import (
 from semveil.errors import SemveilError, shown, unknown
 
 S = TypeVar("S", bound="Section")
+KEYS = "semveil show RECIPE"
+"""The command that lists the keys of a recipe."""
 
 
 class Section(BaseModel):
@@ -86,7 +88,7 @@ class OpenSection(Section):
                 if key not in known:
                     inner = [*type(self).model_fields, *known]
                     near = {_joined(self.section, name) for name in inner}
-                    raise unknown("key", path, near.union(keys_of(type(self))))
+                    raise unknown("key", path, near.union(keys_of(type(self))), KEYS)
                 try:
                     extra[key] = known[key].model_validate(value)
                 except ValidationError as error:
@@ -153,6 +155,6 @@ def explain(
     first = error.errors()[0]
     key = _joined(prefix, ".".join(map(str, first["loc"]))).rstrip(".")
     if first["type"] == "extra_forbidden":
-        return unknown("key", key, known())
+        return unknown("key", key, known(), KEYS)
     reason = first["msg"].removeprefix("Value error, ")
     return SemveilError(f"{key}: {reason} (got {shown(repr(first['input']))})")

@@ -18,13 +18,23 @@ from commands import refusal, succeed
         (["run", "quikstart"], "unknown recipe 'quikstart': did you mean 'quickstart'?"),
         (["train", "minimax-mnist"], "unknown recipe 'minimax-mnist': did you mean 'minmax-mnist'"),
         (["run", "cifar10-minmax-cooperative"], "is now minmax-cooperative-cifar10"),
-        (["run", "xyz"], "unknown recipe 'xyz' (there are: "),
+        (["run", "xyz"], "unknown recipe 'xyz' (`semveil list recipes` lists all)"),
+        (
+            ["show", "quickstart", "--set=zzz=8"],
+            "'zzz' (`semveil show RECIPE` lists all)",
+        ),
         (["run", "quickstart", "--set=link.latentdim=8"], "did you mean 'link.latent_dim'?"),
         (["run", "quickstart", "--set=latent_dim=8"], "did you mean 'link.latent_dim'?"),
         (["run", "quickstart", "--set=train.epoch=8"], "did you mean 'train.epochs'?"),
         (["run", "quickstart", "--set=link.latent_dim.x=8"], "did you mean 'link.latent_dim'?"),
-        (["run", "quickstart", "--set=scheme=minmx"], "unknown scheme 'minmx': did you mean 'min"),
-        (["run", "quickstart", "--set=data.name=mnst"], "unknown data set 'mnst': did you mean 'm"),
+        (
+            ["run", "quickstart", "--set=scheme=minmx"],
+            "scheme: unknown scheme 'minmx': did you",
+        ),
+        (
+            ["run", "quickstart", "--set=data.name=mnst"],
+            "data.name: unknown data set 'mnst': did",
+        ),
         (["study", "latent-dimensoin"], "did you mean 'latent-dimension'?"),
         (["data", "fetch", "mnst"], "did you mean 'mnist'?"),
         (["rnu"], "'rnu'"),
@@ -99,14 +109,22 @@ def test_a_value_that_cannot_be_is_named_with_its_full_key(refuse, setting, reas
         ("audit.inference=[mlp, huge]", "audit.inference", "(there are: linear, mlp, set, wide)"),
         ("audit.inversion=[dconv]", "audit.inversion", "did you mean 'deconv'?"),
         ("audit.attacks=[mlp]", "audit.attacks", "unknown eavesdropper 'mlp'"),
+        ("audit.metrics=[foo]", "audit.metrics", "unknown metric 'foo'"),
+        ("audit.metrics=[nmi_100]", "audit.metrics", "choose among psnr_db, ssim"),
+        ("attack.metrics=[foo]", "attack.metrics", "unknown metric 'foo'"),
+        ("attack.names=[foo]", "attack.names", "unknown attack 'foo'"),
+        ("harden.method=foo", "harden.method", "unknown adversarial training 'foo'"),
+        ("audit.perceptual=[foo]", "audit.perceptual", "unknown eavesdropper 'foo'"),
+        ("protections=[foo]", "protections", "unknown protection 'foo'"),
         ("audit.inference/mlp.width=0", "audit.inference/mlp.width", "greater than or equal to 2"),
         ("link={latent_dim: 9}", "link.latent_dim", "even"),
     ],
 )
 def test_a_value_inside_another_is_named_by_its_place(refuse, setting, key, reason):
-    line = refuse("run", "quickstart", f"--set={setting}")
-    assert line.startswith(f"{key}: ")
-    assert reason in line
+    for command in ("run", "show"):
+        line = refuse(command, "quickstart", f"--set={setting}")
+        assert line.startswith(f"{key}: ")
+        assert reason in line
 
 
 @pytest.mark.parametrize(
@@ -265,8 +283,8 @@ def test_recipes_are_small_regular_files(refuse, tmp_path):
 )
 @pytest.mark.parametrize("quote", ["", "'", '"'])
 def test_text_is_taken_as_it_is_written(semveil, value, quote):
-    shown = succeed(semveil("show", "quickstart", f"--set=data.name={quote}{value}{quote}"))
-    assert yaml.safe_load(shown.out)["data"]["name"] == value
+    shown = succeed(semveil("show", "quickstart", f"--set=data.target={quote}{value}{quote}"))
+    assert yaml.safe_load(shown.out)["data"]["target"] == value
     shown = succeed(semveil("show", "quickstart", f"--set=data.target={value}", "--json"))
     assert json.loads(shown.out)["data"]["target"] == value
 

@@ -194,7 +194,12 @@ def test_one_kind_is_listed_alone(semveil):
     found = json.loads(semveil("list", "schemes", "--json").out)
     assert list(found) == ["schemes"]
     assert {"description", "asymmetry", "guarantee"} <= set(found["schemes"]["rotation"])
-    assert refusal(semveil("list", "scheme")).startswith("unknown kind 'scheme': did you mean")
+    for words in ("Data sets", "data-sets", "dataset", "datasets"):
+        assert list(json.loads(semveil("list", words, "--json").out)) == ["datasets"]
+    for words in ("papers", "studies", "study"):
+        assert "privacy-utility" in json.loads(semveil("list", words, "--json").out)["papers"]
+    refused = refusal(semveil("list", "schemas"))
+    assert refused.startswith("unknown kind 'schemas': did you mean 'schemes'")
 
 
 def test_everything_there_is_is_listed(semveil):
@@ -203,7 +208,7 @@ def test_everything_there_is_is_listed(semveil):
     result = semveil("list", "--json")
     assert result.out.count("\n") == 1
     found = json.loads(result.out)
-    assert {"schemes", "protections", "attacks", "data sets", "recipes"} < set(found)
+    assert {"schemes", "protections", "attacks", "datasets", "recipes"} < set(found)
     for kind, entries in found.items():
         assert f"{kind}:\n" in shown.out
         for name, about in entries.items():
@@ -215,10 +220,10 @@ def test_everything_there_is_is_listed(semveil):
     assert found["schemes"]["ibal"]["package"] == "semveil"
     for name, about in found["recipes"].items():
         assert about["scheme"] in found["schemes"]
-        assert about["data"] in found["data sets"]
+        assert about["data"] in found["datasets"]
         dataset = about["data"].partition(":")[0]
         assert name in ("quickstart", f"{about['scheme']}-{dataset}")
-    assert {"latent-dimension", "minmax-settings"} <= set(found["studies"])
+    assert {"latent-dimension", "minmax-settings"} <= set(found["papers"])
 
 
 def test_every_scheme_states_its_threat_model_and_its_guarantee(semveil):
@@ -256,7 +261,7 @@ def test_the_status_of_the_data_sets(semveil, tmp_path):
 def test_attacks_and_trainings_are_listed_by_the_names_that_commands_take(semveil):
     found = json.loads(semveil("list", "--json").out)
     # Other tests of this process may have loaded the guest package; the command has not.
-    for kind, registry in {"attacks": ATTACKS, "trainings": TRAININGS}.items():
+    for kind, registry in {"attacks": ATTACKS, "adversarial-training": TRAININGS}.items():
         ours = {name for name in registry.names() if registry.origin(name) == "semveil"}
         assert set(found[kind]) == ours
     assert "random search per input" in found["attacks"]["blackbox"]["description"]

@@ -39,7 +39,7 @@ def run_jobs(
 ) -> list[Record]:
     """Start a study of jobs, or go on with it, on one thread per job."""
     if not folder.exists():
-        study.start(folder, "small", "smoke", 0)
+        study.start(folder, "small", "smoke", 0, {})
 
     def progress(stage: str, done: int, total: int) -> None:
         if told is not None:

@@ -49,7 +49,7 @@ def counting(name: str, seed: int, work: str = f"{__name__}:count_test_images") 
 def test_records_of_other_work_are_gathered(tmp_path: Path) -> None:
     jobs = [counting("one", 1), counting("two", 2)]
     study.check(jobs, CONTEXT)
-    study.start(tmp_path / "study", "counting", "smoke", 0)
+    study.start(tmp_path / "study", "counting", "smoke", 0, {})
     records = study.run(tmp_path / "study", jobs, CONTEXT, Pool())
     assert [(r.system.label, r.value) for r in records] == [
         ("multitask (seed = 1)", 361.0),
@@ -62,7 +62,7 @@ def test_records_of_other_work_are_gathered(tmp_path: Path) -> None:
 
 
 def test_finished_jobs_are_not_done_again(tmp_path: Path) -> None:
-    study.start(tmp_path / "study", "counting", "smoke", 0)
+    study.start(tmp_path / "study", "counting", "smoke", 0, {})
     jobs = tmp_path / "study" / "jobs"
     jobs.mkdir()
     run_job(jobs / "one", counting("one", 1), CONTEXT)

@@ -223,11 +223,11 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--attacks", "semad"], "unknown attack 'semad': did you mean 'semadv'?"),
+        (["--attacks", "semad"], "attack.names: unknown attack 'semad': did you mean 'semadv'?"),
         (["--psr", ""], "--psr : expected FIRST:LAST:STEP or numbers in dB"),
         (["--psr", ","], "--psr ,: expected FIRST:LAST:STEP or numbers in dB"),
         (["--attacks", ""], "unknown attack ''"),
-        (["--attacks", "all,pgd"], "unknown attack 'all' (there are: "),
+        (["--attacks", "all,pgd"], "attack.names: unknown attack 'all' (there are: "),
         (["--psr", "loud"], "--psr loud: expected FIRST:LAST:STEP or numbers in dB"),
         (["--psr", "-10:-2:0"], "steps of 0 dB do not lead from -10 to -2"),
         (["--psr", "-10:-2:-2"], "steps of -2 dB do not lead from -10 to -2"),

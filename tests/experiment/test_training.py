@@ -42,7 +42,7 @@ def test_a_run_whose_schemes_have_protections_is_opened_and_an_older_one_is_refu
     Run.create(tmp_path / "run", "ibal-digits", recipe, asked, 0, cpu)
     assert Run.open(tmp_path / "run", cpu).schemes == asked
     facts = json.loads((tmp_path / "run" / "run.json").read_text())
-    older = json.dumps(facts | {"schemes": ["deepjscc", "ibal+rotation"]})
+    older = json.dumps(facts | {"version": "0.0.1", "schemes": ["deepjscc", "ibal+rotation"]})
     (tmp_path / "run" / "run.json").write_text(older)
-    with pytest.raises(SemveilError, match=r"run\.json: .*older semveil.*; start the run again$"):
+    with pytest.raises(SemveilError, match=r"run\.json: .*; it was written by semveil 0\.0\.1"):
         Run.open(tmp_path / "run", cpu)

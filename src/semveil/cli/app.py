@@ -58,16 +58,25 @@ def main() -> None:
         # Who read the output has had enough; Python would complain when it flushes the rest.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
-    except OSError as error:
-        if error.filename is None:
-            raise
-        # What a command does not foresee, such as a folder that was removed meanwhile.
-        sys.exit(_fail(f"cannot use {error.filename}: {error.strerror}"))
     except typer.TyperException as error:
         message = _about_words(error)
         # Without any word the help has been printed, and there is nothing to add.
         sys.exit(_fail(message) if message else 2)
+    except Exception as error:
+        sys.exit(_fail(_unforeseen(error)))
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Return what went wrong outside this package; raise what is a fault of ours."""
+    from semveil.plugin_errors import of_plugin
+
+    if (refusal := of_plugin(error)) is not None:
+        return str(refusal)
+    if isinstance(error, OSError) and error.filename is not None:
+        # What a command does not foresee, such as a folder that was removed meanwhile.
+        return f"cannot use {error.filename}: {error.strerror}"
+    raise error
 
 
 def refuse_lost_folder() -> None:

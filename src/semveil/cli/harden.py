@@ -23,7 +23,7 @@ from semveil.cli.output import print_folder
 def harden(
     folder: RunFolder,
     method: Annotated[
-        str, typer.Option("--with", help="noise, at-pgd, at-pgm, at-semadv or semmixed.")
+        str, typer.Option("--with", help="A method of `semveil list adversarial-training`.")
     ] = "semmixed",
     changes: Set = None,
     out: Annotated[

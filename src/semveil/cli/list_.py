@@ -16,8 +16,8 @@ def list_names(
     kind: Annotated[
         str | None,
         typer.Argument(
-            help="schemes, protections, attacks, eavesdroppers, trainings, metrics, "
-            "'data sets', recipes or studies; all if omitted."
+            help="schemes, protections, attacks, eavesdroppers, adversarial-training, metrics, "
+            "datasets, recipes or papers; all if omitted."
         ),
     ] = None,
     as_json: AsJson = False,

@@ -57,4 +57,6 @@ class Dataset:
         raise NotImplementedError
 
 
-DATASETS: Registry[Dataset] = Registry("data set", "semveil.data", section=DataConfig)
+DATASETS: Registry[Dataset] = Registry(
+    "data set", "semveil.data", section=DataConfig, plural="datasets"
+)

@@ -46,6 +46,12 @@ def status(root: Path | None = None) -> list[Status]:
     return entries
 
 
+def is_folder(name: str) -> bool:
+    """Return whether a name is the path of an image folder, not a registered data set."""
+    path = os.path.expanduser(name)
+    return name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path)
+
+
 def is_resized(name: str) -> bool:
     """Return whether the images of a set are resized to an ``image_size``."""
     return name not in DATASETS or "image_size" in DATASETS.get(name).takes
@@ -119,7 +125,7 @@ def load_configured(settings: DataConfig, root: Path | None = None, seed: int = 
 
 def _read(name: str, root: Path | None, settings: Section | None, given: dict[str, Any]) -> Source:
     path = os.path.expanduser(name.removeprefix(FOLDER_PREFIX))
-    if name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path):
+    if is_folder(name):
         _refuse(f"image folder {path}", ("image_size",), given)
         if "image_size" not in given:
             raise SemveilError(
@@ -128,7 +134,8 @@ def _read(name: str, root: Path | None, settings: Section | None, given: dict[st
             )
         return folder.read(Path(path), given["image_size"])
     if name not in DATASETS.names():
-        raise unknown("data set", name, [*DATASETS.names(), f"{FOLDER_PREFIX}PATH"])
+        known = [*DATASETS.names(), f"{FOLDER_PREFIX}PATH"]
+        raise unknown("data set", name, known, "semveil list datasets")
     dataset = DATASETS.get(name)(settings)
     _refuse(name, dataset.takes, given)
     read: Any = dataset.read

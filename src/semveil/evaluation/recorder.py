@@ -71,7 +71,7 @@ class Recorder:
         self.effort = Effort(
             settings.max_epochs, settings.patience, settings.batch, settings.rounds
         )
-        self.metrics = image_metrics(settings.metrics)
+        self.metrics = image_metrics(settings.metrics, "audit.metrics")
         self.originals = as_float(test.images)
         self.task, self.wanted = tasks_of(splits, setting.seed)
         self.findings = Findings()

@@ -103,7 +103,7 @@ class RobustnessTest:
         self.splits = splits
         self.images = torch.from_numpy(splits.test.x[: settings.images])
         self.labels = torch.from_numpy(splits.test.y[: settings.images])
-        self.metrics = image_metrics(settings.metrics)
+        self.metrics = image_metrics(settings.metrics, "attack.metrics")
         self.psrs_db = tuple(sorted(settings.psr_db))
         self.source_dim = self.images[0].numel()
         first = as_float(self.images[:1].to(device))

@@ -15,14 +15,16 @@ from semveil.errors import unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import refuse_classes
+from semveil.experiment.choices import packages
 from semveil.experiment.link import Link
 from semveil.experiment.plan import plan
-from semveil.experiment.provenance import provenance
+from semveil.experiment.provenance import of_its_version, provenance
 from semveil.experiment.run import FACTS, RECORDS, MeasuredFolder, Run
 from semveil.experiment.training import Hardware
 from semveil.facts import AttackFacts, read_facts
 from semveil.files import new_folder
 from semveil.recipe import AttackConfig
+from semveil.records import named
 from semveil.training.loop import Progress
 
 
@@ -59,6 +61,7 @@ class AttackRun(MeasuredFolder):
             "recipe": recipes.complete(recipe, [attack.Config for attack in attacks]).model_dump(),
             "wall_s": 0.0,
             "finished": False,
+            "packages": packages(recipe, map(named, run.schemes), attacked=True),
         } | provenance(run.hardware.device, run.hardware.devices)
         new_folder(folder, {FACTS: job._facts_text()})
         return job
@@ -68,7 +71,8 @@ class AttackRun(MeasuredFolder):
         """Open a folder of attacks that were begun."""
         facts = read_facts(folder / FACTS, AttackFacts, f"{folder} holds no attacks")
         run = Run.open(folder / facts["attacked"], hardware, root)
-        settings = recipes.check(facts["recipe"]).attack
+        with of_its_version(facts, folder / FACTS):
+            settings = recipes.check(facts["recipe"]).attack
         return cls(folder, run, settings, _systems(run, facts["schemes"]), facts)
 
     def execute(self, progress: Progress | None = None) -> None:

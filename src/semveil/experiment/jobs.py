@@ -19,6 +19,7 @@ from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
 from semveil.facts import JobFacts, read_facts
 from semveil.files import hold, write_atomic
+from semveil.plugin_errors import of_plugin
 from semveil.recipe import Recipe
 from semveil.records import Asked, Params, Record, to_plain, write_records
 from semveil.training.loop import Progress
@@ -98,7 +99,13 @@ def work_of(job: Job) -> Work:
 
 def run_job(folder: Path, job: Job, context: JobContext) -> None:
     """Do a job's work; afterwards :func:`is_finished` holds for its folder."""
-    work_of(job)(folder, job, context)
+    try:
+        work_of(job)(folder, job, context)
+    except Exception as error:
+        if isinstance(error, SemveilError) or (refusal := of_plugin(error)) is None:
+            raise
+        # As one line, which reaches the user from another process too.
+        raise refusal from error
     if not is_finished(folder):
         raise ValueError(f"{job.work} left no finished {FACTS} and {RECORDS} in {folder}")
 

@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 
 from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.choice import chosen as eavesdroppers
-from semveil.adversary.perturb.attack import chosen as attacks
 from semveil.errors import SemveilError
-from semveil.metrics import image_metrics
+from semveil.experiment.choices import check_choices
 from semveil.protect import check_order
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName, asked_for, named
 from semveil.schemes.base import SCHEMES, BuildLayer, BuildTransform, ReadReception, Scheme
-from semveil.training import TRAININGS
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ def requested(recipe: Recipe) -> SystemName:
 
 def _scheme(name: SystemName, recipe: Recipe) -> Scheme:
     """Return a scheme under the settings of a run, with the protections that the name lists."""
-    scheme = SCHEMES.get(name.scheme)
+    scheme = SCHEMES.get(name.scheme, "scheme")
     if name.protections and not scheme.composes:
         composing = sorted(other for other, kind in SCHEMES.items() if kind.composes)
         raise SemveilError(
@@ -103,7 +101,7 @@ def with_reference(asked: Asked) -> list[SystemName]:
     An adversary that fails is believed only beside a link on which she succeeds.
     """
     name = named(asked)
-    scheme = SCHEMES.get(name.scheme)
+    scheme = SCHEMES.get(name.scheme, "scheme")
     before = [scheme.reference, *([scheme.base] if scheme.base else [])]
     return list(dict.fromkeys([*map(asked_for, before), name]))
 
@@ -113,18 +111,18 @@ def _link(name: SystemName, recipe: Recipe) -> LinkPlan:
 
 
 def complete(asked: Iterable[Asked], recipe: Recipe) -> Recipe:
-    """Return a recipe with the settings of its schemes and eavesdroppers written out."""
+    """Return a recipe with the settings of its schemes and eavesdroppers written out.
+
+    Whatever it names must be registered.
+    """
+    check_choices(recipe)
     sections = [section for each in asked for section in _scheme(named(each), recipe).sections()]
     sections += [eve.Config for eve in eavesdroppers(recipe.audit) if eve.Config.model_fields]
-    attacks(recipe.attack)
-    if recipe.harden.method != "none":
-        TRAININGS.get(recipe.harden.method)
     return recipes.complete(recipe, dict.fromkeys(sections))
 
 
 def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
     """Return the systems to audit, each scheme followed by its controls and variants."""
-    image_metrics([*recipe.audit.metrics, *recipe.attack.metrics])
     systems = [system for each in asked for system in _systems(named(each), recipe)]
     method = recipe.harden.method
     if method == "none":

@@ -6,6 +6,8 @@ import functools
 import os
 import platform
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from typing import Any
 import torch
 
 from semveil.adversary.perturb import ATTACKS
+from semveil.errors import SemveilError
 from semveil.schemes.base import SCHEMES
 from semveil.style import written_styles
 from semveil.training import TRAININGS
@@ -63,6 +66,20 @@ def provenance(device: torch.device, devices: int) -> dict[str, Any]:
         # Reports are made without importing what they draw.
         "styles": written_styles(),
     }
+
+
+@contextmanager
+def of_its_version(facts: Mapping[str, Any], path: Path) -> Iterator[None]:
+    """Name a ``run.json`` in errors about what it states, and the version that wrote it."""
+    try:
+        yield
+    except SemveilError as error:
+        wrote = facts.get("version")
+        hint = "; start the run again, or open it with that version"
+        hint = f"; it was written by semveil {wrote or 'of an earlier version'}{hint}"
+        if wrote == code_version():
+            hint = ""
+        raise SemveilError(f"{path}: {error}{hint}") from None
 
 
 code_version()

@@ -21,12 +21,13 @@ from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
+from semveil.experiment.choices import packages
 from semveil.experiment.estimate import refuse_too_large
 from semveil.experiment.kept import keep
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, complete, plan, requested
-from semveil.experiment.provenance import provenance
+from semveil.experiment.provenance import of_its_version, provenance
 from semveil.experiment.training import (
     Hardware,
     TrainedNetworks,
@@ -39,7 +40,7 @@ from semveil.facts import RunFacts, read_facts
 from semveil.files import new_folder, write_atomic
 from semveil.nets.convolutional import ImageShape
 from semveil.recipe import AuditConfig, Recipe
-from semveil.records import Asked, from_plain, to_plain, write_records
+from semveil.records import Asked, from_plain, named, to_plain, write_records
 from semveil.result import Samples, write_samples
 from semveil.training.loop import Progress, checkpoint_path, write_history
 
@@ -132,6 +133,7 @@ class Run(MeasuredFolder):
             "images": _stated(run.splits),
             "wall_s": 0.0,
             "finished": False,
+            "packages": packages(run.recipe, map(named, schemes)),
         } | provenance(hardware.device, hardware.devices)
         run.facts |= facts or {}
         new_folder(folder, {FACTS: run._facts_text(), **(files or {})})
@@ -162,13 +164,9 @@ class Run(MeasuredFolder):
         """Open the folder of a run that was started."""
         missing = f"{folder} holds no run: there is no {FACTS} in it"
         facts = read_facts(folder / FACTS, RunFacts, missing)
-        try:
+        with of_its_version(facts, folder / FACTS):
             asked = [from_plain(each) for each in facts["schemes"]]
-        except SemveilError:
-            raise SemveilError(
-                f"{folder / FACTS}: schemes as an older semveil named them; start the run again"
-            ) from None
-        recipe = recipes.check(facts["recipe"])
+            recipe = recipes.check(facts["recipe"])
         run = cls(folder, facts["study"], recipe, asked, facts["seed"], hardware, root)
         run.facts = facts
         return run

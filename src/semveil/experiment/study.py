@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +46,15 @@ def check(jobs: Sequence[Job], context: JobContext) -> None:
             run.check()
 
 
-def start(folder: Path, study: str, budget: str, seed: int) -> None:
-    """Make the folder of a study."""
-    facts = {"study": study, "budget": budget, "seed": seed, "finished": False}
+def start(folder: Path, study: str, budget: str, seed: int, packages: Mapping[str, str]) -> None:
+    """Make the folder of a study that needs packages."""
+    facts = {
+        "study": study,
+        "budget": budget,
+        "seed": seed,
+        "finished": False,
+        "packages": dict(packages),
+    }
     new_folder(folder, {FACTS: json.dumps(facts) + "\n"})
 
 
@@ -89,9 +95,11 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
     records: list[Record] = []
     # A job keeps the version that it ran on, also where the study was resumed with another.
     ran: dict[str, dict[str, Any]] = {}
+    packages = dict(read_facts(folder).get("packages", {}))
     for job in jobs:
         facts = _job_facts(place / job.name)
         ran[job.name] = {key: facts[key] for key in _KEPT}
+        packages |= facts.get("packages", {})
         records += [
             record.with_params(job.params) for record in read_records(place / job.name / RECORDS)
         ]
@@ -100,6 +108,7 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
         "finished": True,
         "wall_s": round(sum(job["wall_s"] for job in ran.values()), 1),
         "jobs": ran,
+        "packages": packages,
     }
     facts |= provenance(torch.device("cpu"), context.hardware.devices)
     # The hardware of the jobs counts, which may have run on other machines.

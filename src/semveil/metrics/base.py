@@ -182,11 +182,15 @@ IMAGE_METRICS = ("psnr_db", "ssim")
 """Metrics that are measured of all reconstructions."""
 
 
-def image_metrics(further: Iterable[str] = ()) -> list[ImageMetric]:
+def image_metrics(further: Iterable[str] = (), key: str = "metrics") -> list[ImageMetric]:
     """Return PSNR and SSIM, and further metrics of images by name.
 
+    Args:
+        further: Names of further metrics.
+        key: The setting that names them, for errors.
+
     Raises:
-        SemveilError: If one is unknown, or compares no images.
+        SemveilError: If one is unknown, or is not computed image by image.
 
     Example:
         >>> [metric.name for metric in image_metrics()]
@@ -194,11 +198,11 @@ def image_metrics(further: Iterable[str] = ()) -> list[ImageMetric]:
     """
     found = []
     for name in dict.fromkeys((*IMAGE_METRICS, *further)):
-        metric = METRICS.get(name)()
+        metric = METRICS.get(name, key)()
         if not isinstance(metric, ImageMetric):
+            able = [each for each, kind in METRICS.items() if issubclass(kind, ImageMetric)]
             raise SemveilError(
-                f"metrics: {name} does not compare images; choose among "
-                + ", ".join(key for key, kind in METRICS.items() if issubclass(kind, ImageMetric))
+                f"{key}: {name} is not computed image by image; choose among {', '.join(able)}"
             )
         found.append(metric)
     return found

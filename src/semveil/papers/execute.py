@@ -6,6 +6,7 @@ from pathlib import Path
 
 from semveil.errors import SemveilError
 from semveil.experiment import study as folders
+from semveil.experiment.choices import versions
 from semveil.experiment.jobs import JobContext, Runner
 from semveil.experiment.pool import Pool
 from semveil.experiment.run import RECORDS
@@ -15,6 +16,7 @@ from semveil.files import write_atomic
 from semveil.papers.jobs import BUDGETS
 from semveil.papers.paper import Paper
 from semveil.records import Record, read_records
+from semveil.registry import origin
 from semveil.report.figures.style import save
 from semveil.report.select import frame
 from semveil.training.loop import Progress
@@ -35,7 +37,8 @@ def _check_budget(budget: str) -> None:
 
 def start(folder: Path, paper: Paper, budget: str, seed: int) -> None:
     """Make the folder of a study."""
-    folders.start(folder, paper.name, budget, seed)
+    packages = versions([origin(type(paper))])
+    folders.start(folder, paper.name, budget, seed, packages)
 
 
 def execute(

@@ -98,4 +98,4 @@ def _jobs(path: Path) -> jobs.Jobs:
     return jobs.load(path)
 
 
-PAPERS: Registry[Paper] = Registry("study", "semveil.papers.ours")
+PAPERS: Registry[Paper] = Registry("study", "semveil.papers.ours", plural="papers")

@@ -126,7 +126,7 @@ def check_order(names: Sequence[str], recipe: Recipe) -> None:
     """
     if len(set(names)) < len(names):
         raise SemveilError(f"protections: {', '.join(names)} names one of them twice")
-    laid = [PROTECTIONS.get(name) for name in names]
+    laid = [PROTECTIONS.get(name, "protections") for name in names]
     for place, protection in enumerate(laid):
         protection.check(recipe, laid[:place])
 

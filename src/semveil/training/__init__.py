@@ -10,5 +10,5 @@ if TYPE_CHECKING:
     from semveil.training.robust import AdversarialTraining
 
 TRAININGS: Registry[AdversarialTraining] = Registry(
-    "adversarial training", "semveil.training.robust"
+    "adversarial training", "semveil.training.robust", plural="adversarial-training"
 )

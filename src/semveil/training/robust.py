@@ -135,7 +135,7 @@ class Robust:
     ) -> None:
         self.name, self.link, self.recipe = name, link, recipe
         self.settings = recipe.harden
-        method = TRAININGS.get(self.settings.method)
+        method = TRAININGS.get(self.settings.method, "harden.method")
         chosen = self.settings.psr_db
         self.psr_db = method.psr_db if chosen is None else chosen
         if method.needs_gradient and link.encrypts:

@@ -11,12 +11,13 @@ from semveil.errors import SemveilError, unknown
 from semveil.recipe import AuditConfig
 
 
-def find(kind: str, name: str) -> type[Eavesdropper]:
+def find(kind: str, name: str, key: str = "") -> type[Eavesdropper]:
     """Return a registered eavesdropper by what a recipe calls her.
 
     Args:
         kind: ``inference`` or ``inversion``, by receptions alone; or ``informed``.
         name: Her name; ``inference/`` or ``inversion/`` before it may be left out.
+        key: The setting that names her, for errors; the one of her kind if omitted.
 
     Raises:
         SemveilError: If there is none, with the nearest name.
@@ -29,8 +30,8 @@ def find(kind: str, name: str) -> type[Eavesdropper]:
         each.rpartition("/")[2]: each for each, eve in EAVESDROPPERS.items() if eve.kind() == kind
     }
     if name not in known and name not in known.values():
-        key = "attacks" if kind == "informed" else kind
-        raise SemveilError(f"audit.{key}: {unknown('eavesdropper', name, known)}")
+        key = key or f"audit.{'attacks' if kind == 'informed' else kind}"
+        raise SemveilError(f"{key}: {unknown('eavesdropper', name, known)}")
     return EAVESDROPPERS.get(known.get(name, name))
 
 

@@ -22,6 +22,8 @@ from semveil.errors import SemveilError
 from semveil.link import Answer, LinkNetwork, as_float
 from semveil.metrics import Estimate
 from semveil.nets.convolutional import ImageShape
+from semveil.plugin_errors import where
+from semveil.registry import OURS, origin
 from semveil.rng import generator, seeded
 
 Progress = Callable[[int, int], None]
@@ -274,13 +276,19 @@ class Eavesdropper(Configured, ABC):
     @torch.no_grad()
     def _check(self, network: nn.Module, training: Intercepts, classes: int) -> None:
         """Refuse a network whose output is not what she is after."""
-        found = network.eval()(torch.zeros(2, training.width, device=training.device))
+        who = self.name if origin(type(self)) == OURS else where(type(self), "network")
+        try:
+            found = network.eval()(torch.zeros(2, training.width, device=training.device))
+        except Exception as error:
+            reason = " ".join(str(error).split())
+            raise SemveilError(
+                f"{who}: its network fails on two receptions of {training.width} reals: {reason}"
+            ) from error
         each = (classes,) if self.target == "label" else tuple(training.images.shape[1:])
         if not isinstance(found, Tensor) or tuple(found.shape) != (2, *each):
             shape = list(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise SemveilError(
-                f"{self.name}: its network returns {shape} for two receptions, "
-                f"expected {[2, *each]}"
+                f"{who}: its network returns {shape} for two receptions, expected {[2, *each]}"
             )
 
     @torch.no_grad()

@@ -181,7 +181,7 @@ def chosen(settings: AttackConfig) -> list[Attack]:
         [FGM(), PGD(steps=3, restarts=2)]
     """
     names = in_order() if settings.names == ["all"] else settings.names
-    kinds = [ATTACKS.get(name) for name in names]
+    kinds = [ATTACKS.get(name, "attack.names") for name in names]
     return [kind(settings.of(kind.Config)) for kind in kinds]
 
 
