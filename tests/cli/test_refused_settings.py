@@ -106,7 +106,7 @@ def test_a_value_that_cannot_be_is_named_with_its_full_key(refuse, setting, reas
     ("setting", "key", "reason"),
     [
         ("audit.eve_snr_db=[10, .nan]", "audit.eve_snr_db.1", "finite number"),
-        ("audit.inference=[mlp, huge]", "audit.inference", "(there are: linear, mlp, set, wide)"),
+        ("audit.inference=[mlp, huge]", "audit.inference", "linear, mlp, set, wide)"),
         ("audit.inversion=[dconv]", "audit.inversion", "did you mean 'deconv'?"),
         ("audit.attacks=[mlp]", "audit.attacks", "unknown eavesdropper 'mlp'"),
         ("audit.metrics=[foo]", "audit.metrics", "unknown metric 'foo'"),
