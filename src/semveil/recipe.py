@@ -327,7 +327,7 @@ class AuditConfig(OpenSection):
     leakage: bool = False
     invert_controls: bool = True
     variants: bool = True
-    max_epochs: Positive = 40
+    max_epochs: Positive = 30
     rounds: Positive = 3
     each_snr: bool = False
     shift: Annotated[int, Field(ge=0, le=16)] = 1

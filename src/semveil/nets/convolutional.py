@@ -141,7 +141,7 @@ class ResidualReconstructor(nn.Module):
         torch.Size([2, 3, 32, 32])
     """
 
-    def __init__(self, inputs: int, image_shape: ImageShape, width: int = 64) -> None:
+    def __init__(self, inputs: int, image_shape: ImageShape, width: int = 48) -> None:
         super().__init__()
         self.image_shape = image_shape
         channels, height, length = image_shape

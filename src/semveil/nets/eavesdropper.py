@@ -80,7 +80,7 @@ def inversion_network(
     if capacity == "deconv":
         return Reconstructor(inputs, image_shape)
     if capacity == "residual":
-        return ResidualReconstructor(inputs, image_shape, units or 64)
+        return ResidualReconstructor(inputs, image_shape, units or 48)
     if capacity == "set":
         return DenseImage(SetMlp(inputs, units or 512, pixels), image_shape)
     raise unknown("inversion capacity", capacity, INVERSION)

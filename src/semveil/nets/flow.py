@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from semveil.nets.convolutional import ImageShape, Refine
 
-_WIDTH = 32
+_WIDTH = 24
 _NOISE = 0.1
 
 

@@ -229,7 +229,8 @@ class Eavesdropper(Configured, ABC):
             before.fit(given, progress)
             if before.trained is not None:
                 network.load_state_dict(before.trained.state_dict())
-            effort = replace(effort, rounds=1)
+            # What is left to learn is less.
+            effort = replace(effort, max_epochs=-(-effort.max_epochs // 2))
         self._check(network, training, given.classes)
         levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
         source = generator(given.seed, *scope, "validation", device=device)

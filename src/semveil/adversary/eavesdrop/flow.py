@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Annotated
 
@@ -45,7 +46,8 @@ class FlowInversion(Eavesdropper):
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
         """Train the inverter of least error, unless she was trained already, then the flow."""
         self.mean.fit(given, progress)
-        super().fit(given, progress)
+        effort = replace(given.effort, max_epochs=-(-given.effort.max_epochs // 2))
+        super().fit(replace(given, effort=effort), progress)
 
     @cached_property
     def mean(self) -> Inversion:

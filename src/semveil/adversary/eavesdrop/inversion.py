@@ -157,7 +157,7 @@ class ResidualInversion(Inversion):
             width: Channels of the smallest map, a multiple of four.
         """
 
-        width: Annotated[int, Field(ge=8, le=4096, multiple_of=4)] = 64
+        width: Annotated[int, Field(ge=8, le=4096, multiple_of=4)] = 48
 
     config: Config
 
