@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from semveil.report.comparison import Comparison
+    from semveil.report.folder import RunFolder
+
 # Names of files that no folder is meant by; a folder may well be called run-0.5.
 OTHER_FILES = {".csv", ".html", ".json", ".npz", ".parquet", ".pdf", ".tsv", ".txt", ".xlsx"}
 Samples = dict[str, "np.ndarray[Any, Any]"]
@@ -147,16 +150,68 @@ class Result:
             SemveilError: If there are no records, the name does not end in ``.html``, or the page
                 cannot be written.
         """
-        from semveil.report.folder import RunFolder
         from semveil.report.page import write_page
 
-        if not self.records:
-            raise SemveilError("nothing to report: there are no records")
         if Path(path).suffix.lower() not in (".html", ".htm"):
             raise SemveilError(f"{path}: the report is an HTML page; name a file ….html")
-        names = dict.fromkeys(record.study or record.scheme for record in self.records)
-        write_page(Path(path), [RunFolder(", ".join(names), self.records, samples=self.samples)])
+        write_page(Path(path), [self._as_run()])
         return Path(path)
+
+    def compare(
+        self,
+        *others: Result | str | Path,
+        snr_db: float | None = None,
+        bandwidth_ratio: float | None = None,
+    ) -> Comparison:
+        """Put the systems beside those of other results or folders, on equal terms.
+
+        All are shown at one SNR and on the same axes. What is not equal, such as the SNR of
+        training, the data, the bandwidth ratio or the seeds, stands beneath each name and in
+        the attribute ``about``. Results that differ in nothing but the seed are one row.
+
+        Args:
+            others: Results, or folders of runs.
+            snr_db: SNR of Bob and Eve, dB; by default that at which this result compares them.
+            bandwidth_ratio: Channel uses over the numbers of an image, by default this result's;
+                of each system the nearest counts.
+
+        Returns:
+            The comparison: ``print`` shows its table, ``to_pandas()`` returns it, ``plot()``,
+            ``plot_accuracies()`` and ``plot_images()`` draw it, ``report("page.html")`` writes a
+            page.
+
+        Raises:
+            SemveilError: If nothing was measured at this SNR, this result has several bandwidth
+                ratios and none is named, or a folder has no records.
+
+        Example:
+            >>> mine, theirs = (
+            ...     Result([Record(scheme=scheme, dataset="digits", channel="awgn/perfect",
+            ...         role="eve", adversary="inference/mlp", protocol="adaptive", n=10, seed=0,
+            ...         test_snr_db=10.0, target="label", metric="accuracy", value=value)])
+            ...     for scheme, value in (("mine", 0.5), ("deepjscc", 0.9))
+            ... )
+            >>> found = mine.compare(theirs, snr_db=10)
+            >>> found.to_pandas()[["system", "eve_accuracy"]].values.tolist()
+            [['mine', 0.5], ['deepjscc', 0.9]]
+        """
+        from semveil.report.comparison import compare
+        from semveil.report.folder import read_run
+
+        runs = [self._as_run()]
+        for other in others:
+            runs.append(other._as_run() if isinstance(other, Result) else read_run(Path(other)))
+        return compare(runs, snr_db, bandwidth_ratio)
+
+    def _as_run(self) -> RunFolder:
+        """Return what a folder would hold, named after it or after what was measured."""
+        from semveil.report.folder import RunFolder
+
+        if not self.records:
+            raise SemveilError("nothing to compare or report: there are no records")
+        names = dict.fromkeys(record.study or record.scheme for record in self.records)
+        name = ", ".join(names) if self.folder is None else self.folder.name
+        return RunFolder(name, self.records, samples=self.samples)
 
     def write(self, folder: str | Path) -> Path:
         """Write ``records.jsonl`` and ``samples.npz``, as ``semveil report FOLDER`` reads them.

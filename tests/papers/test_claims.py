@@ -255,3 +255,22 @@ def test_no_reading_confirms_what_an_adversary_who_fails_anyway_shows(bare, left
         Selector(table(*rows, row(bare))),
     )
     assert verdicts(found)[("pgd",)] == [verdict]
+
+
+@pytest.mark.parametrize(("best", "verdict"), [(0.52, OPEN), (0.55, YES), (0.48, NO)])
+def test_a_reading_that_confirms_stands_as_the_best_of_all(best, verdict):
+    weights = [None, 1.0, 2.0, 3.0, 4.0, 5.0]
+    rows = [
+        row(best if weight == 3.0 else 0.2, 0.015, adversary="pgd", **{"params.weight": weight})
+        for weight in weights
+    ]
+    read = {"readings": {"params.weight": weights}}
+    for readings, expected in ((read, verdict), ({}, YES if best > 0.5 else NO)):
+        where = {"role": "bob"} | ({} if readings else {"params.weight": 3.0})
+        one = claim(
+            where=where,
+            cases={"adversary": ["pgd"]},
+            judge=[{"metric": "accuracy", "at_least": 0.5, "show": "rate"}],
+            **readings,
+        )
+        assert verdicts(judge(one, Selector(table(*rows))))[("pgd",)] == [expected]

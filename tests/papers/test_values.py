@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from scipy.stats import ttest_rel
+from scipy.stats import norm, ttest_rel
 
 from papers.numbers import row, table
 from semveil.errors import SemveilError
@@ -175,3 +175,44 @@ def test_intervals_of_differences_and_ratios_agree_with_each_other():
     logs = [Estimate(*map(math.log, (x.value, x.low, x.high)), x.n) for x in (one, other)]
     assert ratio(one, other).high == pytest.approx(math.exp(difference(*logs).high))
     assert ratio(one, other).n == 5
+
+
+EVES = [
+    row(rate, 0.04, role="eve", adversary=f"inference/{name}")
+    for name, rate in (("linear", 0.3), ("mlp", 0.5), ("wide", 0.6), ("deep", 0.4))
+]
+RATES = [row(0.1 * k, 0.04, metric=f"accuracy_class_{k}") for k in range(2, 7)]
+
+
+@pytest.mark.parametrize(
+    ("records", "value", "tests", "among"),
+    [
+        (EVES, {"role": "eve"}, 1, 4),
+        (EVES, {"role": "eve"}, 3, 12),
+        (EVES, {"adversary": "inference/wide"}, 1, 1),
+        (RATES, {"metric": "accuracy_class_*", "take": "max"}, 1, 5),
+        (RATES, {"metric": "accuracy_class_6"}, 2, 2),
+    ],
+)
+def test_the_best_of_several_has_a_wider_interval_where_it_is_judged(records, value, tests, among):
+    scope = Scope(Selector(table(*records)))
+    plain, judged = scope.number(value), Scope(scope.selector, tests=tests).number(value)
+    assert (plain.value, plain.high - plain.value) == (pytest.approx(0.6), pytest.approx(0.04))
+    wider = 0.04 * norm.ppf(1 - 0.025 / among) / norm.ppf(0.975)
+    assert judged.high - judged.value == pytest.approx(wider)
+    assert judged.value - judged.low == pytest.approx(wider)
+
+
+def test_an_interval_is_not_widened_beyond_what_is_possible():
+    eves = [row(0.99, 0.009, role="eve", adversary=name) for name in ("a", "b", "c")]
+    assert Scope(Selector(table(*eves)), tests=1).number({}).high == 1.0
+
+
+def test_paired_differences_that_are_the_best_of_several_have_a_wider_interval():
+    one, other = [0.9, 0.8, 0.85, 0.95], [0.5, 0.55, 0.6, 0.5]
+    records = [row(x, seed=k) for k, x in enumerate(one)]
+    records += [row(x, seed=k, adversary="pgd") for k, x in enumerate(other)]
+    pair = {"paired": [{"adversary": None}, {"adversary": "pgd"}]}
+    found = Scope(Selector(table(*records)), tests=5).number(pair)
+    expected = ttest_rel(one, other).confidence_interval(1 - 0.05 / 5)
+    assert (found.low, found.high) == (pytest.approx(expected.low), pytest.approx(expected.high))

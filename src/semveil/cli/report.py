@@ -14,6 +14,18 @@ from semveil.errors import SemveilError
 def report(
     folders: Annotated[list[Path], typer.Argument(help="Folders of runs or studies.")],
     out: Annotated[Path, typer.Option("--out", help="HTML file to write.")] = Path("report.html"),
+    snr_db: Annotated[
+        float | None,
+        typer.Option("--snr-db", help="Compare all systems at this SNR of Bob and Eve, dB."),
+    ] = None,
+    bandwidth_ratio: Annotated[
+        float | None,
+        typer.Option(
+            "--bandwidth-ratio",
+            help="Compare all systems at this bandwidth ratio, or the nearest that each has.",
+            min=1e-9,
+        ),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Write one page on several runs, from their records."""
@@ -21,6 +33,6 @@ def report(
 
     if not out.parent.is_dir():
         raise SemveilError(f"cannot write {out}: there is no folder {out.parent}")
-    write_report(out, folders)
+    write_report(out, folders, snr_db, bandwidth_ratio)
     if not quiet:
         print(f"Report: {out}")

@@ -151,8 +151,9 @@ def audit(
     def admitted(flags: Sequence[Record]) -> None:
         say("\n".join(line for each in admissions(flags) for line in each.lines()))
 
-    found = Result()
-    with bars(quiet or progress is not None) as shown:
+    shown = data.test.x[: given.pictures]
+    found = Result(samples={"originals": shown, "labels": data.test.y[: len(shown)]})
+    with bars(quiet or progress is not None) as bar:
         for system in systems:
             findings = audit_system(
                 system,
@@ -160,7 +161,7 @@ def audit(
                 setting,
                 given,
                 pick_device(device),
-                progress or shown,
+                progress or bar,
                 perceptual,
                 chosen_eves,
                 admitted,

@@ -18,6 +18,7 @@ from semveil.evaluation.measure import audit_system
 from semveil.evaluation.recorder import Progress
 from semveil.evaluation.system import Conditions
 from semveil.experiment.link import Link
+from semveil.flags import FLAGS
 from semveil.records import Record
 from semveil.result import Result, Samples
 
@@ -117,7 +118,8 @@ def evaluate(
 
 def _key(record: Record) -> tuple[Any, ...] | None:
     """Return what tells floors and Bob without attack apart; None for all else."""
-    if record.role == "system":
+    # A flag holds for the SNR that it was raised at.
+    if record.role == "system" and record.metric not in FLAGS:
         return record.metric, record.target
     if record.role == "bob" and record.adversary is None:
         return record.metric, record.test_snr_db

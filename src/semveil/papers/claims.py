@@ -30,13 +30,15 @@
 before it; it may name fields of the record in braces, and its class as ``{class}``. A part holds
 (*confirmed*) if the whole interval lies beyond what is compared with, fails (*refuted*) if it lies
 short of it, and is *undecided* across it. A case in which a part was not measured has no verdict; a
-claim without any says so.
+claim without any says so. A number that is the best of several, such as the strongest Eve's, has
+its interval widened for their count (Bonferroni); a claim that a reading confirms must stand as
+the best of all readings as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import pairwise, product
 from typing import Any
@@ -285,7 +287,7 @@ def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = N
     across = cases(selector, {**claim.where, **_lists(claim.cases)}, claim.columns)
     findings = {}
     for row in rows:
-        scope = Scope(selector, values, {}, row.groups)
+        scope = Scope(selector, values, {}, row.groups, tests=1)
         found = [_best(claim, scope, {**row.fields, **each.fields}) for each in across]
         if any(found):
             findings[row.words] = found
@@ -319,6 +321,8 @@ def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
         return None
     order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.NOT_SHOWN, Verdict.REFUTED]
     reading, best = min(measured, key=lambda pair: order.index(pair[1].verdict))
+    if best.verdict is Verdict.CONFIRMED:
+        reading, best = _best_of(measured, claim, scope, case)
     words = f"{best.words} ({_reading(reading)})"
     missing = len(found) - len(measured)
     if best.verdict is Verdict.REFUTED and missing:
@@ -326,6 +330,20 @@ def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
             Verdict.UNDECIDED, f"{words}; {missing} of {len(found)} readings not measured"
         )
     return Finding(best.verdict, words)
+
+
+def _best_of(
+    measured: Sequence[tuple[Case, Finding]], claim: Claim, scope: Scope, case: Fields
+) -> tuple[Case, Finding]:
+    """Return a reading that confirms a claim as the best of all, or one that no longer does."""
+    wider = replace(scope, tests=len(measured))
+    again = [
+        (each, found)
+        for each, finding in measured
+        if finding.verdict is Verdict.CONFIRMED
+        and (found := _finding(claim, wider, {**case, **each.fields}))
+    ]
+    return next((pair for pair in again if pair[1].verdict is Verdict.CONFIRMED), again[0])
 
 
 def _reading(case: Case) -> str:

@@ -21,14 +21,15 @@ attacks. ``for: NAME`` takes the fields of a case's group.
 
 The fields must leave one number. Seeds are merged: mean value, interval that spans those of all.
 Of several Eves the strongest counts. ``take`` reduces what else is left: ``max``, ``min``,
-``mean``, or ``mean_of_rest`` (all but the largest).
+``mean``, or ``mean_of_rest`` (all but the largest). Where a claim is judged, the interval of the
+best of several numbers is widened for their count (Bonferroni).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
 from typing import Any
@@ -37,8 +38,10 @@ import numpy as np
 import pandas as pd
 
 from semveil.errors import SemveilError, unknown
+from semveil.metrics import metric_of
 from semveil.records import Estimate
 from semveil.report.select import estimate_of, strongest
+from semveil.report.summary import widened
 
 Fields = Mapping[str, Any]
 FORMS = ("difference", "ratio", "mean", "paired", "python")
@@ -80,8 +83,11 @@ def mean(numbers: Sequence[Estimate]) -> Estimate:
     return Estimate(value, value - down, value + up, min(number.n for number in numbers))
 
 
-def paired(differences: Sequence[float]) -> Estimate:
-    """Return the mean of paired differences with its interval (Student's t); infinite for one."""
+def paired(differences: Sequence[float], tests: int = 1) -> Estimate:
+    """Return the mean of paired differences with its interval (Student's t); infinite for one.
+
+    As the best of several ``tests`` it has a wider one (Bonferroni).
+    """
     from scipy.stats import t
 
     n = len(differences)
@@ -89,7 +95,7 @@ def paired(differences: Sequence[float]) -> Estimate:
     if n < 2:
         return Estimate(value, -math.inf, math.inf, n)
     spread = math.sqrt(sum((x - value) ** 2 for x in differences) / (n - 1) / n)
-    half = float(t.ppf(0.975, n - 1)) * spread
+    half = float(t.ppf(1 - 0.025 / tests, n - 1)) * spread
     return Estimate(value, value - half, value + half, n)
 
 
@@ -163,13 +169,15 @@ class Scope:
     values: Mapping[str, Any] = field(default_factory=dict)
     fields: Fields = field(default_factory=dict)
     groups: Mapping[str, Fields] = field(default_factory=dict)
+    # How many numbers a verdict is the best of, besides the choice within each; None for a table.
+    tests: int | None = None
 
     def within(self, fields: Fields) -> Scope:
         """Return the scope in which more fields are demanded; choices are made, groups taken."""
         merged = {**self.fields, **self.groups.get(fields.get("for", ""), {})}
         merged |= {name: value for name, value in fields.items() if name != "for"}
         chosen = {name: choose(value, merged) for name, value in merged.items()}
-        return Scope(self.selector, self.values, chosen, self.groups)
+        return replace(self, fields=chosen)
 
     def number(self, value: Any) -> Estimate | None:
         """Return a value's number; None if it was not measured."""
@@ -193,7 +201,7 @@ class Scope:
         }
         scope = self.within(fields)
         if form is None:
-            return single(scope.selector.rows(scope.fields), value.get("take"))
+            return single(scope.selector.rows(scope.fields), value.get("take"), self.tests)
         made = scope._made(form, value)
         return None if made is None else Found(made, scope.fields)
 
@@ -202,7 +210,7 @@ class Scope:
             scopes = [self.within(fields) for fields in value.get("of", [{}])]
             tables = [self.selector.rows(scope.fields) for scope in scopes]
             found: Estimate | None = function(value[form])(*tables)
-            return found
+            return found and widened(found, self.tests or 1)
         if form == "paired":
             return self._paired(value[form], value.get("over", ["seed"]))
         numbers = [self.number(each) for each in value[form]]
@@ -217,7 +225,8 @@ class Scope:
         """Return the mean difference over all combinations that both operands were measured at."""
         one, other = (self._points(operand, over) for operand in operands)
         shared = [at for at in one if at in other]
-        return paired([one[at] - other[at] for at in shared]) if shared else None
+        differences = [one[at] - other[at] for at in shared]
+        return paired(differences, self.tests or 1) if shared else None
 
     def _points(self, operand: Any, over: Sequence[str]) -> dict[str, float]:
         fields = self.values[operand] if isinstance(operand, str) else operand
@@ -240,18 +249,23 @@ def choose(value: Any, fields: Fields) -> Any:
     return choose(value[key] if key in value else value["else"], fields)
 
 
-def single(rows: pd.DataFrame, take: str | None = None) -> Found | None:
-    """Return the one number that records hold, seeds merged; None if they hold none."""
+def single(rows: pd.DataFrame, take: str | None = None, tests: int | None = None) -> Found | None:
+    """Return the one number that records hold, seeds merged; None if they hold none.
+
+    With ``tests``, the interval of the best of several is widened for them and for so many more.
+    """
     rows = rows[rows["value"].notna()]
-    if len(rows) < 2:
-        return None if rows.empty else _over_seeds(rows)
+    if rows.empty:
+        return None
     names = [name for name in rows.columns if name not in _NUMBER]
+    among = 1
     if (rows["role"] == "eve").all():
+        among = max(rows["adversary"].nunique(), 1)
         rows = strongest(rows)
         names.remove("adversary")
     apart = [name for name in names if rows[name].nunique(dropna=False) > 1]
     if not apart:
-        return _over_seeds(rows)
+        return _corrected(_over_seeds(rows), tests and tests * among)
     if take is None:
         raise SemveilError(
             f"several numbers where one is wanted: they differ in {', '.join(apart)}"
@@ -260,9 +274,18 @@ def single(rows: pd.DataFrame, take: str | None = None) -> Found | None:
     found = [_over_seeds(part) for _, part in parts]
     best = (min if take == "min" else max)(found, key=lambda each: each.number.value)
     if take in ("min", "max"):
-        return best
+        return _corrected(best, tests and tests * among * len(found))
     rest = [each.number for each in found if take == "mean" or each is not best]
     return Found(mean(rest), {}) if rest else None
+
+
+def _corrected(found: Found, tests: int | None) -> Found:
+    if tests is None:
+        return found
+    number = widened(found.number, tests)
+    least, greatest = metric_of(found.fields["metric"]).bounds
+    ends = max(number.low, min(least, number.value)), min(number.high, max(greatest, number.value))
+    return replace(found, number=Estimate(number.value, *ends, number.n))
 
 
 def _over_seeds(rows: pd.DataFrame) -> Found:

@@ -30,6 +30,7 @@ from semveil.report.attack_rows import (
     only_attacks,
     panels_of,
 )
+from semveil.report.comparison import Comparison, compare, groups, record_seeds, run_names
 from semveil.report.figures.attacks import per_class
 from semveil.report.folder import RunFolder, read_run
 from semveil.report.looks import PARTIES
@@ -71,37 +72,49 @@ class Drawing:
         return cls(key, Markup(figures.inline(figure, name=key)), *about)
 
 
-def write_report(path: Path, folders: Iterable[Path]) -> None:
+def write_report(
+    path: Path,
+    folders: Iterable[Path],
+    snr_db: float | None = None,
+    bandwidth_ratio: float | None = None,
+) -> None:
     """Write a self-contained page on one run, or on several beside each other.
 
-    The same folders give the same bytes. What a folder lacks besides its records is left out.
+    The same folders give the same bytes. What a folder lacks besides its records is left out. Runs
+    that differ in nothing but the seed are one row of each table.
 
     Args:
         path: HTML file to write; its folder must exist.
         folders: Folders of runs, at least one, each with a ``records.jsonl``.
+        snr_db: Begin with all systems at this SNR, dB, on shared axes.
+        bandwidth_ratio: The same at this bandwidth ratio, by default the first run's.
 
     Raises:
-        SemveilError: If a folder has no records or a broken file, or the page cannot be written.
+        SemveilError: If a folder has no records or a broken file, the page cannot be written, or
+            nothing was measured at the SNR.
     """
-    write_page(path, [read_run(folder) for folder in folders])
+    runs = [read_run(folder) for folder in folders]
+    wanted = snr_db is not None or bandwidth_ratio is not None
+    write_page(path, runs, compare(runs, snr_db, bandwidth_ratio) if wanted and runs else None)
 
 
-def write_page(path: Path, runs: list[RunFolder]) -> None:
-    """Write a page on what folders hold; see :func:`write_report`."""
+def write_page(path: Path, runs: list[RunFolder], compared: Comparison | None = None) -> None:
+    """Write a page on what folders hold, and on a comparison; see :func:`write_report`."""
     if not runs:
         raise SemveilError("no run to report on: name at least one folder")
     with drawn_as(run.about.get("styles", {}) for run in runs):
         # A folder's name may have bytes that are no text.
-        write_atomic(path, _page(runs).encode(errors="replace"))
+        write_atomic(path, _page(runs, compared).encode(errors="replace"))
 
 
-def _page(runs: list[RunFolder]) -> str:
-    names = _distinct([run.name for run in runs])
+def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
+    names, merged_names = run_names(runs), groups(runs)
     parts = [frame(run.records) for run in runs]
-    if len(runs) > 1:
-        parts = [part.assign(run=name) for name, part in zip(names, parts, strict=True)]
+    if len(set(merged_names)) > 1:
+        parts = [part.assign(run=name) for name, part in zip(merged_names, parts, strict=True)]
     table = paired(pd.concat(parts, ignore_index=True))
     named = dict(zip(names, runs, strict=True))
+    of = dict(zip(names, merged_names, strict=True))
     # A folder of attacks says nothing of Eve, not even that she was not tried.
     audited = [part for part in parts if not only_attacks(part)]
     every = [record for run in runs for record in run.records]
@@ -136,19 +149,12 @@ def _page(runs: list[RunFolder]) -> str:
         admitted=[(n, found) for n, r in named.items() if (found := admissions(r.records))],
         json=_data_uri("".join(to_line(record) + "\n" for record in every), "application/jsonl"),
         csv=_data_uri(frame(every).to_csv(index=False), "text/csv"),
-        **_eves(named, paired(pd.concat(audited, ignore_index=True)) if audited else None),
-        **_attacks(named, table),
+        **_compared(compared),
+        **_eves(named, of, paired(pd.concat(audited, ignore_index=True)) if audited else None),
+        **_attacks(named, of, table),
         symbols=_per_run(named, "symbols", lambda _, run: _symbols(run, table)),
         training=_per_run(named, "training", _training),
     )
-
-
-def _distinct(names: list[str]) -> list[str]:
-    """Number the folders that share a name."""
-    return [
-        name if names.count(name) == 1 else f"{name} ({names[:place].count(name) + 1})"
-        for place, name in enumerate(names)
-    ]
 
 
 def _facts(about: Mapping[str, Any]) -> tuple[list[tuple[str, object]], str]:
@@ -190,7 +196,28 @@ def _training(_: str, run: RunFolder) -> Iterator[Figure]:
         yield figures.training_curves(run.history)
 
 
-def _eves(named: Mapping[str, RunFolder], table: pd.DataFrame | None) -> dict[str, Any]:
+def _compared(found: Comparison | None) -> dict[str, Any]:
+    """Return the section on systems of several runs at one SNR."""
+    if found is None:
+        return {"compared": None, "comparison": (), "comparedimages": ()}
+    drawings = [
+        Drawing.of(found.plot(name), f"comparison{name}", "", metric_of(name))
+        for name in MAIN.values()
+        if not figures.parties(found.table, name).empty
+    ]
+    if any(each.row.comparable for each in found.systems):
+        drawings.insert(0, Drawing.of(found.plot_accuracies(), "comparisonutility"))
+    images = found.plot_images()
+    return {
+        "compared": found,
+        "comparison": drawings,
+        "comparedimages": [] if images is None else [Drawing.of(images, "comparisonimages")],
+    }
+
+
+def _eves(
+    named: Mapping[str, RunFolder], of: Mapping[str, str], table: pd.DataFrame | None
+) -> dict[str, Any]:
     """Return the sections on Bob and the Eves; none for a folder of attacks."""
     if table is None:
         keys = ("found", "systems", "summary", "by_snr", "privacy", "snr", "dimension", "pictures")
@@ -212,7 +239,7 @@ def _eves(named: Mapping[str, RunFolder], table: pd.DataFrame | None) -> dict[st
         "privacy": privacy,
         "snr": list(_against_snr(table, colours)),
         "dimension": list(_against_dimension(table, colours)),
-        "pictures": _per_run(named, "pictures", lambda name, run: _pictures(name, run, found)),
+        "pictures": _per_run(named, "pictures", lambda name, run: _pictures(of[name], run, found)),
     }
 
 
@@ -268,7 +295,9 @@ def _score(estimate: Estimate | None) -> str:
     return "" if estimate is None else f"{estimate.value:.1f} {metric.unit}"
 
 
-def _attacks(named: Mapping[str, RunFolder], table: pd.DataFrame) -> dict[str, Any]:
+def _attacks(
+    named: Mapping[str, RunFolder], of: Mapping[str, str], table: pd.DataFrame
+) -> dict[str, Any]:
     """Return the sections on Bob under attack."""
     asked = [
         name
@@ -286,7 +315,7 @@ def _attacks(named: Mapping[str, RunFolder], table: pd.DataFrame) -> dict[str, A
         "psr": list(_against_psr(pooled)) if found else (),
         "classes": list(_by_class(pooled)),
         "attackpictures": _per_run(
-            named, "attacked", lambda name, run: _images_under_attack(name, run, found)
+            named, "attacked", lambda name, run: _images_under_attack(of[name], run, found)
         ),
     }
 
@@ -329,7 +358,9 @@ def _images_under_attack(name: str, run: RunFolder, found: Sequence[AttackRow]) 
         mine = [
             row
             for row in found
-            if dict(row.condition).get("run", name) == name and row.system == system
+            if dict(row.condition).get("run", name) == name
+            and row.system == system
+            and dict(row.condition)["seed"] in record_seeds(run)
         ]
         scores = {
             row.attack: _score(row.at(MAIN["image"], max(row.budgets, default=None)))

@@ -235,8 +235,10 @@ def widened(found: Estimate, tests: int) -> Estimate:
         >>> widened(Estimate(0.5, 0.4, 0.6, 96), 18).low < 0.35
         True
     """
+    if tests <= 1:
+        return found
     normal = NormalDist()
-    factor = normal.inv_cdf(1 - 0.025 / max(tests, 1)) / normal.inv_cdf(0.975)
+    factor = normal.inv_cdf(1 - 0.025 / tests) / normal.inv_cdf(0.975)
     low, high = (found.value + factor * (end - found.value) for end in (found.low, found.high))
     return Estimate(found.value, low, high, found.n)
 
@@ -399,25 +401,12 @@ def _notes(tried: int, figures: Mapping[tuple[str, str], Estimate]) -> tuple[str
 def summary(found: Iterable[Row], *, every_metric: bool = True) -> Table:
     """Return the table of what each party gets at Bob's SNR."""
     found = list(found)
-    measured = dict.fromkeys(metric for row in found for _, metric in row.figures)
-    images = [name for name in measured if metric_of(name).target == "image"]
-    if not every_metric:
-        images = [name for name in images if name == MAIN["image"]]
-    both = [MAIN["label"], *images]
-    shown = [("bob", metric) for metric in both] + [("paper", MAIN["label"])]
-    shown += [("adaptive", metric) for metric in both]
-    columns = [
-        Column("system"),
-        Column("asymmetry"),
-        *(Column(metric_of(name).label, PARTIES[party], metric_of(name)) for party, name in shown),
-        Column("label", "verdict"),
-        Column("image", "verdict"),
-    ]
+    shown, columns = shown_columns(found, every_metric)
     groups = []
     # By its words, since a missing value (NaN) would not equal itself.
     for _, members in groupby(found, key=lambda row: str(row.condition)):
         group = list(members)
-        lines = [_line(row, shown) for row in group]
+        lines = [line_of(row, shown) for row in group]
         for target in dict.fromkeys(row.target for row in group):
             floors = {k: v for row in group if row.target == target for k, v in row.floors.items()}
             name = "chance" if target == "label" else f"chance: {target}"
@@ -432,6 +421,26 @@ def summary(found: Iterable[Row], *, every_metric: bool = True) -> Table:
         "chance: the most frequent class, and the best image that does not depend on the signal. "
         + about_verdicts(found),
     )
+
+
+def shown_columns(
+    found: Sequence[Row], every_metric: bool
+) -> tuple[list[tuple[str, str]], list[Column]]:
+    """Return the parties and metrics that a table shows, and all its columns."""
+    measured = dict.fromkeys(metric for row in found for _, metric in row.figures)
+    images = [name for name in measured if metric_of(name).target == "image"]
+    if not every_metric:
+        images = [name for name in images if name == MAIN["image"]]
+    both = [MAIN["label"], *images]
+    shown = [("bob", metric) for metric in both] + [("paper", MAIN["label"])]
+    shown += [("adaptive", metric) for metric in both]
+    return shown, [
+        Column("system"),
+        Column("asymmetry"),
+        *(Column(metric_of(name).label, PARTIES[party], metric_of(name)) for party, name in shown),
+        Column("label", "verdict"),
+        Column("image", "verdict"),
+    ]
 
 
 def _title(group: Sequence[Row]) -> str:
@@ -473,7 +482,8 @@ def by_snr(found: Iterable[Row], *, different: bool = False) -> Table:
     return Table("Verdicts by SNR", columns, groups, "Bob at his own SNR, Eve at each of hers.")
 
 
-def _line(row: Row, shown: Iterable[tuple[str, str]]) -> Line:
+def line_of(row: Row, shown: Iterable[tuple[str, str]]) -> Line:
+    """Return a row as a line of a table of these parties and metrics."""
     cells = [
         Cell(row.at(*key), notes=(row.eves[key].split("/")[-1],) if key in row.eves else ())
         for key in shown

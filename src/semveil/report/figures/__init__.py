@@ -1,7 +1,13 @@
 """Figures made of records and samples alone; matplotlib is loaded when the first is drawn."""
 
 from semveil.report.figures.attacks import against_psr, by_class
-from semveil.report.figures.curves import against_dimension, against_snr, image_quality, parties
+from semveil.report.figures.curves import (
+    against_dimension,
+    against_snr,
+    image_quality,
+    parties,
+    systems_against_snr,
+)
 from semveil.report.figures.pictures import (
     attack_grid,
     attacked,
@@ -38,5 +44,6 @@ __all__ = [
     "ratios",
     "reconstruction_grid",
     "save",
+    "systems_against_snr",
     "training_curves",
 ]

@@ -121,6 +121,42 @@ def against_dimension(
 
 
 @styled
+def systems_against_snr(
+    frame: pd.DataFrame, metric: str = "accuracy", *, looks: Mapping[str, Look]
+) -> Figure:
+    """Draw a metric of all systems against the SNR, a panel for Bob and one for the fresh Eves.
+
+    Args:
+        frame: Frame of records.
+        metric: The metric.
+        looks: Colour and marker of each system.
+
+    Returns:
+        The figure, with a row of panels for each dataset; all have the same axes.
+    """
+    table = parties(frame, metric)
+    table = table[table["test_snr_db"].notna() & (table["party"] != "paper")]
+    drawn = []
+    for dataset, part in table.groupby("dataset", sort=False):
+        above = str(dataset) if table["dataset"].nunique() > 1 else ""
+        for party in ("bob", "adaptive"):
+            title = " · ".join(filter(None, [above, PARTIES[party]]))
+            panel = Panel(title, [], floors(frame, metric, dataset=dataset))
+            for name, rows in where(part, party=party).groupby("system", sort=False):
+                panel.curves.append(Curve.of_rows(rows, "test_snr_db", dict(looks[str(name)])))
+            drawn.append(panel)
+    named = [(name, {**looks[name]}) for name in table["system"].unique()]
+    return draw(
+        drawn,
+        x="SNR (dB)",
+        metric=metric_of(metric),
+        legend=[*named, *_floor_entries(drawn, metric)],
+        columns=2,
+        size=(3.7, 2.3),
+    )
+
+
+@styled
 def image_quality(frame: pd.DataFrame, names: Sequence[str] = ("system",)) -> Figure:
     """Draw the quality of all systems' images against Bob's SNR, one panel per metric.
 
