@@ -66,6 +66,13 @@ _ALL = (
         "refused",
     ),
     Flag(
+        "answers_batch_dependent",
+        "Bob’s answer to a reception is the same beside other receptions",
+        "Bob’s answer depends on the other receptions of its batch: put his networks into "
+        "evaluation mode, or his figures hold for batches of this size alone",
+        "warning",
+    ),
+    Flag(
         "image_independent",
         "the waveform depends on the image",
         "the waveform is the same for every image: nothing is sent, and an Eve at chance proves no "
@@ -84,6 +91,13 @@ _ALL = (
         "attacks with gradients are at least as strong as those without",
         "an attack without gradients beats the attacks with gradients: the gradient of Bob’s "
         "answer misleads, and his accuracy under attack is overstated",
+        "warning",
+    ),
+    Flag(
+        "gradient_zero",
+        "Bob’s answer has a gradient that is not zero",
+        "the gradient of Bob’s answer is zero at every reception: attacks with gradients do "
+        "nothing, and his accuracy under attack is overstated",
         "warning",
     ),
     Flag(

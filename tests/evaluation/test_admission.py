@@ -185,8 +185,65 @@ def test_a_power_that_is_not_declared_is_refused_with_the_remedy():
     assert raised(audit(uneven, fixed_gain=True)) == {"uneven_power"}
 
 
-def decoder(masked):
-    """Return a linear classifier; a masked one answers right and lets a wrong gradient through."""
+def one_power_per_batch(images, generator):
+    waveform = uneven(images, generator)
+    return waveform / waveform.abs().square().mean().sqrt()
+
+
+def test_a_power_that_is_normalised_in_the_batch_is_refused():
+    with pytest.raises(SemveilError, match="normalise_power, or pass fixed_gain=True"):
+        audit(one_power_per_batch)
+    with pytest.raises(SemveilError, match="depends on the other images of its batch"):
+        audit(one_power_per_batch, fixed_gain=True)
+
+
+def logits_of(change):
+    """Return a receiver whose logits are changed."""
+
+    def receive(reception):
+        logits = reception.features()[:, :10]
+        return Answer(change(logits))
+
+    return receive
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda logits: logits / 0, "logits that are not finite"),
+        (lambda logits: logits.where(logits < 1, torch.nan), "logits that are not finite"),
+        (lambda logits: logits[:, :9], r"float \[B, classes\] = \[64, 10\]"),
+        (lambda logits: logits.argmax(1), r"float \[B, classes\]"),
+        (lambda logits: logits.softmax(1).round().long(), r"float \[B, classes\]"),
+    ],
+)
+def test_a_faulty_receiver_is_refused_before_any_eavesdropper_trains(change, message):
+    stages = []
+    with pytest.raises(SemveilError, match=message) as caught:
+        audit(encode, receive=logits_of(change), progress=lambda *stage: stages.append(stage))
+    assert "\n" not in str(caught.value)
+    assert not stages
+
+
+@pytest.mark.parametrize(
+    ("change", "flags"),
+    [
+        (lambda logits: logits, set()),
+        (nn.BatchNorm1d(10).eval(), set()),
+        (nn.Dropout(0.2), set()),  # a receiver may be random
+        (nn.BatchNorm1d(10), {"answers_batch_dependent"}),
+        (lambda logits: logits - logits.mean(0), {"answers_batch_dependent"}),
+    ],
+)
+def test_a_receiver_whose_answers_depend_on_their_batch_is_marked(change, flags):
+    assert raised(audit(encode, receive=logits_of(change))) == flags
+
+
+def decoder(fault):
+    """Return a linear classifier whose answers are right and whose gradient may be none.
+
+    ``masked`` lets a wrong gradient through, ``rounded`` one of zero.
+    """
     known = torch.from_numpy(DIGITS.system.x).float() / 255
     features = torch.view_as_real(encode(known)).flatten(1)
     weights = torch.linalg.lstsq(
@@ -197,23 +254,26 @@ def decoder(masked):
         heard = reception.features()[:, :-1]
         logits = heard @ weights
         wrong = -heard @ weights.roll(1, 0)
-        return Answer(logits.detach() + wrong - wrong.detach() if masked else logits)
+        if fault == "masked":
+            return Answer(logits.detach() + wrong - wrong.detach())
+        return Answer((1000 * logits).round() if fault == "rounded" else logits)
 
     return receive
 
 
 @pytest.mark.parametrize(
-    ("masked", "budgets", "flags"),
+    ("fault", "budgets", "flags"),
     [
-        (False, [-20.0, -10.0], set()),
-        (True, [-20.0, -10.0], {"gradient_masked"}),
-        (False, [10.0, 20.0], {"saturated"}),
+        (None, [-20.0, -10.0], set()),
+        ("masked", [-20.0, -10.0], {"gradient_masked"}),
+        ("rounded", [-20.0, -10.0], {"gradient_masked", "gradient_zero"}),
+        (None, [10.0, 20.0], {"saturated"}),
     ],
 )
-def test_attacks_that_show_nothing_are_marked(masked, budgets, flags):
+def test_attacks_that_show_nothing_are_marked(fault, budgets, flags):
     found = semveil.attack(
         encode,
-        decoder(masked),
+        decoder(fault),
         DIGITS,
         attacks=[attacks.PGD(steps=20, restarts=1), attacks.BlackBox(queries=400)],
         channel=semveil.channel.Channel("awgn"),

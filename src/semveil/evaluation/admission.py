@@ -9,6 +9,7 @@ from torch import Tensor
 
 from semveil.adversary.eavesdrop.observations import Recording
 from semveil.errors import SemveilError
+from semveil.evaluation.answer_checks import check_answer
 from semveil.evaluation.recorder import Recorder
 from semveil.evaluation.signal_checks import check_power, uneven_power
 from semveil.flags import FLAGS, PREFIX
@@ -42,8 +43,7 @@ def admit(case: Recorder) -> Iterator[Record]:
     }
     if len(sender.rows) > 1 and not found["irreproducible"]:
         found["batch_dependent"] = sender.batch_dependent()
-    if case.system.receive is not None:
-        found["answers"] = False
+    found |= _answers(case)
     for metric, flag in FLAGS.items():
         raised = found.get(metric.removeprefix(PREFIX))
         if raised is None:
@@ -120,6 +120,31 @@ class _Sender:
             )
             for trial in ("one", "two")
         )
+
+
+@torch.no_grad()
+def _answers(case: Recorder) -> dict[str, bool]:
+    """Say whether Bob's answers have the right form, and depend on the rest of the batch."""
+    receive = case.system.receive
+    if receive is None:
+        return {}
+    rows = torch.arange(min(_IMAGES, len(case.test)), device=case.test.device)
+    sent, half = case.test.waveforms[0, rows], len(rows) // 2
+
+    def answer(waveforms: Tensor) -> Tensor:
+        source = generator(case.setting.seed, "admission", "bob", device=case.test.device)
+        heard = case.setting.bob(waveforms, case.setting.bob_snrs_db[0], generator=source)
+        found = receive(heard, case.test.messages(rows))
+        check_answer(found, len(rows), case.splits.n_classes, case.splits.image_shape)
+        return found.output.float().flatten(1)
+
+    plain = answer(sent)
+    found = {"answers": False}
+    # A receiver that draws random numbers of its own answers anew each time.
+    if half and not _changed(answer(sent), plain):
+        others = torch.cat([sent[:half], -sent[half:]])
+        found["answers_batch_dependent"] = _changed(answer(others)[:half], plain[:half])
+    return found
 
 
 def _distance(found: Tensor, wanted: Tensor) -> Tensor:

@@ -32,21 +32,7 @@ def checked_receiver(
 
     def checked(reception: Reception) -> Answer:
         answer = receive(reception)
-        if not isinstance(answer, Answer):
-            raise SemveilError(
-                f"receive must return semveil.link.Answer(logits=…, images=…), "
-                f"not {type(answer).__name__}"
-            )
-        batch = len(reception.symbols)
-        if answer.logits is None and answer.images is None:
-            raise SemveilError("receive must return logits, images or both, not an empty Answer")
-        _check("logits", answer.logits, (batch, classes), f"[B, classes] = [{batch}, {classes}]")
-        _check("images", answer.images, (batch, *image_shape), str([batch, *image_shape]))
-        if answer.images is not None and answer.images.detach().abs().mean() > _MOST_MEAN:
-            raise SemveilError(
-                "receive must return images in [0, 1], "
-                f"not with a mean of {answer.images.detach().abs().mean():.3g}"
-            )
+        check_answer(answer, len(reception.symbols), classes, image_shape)
         wanted = differentiable and reception.symbols.requires_grad and torch.is_grad_enabled()
         if wanted and not answer.output.requires_grad:
             raise SemveilError(
@@ -57,6 +43,26 @@ def checked_receiver(
         return answer
 
     return checked
+
+
+def check_answer(
+    answer: object, batch: int, classes: int, image_shape: tuple[int, int, int]
+) -> None:
+    """Refuse an answer to a batch that is not finite, or not of the form of an answer."""
+    if not isinstance(answer, Answer):
+        raise SemveilError(
+            f"receive must return semveil.link.Answer(logits=…, images=…), "
+            f"not {type(answer).__name__}"
+        )
+    if answer.logits is None and answer.images is None:
+        raise SemveilError("receive must return logits, images or both, not an empty Answer")
+    _check("logits", answer.logits, (batch, classes), f"[B, classes] = [{batch}, {classes}]")
+    _check("images", answer.images, (batch, *image_shape), str([batch, *image_shape]))
+    if answer.images is not None and answer.images.detach().abs().mean() > _MOST_MEAN:
+        raise SemveilError(
+            "receive must return images in [0, 1], "
+            f"not with a mean of {answer.images.detach().abs().mean():.3g}"
+        )
 
 
 def _check(name: str, found: object, shape: tuple[int, ...], form: str) -> None:

@@ -264,7 +264,7 @@ class _Report:
         ]
 
     def flag(self, with_gradient: set[str]) -> None:
-        """Add the flags that the attacks raise: a masked gradient, budgets that leave nothing."""
+        """Add the flags that the attacks raise: a bad gradient, budgets that leave nothing."""
         table = [r for r in self.findings.records if r.metric == "accuracy" and r.adversary]
         left = {
             psr_db: {
@@ -286,6 +286,8 @@ class _Report:
                 < min(r.ci_low or 0.0 for r in each[True])
                 for each in compared
             )
+        if any(r.adversary in with_gradient for r in table):
+            found["flag_gradient_zero"] = self.test.gradient_is_zero()
         if table:
             strongest = [
                 min(r.value for kind in each.values() for r in kind) for each in left.values()

@@ -136,6 +136,17 @@ class RobustnessTest:
         x, y = (torch.from_numpy(part[:count]).to(self.device) for part in (some.x, some.y))
         attack.fit(self.surrogate, x, y, self.psrs_db, self.seed, progress)
 
+    def gradient_is_zero(self) -> bool:
+        """Say whether nothing that is added to the first receptions changes Bob's answers."""
+        number, _, incoming, _ = next(self._batches())
+        delta = torch.zeros_like(incoming.arrival.signal, requires_grad=True)
+        with torch.enable_grad():
+            output = self.victim.answer(incoming, delta, self._noise(number)).output
+            # Weights of their own, since the sum of probabilities never changes.
+            weights = torch.arange(1.0, 1.0 + output[0].numel(), device=output.device).sin()
+            (gradient,) = torch.autograd.grad((output.flatten(1) @ weights).sum(), delta)
+        return not bool(gradient.any())
+
     def without_attack(self) -> Outcome:
         """Return Bob's answers to the test images without an attack."""
         parts = [
