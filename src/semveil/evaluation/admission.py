@@ -129,7 +129,7 @@ def _answers(case: Recorder) -> dict[str, bool]:
     if receive is None:
         return {}
     rows = torch.arange(min(_IMAGES, len(case.test)), device=case.test.device)
-    sent, half = case.test.waveforms[0, rows], len(rows) // 2
+    sent, half = case.test.waveforms[rows], len(rows) // 2
 
     def answer(waveforms: Tensor) -> Tensor:
         source = generator(case.setting.seed, "admission", "bob", device=case.test.device)
