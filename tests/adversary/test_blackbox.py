@@ -12,7 +12,7 @@ from semveil.adversary.perturb.psr import jamming
 from semveil.link import Answer
 from semveil.rng import generator, normal
 
-from .targets import clearly_stronger, found, incoming_of, right, target
+from .targets import clearly_stronger, found, incoming_of, part, right, target, told
 
 
 def counting(victim, asked):
@@ -50,6 +50,20 @@ def test_more_questions_are_stronger(victim):
     )
     assert clearly_stronger(few, many)
     assert float(many.mean()) < 0.6 * float(few.mean())
+
+
+def test_a_long_search_is_not_ended_by_noise(victim):
+    """Of thousands of noisy answers a few in a row are wrong by chance."""
+    bob = target(victim, snr_db=6.0)
+    incoming = incoming_of(victim, bob, count=150)
+    attack = BlackBox(queries=4000, curve=[400])
+    attack.fit(bob, *part(victim, "adversary"), [-8.0], 0, told)
+    stages = attack.craft_stages(bob, incoming, [-8.0], generator(0, "craft"))
+    early, late = (
+        float(right(bob, incoming, stages[name][0], -8.0).mean())
+        for name in ("after_400_queries", "")
+    )
+    assert late < early - 0.2
 
 
 def test_its_course_is_that_of_a_search_which_ends_there_or_goes_on(victim):

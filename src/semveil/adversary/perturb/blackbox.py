@@ -19,8 +19,9 @@ from semveil.section import Section
 from semveil.style import BLACK, Style
 
 _WIDEST, _STRONGEST, _HALVINGS = 0.3, 2.0, 3
-# How often in a row an answer is wrong before its image is left alone.
-_SURE = 5
+# How often in a row an answer is wrong before its image is left alone. In thousands of answers over
+# noise, short runs of mistakes come by chance.
+_SURE = 20
 
 
 def stretch(share: float, like: Tensor, source: torch.Generator) -> Tensor:
@@ -77,7 +78,7 @@ class BlackBox(Attack):
     of frequencies, narrower and weaker over time, and kept where Mallory's loss did not rise. The
     proposal and what it would replace are received with the same noise, which is new every time,
     so that nothing is kept by chance. Images and budgets are searched at once, each on its own; a
-    search ends early once Bob has misunderstood five times in a row.
+    search ends early once Bob has misunderstood 20 times in a row.
 
     Example:
         >>> BlackBox(queries=50).needs_gradient
