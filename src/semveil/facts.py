@@ -61,6 +61,7 @@ class About(Facts):
     versions: dict[str, str] = {}
     hardware: dict[str, str | int | float | None] = {}
     styles: dict[str, dict[str, Annotated[list[str | int], Field(min_length=3, max_length=3)]]] = {}
+    traits: dict[str, dict[str, list[str]]] = {}
     recipe: RecipeFacts = RecipeFacts()
     packages: dict[str, str] = {}
     attacked: str | None = None

@@ -281,8 +281,8 @@ class AuditConfig(OpenSection):
         losses: Losses of the inverters that are named: ``mse``, ``log-mse``, ``ssim``, ``mi`` or
             ``perceptual``.
         perceptual: Eavesdroppers of ``inversion`` that are trained with the perceptual loss.
-        judge: Weights (safetensors) of the judge whose feature maps the perceptual loss compares;
-            if null, a judge is trained on Eve's images.
+        perceptual_weights: Weights (safetensors) of the classifier whose feature maps the
+            perceptual loss compares; if null, one is trained on Eve's images.
         attacks: Eavesdroppers with more knowledge: ``rmle``, ``shadow``, ``known-plaintext``; each
             is left out for links without the component that it needs.
         metrics: Image metrics of Eve's reconstructions, in addition to PSNR and SSIM.
@@ -321,7 +321,7 @@ class AuditConfig(OpenSection):
     inversion: Annotated[list[str], AfterValidator(_distinct)] = ["standard"]
     losses: Annotated[list[InversionLoss], Field(min_length=1), AfterValidator(_distinct)] = ["mse"]
     perceptual: Annotated[list[str], AfterValidator(_distinct)] = ["deconv"]
-    judge: str | None = None
+    perceptual_weights: str | None = None
     attacks: Annotated[list[str], AfterValidator(_distinct)] = []
     metrics: Annotated[list[str], AfterValidator(_distinct)] = []
     leakage: bool = False
@@ -429,6 +429,7 @@ _RENAMED = {
     "attack.transfer.epochs",
     "attack.lr": "attack.pgm.lr, attack.semadv.lr and attack.transfer.lr",
     "attack.diversity": "attack.pgm.diversity and attack.semadv.diversity",
+    "audit.judge": "audit.perceptual_weights",
     "attack.disguise": "attack.pgm.disguise",
     "attack.shift": "attack.pgm.shift",
 }

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 from semveil.errors import SemveilError, SemveilWarning, unknown
 from semveil.section import OpenSection, Section
-from semveil.style import REGISTERED, Style
+from semveil.style import REGISTERED, REGISTERED_TRAITS, Style
 
 GROUP = "semveil.plugins"
 OURS = "semveil"
@@ -100,6 +100,8 @@ class Registry(Generic[T]):
         style = vars(item).get("style")
         if isinstance(style, Style):
             REGISTERED[self.kind, name] = style
+        if traits := getattr(item, "traits", None):
+            REGISTERED_TRAITS[self.kind, name] = frozenset(traits)
         return item
 
     def _check_name(self, name: Any, item: type) -> None:

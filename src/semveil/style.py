@@ -1,4 +1,4 @@
-"""How what is registered is drawn: colour, marker, place in tables and legends."""
+"""How what is registered is drawn and compared, which reports know without importing it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,14 @@ Styles = dict[tuple[str, str], Style]
 REGISTERED: Styles = {}
 """Styles of what was registered in this process."""
 
+Traits = dict[tuple[str, str], frozenset[str]]
+"""What comparisons must know of registered things, by kind and name."""
+
+REGISTERED_TRAITS: Traits = {}
+"""Traits of what was registered in this process."""
+
 _written: Styles | None = None
+_written_traits: Traits | None = None
 
 
 def style_of(kind: str, name: str) -> Style | None:
@@ -47,24 +54,37 @@ def style_of(kind: str, name: str) -> Style | None:
     return (REGISTERED if _written is None else _written).get((kind, name))
 
 
-@contextmanager
-def drawn_as(written: Iterable[Mapping[str, Mapping[str, Sequence[Any]]]]) -> Iterator[None]:
-    """Draw by the styles that runs wrote into their ``run.json``, whatever this process knows.
+def traits_of(kind: str, name: str) -> frozenset[str]:
+    """Return the traits of a registered thing; none if it is unknown here."""
+    known = REGISTERED_TRAITS if _written_traits is None else _written_traits
+    return known.get((kind, name), frozenset())
 
-    A report knows no tensors and imports no schemes or attacks to ask them for their styles.
+
+@contextmanager
+def drawn_as(runs: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+    """Draw and compare by what runs wrote into their ``run.json``, whatever this process knows.
+
+    A report knows no tensors and imports no schemes or attacks to ask them.
     """
-    global _written
-    found = {
-        (kind, name): Style(*style)
-        for each in written
-        for kind, styles in each.items()
-        for name, style in styles.items()
-    }
-    before, _written = _written, found or _written
+    global _written, _written_traits
+    runs = list(runs)
+    before = _written, _written_traits
+    styles = {key: Style(*style) for key, style in _of_runs(runs, "styles")}
+    traits = {key: frozenset(names) for key, names in _of_runs(runs, "traits")}
+    _written, _written_traits = styles or _written, traits or _written_traits
     try:
         yield
     finally:
-        _written = before
+        _written, _written_traits = before
+
+
+def _of_runs(
+    runs: Iterable[Mapping[str, Any]], what: str
+) -> Iterator[tuple[tuple[str, str], Sequence[Any]]]:
+    for run in runs:
+        for kind, stated in run.get(what, {}).items():
+            for name, value in stated.items():
+                yield (kind, name), value
 
 
 def written_styles() -> dict[str, dict[str, list[Any]]]:
@@ -72,4 +92,12 @@ def written_styles() -> dict[str, dict[str, list[Any]]]:
     found: dict[str, dict[str, list[Any]]] = {}
     for (kind, name), style in sorted(REGISTERED.items(), key=lambda item: item[0]):
         found.setdefault(kind, {})[name] = [style.colour, style.marker, style.order]
+    return found
+
+
+def written_traits() -> dict[str, dict[str, list[str]]]:
+    """Return the traits of this process for a ``run.json``, by kind and name."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for (kind, name), traits in sorted(REGISTERED_TRAITS.items()):
+        found.setdefault(kind, {})[name] = sorted(traits)
     return found

@@ -16,13 +16,17 @@ WEIGHTS = ("run", "quickstart", *settings("audit.losses=[perceptual]", "audit.ma
 @pytest.mark.parametrize("content", [b"", b"no weights"])
 def test_a_file_that_holds_no_judge_is_one_line(semveil, tmp_path, content):
     (tmp_path / "judge.safetensors").write_bytes(content)
-    line = refusal(semveil(*WEIGHTS, "--set", f"audit.judge={tmp_path}/judge.safetensors"))
-    assert line.startswith("audit.judge: cannot use ")
+    line = refusal(
+        semveil(*WEIGHTS, "--set", f"audit.perceptual_weights={tmp_path}/judge.safetensors")
+    )
+    assert line.startswith("audit.perceptual_weights: cannot use ")
 
 
 def test_weights_of_another_network_are_refused(semveil, tmp_path):
     save_file(Judge((3, 8, 8), 10).state_dict(), tmp_path / "judge.safetensors")
-    line = refusal(semveil(*WEIGHTS, "--set", f"audit.judge={tmp_path}/judge.safetensors"))
+    line = refusal(
+        semveil(*WEIGHTS, "--set", f"audit.perceptual_weights={tmp_path}/judge.safetensors")
+    )
     assert "size mismatch" in line
 
 
@@ -46,7 +50,7 @@ def test_supplied_weights_are_what_the_inverter_is_trained_by(semveil, tmp_path)
             "audit.inference=[linear]",
             "audit.inversion=[linear]",
             "audit.eve_snr_db=[10]",
-            f"audit.judge={tmp_path}/judge.safetensors",
+            f"audit.perceptual_weights={tmp_path}/judge.safetensors",
         )
         succeed(semveil(*WEIGHTS, *small, "--quiet", "--out", out))
         found.append(

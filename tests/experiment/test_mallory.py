@@ -204,7 +204,7 @@ def test_a_hardened_run_is_a_run(semveil, trained, method):
     schemes = {record.system.label for record in read_records(found / "records.jsonl")}
     assert schemes == {f"mobilesc ({method})", f"mobilesc (latent, {method})"}
     line = refusal(semveil("harden", folder, "--with", method, folder=trained.parent))
-    assert "is hardened already" in line
+    assert "is adversarially trained already" in line
 
 
 def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained):

@@ -28,6 +28,7 @@ from semveil.report.page import write_report
 from semveil.report.sanity_checks import violations
 from semveil.report.select import frame
 from semveil.report.summary import rows
+from semveil.style import drawn_as
 
 ATTACKS.load()  # their styles say in which order they stand
 
@@ -117,6 +118,21 @@ def test_semadv_is_judged_by_the_class_that_it_aims_at() -> None:
     assert any("semadv should be suspected" in words for words in odd(weak))
 
 
+def test_an_attack_of_another_package_is_compared_by_the_traits_that_its_run_wrote() -> None:
+    aim = {"target": "class 2"}
+    found = bob({"accuracy": 0.9, "accuracy_targeted": 0.9})
+    found += bob({"accuracy": 0.5, "accuracy_targeted": 0.6}, "hiss", -2.0, **aim)
+    found += bob({"accuracy": 0.8, "accuracy_targeted": 0.5}, "narrow", -2.0, **aim)
+    assert odd(found) == []
+    hiss = {"attack": {"hiss": ["baseline"]}}
+    with drawn_as([{"traits": hiss}]):
+        assert any("narrow should be suspected" in words for words in odd(found))
+    # It spares other classes, so what counts is the class that it aims at.
+    hiss["attack"]["narrow"] = ["selective"]
+    with drawn_as([{"traits": hiss}]):
+        assert odd(found) == []
+
+
 def test_where_one_answer_is_wanted_strength_is_the_misleading_rate() -> None:
     aim = {"target": "to class 5"}
     base = bob({"accuracy": 0.9, "misleading_rate": 0.02})
@@ -201,7 +217,7 @@ def test_the_page_of_attacks_is_about_attacks(page: Path) -> None:
     assert {"Class by class", "Images under attack"} <= set(titles)
     assert "What each party gets" not in titles
     assert "pgd (strongest attack), accuracy 5.0" in words
-    assert "No ordering is broken that must hold" in words
+    assert "The attacks keep every ordering that must hold" in words
     assert "does not apply" in words  # uap was asked for
     assert only_attacks(frame(sound()))
 

@@ -10,7 +10,7 @@ from semveil.recipe import ChannelConfig
 __all__ = ["Arrival", "Channel", "Csi", "Fading", "OfdmChannel", "Reception", "channel_of"]
 
 
-def channel_of(antenna: ChannelConfig) -> Channel:
+def channel_of(settings: ChannelConfig) -> Channel:
     """Return the channel that a recipe describes.
 
     Example:
@@ -19,11 +19,11 @@ def channel_of(antenna: ChannelConfig) -> Channel:
         >>> channel_of(ChannelConfig(fading="multipath", csi="estimated")).name
         'multipath/lmmse'
     """
-    if antenna.fading != "multipath":
-        return Channel(antenna.fading, antenna.csi, antenna.pilots, antenna.k_factor_db)
-    ofdm = antenna.ofdm
+    if settings.fading != "multipath":
+        return Channel(settings.fading, settings.csi, settings.pilots, settings.k_factor_db)
+    ofdm = settings.ofdm
     return OfdmChannel(
-        csi=antenna.csi,
+        csi=settings.csi,
         subcarriers=ofdm.subcarriers,
         prefix=ofdm.prefix,
         pilot_symbols=ofdm.pilot_symbols,

@@ -59,7 +59,7 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(1)
     except typer.TyperException as error:
-        message = _about_words(error)
+        message = _about_arguments(error)
         # Without any word the help has been printed, and there is nothing to add.
         sys.exit(_fail(message) if message else 2)
     except Exception as error:
@@ -87,8 +87,8 @@ def refuse_lost_folder() -> None:
         raise SemveilError("the current folder was removed: change to another one") from None
 
 
-def _about_words(error: typer.TyperException) -> str:
-    """Return what is wrong with the words of a command."""
+def _about_arguments(error: typer.TyperException) -> str:
+    """Return what is wrong with the arguments of a command."""
     option = getattr(error, "option_name", None)
     if option in RENAMED:
         return f"{option} is now {RENAMED[option]}"

@@ -50,4 +50,4 @@ def harden(
             data=data,
             progress=progress,
         )
-    print_folder("Hardened", link, quiet, as_json)
+    print_folder("Trained", link, quiet, as_json)

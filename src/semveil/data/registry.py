@@ -144,7 +144,7 @@ def _read(name: str, root: Path | None, settings: Section | None, given: dict[st
 
 
 def _refuse_one_class(source: Source, parts: dict[str, Images]) -> None:
-    """Refuse a task without a choice, such as an attribute that nobody has."""
+    """Refuse a task without a choice, such as an attribute that no person has."""
     for part, images in parts.items():
         tasks = [(source.classes, images.y)]
         if images.private is not None and source.private_classes is not None:

@@ -55,7 +55,7 @@ def attack(
         scheme: Name in the records.
         seed: Seed of every stream.
         device: ``auto``, ``cpu`` or ``cuda``.
-        progress: Told ``(what is going on, done, in all)``.
+        progress: Called with the name of a stage, the steps done, and the steps in all.
 
     Returns:
         Records: Bob's accuracy and image quality without and with each attack.

@@ -54,7 +54,7 @@ class Recorder:
         setting: Channels, SNRs, seed.
         settings: Eavesdroppers, their effort, metrics.
         test: What the system sent of the test images.
-        progress: Told ``(what is going on, done, in all)``.
+        progress: Called with the name of a stage, the steps done, and the steps in all.
     """
 
     def __init__(

@@ -95,7 +95,7 @@ class Adaptation:
         weights = sum(parameter.numel() for parameter in part.parameters())
         yield self._record(world, params, "trained_parameters", _exactly(weights))
         # All arms share images and draws, so that they differ in nothing else.
-        course = Learning(
+        learning = Learning(
             settings.batch,
             settings.lr,
             settings.max_grad_norm,
@@ -106,9 +106,9 @@ class Adaptation:
         )
         stops = checkpoints(len(splits.system) // settings.batch * settings.epochs)
         # While a rate falls, what is between the ends is nothing to stop at.
-        stops = stops[-1:] if course.falls else stops
+        stops = stops[-1:] if learning.falls else stops
         sent = None
-        for step, flops in learn(link, part, *self._tensors(splits.system), course, stops):
+        for step, flops in learn(link, part, *self._tensors(splits.system), learning, stops):
             if sent is None or arm not in ("head", "bob"):
                 sent = self._sent(link, splits.test)
             stop = {**params, "steps": step}

@@ -15,12 +15,12 @@ from semveil.experiment.training import BASE
 
 
 def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
-    """Start a hardened run; it is trained like any other."""
+    """Start a run that continues another one by adversarial training."""
     run.require_trained()
     if run.recipe.harden.method != "none":
         raise SemveilError(
-            f"{run.folder} is hardened already, by {run.recipe.harden.method}: name the run that "
-            "it began with"
+            f"{run.folder} is adversarially trained already, by {run.recipe.harden.method}: name "
+            "the run that it began with"
         )
     recipe = recipes.update(run.recipe, changes)
     model = run.folder / MODEL

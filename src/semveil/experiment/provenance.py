@@ -17,7 +17,7 @@ import torch
 from semveil.adversary.perturb import ATTACKS
 from semveil.errors import SemveilError
 from semveil.schemes.base import SCHEMES
-from semveil.style import written_styles
+from semveil.style import written_styles, written_traits
 from semveil.training import TRAININGS
 
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
@@ -65,6 +65,7 @@ def provenance(device: torch.device, devices: int) -> dict[str, Any]:
         },
         # Reports are made without importing what they draw.
         "styles": written_styles(),
+        "traits": written_traits(),
     }
 
 

@@ -286,8 +286,8 @@ class Run(MeasuredFolder):
 
     @cached_property
     def _perceptual(self) -> PerceptualLoss | None:
-        """The perceptual loss of a judge that the user supplies; None if Eve trains her own."""
-        path = self.recipe.audit.judge
+        """The perceptual loss by weights that the user supplies; None if Eve trains her own."""
+        path = self.recipe.audit.perceptual_weights
         if path is None:
             return None
         splits = self.splits

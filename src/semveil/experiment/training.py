@@ -42,7 +42,7 @@ from semveil.training.minmax import MinMaxConfig
 from semveil.training.objective import Objective
 from semveil.training.robust import Robust
 
-# Weights of the run that a hardened one began with, in the folder of the hardened one.
+# Weights of the run that adversarial training began with, in the folder of the new run.
 BASE = "base.safetensors"
 History = dict[str, list[dict[str, float]]]
 TrainingData = tuple[Tensor, Tensor, Tensor | None]

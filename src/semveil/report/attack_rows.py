@@ -13,6 +13,7 @@ from semveil.records import Estimate, Record
 from semveil.report.looks import NO_ATTACK, styles
 from semveil.report.select import SETTING, estimate, floor, frame, over_seeds, present, where
 from semveil.report.table import Cell, Column, Line, Table, heading, signed, to_rich
+from semveil.style import traits_of
 
 if TYPE_CHECKING:
     import rich.table
@@ -46,6 +47,10 @@ class AttackRow:
     def name(self) -> str:
         """Its name in tables."""
         return (NO_ATTACK if self.attack == NONE else self.attack) + self.origin
+
+    def has(self, trait: str) -> bool:
+        """Tell whether its attack states a trait."""
+        return trait in traits_of("attack", self.attack)
 
     @property
     def budgets(self) -> list[float]:

@@ -69,7 +69,7 @@ def styles(names: Iterable[str], *kinds: str) -> dict[str, Style]:
 
 
 def attack_looks(names: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return how attacks, or trainings against them, are drawn, in order; none at all is first."""
+    """Return how attacks, or adversarial training, are drawn, in order; none at all is first."""
     names = set(names)
     plain: dict[str, dict[str, Any]] = {
         NO_ATTACK: {"color": INK, "linewidth": 1.0},

@@ -34,7 +34,7 @@ from semveil.report.comparison import Comparison, compare, groups, record_seeds,
 from semveil.report.figures.attacks import per_class
 from semveil.report.folder import RunFolder, read_run
 from semveil.report.looks import PARTIES
-from semveil.report.sanity_checks import RULES as ORDERINGS
+from semveil.report.sanity_checks import RULES as ATTACK_RULES
 from semveil.report.sanity_checks import strength, violations
 from semveil.report.select import SETTING, frame, paired, present, varying
 from semveil.report.summary import (
@@ -102,7 +102,7 @@ def write_page(path: Path, runs: list[RunFolder], compared: Comparison | None = 
     """Write a page on what folders hold, and on a comparison; see :func:`write_report`."""
     if not runs:
         raise SemveilError("no run to report on: name at least one folder")
-    with drawn_as(run.about.get("styles", {}) for run in runs):
+    with drawn_as(run.about for run in runs):
         # A folder's name may have bytes that are no text.
         write_atomic(path, _page(runs, compared).encode(errors="replace"))
 
@@ -310,7 +310,7 @@ def _attacks(
     return {
         "attacks": [_strongest(group) for group in by_system(found)],
         "warnings": violations(found),
-        "orderings": ORDERINGS,
+        "attack_rules": ATTACK_RULES,
         "attacked": attack_tables(found),
         "psr": list(_against_psr(pooled)) if found else (),
         "classes": list(_by_class(pooled)),
@@ -321,12 +321,12 @@ def _attacks(
 
 
 def _strongest(group: Sequence[AttackRow]) -> tuple[AttackRow, float, list[AttackRow]]:
-    """Return a system without an attack, the highest budget, the strongest attack and jamming."""
+    """Return a system without an attack, the highest budget, the strongest attack and noise."""
     attacked = [row for row in group if row.budgets]
     top = max(row.budgets[-1] for row in attacked)
     others = [(hit.value, row) for row in attacked if (hit := strength(row, top))]
     strongest = max(others, key=lambda item: item[0])[1] if others else attacked[0]
-    noise = [row for row in attacked if row.attack == "jamming" and row is not strongest]
+    noise = [row for row in attacked if row.has("baseline") and row is not strongest]
     return group[0], top, [strongest, *noise]
 
 

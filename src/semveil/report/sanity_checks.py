@@ -10,12 +10,6 @@ from semveil.records import Estimate
 from semveil.report.attack_rows import AIMED, EACH, NONE, AttackRow, by_system
 from semveil.report.table import signed, with_interval
 
-# Tries to leave images of other classes as they are.
-SELECTIVE = "semadv"
-# All energy in one place, which may do less than white noise.
-WEAK = ("pilot-jamming", "subcarrier-jamming", "vulnerable-set")
-# Searches by the same knowledge, of which any may be the strongest.
-SEARCHES = ("pgd", "apgd", "minimum-power", "vulnerable-set")
 RULES = (
     "PGD is at least as strong as every attack that knows less, for it knows Bob’s receiver and "
     "each image",
@@ -32,18 +26,21 @@ def violations(found: Iterable[AttackRow]) -> list[str]:
 def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
     rows = {(row.attack, row.protocol): row for row in group if not row.table.empty}
     plain = rows.pop((NONE, "none"), None)
-    pgd = rows.get(("pgd", "adaptive"))
-    jamming = rows.get(("jamming", "adaptive"))
+    fresh = [row for (_, protocol), row in rows.items() if protocol == "adaptive"]
+    reference = next((row for row in fresh if row.has("reference")), None)
+    baseline = next((row for row in fresh if row.has("baseline")), None)
     for row in rows.values():
         keyed = (row.table["asymmetry"] == "key").any()
-        searched = row.attack in SEARCHES and row.protocol == "adaptive"
-        # Behind a key PGD too attacks a link with a key of its own.
-        if pgd and not searched and row is not jamming and not keyed:
-            yield from _weaker(pgd, row)
-        # What was made for another link may do less than noise.
-        made = row is not jamming and row.attack not in WEAK and row.protocol == "adaptive"
-        if jamming and made and not keyed:
-            yield from _weaker(row, jamming)
+        adaptive = row.protocol == "adaptive"
+        # Of several searches by the same knowledge any may be the strongest. Behind a key the
+        # reference too attacks a link with a key of its own.
+        searched = adaptive and row.has("search")
+        if reference and not searched and row is not baseline and not keyed:
+            yield from _weaker(reference, row)
+        # What was made for another link, or puts all energy in one place, may do less than noise.
+        made = row is not baseline and adaptive and not row.has("uneven")
+        if baseline and made and not keyed:
+            yield from _weaker(row, baseline)
         yield from _falling(row, plain)
         if (row.table["metric"] == "saturated").any():
             yield (
@@ -55,7 +52,7 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
 def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:
     """Say once, at the budget where it is clearest, that an attack is weaker than another."""
     levels = [psr_db for psr_db in one.budgets if psr_db in other.budgets]
-    some = SELECTIVE in {one.attack, other.attack}
+    some = one.has("selective") or other.has("selective")
     pairs = [(p, strength(one, p, some), strength(other, p, some)) for p in levels]
     found = [(p, a, b) for p, a, b in pairs if a and b and a.high < b.low]
     if found:
@@ -67,7 +64,7 @@ def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:
 
 
 def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
-    some = row.attack == SELECTIVE
+    some = row.has("selective")
     steps = [(f"at {signed(p)} dB", strength(row, p, some)) for p in row.budgets]
     if plain is not None and not (row.table["target"] == EACH).any():
         steps.insert(0, ("without it", strength(plain, None, some)))

@@ -38,8 +38,8 @@ class World:
 
     def recipe(self, recipe: Recipe) -> Recipe:
         """Return a recipe with this channel for Bob and for the simulated Eve."""
-        antenna = {"fading": self.fading, "snr_db": self.snr_db}
-        return recipes.update(recipe, {"bob": antenna, "eve": antenna})
+        channel = {"fading": self.fading, "snr_db": self.snr_db}
+        return recipes.update(recipe, {"bob": channel, "eve": channel})
 
     def splits(self, splits: ImageSplits) -> ImageSplits:
         """Return a data set with this task and these images."""

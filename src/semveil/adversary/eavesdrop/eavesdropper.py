@@ -27,7 +27,7 @@ from semveil.registry import OURS, origin
 from semveil.rng import generator, seeded
 
 Progress = Callable[[int, int], None]
-"""Told ``(epochs done, epochs at most)``."""
+"""Called with the epochs done and the largest number of epochs."""
 
 _AT_ONCE = 2000
 
@@ -208,7 +208,7 @@ class Eavesdropper(Configured, ABC):
 
         Args:
             given: What she knows; a :class:`Knowledge` for those with ``needs``.
-            progress: Told ``(epochs done, epochs at most)``.
+            progress: Called with the epochs done and the largest number of epochs.
 
         Raises:
             SemveilError: If her network's output has the wrong shape, or her loss is not finite.

@@ -97,7 +97,7 @@ def load_judge(path: str | Path, image_shape: tuple[int, int, int], classes: int
         judge.load_state_dict(load_file(path))
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
-        raise SemveilError(f"audit.judge: cannot use {path}: {reason}") from None
+        raise SemveilError(f"audit.perceptual_weights: cannot use {path}: {reason}") from None
     return judge.requires_grad_(False).eval()
 
 

@@ -88,6 +88,7 @@ class APGD(PGD):
     """
 
     name = "apgd"
+    traits = frozenset({"search"})
     description = "gradient descent per input with momentum and an adaptive step size"
     source = "Croce and Hein, arXiv 2003.01690"
     style = Style(BLUE, "<", 35)

@@ -20,7 +20,7 @@ from semveil.link import Answer
 from semveil.recipe import AttackConfig
 
 Progress = Callable[[str, int, int], None]
-"""Told ``(what is going on, done, in all)``."""
+"""Called with the name of a stage, the steps done, and the steps in all."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,11 @@ class Attack(Configured, ABC):
         needs_labels: Whether Bob must classify; other attacks degrade the images of a Bob who only
             reconstructs them.
         per_input: Whether it looks at the signal that it perturbs.
-        selective: Whether it spares images of other classes than the source class.
+        traits: What comparisons must know of it: ``selective`` (spares images of other classes than
+            the source class), ``search`` (searches for each image through Bob's receiver),
+            ``reference`` (the search that attacks with less knowledge are compared with),
+            ``baseline`` (noise that knows nothing, which other attacks must exceed), ``uneven``
+            (all energy in one place, which may do less than noise).
         revision: Raised where the same settings come to mean another training against it.
         goal: What it is to achieve; see :meth:`towards`.
 
@@ -78,7 +82,7 @@ class Attack(Configured, ABC):
     needs_gradient: ClassVar[bool] = False
     needs_labels: ClassVar[bool] = False
     per_input: ClassVar[bool] = True
-    selective: ClassVar[bool] = False
+    traits: ClassVar[frozenset[str]] = frozenset()
     revision: ClassVar[int] = 0
     goal: Goal = Goal()
 

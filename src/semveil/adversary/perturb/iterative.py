@@ -73,6 +73,7 @@ class PGD(Attack):
     """
 
     name = "pgd"
+    traits = frozenset({"search", "reference"})
     description = "projected gradient descent per input, several starts"
     source = "Madry et al., arXiv 1706.06083"
     needs_gradient = True

@@ -30,6 +30,7 @@ class Jamming(Attack):
     """
 
     name = "jamming"
+    traits = frozenset({"baseline"})
     description = "white Gaussian noise of the same energy: the control"
     source = "the project's own control"
     per_input = False
@@ -108,6 +109,7 @@ class PilotJamming(ShapedJamming):
     """
 
     name = "pilot-jamming"
+    traits = frozenset({"uneven"})
     description = "white noise of the same energy on the pilots alone"
     source = "after Clancy, Efficient OFDM denial: pilot jamming and pilot nulling, ICC 2011"
     style = Style(GREY, "+", 12)
@@ -133,6 +135,7 @@ class SubcarrierJamming(ShapedJamming):
     """
 
     name = "subcarrier-jamming"
+    traits = frozenset({"uneven"})
     description = "white noise of the same energy on a few subcarriers"
     source = "the project's own control"
     style = Style(GREY, "1", 13)

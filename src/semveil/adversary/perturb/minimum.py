@@ -116,6 +116,7 @@ class MinimumPower(SmallestBudget):
     """
 
     name = "minimum-power"
+    traits = frozenset({"search"})
     description = "the smallest PSR of each image that changes Bob's answer"
     source = "after Moosavi-Dezfooli et al., arXiv 1511.04599"
     needs_gradient = True

@@ -192,7 +192,7 @@ class SemAdv(GeneratorAttack):
     description = "a generator that attacks one class and spares the others"
     source = "Nan et al., arXiv 2305.07220"
     needs_labels = True
-    selective = True
+    traits = frozenset({"selective"})
     # Before, both sets weighed the same.
     revision = 1
     style = Style(VERMILLION, "o", 60)

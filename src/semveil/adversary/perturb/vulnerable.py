@@ -61,6 +61,7 @@ class VulnerableSet(SmallestBudget):
     """
 
     name = "vulnerable-set"
+    traits = frozenset({"search", "uneven"})
     description = "the smallest PSR that turns around the weakest symbols of each image"
     source = "the project's own search"
     style = Style(PURPLE, "<", 37)

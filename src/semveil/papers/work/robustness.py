@@ -119,13 +119,13 @@ def harden_links(folder: Path, job: Job, context: JobContext) -> None:
     parts, records = PartialResults(folder), list[Record]()
     attacks = _Attacks(run, context)
     for method in ("none", *METHODS):
-        link = run if method == "none" else hardened(folder, method, run, context)
+        link = run if method == "none" else adversarially_trained(folder, method, run, context)
         records += parts.get(method, partial(attacks.on, link)).records
     write_results(folder, job, context, records, started)
     parts.remove()
 
 
-def hardened(folder: Path, method: str, plain: Run, context: JobContext) -> Run:
+def adversarially_trained(folder: Path, method: str, plain: Run, context: JobContext) -> Run:
     """Return the run of a method that begins with a plain run's link, trained."""
     place = folder / method
     if place.exists():
@@ -143,7 +143,7 @@ def attack_at_every_snr(folder: Path, job: Job, context: JobContext) -> None:
     started = time.monotonic()
     plain = begin(folder / "plain", job, context)
     train_or_load(plain, context.links, context.progress)
-    mixed = hardened(folder, "semmixed", plain, context)
+    mixed = adversarially_trained(folder, "semmixed", plain, context)
     attacks, records = _Attacks(plain, context), list[Record]()
     for run in (plain, mixed):
         for snr_db in job.recipe.audit.bob_snr_db:
