@@ -7,6 +7,7 @@ import json
 import pytest
 
 from commands import NO_PAGE, SMALL, refusal, succeed
+from semveil import load
 from semveil.records import read_records
 from semveil.training.checkpoint import load_tensors
 
@@ -39,8 +40,9 @@ def test_every_eve_is_after_the_colour_and_bob_after_the_digit(measured):
 
 
 def test_what_protects_is_the_task(measured):
-    _, records = measured
+    folder, records = measured
     assert {record.asymmetry for record in records} == {"task"}
+    assert load(folder).card.facts["asymmetry"] == "task"
 
 
 def test_the_simulated_eve_learned_the_colour(measured):
@@ -95,3 +97,20 @@ def test_bob_may_answer_the_colour_and_eve_want_the_digit(semveil, tmp_path):
 def test_what_makes_no_sense_is_refused(semveil, tmp_path, setting, said):
     words = ("run", RECIPE, *SMALL, f"--set={setting}", "--out", tmp_path / "run")
     assert refusal(semveil(*words)).startswith(said)
+
+
+@pytest.mark.slow
+def test_the_game_lowers_what_a_fresh_eve_infers(semveil, tmp_path):
+    """Both by 95 % intervals: the colour is harder to tell, and Bob answers far above chance."""
+    changes = ("link.width=8", "train.epochs=30", "privacy.pretrain_epochs=3", "scheme=minmax")
+    effort = ("audit.inference=[linear, mlp]", "audit.inversion=[]", "audit.eve_snr_db=[10]")
+    words = (f"--set={each}" for each in (*changes, *effort, "audit.bob_snr_db=[10]"))
+    succeed(semveil("run", RECIPE, *words, "--out", tmp_path / "run", before=NO_PAGE))
+    records = read_records(tmp_path / "run" / "records.jsonl")
+    rates = [r for r in records if r.metric == "accuracy"]
+    fresh = [r for r in rates if (r.protocol, r.target) == ("adaptive", "color")]
+    plain = max(r.ci_low for r in fresh if r.scheme == "multitask")
+    hidden = max(r.ci_high for r in fresh if r.scheme == "minmax")
+    assert hidden < plain
+    (bob,) = (r for r in rates if (r.scheme, r.role) == ("minmax", "bob"))
+    assert bob.ci_low > 0.5

@@ -79,12 +79,9 @@ class Recorder:
     def record(self, role: str, metric: str, estimate: Estimate, **fields: Any) -> Record:
         """Return a figure as a record."""
         uses = self.test.waveforms.shape[1]
-        own = self.system.asymmetry
-        # Where Eve is after something else than Bob's task, that is the asymmetry; that she was
-        # trained earlier is none beside it.
-        if self.wanted is not self.task and own in (None, "knowledge"):
-            own = "task"
-        asymmetry = fields.pop("asymmetry", own)
+        # Where Eve is after something else than Bob's task, that is the asymmetry.
+        other = None if self.wanted is self.task else "task"
+        asymmetry = fields.pop("asymmetry", self.system.asymmetry or other)
         return Record.of(
             self.system.name,
             estimate,
@@ -106,10 +103,9 @@ class Recorder:
         self, role: str, question: GuessingTask, right: Tensor, of: str = "{}", **fields: Any
     ) -> Iterator[Record]:
         """Yield the metrics of guesses at the first test images."""
-        if role == "eve" and question is self.task:
+        if role == "eve" and question is self.task and self.system.asymmetry == "task":
             # What protects the image does not protect the label, which Bob shall get.
-            own = self.system.asymmetry
-            fields = {"asymmetry": None if own == "task" else own, **fields}
+            fields = {"asymmetry": None, **fields}
         for metric, estimate in question.score(right):
             yield self.record(role, of.format(metric), estimate, target=question.name, **fields)
 

@@ -59,7 +59,7 @@ def card_of(link: Link) -> Card:
         "scheme": f"{scheme.name}: {scheme.description}",
         "source": scheme.source,
         "protects": scheme.protects,
-        "asymmetry": link.plan.asymmetry or "none",
+        "asymmetry": link.asymmetry or "none",
         "guarantee": scheme.guarantee,
         "images": f"{recipe.data.name}, {source}, {link.classes} classes",
         "waveform": f"{uses} channel uses per image, bandwidth ratio {ratio:.3g}",

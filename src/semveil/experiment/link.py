@@ -124,6 +124,13 @@ class Link:
         return card_of(self)
 
     @property
+    def asymmetry(self) -> str | None:
+        """What protects it: task, channel, key or knowledge; None if nothing does."""
+        own = self.plan.asymmetry
+        # Trained to hide another attribute than Bob's task, it rests on that.
+        return "task" if own == "knowledge" and self.networks.private else own
+
+    @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return next((each.device for each in self.networks.parameters()), torch.device("cpu"))
@@ -297,7 +304,7 @@ class Link:
             name=planned.name,
             transmit=self.transmit_numbered,
             receive=self.receive,
-            asymmetry=planned.asymmetry,
+            asymmetry=self.asymmetry,
             paper_eve=eve.label if eve and "label" in simulated else None,
             paper_private=eve is not None and eve.private,
             paper_inverter=eve.image if eve and "image" in simulated else None,

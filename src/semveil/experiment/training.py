@@ -112,6 +112,7 @@ class TrainedNetworks(nn.Module):
     ) -> None:
         super().__init__()
         self.recipe, self.image_shape, self.classes = recipe, image_shape, classes
+        self.private = private_classes is not None
         simulated = recipe.of(MinMaxConfig)
         self.planned = {link.stream: link for link in links(systems)}
         self.links, self.eves = nn.ModuleDict(), nn.ModuleDict()
@@ -126,7 +127,7 @@ class TrainedNetworks(nn.Module):
                         private_classes or classes,
                         image_shape,
                         simulated.eves,
-                        private=private_classes is not None,
+                        private=self.private,
                     )
         self.layers = nn.ModuleDict()
         for system in systems:
