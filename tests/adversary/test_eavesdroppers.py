@@ -236,7 +236,7 @@ def test_a_network_of_the_wrong_form_is_refused(victim):
         def network(self, inputs, classes, image_shape):
             return super().network(inputs, classes + 1, image_shape)
 
-    with pytest.raises(SemveilError, match=r"own: its network returns \[2, 11\] for two"):
+    with pytest.raises(SemveilError, match=r"Own\.network .*: its network returns \[2, 11\] for two"):
         Own().fit(observed(victim))
 
 

@@ -123,6 +123,8 @@ class Eavesdropper(Configured, ABC):
         at_once: Receptions that she is given at once.
         pleases_judge: Whether she learned from the network that judges reconstructions, which is
             then no judge of hers.
+        brief: Whether her rounds have half the epochs, because each takes long or little is left to
+            learn.
         converged: Whether her training ended because it had ceased to improve; None where there was
             no training.
 
@@ -139,6 +141,7 @@ class Eavesdropper(Configured, ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     at_once: ClassVar[int] = _AT_ONCE
     pleases_judge: bool = False
+    brief: bool = False
     trained: nn.Module | None = None
     converged: bool | None = None
 
@@ -224,13 +227,13 @@ class Eavesdropper(Configured, ABC):
         with seeded(given.seed, *scope, "weights"):
             network = self.network(training.width, given.classes, (channels, height, width))
         network = channels_last(network.to(device))
+        if self.brief:
+            effort = replace(effort, max_epochs=-(-effort.max_epochs // 2))
         before = self.before()
         if before is not None:
             before.fit(given, progress)
             if before.trained is not None:
                 network.load_state_dict(before.trained.state_dict())
-            # What is left to learn is less.
-            effort = replace(effort, max_epochs=-(-effort.max_epochs // 2))
         self._check(network, training, given.classes)
         levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
         source = generator(given.seed, *scope, "validation", device=device)

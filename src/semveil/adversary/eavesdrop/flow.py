@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from dataclasses import replace
 from functools import cached_property, partial
 from typing import Annotated
 
@@ -29,6 +28,7 @@ class FlowInversion(Eavesdropper):
 
     name = "inversion/flow"
     target = "image"
+    brief = True
     description = "reconstructs one of the images that fit, by a generative prior"
     source = "Ohayon et al., Posterior-Mean Rectified Flow, ICLR 2025"
 
@@ -46,8 +46,7 @@ class FlowInversion(Eavesdropper):
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
         """Train the inverter of least error, unless she was trained already, then the flow."""
         self.mean.fit(given, progress)
-        effort = replace(given.effort, max_epochs=-(-given.effort.max_epochs // 2))
-        super().fit(replace(given, effort=effort), progress)
+        super().fit(given, progress)
 
     @cached_property
     def mean(self) -> Inversion:

@@ -122,6 +122,11 @@ class WideInversion(DenseInversion):
         """Return a residual network."""
         return inversion_network("wide", inputs, image_shape, self.config.width)
 
+    @property
+    def brief(self) -> bool:  # type: ignore[override]
+        """Whether she starts from the one of least error."""
+        return self.before() is not None
+
     def before(self) -> Eavesdropper | None:
         """Return the one of least error, for those of another loss."""
         error = type(self)(self.config.model_copy(update={"loss": "log-mse"}))
@@ -146,6 +151,7 @@ class ResidualInversion(Inversion):
     """Residual blocks at two resolutions, and a linear map beside them."""
 
     name = "inversion/residual"
+    brief = True
     description = "reconstructs the image by residual blocks and a linear map"
     source = _SOURCE
 

@@ -21,7 +21,7 @@ _LEARNING_RATE = 2e-3
 # The average of the weights reaches back over about as many steps as an epoch has, 200 at most.
 _MOST_AVERAGED = 200
 # A round that lowers the validation loss by less is the last one.
-_WORTH = 0.002
+_WORTH = 0.005
 
 
 @dataclass(frozen=True)
