@@ -20,6 +20,7 @@ from semveil.adversary.eavesdrop.perceptual import (
 from semveil.adversary.eavesdrop.rmle import rmle
 from semveil.adversary.eavesdrop.shadow import fit_shadow
 from semveil.adversary.eavesdrop.trainer import Effort
+from semveil.channel import OfdmChannel
 from semveil.errors import SemveilError
 from semveil.link import as_float
 from semveil.recipe import AuditConfig
@@ -229,6 +230,19 @@ def test_every_eavesdropper_guesses_alike_from_a_seed_and_needs_what_she_states(
     assert guesses[0].shape == ((5, 10) if kind.target == "label" else (5, 1, 8, 8))
 
 
+@pytest.mark.parametrize("detailed", [False, True])
+def test_eves_with_and_without_details_succeed_over_ofdm(victim, detailed):
+    class Own(MLPInference):
+        name = "inference/own"
+
+    Own.detailed = detailed
+    over_ofdm = replace(victim, channel=OfdmChannel(subcarriers=16, prefix=8))
+    eve = fitted(Own(), observed(over_ofdm))
+    test = over_ofdm.hear("test")
+    right = heard(eve, test, 10.0, 3).argmax(1) == test.labels
+    assert float(right.float().mean()) > 0.85
+
+
 def test_a_network_of_the_wrong_form_is_refused(victim):
     class Own(MLPInference):
         name = "inference/own"
@@ -236,7 +250,9 @@ def test_a_network_of_the_wrong_form_is_refused(victim):
         def network(self, inputs, classes, image_shape):
             return super().network(inputs, classes + 1, image_shape)
 
-    with pytest.raises(SemveilError, match=r"Own\.network .*: its network returns \[2, 11\] for two"):
+    with pytest.raises(
+        SemveilError, match=r"Own\.network .*: its network returns \[2, 11\] for two"
+    ):
         Own().fit(observed(victim))
 
 

@@ -45,11 +45,34 @@ class Reception:
             >>> Reception(y, y[:, :1], torch.tensor(1.0)).features()
             tensor([[0.5000, 0.0000, 0.5000, 0.0000, 0.5000]])
         """
+        return torch.cat([self._equalised(), self._reliability().mean(1, keepdim=True)], dim=1)
+
+    def details(self) -> Tensor:
+        """Return all that is known of a reception, float ``[B, 2k + 1]`` or ``[B, 3k + 2P + 1]``.
+
+        Where every symbol has a channel coefficient of its own, the reliability of each and the
+        received pilots stand between the symbols and the mean reliability.
+
+        Example:
+            >>> y = torch.ones(1, 2, dtype=torch.complex64)
+            >>> Reception(y, 2 * y, torch.tensor(1.0), y[:, None]).details().shape
+            torch.Size([1, 11])
+        """
+        reliability = self._reliability()
+        if reliability.shape[1] == 1:
+            return self.features()
+        parts = [self._equalised(), reliability]
+        if self.pilots is not None:
+            parts.append(torch.view_as_real(self.pilots.resolve_conj()).flatten(1))
+        return torch.cat([*parts, reliability.mean(1, keepdim=True)], dim=1)
+
+    def _equalised(self) -> Tensor:
         equalised = phy.mmse(self.symbols, self.csi, self.noise_variance)
+        return torch.view_as_real(equalised).flatten(1)
+
+    def _reliability(self) -> Tensor:
         gain = squared_magnitude(self.csi)
-        variance = per_image(self.noise_variance, gain, "noise_variance")
-        reliability = (gain / (gain + variance)).mean(1, keepdim=True)
-        return torch.cat([torch.view_as_real(equalised).flatten(1), reliability], dim=1)
+        return gain / (gain + per_image(self.noise_variance, gain, "noise_variance"))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from torch import nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
+from semveil.channel import Reception
 from semveil.errors import SemveilError
 from semveil.experiment.link import Link
 from semveil.facts import EavesdropperFacts, check_facts
@@ -36,8 +37,8 @@ def keep(run: Path, stream: str, eves: Mapping[str, Eavesdropper], classes: Sequ
             save_tensors(path, dict(eve.trained.state_dict()), facts)
 
 
-def kept(link: Link, target: str, inputs: int) -> tuple[Eavesdropper, list[str]] | None:
-    """Return the strongest eavesdropper of a link, ready to listen, and her classes' names."""
+def kept(link: Link, target: str, heard: Reception) -> tuple[Eavesdropper, list[str]] | None:
+    """Return the strongest eavesdropper of a link for such receptions, and her classes' names."""
     assert link.run is not None
     path = _path(link.run.folder, link.plan.stream, target)
     if not path.exists():
@@ -49,7 +50,7 @@ def kept(link: Link, target: str, inputs: int) -> tuple[Eavesdropper, list[str]]
         eve = kind(kind.Config(**stated.config))
     except ValidationError as error:
         raise SemveilError(f"{path}: {explain(error, tuple)}") from None
-    network = eve.network(inputs, len(stated.classes), link.image_shape)
+    network = eve.network(eve.features(heard).shape[1], len(stated.classes), link.image_shape)
     load_weights(network, tensors, path)
     eve.trained = network.to(link.device).eval().requires_grad_(False)
     return eve, stated.classes

@@ -79,7 +79,7 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
     source = generator(seed, "send", "eve", device=link.device)
     heard = channel_of(link.recipe.eve)(waveform, level, generator=source)
     for target in ("label", "image"):
-        found = kept(link, target, heard.features().shape[1])
+        found = kept(link, target, heard)
         if found is not None:
             eve, classes = found
             guess = eve.listen(heard, level)

@@ -65,6 +65,7 @@ class DemodulatingInference(WideInference):
     """Soft demodulation before a residual network, where symbols are points of a constellation."""
 
     name = "inference/demodulating"
+    detailed = False
     description = "infers the label from the posteriors of constellation points"
     source = "the project's own; soft demodulation is standard in receivers"
     points: Tensor | None = None

@@ -123,6 +123,7 @@ class Eavesdropper(Configured, ABC):
         at_once: Receptions that she is given at once.
         pleases_judge: Whether she learned from the network that judges reconstructions, which is
             then no judge of hers.
+        detailed: Whether, over OFDM, she reads the reliability of every symbol and the pilots too.
         brief: Whether her rounds have half the epochs, because each takes long or little is left to
             learn.
         converged: Whether her training ended because it had ceased to improve; None where there was
@@ -140,6 +141,7 @@ class Eavesdropper(Configured, ABC):
     target: ClassVar[str] = "label"
     needs: ClassVar[frozenset[str]] = frozenset()
     at_once: ClassVar[int] = _AT_ONCE
+    detailed: ClassVar[bool] = False
     pleases_judge: bool = False
     brief: bool = False
     trained: nn.Module | None = None
@@ -202,6 +204,10 @@ class Eavesdropper(Configured, ABC):
         """Tell whether all that she needs is there."""
         return all(getattr(given, need, None) is not None for need in self.needs)
 
+    def features(self, reception: Reception) -> Tensor:
+        """Return what her network reads of a reception, float ``[B, inputs]``."""
+        return reception.details() if self.detailed else reception.features()
+
     def before(self) -> Eavesdropper | None:
         """Return the one whose weights hers start from; None if she starts afresh."""
         return None
@@ -224,8 +230,12 @@ class Eavesdropper(Configured, ABC):
         training, validation, sent = given.training, given.validation, given.training
         device, scope, effort = training.device, self.scope, given.effort
         channels, height, width = training.images.shape[1:]
+        levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
+        source = generator(given.seed, *scope, "validation", device=device)
+        held_out = self.features(validation.receive_each(levels, source))
+        inputs = held_out.shape[1]
         with seeded(given.seed, *scope, "weights"):
-            network = self.network(training.width, given.classes, (channels, height, width))
+            network = self.network(inputs, given.classes, (channels, height, width))
         network = channels_last(network.to(device))
         if self.brief:
             effort = replace(effort, max_epochs=-(-effort.max_epochs // 2))
@@ -234,10 +244,7 @@ class Eavesdropper(Configured, ABC):
             before.fit(given, progress)
             if before.trained is not None:
                 network.load_state_dict(before.trained.state_dict())
-        self._check(network, training, given.classes)
-        levels = torch.tensor(given.snrs_db, dtype=torch.float32, device=device)
-        source = generator(given.seed, *scope, "validation", device=device)
-        held_out = validation.hear_each(levels, source)
+        self._check(network, inputs, training, given.classes)
 
         def loss(
             owner: Intercepts, features: Tensor, rows: Tensor, source: torch.Generator
@@ -251,7 +258,8 @@ class Eavesdropper(Configured, ABC):
             sent = training.resent(epoch, given.shift)
 
         def step(rows: Tensor, source: torch.Generator) -> Tensor:
-            return loss(sent, sent.hear(rows, any_of(levels, rows, source), source), rows, source)
+            heard = sent.receive(rows, any_of(levels, rows, source), source)
+            return loss(sent, self.features(heard), rows, source)
 
         def validate() -> float:
             every = torch.arange(len(held_out), device=device)
@@ -278,15 +286,15 @@ class Eavesdropper(Configured, ABC):
         given.fitted[settled] = self
 
     @torch.no_grad()
-    def _check(self, network: nn.Module, training: Intercepts, classes: int) -> None:
+    def _check(self, network: nn.Module, inputs: int, training: Intercepts, classes: int) -> None:
         """Refuse a network whose output is not what she is after."""
         who = self.name if origin(type(self)) == OURS else where(type(self), "network")
         try:
-            found = network.eval()(torch.zeros(2, training.width, device=training.device))
+            found = network.eval()(torch.zeros(2, inputs, device=training.device))
         except Exception as error:
             reason = " ".join(str(error).split())
             raise SemveilError(
-                f"{who}: its network fails on two receptions of {training.width} reals: {reason}"
+                f"{who}: its network fails on two receptions of {inputs} reals: {reason}"
             ) from error
         each = (classes,) if self.target == "label" else tuple(training.images.shape[1:])
         if not isinstance(found, Tensor) or tuple(found.shape) != (2, *each):
@@ -311,7 +319,7 @@ class Eavesdropper(Configured, ABC):
         """
         if self.trained is None:
             raise ValueError(f"{self.name} is trained before she listens")
-        guesses: Tensor = self.trained(reception.features())
+        guesses: Tensor = self.trained(self.features(reception))
         return guesses
 
     def limit(self, images: int) -> int:

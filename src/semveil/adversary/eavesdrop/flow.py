@@ -27,6 +27,7 @@ class FlowInversion(Eavesdropper):
     """
 
     name = "inversion/flow"
+    detailed = True
     target = "image"
     brief = True
     description = "reconstructs one of the images that fit, by a generative prior"

@@ -70,6 +70,7 @@ class WideInference(DenseInference):
     """A residual network with 20 times as many weights as Bob's."""
 
     name = "inference/wide"
+    detailed = True
     description = "infers the label by a residual network of 20 times Bob's size"
     source = _SOURCE
 

@@ -51,7 +51,8 @@ def fit_critic(
         critic = Critic(training.width, (channels, height, width))
     channels_last(critic.to(device))
     levels = torch.tensor(snrs_db, dtype=torch.float32, device=device)
-    heard = validation.hear_each(levels, generator(seed, "infonce", "validation", device=device))
+    draws = generator(seed, "infonce", "validation", device=device)
+    heard = validation.receive_each(levels, draws).features()
 
     sent = training
 

@@ -151,6 +151,7 @@ class ResidualInversion(Inversion):
     """Residual blocks at two resolutions, and a linear map beside them."""
 
     name = "inversion/residual"
+    detailed = True
     brief = True
     description = "reconstructs the image by residual blocks and a linear map"
     source = _SOURCE

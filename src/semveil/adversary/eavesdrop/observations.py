@@ -205,18 +205,15 @@ class Intercepts:
         """
         return self.receive(rows, snr_db, source).features()
 
-    def hear_each(self, levels: Tensor, source: torch.Generator) -> Tensor:
+    def receive_each(self, levels: Tensor, source: torch.Generator) -> Reception:
         """Receive every image once, the SNRs in rotation: the validation set of all epochs.
 
         Args:
             levels: SNRs, dB, float ``[L]``.
             source: Fading and noise.
-
-        Returns:
-            Features, float ``[N, 2k + 1]``.
         """
         rows = torch.arange(len(self), device=self.device)
-        return self.hear(rows, levels[rows % len(levels)], source)
+        return self.receive(rows, levels[rows % len(levels)], source)
 
 
 def any_of(levels: Tensor, rows: Tensor, source: torch.Generator) -> Tensor:
