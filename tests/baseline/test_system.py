@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from semveil.baseline.adaptive import Mode, best, fitting, quality
+from semveil.baseline.adaptive import Mode, best, quality, systems_of
 from semveil.baseline.codec import Codec
 from semveil.baseline.system import ImageSystem
 from semveil.baseline.transceiver import Transceiver
@@ -43,16 +43,25 @@ def test_where_the_checksum_fails_the_fallback_is_shown_and_nothing_else_changes
     assert (seen[~good] == GREY).all()
 
 
-def test_modes_that_cannot_carry_the_images_are_left_out(images):
-    modes = (Mode(2, 1 / 3), Mode(4, 0.5), Mode(64, 5 / 6))
-    found = fitting(Codec("avif", SHAPE), images, 384, modes)
-    assert list(found) == [Mode(64, 5 / 6)]
-    assert found[Mode(64, 5 / 6)].layer.channel_uses == 384
+def test_an_image_whose_file_does_not_fit_is_the_fallback_and_the_others_arrive(images):
+    system = ImageSystem(Codec("avif", SHAPE), Transceiver(384, 16, 0.22))
+    fits = np.array([payload is not None for payload in system.source(images)])
+    assert 0 < fits.sum() < len(images)
+    seen, passed = system.receive(Channel("awgn")(system.send(images), 30.0), GREY)
+    assert passed.tolist() == fits.tolist()
+    assert (seen[~fits] == GREY).all()
+    assert (seen[fits] == system.codec.decode(system.source(images[fits]))).all()
+
+
+def test_modes_without_a_byte_for_an_image_are_left_out():
+    modes = (Mode(2, 1 / 12), Mode(4, 1 / 8), Mode(64, 5 / 6))
+    found = systems_of(Codec("avif", SHAPE), 384, modes)
+    assert list(found) == [Mode(4, 1 / 8), Mode(64, 5 / 6)]
 
 
 def test_the_best_mode_grows_faster_with_the_snr(images):
     modes = (Mode(2, 0.5), Mode(4, 0.5), Mode(16, 0.5), Mode(64, 0.5))
-    systems = fitting(Codec("jpeg2000", SHAPE), images, 768, modes)
+    systems = systems_of(Codec("jpeg2000", SHAPE), 768, modes)
     chosen, shown = [], []
     for snr_db in (-1.0, 4.0, 10.0, 20.0):
         qualities = {

@@ -130,9 +130,10 @@ def test_a_payload_that_does_not_fit_is_refused(size):
         layer.modulate([b"one", bytes(size)])
 
 
-@pytest.mark.parametrize("rate", [0.2, 0.25, 1 / 3, 0.5, 0.92])
+@pytest.mark.parametrize("rate", [1 / 12, 0.2, 0.25, 1 / 3, 0.5, 0.92])
 def test_there_is_a_code_for_every_budget(rate):
-    for uses in (384, 2432, 10000, 60000):
+    # At 1/12 the smallest frame of two points holds less than length and checksum.
+    for uses in (384 if rate > 0.1 else 768, 2432, 10000, 60000):
         for order in (2, 4, 64, 256):
             assert Transceiver(uses, order, rate).payload_bytes > 0
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
-from semveil.experiment.jobs import JobContext, run_job
+from semveil.experiment.jobs import JobContext, read_images, run_job
 from semveil.experiment.training import Hardware
 from semveil.papers import PAPERS
 from semveil.records import Record, SystemName, read_records
@@ -56,7 +58,7 @@ def test_what_is_lost_shows_in_the_mean(tmp_path):
 
 
 def test_the_mode_adapts(tmp_path):
-    table = measured(tmp_path, "jpeg2000-best-6")
+    table = measured(tmp_path, "jpeg2000-adaptive-6")
     rates = []
     for snr_db in (3.0, 15.0):
         order, rate = (
@@ -65,6 +67,24 @@ def test_the_mode_adapts(tmp_path):
         )
         rates.append(np.log2(order) * rate)
     assert rates[0] < rates[1]
+
+
+def test_test_images_have_no_influence_on_the_mode(tmp_path, monkeypatch):
+    """Noise in place of the test images, whose files fit nowhere, changes no mode."""
+    plain = measured(tmp_path / "plain", "jpeg2000-adaptive-6")
+    job = next(job for job in PAPER.jobs("smoke", 0) if job.name == "jpeg2000-adaptive-6")
+    context = JobContext("classical", Hardware(torch.device("cpu")))
+    splits = read_images(job, context)
+    noise = np.random.default_rng(0).integers(0, 256, splits.test.x.shape, np.uint8)
+    splits = replace(splits, test=replace(splits.test, x=noise))
+    run_job(tmp_path / "noise", job, replace(context, splits=splits))
+    noisy = frame(read_records(tmp_path / "noise" / "records.jsonl"))
+    for metric in ("modulation_order", "code_rate"):
+        assert list(where(plain, metric=metric)["value"]) == list(
+            where(noisy, metric=metric)["value"]
+        )
+    quality = [list(where(each, metric="psnr_db")["value"]) for each in (plain, noisy)]
+    assert quality[0] != quality[1]
 
 
 def made(mobilesc: float):

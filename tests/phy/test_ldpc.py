@@ -150,6 +150,19 @@ def test_every_rate_comes_near_its_limit(n, limit_db):
     assert errors.float().mean() > 0.5
 
 
+@pytest.mark.parametrize(("k", "most"), [(100, 820), (640, 3520)])
+def test_beyond_the_mother_code_bits_are_repeated_and_their_llrs_added(k, most):
+    once, twice = LdpcCode(k, most), LdpcCode(k, 2 * most)
+    bits = _bits(40, k)
+    sent = once.encode(bits)
+    assert torch.equal(twice.encode(bits), torch.cat([sent, sent], 1))
+    # So noisy that few codewords are decoded: what agrees is the sum, not the bits sent.
+    noise = torch.randn(40, 2 * most, generator=generator(0, "repetition"))
+    heard = 0.2 * (2.0 * torch.cat([sent, sent], 1) - 1) + 0.4 * noise
+    added = heard[:, :most] + heard[:, most:]
+    assert torch.equal(twice.decode(heard)[0], once.decode(added)[0])
+
+
 def test_bits_of_a_symbol_are_spread_as_asked():
     plain, spread = LdpcCode(100, 240), LdpcCode(100, 240, 4)
     bits = _bits(2, 100)
@@ -164,7 +177,6 @@ def test_bits_of_a_symbol_are_spread_as_asked():
         (8449, 20000, None, "k=8449: an LDPC code block carries"),
         (100, 99, None, "k=100 bits in n=99: the code rate is at most 0.95"),
         (100, 0, None, "k=100 bits in n=0: the code rate"),
-        (100, 2000, None, "k=100 bits in n=2000: there are 820 to send, and no repetition"),
         (4000, 16400, None, "k=4000 bits in n=16400: rates below 1/4 end at k=3840"),
         (100, 201, 2, "n=201 bits are not a multiple of 2 per symbol"),
     ],

@@ -33,24 +33,23 @@ class Mode:
         return f"{self.modulation}, rate {self.rate:.2g}"
 
 
-MODES = tuple(
-    Mode(order, rate) for order in (2, 4, 16, 64) for rate in (1 / 3, 1 / 2, 2 / 3, 5 / 6)
-)
+RATES = (1 / 12, 1 / 8, 1 / 5, 1 / 4, 1 / 3, 2 / 5, 1 / 2, 2 / 3, 3 / 4, 5 / 6)
+"""Code rates; those below 1/5 repeat bits of the mother code."""
+MODES = tuple(Mode(order, rate) for order in (2, 4, 16, 64) for rate in RATES)
 """From the most robust to the fastest, as in the modulation and coding schemes of 5G."""
 
 
-def fitting(
-    codec: Codec, images: Pixels, channel_uses: int, modes: Sequence[Mode] = MODES
+def systems_of(
+    codec: Codec, channel_uses: int, modes: Sequence[Mode] = MODES
 ) -> dict[Mode, ImageSystem]:
-    """Return a system for every mode in which all images fit the channel uses."""
+    """Return a system for every mode that leaves a byte for an image in the channel uses."""
     found = {}
     for mode in modes:
         try:
-            system = ImageSystem(codec, Transceiver(channel_uses, mode.order, mode.rate))
-            system.source(images)
+            layer = Transceiver(channel_uses, mode.order, mode.rate)
         except SemveilError:
             continue
-        found[mode] = system
+        found[mode] = ImageSystem(codec, layer)
     return found
 
 
@@ -62,7 +61,7 @@ def quality(
     fallback: Pixels,
     source: Randomness,
 ) -> Tensor:
-    """Return the PSNR of every image, with the fallback where the checksum fails."""
+    """Return the PSNR of every image, with the fallback for those that do not fit or get lost."""
     received, _ = system.receive(channel(system.send(images), snr_db, generator=source), fallback)
     shown, sent = (torch.from_numpy(each) / 255 for each in (received, images))
     return psnr_db(shown, sent)

@@ -74,25 +74,16 @@ class Codec:
         # Any settings give the same framing.
         return FRAMINGS[self.name](self._file(np.zeros(self.shape, np.uint8), 50))
 
-    def fit(self, images: Pixels, max_bytes: int) -> list[bytes]:
+    def fit(self, images: Pixels, max_bytes: int) -> list[bytes | None]:
         """Code every image at the best quality that fits: payloads of at most ``max_bytes``.
 
-        A binary search per image. Images are coded in threads, and results are cached.
-
-        Raises:
-            SemveilError: If an image does not fit even at the lowest quality.
+        None where an image does not fit even at the lowest quality. A binary search per image.
+        Images are coded in threads, and results are cached.
         """
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = list(pool.map(lambda image: self._remembered(image, max_bytes), images))
-        longest = max((len(payload) for payload in found), default=0)
-        if longest > max_bytes:
-            raise SemveilError(
-                f"classical: an image needs {longest} bytes at {self.name}'s lowest quality, and "
-                f"{max_bytes} fit; raise link.latent_dim, classical.order or classical.rate"
-            )
-        return found
+            return list(pool.map(lambda image: self._remembered(image, max_bytes), images))
 
-    def decode(self, payloads: Sequence[bytes]) -> Pixels:
+    def decode(self, payloads: Sequence[bytes | None]) -> Pixels:
         """Return the images of payloads, uint8 ``[N, C, H, W]``; ValueError if one is none."""
         images = [image for image in self.read(payloads) if image is not None]
         if len(images) < len(payloads):
@@ -109,19 +100,21 @@ class Codec:
             return list(pool.map(self._image, payloads))
 
     @cached_property
-    def _memory(self) -> dict[tuple[bytes, int], bytes]:
+    def _memory(self) -> dict[tuple[bytes, int], bytes | None]:
         return {}
 
-    def _remembered(self, image: Pixels, max_bytes: int) -> bytes:
+    def _remembered(self, image: Pixels, max_bytes: int) -> bytes | None:
         key = blake2b(image.tobytes(), digest_size=16).digest(), max_bytes
         if key not in self._memory:
             self._memory[key] = self._best(image, max_bytes)
         return self._memory[key]
 
-    def _best(self, image: Pixels, max_bytes: int) -> bytes:
-        """Return the largest payload that fits, or the smallest of all if none does."""
+    def _best(self, image: Pixels, max_bytes: int) -> bytes | None:
+        """Return the largest payload that fits; None if none does."""
         low, high = self._settings
         best = self._payload(image, low)
+        if len(best) > max_bytes:
+            return None
         while low < high:
             middle = (low + high + 1) // 2
             payload = self._payload(image, middle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +18,10 @@ from semveil.channel import Reception
 class ImageSystem:
     """Images to data symbols and back.
 
-    Every image is coded at the best quality that its channel uses carry. Where the checksum fails,
-    or the payload is not an image, the receiver outputs a fixed image, such as the mean of the
-    training images.
+    Every image is coded at the best quality that its channel uses carry. An image whose file does
+    not fit at any quality is sent as a message without a payload. There, where the checksum fails,
+    and where the payload is not an image, the receiver outputs a fixed image, such as the mean of
+    the training images.
 
     Attributes:
         codec: Source code.
@@ -38,15 +40,19 @@ class ImageSystem:
     layer: Transceiver
 
     def send(self, images: Pixels, device: torch.device | str = "cpu") -> Tensor:
-        """Return the symbols of images, complex ``[B, k]``; SemveilError if one does not fit."""
+        """Return the symbols of images, complex ``[B, k]``."""
         return self.layer.modulate(self.source(images), device)
 
-    def source(self, images: Pixels) -> list[bytes]:
-        """Return the payloads of images, uint8 ``[B, C, H, W]``."""
+    def source(self, images: Pixels) -> list[bytes | None]:
+        """Return the payloads of images, uint8 ``[B, C, H, W]``; None where a file does not fit."""
         return self.codec.fit(images, self.layer.payload_bytes)
 
     def receive(self, reception: Reception, fallback: Pixels) -> tuple[Pixels, Tensor]:
         """Return the images of a reception, and whether each arrived, bool ``[B]``."""
-        images = self.codec.read(self.layer.demodulate(reception))
+        return self.shown(self.layer.demodulate(reception), fallback)
+
+    def shown(self, payloads: Sequence[bytes | None], fallback: Pixels) -> tuple[Pixels, Tensor]:
+        """Return the images that payloads show, and whether each is its own, bool ``[B]``."""
+        images = self.codec.read(payloads)
         passed = torch.tensor([image is not None for image in images])
         return np.stack([fallback if image is None else image for image in images]), passed

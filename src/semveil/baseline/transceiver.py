@@ -116,8 +116,12 @@ class Transceiver:
         source = generator(0, "scrambling")
         return torch.randint(0, 2, (n,), generator=source, dtype=torch.uint8)
 
-    def modulate(self, payloads: Sequence[bytes], device: torch.device | str = "cpu") -> Tensor:
+    def modulate(
+        self, payloads: Sequence[bytes | None], device: torch.device | str = "cpu"
+    ) -> Tensor:
         """Put payloads on the air: data symbols of unit power on average, complex ``[B, k]``.
+
+        A message without a payload has length 0, and the receiver finds none in it either.
 
         Raises:
             ValueError: If a payload is empty or longer than ``payload_bytes``.
@@ -128,16 +132,16 @@ class Transceiver:
         left = self.channel_uses - symbols.shape[1]
         return torch.cat([symbols, symbols.new_ones(len(symbols), left)], 1)
 
-    def _messages(self, payloads: Sequence[bytes]) -> Tensor:
+    def _messages(self, payloads: Sequence[bytes | None]) -> Tensor:
         """Return messages with checksums, uint8 zeros and ones ``[B, message_bits]``."""
         name, checksum = self._checksum
         n_bytes = self.payload_bytes + _LENGTH_BYTES
-        for size in map(len, payloads):
+        for size in (len(payload) for payload in payloads if payload is not None):
             if not 0 < size <= self.payload_bytes:
                 raise ValueError(f"a payload of {size} bytes, where 1 to {self.payload_bytes} fit")
         padded = b"".join(
             (len(payload).to_bytes(_LENGTH_BYTES, "big") + payload).ljust(n_bytes, b"\0")
-            for payload in payloads
+            for payload in (each or b"" for each in payloads)
         )
         octets = np.frombuffer(padded, np.uint8).reshape(-1, n_bytes)
         bits = torch.from_numpy(np.unpackbits(octets, axis=1))

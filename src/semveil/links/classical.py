@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from semveil.baseline.codec import Pixels
 from semveil.baseline.system import ImageSystem
 from semveil.channel import Channel, Reception
+from semveil.errors import SemveilError
 from semveil.link import Answer, Disturb, Exchange, LinkNetwork, as_float
 from semveil.rng import Randomness
 
@@ -21,9 +22,9 @@ def as_pixels(images: Tensor) -> Pixels:
 class ClassicalLink(LinkNetwork):
     """Alice compresses and codes; Bob decodes, decompresses and classifies.
 
-    Where the checksum fails, Bob outputs the mean of the training images. Only the classifier is
-    learned; it is trained on compressed images, which Bob gets whenever the checksum holds. The
-    link has no gradient, so gradient attacks do not apply.
+    Where the checksum fails, or the image did not fit, Bob outputs the mean of the training images.
+    Only the classifier is learned; it is trained on compressed images, which Bob gets whenever the
+    checksum holds. The link has no gradient, so gradient attacks do not apply.
     """
 
     digital = True
@@ -66,10 +67,21 @@ class ClassicalLink(LinkNetwork):
         source: Randomness,
         disturb: Disturb | None = None,
     ) -> Exchange:
-        """Send images; Bob's answer is that of a checksum that holds, whatever the noise."""
+        """Send images; Bob's answer is that of a checksum that holds, whatever the noise.
+
+        Raises:
+            SemveilError: If none of the images fits.
+        """
         payloads = self.system.source(as_pixels(images))
+        seen, fitted = self.system.shown(payloads, self.fallback.cpu().numpy())
+        if not fitted.any():
+            raise SemveilError(
+                f"classical: no image fits {self.system.layer.payload_bytes} bytes at "
+                f"{self.system.codec.name}'s lowest quality; raise link.latent_dim, "
+                "classical.order or classical.rate"
+            )
         waveform = self.system.layer.modulate(payloads, images.device)
-        return Exchange(waveform, self._answer(self.system.codec.decode(payloads), images.device))
+        return Exchange(waveform, self._answer(seen, images.device))
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:

@@ -210,7 +210,7 @@ class LabelBalancedAccuracy(BalancedAccuracy):
 
 @METRICS.register
 class LostRate(Rate):
-    """Share of images whose checksum fails or that cannot be decoded."""
+    """Share of images whose file does not fit, whose checksum fails or that cannot be decoded."""
 
     name = "lost_rate"
     title = "lost images"

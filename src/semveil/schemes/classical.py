@@ -40,8 +40,8 @@ class Classical(Scheme):
         "The paper states rate 1/2, the modulations and JPEG 2000, and no more: the code is that "
         "of 5G (TS 38.212), decoded with soft decisions that know every subcarrier's noise.",
         "Headers that are the same for all images of a size are not sent; length and checksum are.",
-        "Where the checksum fails, Bob shows the mean of the training images; the paper has no "
-        "policy.",
+        "Where the checksum fails or the file did not fit, Bob shows the mean of the training "
+        "images; the paper has no policy.",
         "The paper compares pictures alone. Here Bob also classifies what he sees, by a network "
         "that was trained on pictures as the codec leaves them.",
     )
@@ -51,12 +51,12 @@ class Classical(Scheme):
 
         Attributes:
             codec: ``jpeg2000`` or ``avif``.
-            rate: Information bits per coded bit of the 5G LDPC code.
+            rate: Information bits per coded bit of the 5G LDPC code; below 1/5 by repetition.
             order: Points of the QAM constellation, a power of two; 2 is BPSK.
         """
 
         codec: Literal["jpeg2000", "avif"] = "jpeg2000"
-        rate: Annotated[float, Field(ge=0.2, le=0.92)] = 0.5
+        rate: Annotated[float, Field(ge=0.05, le=0.92)] = 0.5
         order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
 
     def system(self, image_shape: ImageShape) -> ImageSystem:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semveil.baseline.adaptive import MODES, Mode, best, fitting, quality
+from semveil.baseline.adaptive import Mode, best, quality, systems_of
 from semveil.baseline.codec import Pixels
 from semveil.baseline.system import ImageSystem
 from semveil.channel import channel_of
@@ -56,9 +56,7 @@ def adapt(folder: Path, job: Job, context: JobContext) -> None:
     started, bench = time.monotonic(), _Bench(job, context)
     system = Classical(job.recipe).system(bench.splits.image_shape)
     validation = bench.splits.validation.x[:VALIDATION]
-    # Whether her images fit is Alice's to know.
-    every = np.concatenate([validation, bench.images])
-    systems = fitting(system.codec, every, system.layer.channel_uses, MODES)
+    systems = systems_of(system.codec, system.layer.channel_uses)
     records: list[Record] = []
     for snr_db in bench.snrs_db:
         chosen = bench.choose(systems, validation, snr_db)
@@ -117,14 +115,17 @@ class _Bench:
     def about(self, system: ImageSystem) -> Iterator[Record]:
         """Return what a system sends, and what it would show without errors."""
         payloads = system.source(self.images)
-        spent = torch.tensor([float(len(payload)) for payload in payloads])
+        spent = torch.tensor([float(len(payload or b"")) for payload in payloads])
         yield self.record("system", "payload_bytes", bootstrap_mean(spent))
         for metric, value in (
             ("payload_bytes_max", system.layer.payload_bytes),
             ("framing_bytes", system.codec.framing.n_bytes),
         ):
             yield self.record("system", metric, Estimate(value, value, value, 1))
-        yield from self.quality(system.codec.decode(payloads))
+        seen, fitted = system.shown(payloads, self.fallback)
+        misfits = wilson(int((~fitted).sum()), len(fitted))
+        yield self.record("system", "lost_rate", misfits, target="image")
+        yield from self.quality(seen)
 
     def quality(self, seen: Pixels, test_snr_db: float | None = None) -> Iterator[Record]:
         """Return PSNR and SSIM of images; without an SNR, those of the codec alone."""

@@ -22,11 +22,13 @@ class LdpcCode:
 
     One code block without segmentation or CRC. ``k`` and ``n`` determine the base graph and the
     lifting size. Fillers, the first two columns of information bits, and parity bits beyond ``n``
-    are not sent; rows of the graph without a sent parity bit are not used.
+    are not sent; rows of the graph without a sent parity bit are not used. Beyond the bits of the
+    mother code (rate 1/3 of base graph 1, 1/5 of 2) the circular buffer begins again: bits are
+    repeated, and the decoder adds their LLRs.
 
     Attributes:
         k: Information bits, 12 to 8448.
-        n: Bits sent; no more than the mother code has (rate 1/3 of base graph 1, 1/5 of 2).
+        n: Bits sent.
         bits_per_symbol: If given, sent bits are interleaved for symbols of that many bits
             (5.4.2.2).
 
@@ -55,9 +57,6 @@ class LdpcCode:
         number = base_graph(k, k / n)
         if number == 2 and k > 3840:
             raise ValueError(f"k={k} bits in n={n}: rates below 1/4 end at k=3840")
-        most = self.graph.columns * self.graph.size - self._fillers - 2 * self.graph.size
-        if n > most:
-            raise ValueError(f"k={k} bits in n={n}: there are {most} to send, and no repetition")
         if m is not None and (m < 1 or n % m):
             raise ValueError(f"n={n} bits are not a multiple of {m} per symbol")
 
@@ -79,7 +78,7 @@ class LdpcCode:
     def n_rows(self) -> int:
         """Rows of the base graph in use: the core, and those whose parity bits are sent."""
         sent = self.n - (self.k - 2 * self.graph.size)
-        return max(CORE, -(-sent // self.graph.size))
+        return min(max(CORE, -(-sent // self.graph.size)), len(self.graph.rows))
 
     def encode(self, bits: Tensor) -> Tensor:
         """Encode information bits.
@@ -128,7 +127,7 @@ class LdpcCode:
         size, first = self.graph.size, self.graph.information
         # Inside, zero is the more likely bit of a positive LLR.
         heard = llrs.new_zeros(len(llrs), (first + self.n_rows) * size)
-        heard[:, self._sent(llrs.device)] = -llrs
+        heard.index_add_(1, self._sent(llrs.device), -llrs)
         heard[:, self.k : first * size] = _FILLER_LLR
         if window is None:
             window = max(1, (2**16 if llrs.device.type == "cpu" else 2**22) // size)
@@ -139,7 +138,8 @@ class LdpcCode:
         """Return the positions of the sent bits in a codeword of the rows in use, in order."""
         size, first = self.graph.size, self.graph.information
         places = torch.arange(2 * size, (first + self.n_rows) * size, device=device)
-        return places[(places < self.k) | (places >= first * size)][: self.n]
+        places = places[(places < self.k) | (places >= first * size)]
+        return places.repeat(-(-self.n // len(places)))[: self.n]
 
 
 @cache
