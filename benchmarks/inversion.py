@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from benchmarks.agreement import require
 from benchmarks.link import IMAGE_SHAPE, random_images
@@ -78,22 +79,35 @@ class Epoch:
 
     def bare(self) -> nn.Module:
         """Train the same network on the same observations, and nothing else."""
+        return self._trained()[0]
+
+    def averaged(self) -> nn.Module:
+        """Do the same, and return the average of the weights, which the attack keeps."""
+        return self._trained(averaged=True)[1]
+
+    def _trained(self, averaged: bool = False) -> tuple[nn.Module, AveragedModel]:
         with seeded(0, "inversion", _CAPACITY, "weights"):
             network = inversion_network(_CAPACITY, self.training.width, IMAGE_SHAPE)
         channels_last(network)
+        steps = len(self.observations)
+        average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(steps / (1 + steps)))
         optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
-        for heard, images in zip(self.observations, self.targets, strict=True):
+        for step, (heard, images) in enumerate(zip(self.observations, self.targets, strict=True)):
+            # The first epoch warms up.
+            optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (step + 1) / steps
             with torch.autocast("cpu", torch.bfloat16, enabled=native_bfloat16(_CPU)):
                 rebuilt = network(heard)
             optimiser.zero_grad()
             functional.mse_loss(rebuilt.float(), as_float(images)).backward()
             optimiser.step()
-        return network
+            if averaged:
+                average.update_parameters(network)
+        return network, average
 
 
 def require_same_network(epoch: Epoch) -> None:
     """Raise :class:`DisagreementError` unless both sides end at the same weights."""
-    weights = zip(epoch.attack().parameters(), epoch.bare().parameters(), strict=True)
+    weights = zip(epoch.attack().parameters(), epoch.averaged().parameters(), strict=True)
     for ours, theirs in weights:
         require("weights of the inverter", ours, theirs, tolerance=1e-3)
 

@@ -14,6 +14,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from semveil.errors import SemveilError, shown
+from semveil.reading import read_regular
 
 F = TypeVar("F", bound="Facts")
 
@@ -22,6 +23,7 @@ Seconds = Annotated[float, Field(ge=0)]
 Side = Annotated[int, Field(gt=0)]
 # No file of ours nests deeper than a recipe does; what writes JSON could not write much more.
 _DEPTH = 40
+_MOST_BYTES = 1 << 26
 
 
 class Facts(BaseModel):
@@ -144,7 +146,7 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
             with a package that is not installed.
     """
     try:
-        plain = json.loads(path.read_text())
+        plain = json.loads(read_regular(path, _MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise SemveilError(missing) from None
     except OSError as error:

@@ -168,7 +168,7 @@ def admissions(records: Iterable[Record]) -> list[Admission]:
         >>> flag = Record(scheme="mine", dataset="digits", channel="awgn/perfect", role="system",
         ...     metric="flag_random", value=1.0, n=64, seed=0)
         >>> admissions([flag])[0].lines()
-        ['mine: note: the waveform is random: Eve trains on several transmissions of every image']
+        ['mine: note: the waveform is random: Eve’s images are sent anew in every epoch']
     """
     found: dict[str, dict[str, float]] = {}
     for record in records:

@@ -33,17 +33,27 @@ def read_small(path: Path, what: str, most: int) -> str:
         raise SemveilError(f"cannot read {what}: {reason or error}") from None
 
 
-def read_regular(path: Path, most: int) -> bytes:
-    """Return the content of a regular file; a pipe or device might never end.
+def read_regular(path: Path, most: int = 1 << 31) -> bytes:
+    """Return the content of a regular file.
 
     Raises:
         OSError: If it is none, is larger than ``most`` bytes, or cannot be read.
+    """
+    size = require_regular(path)
+    if size > most:
+        raise OSError(errno.EFBIG, f"it has {size} bytes, more than {most}")
+    return path.read_bytes()
+
+
+def require_regular(path: Path) -> int:
+    """Return the size of a regular file, bytes; a pipe or device might never end.
+
+    Raises:
+        OSError: If it is none.
     """
     about = path.stat()
     if stat.S_ISDIR(about.st_mode):
         raise OSError(errno.EISDIR, "it is a folder")
     if not stat.S_ISREG(about.st_mode):
         raise OSError(errno.EINVAL, "it is not a regular file")
-    if about.st_size > most:
-        raise OSError(errno.EFBIG, f"it has {about.st_size} bytes, more than {most}")
-    return path.read_bytes()
+    return about.st_size

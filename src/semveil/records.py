@@ -12,6 +12,7 @@ from typing import Any
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
+from semveil.reading import read_regular
 
 Params = Mapping[str, Any]
 # Marks of the names that records had before variant, control, training and params were fields.
@@ -279,7 +280,7 @@ def write_records(path: Path, records: Iterable[Record]) -> None:
 def read_records(path: Path) -> list[Record]:
     """Read a ``records.jsonl`` file; a value that is null in the file is NaN."""
     try:
-        lines = path.read_text().splitlines()
+        lines = read_regular(path).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise SemveilError(f"cannot read records {path}: {error}") from error
     return [_read(line, path, number) for number, line in enumerate(lines, start=1)]
@@ -288,7 +289,7 @@ def read_records(path: Path) -> list[Record]:
 def _writer(path: Path) -> str:
     """Return the version that wrote records, as the ``run.json`` beside them states it."""
     try:
-        return str(json.loads(path.with_name("run.json").read_text())["version"])
+        return str(json.loads(read_regular(path.with_name("run.json")))["version"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return "of an earlier version"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -183,3 +184,14 @@ def test_a_damaged_job_is_named_before_the_others_work(semveil, finished, tmp_pa
     line = refusal(semveil("study", "--resume", "study", folder=tmp_path, before=NO_PAGE))
     assert str(Path("study/jobs/clipped-0.3-1-4", name)) in line
     assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("command", ["audit", "attack", "report"])
+def test_a_pipe_is_no_file_of_a_run(semveil, tmp_path, command):
+    """Reading it would wait without end."""
+    for name in ("run.json", "records.jsonl"):
+        os.mkfifo(tmp_path / name)
+    result = semveil(command, tmp_path)
+    assert result.code == 2
+    assert "it is not a regular file" in result.err
+    assert len(result.err.strip().splitlines()) == 1

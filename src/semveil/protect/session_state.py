@@ -12,6 +12,7 @@ from typing import Any
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
 from semveil.protect.keys import subkey
+from semveil.reading import read_regular
 
 # Of a window of 2**20 counters, all accepted, with room to spare.
 _MOST_BYTES = 2**24
@@ -30,8 +31,7 @@ def read_state(path: Path, key: bytes, what: str) -> dict[str, Any]:
         SemveilError: If the file is missing, damaged or of another key.
     """
     try:
-        with path.open("rb") as file:
-            found = file.read(_MOST_BYTES)
+        found = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise SemveilError(f"cannot read the {what}'s state {path}: {error.strerror}") from error
     tag, _, content = found.removesuffix(b"\n").partition(b"\n")

@@ -11,6 +11,7 @@ import numpy as np
 
 from semveil.errors import SemveilError
 from semveil.facts import About, read_facts
+from semveil.reading import read_regular, require_regular
 from semveil.records import Record, read_records
 
 
@@ -81,6 +82,7 @@ def read_samples(path: Path, *needed: str) -> dict[str, np.ndarray]:
             :class:`semveil.result.Result`.
     """
     try:
+        require_regular(path)
         with np.load(path, allow_pickle=False) as archive:
             samples = dict(archive)
     # A damaged archive gets numpy, zipfile and zlib to raise nearly anything.
@@ -130,7 +132,7 @@ def _history(path: Path) -> list[dict[str, Any]]:
     if not path.exists():
         return []
     try:
-        lines = path.read_text().splitlines()
+        lines = read_regular(path).decode().splitlines()
     except (OSError, ValueError) as error:
         raise SemveilError(f"cannot read {path}: {error}") from error
     history = []
