@@ -160,6 +160,9 @@ def test_a_link_is_used_by_numbers_generators_and_receptions(finished):
         link.receive(waveform)
     with pytest.raises(SemveilError, match="3 symbols per image were received; the link sends 4"):
         link.receive(link.channel(waveform[:, :3], 10.0))
+    fresh = semveil.load(finished, device="cpu")
+    with pytest.raises(SemveilError, match="3 symbols per image were received; the link sends 4"):
+        fresh.receive(fresh.channel(waveform[:, :3], 10.0))
 
 
 def test_a_link_is_trained_further_as_itself(finished, tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from semveil.protect.keys import research_key
 from semveil.protect.session import Sender
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName
-from semveil.rng import Randomness, seeded
+from semveil.rng import Randomness, generator, seeded
 
 if TYPE_CHECKING:
     from semveil.experiment.run import Run
@@ -82,7 +82,6 @@ class Link:
             self.transform = plan.transform(self.network, session)
             self._sender = Sender(session, FIRST_FREE_MESSAGE)
         self.counters: Tensor | None = None
-        self._width: int | None = None  # symbols per image; known from the first transmission on
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.image_shape))
@@ -250,7 +249,6 @@ class Link:
         waveform = self.network.transmit(images, source)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
-        self._width = waveform.shape[-1]
         if self.transform is None:
             return waveform
         if messages is None:
@@ -269,10 +267,17 @@ class Link:
             raise SemveilError("snr_db: expected finite numbers, in dB")
         return snr_db if isinstance(snr_db, Tensor | float | int) else levels.to(self.device)
 
+    @cached_property
+    @torch.no_grad()
+    def _width(self) -> int:
+        """Symbols per image, as the transmitter makes them."""
+        blank = torch.zeros(1, *self.image_shape, device=self.device)
+        return self.network.transmit(blank, generator(0, "width", device=self.device)).shape[-1]
+
     def _check_width(self, reception: Reception) -> None:
-        """Refuse another number of symbols than that of the last transmission."""
+        """Refuse another number of symbols than the link sends."""
         width = reception.symbols.shape[-1]
-        if self._width is not None and width != self._width:
+        if width != self._width:
             raise SemveilError(
                 f"receive: {width} symbols per image were received; the link sends {self._width}"
             )
