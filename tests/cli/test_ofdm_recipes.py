@@ -67,12 +67,3 @@ def test_what_does_not_fit_is_refused_and_nothing_is_written(
     line = refusal(semveil("run", recipe, f"--set={setting}", folder=tmp_path))
     assert message in line
     assert list(tmp_path.iterdir()) == []
-
-
-def test_an_image_that_does_not_fit_its_bits_is_named(semveil, tmp_path):
-    # 64 symbols of 16 points at rate 0.2: five bytes are left for a picture.
-    settings = ("link.latent_dim=256", "classical.order=16", "classical.rate=0.2")
-    words = ["run", "classical-digits", *SHORT, *(f"--set={word}" for word in settings)]
-    line = refusal(semveil(*words, "--out", "run", folder=tmp_path))
-    assert "bytes" in line
-    assert not (tmp_path / "run" / "records.jsonl").exists()

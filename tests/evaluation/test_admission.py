@@ -333,3 +333,15 @@ def test_a_protection_is_judged_beside_the_transmitter_without_it():
     assert verdict(30, asymmetry="key", unprotected=encode) in (Verdict.CHANCE, Verdict.FEW)
     with pytest.raises(SemveilError, match="asymmetry"):
         verdict(1, unprotected=encode)
+
+
+def test_one_message_for_all_images_may_have_the_power_of_its_few_symbols():
+    """Sixteen points have unit power on average; 48 drawn ones of one message need not."""
+    levels = torch.tensor([-3.0, -1.0, 1.0, 3.0]) / 10**0.5
+    drawn = levels[torch.randint(4, (1, 48, 2), generator=torch.Generator().manual_seed(4))]
+    message = torch.view_as_complex(drawn.contiguous())
+    assert abs(float(message.abs().square().mean()) - 1) > 0.05
+    found = audit(lambda images, generator: message.expand(len(images), -1), fixed_gain=True)
+    assert "image_independent" in raised(found)
+    with pytest.raises(SemveilError, match="mean power"):
+        audit(lambda images, generator: 2 * message.expand(len(images), -1), fixed_gain=True)
