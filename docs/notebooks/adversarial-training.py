@@ -34,7 +34,8 @@ attacks = [
     semveil.attacks.PGD(steps=10, restarts=1),
 ]
 budgets = [-20, -14, -8]
-plain = semveil.evaluate(link, data=digits, attacks=attacks, psr_db=budgets, snr_db=[10])
+asked = {"eavesdroppers": [], "attacks": attacks, "psr_db": budgets, "snr_db": [10]}
+plain = semveil.evaluate(link, data=digits, **asked)
 plain.plot("accuracy", x="psr_db")
 
 # %% [markdown]
@@ -47,9 +48,7 @@ plain.plot("accuracy", x="psr_db")
 hardened_link = semveil.harden(
     runs / "plain", "at-pgd", {"harden.epochs": 3}, out=runs / "hardened"
 )
-hardened = semveil.evaluate(
-    hardened_link, data=digits, attacks=attacks, psr_db=budgets, snr_db=[10]
-)
+hardened = semveil.evaluate(hardened_link, data=digits, **asked)
 hardened.plot("accuracy", x="psr_db")
 
 # %%

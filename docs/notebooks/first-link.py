@@ -65,7 +65,8 @@ print(waveform.shape, waveform.abs().square().mean(dim=1))
 # result.
 
 # %%
-found = semveil.evaluate(link, data=digits, snr_db=[4, 12, 20], changes={"audit.max_epochs": 15})
+quick = {"audit.max_epochs": 15, "audit.rounds": 1}  # leave this out for figures that count
+found = semveil.evaluate(link, data=digits, snr_db=[4, 12, 20], changes=quick)
 table = found.to_pandas()
 table[table["metric"] == "accuracy"][["role", "adversary", "test_snr_db", "value"]]
 
