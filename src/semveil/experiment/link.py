@@ -249,6 +249,7 @@ class Link:
         waveform = self.network.transmit(images, source)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
+        self._width = waveform.shape[-1]
         if self.transform is None:
             return waveform
         if messages is None:
@@ -270,7 +271,7 @@ class Link:
     @cached_property
     @torch.no_grad()
     def _width(self) -> int:
-        """Symbols per image, as the transmitter makes them."""
+        """Symbols per image: those of a blank one before the first transmission."""
         blank = torch.zeros(1, *self.image_shape, device=self.device)
         return self.network.transmit(blank, generator(0, "width", device=self.device)).shape[-1]
 
