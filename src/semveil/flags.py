@@ -73,6 +73,13 @@ _ALL = (
         "warning",
     ),
     Flag(
+        "lost_without_noise",
+        "Bob gets the images where there is no noise",
+        "more than a tenth of the images are lost even without noise, as files that do not fit are: "
+        "raise link.latent_dim, classical.order or classical.rate",
+        "warning",
+    ),
+    Flag(
         "image_independent",
         "the waveform depends on the image",
         "the waveform is the same for every image: nothing is sent, and an Eve at chance proves no "

@@ -47,10 +47,12 @@ class Answer:
     Attributes:
         logits: Task scores, float ``[B, classes]``; None if Bob classifies nothing.
         images: Reconstruction, float ``[B, C, H, W]`` in [0, 1]; None if Bob reconstructs nothing.
+        lost: Which images Bob knows that he did not get, bool ``[B]``; None where he never knows.
     """
 
     logits: Tensor | None = None
     images: Tensor | None = None
+    lost: Tensor | None = None
 
     @property
     def scores(self) -> Tensor:

@@ -35,10 +35,26 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     assert {record.channel for record in records} == {"multipath/lmmse"}
     told = {(r.role, r.metric) for r in records if r.system.label == scheme}
     assert {("bob", "accuracy"), ("bob", "psnr_db"), ("eve", "accuracy")} <= told
+    assert (("bob", "lost_rate") in told) == (scheme == "classical")
     # Pilots and prefixes are counted beside the data: two symbols of 80 samples for one of 64.
     (overhead,) = {r.value for r in records if r.metric == "pilot_overhead"}
     symbols = {"classical": 6}.get(scheme, 1)
     assert overhead == pytest.approx(80 * (symbols + 1) / (64 * symbols) - 1)
+
+
+def test_files_that_do_not_fit_are_counted_and_warned_of(semveil, tmp_path):
+    """128 symbols of 16-QAM at rate 1/5 leave 8 bytes for a picture, of which few make do."""
+    small = ["--set=link.latent_dim=256", "--set=classical.order=16", "--set=classical.rate=0.2"]
+    words = ("run", "classical-digits", *SHORT, *small, "--set=audit.bob_snr_db=[10,60]")
+    told = succeed(semveil(*words, "--out", "run", folder=tmp_path))
+    assert "classical: warning: more than a tenth of the images are lost even without noise" in (
+        told.out + told.err
+    )
+    records = read_records(tmp_path / "run" / "records.jsonl")
+    at = {r.test_snr_db: r for r in records if r.metric == "lost_rate" and r.role == "bob"}
+    assert at[10.0].value >= at[60.0].value > 0.1
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "than a tenth of the images are lost even without noise" in page
 
 
 @pytest.mark.parametrize(

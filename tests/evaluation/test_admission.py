@@ -8,12 +8,16 @@ from torch import nn
 
 import semveil
 from semveil import attacks, phy
+from semveil.adversary.eavesdrop.observations import Recording
 from semveil.data import load
 from semveil.eavesdroppers import LinearInference
 from semveil.errors import SemveilError
+from semveil.evaluation.signal_checks import check_power
+from semveil.evaluation.system import SystemUnderTest
 from semveil.flags import FLAGS, admissions
 from semveil.link import Answer
 from semveil.recipe import AttackConfig, AuditConfig
+from semveil.records import SystemName
 from semveil.report.summary import Verdict, rows
 from semveil.rng import normal
 
@@ -345,3 +349,52 @@ def test_one_message_for_all_images_may_have_the_power_of_its_few_symbols():
     assert "image_independent" in raised(found)
     with pytest.raises(SemveilError, match="mean power"):
         audit(lambda images, generator: 2 * message.expand(len(images), -1), fixed_gain=True)
+
+
+LEVELS = torch.tensor([-3.0, -1.0, 1.0, 3.0]) / 10**0.5
+
+
+def sixteen_points(images, generator):
+    """16-QAM, 32 independent symbols of unit power on average."""
+    levels = LEVELS[(images * 255).round().long().flatten(1) & 3]
+    return torch.view_as_complex(levels.unflatten(1, (-1, 2)))
+
+
+def half_of_them_alike(images, generator):
+    """The same, but that a dark image is sent as one message, as files that do not fit are."""
+    waveform = sixteen_points(images, generator)
+    return torch.where(images[:, 0, 0, :1] < 0.5, waveform.new_ones(()), waveform)
+
+
+def laplace(images, generator):
+    """32 reals of Laplace noise: the power of a message varies by 40 %."""
+    uniform = torch.rand(len(images), 16, 2, generator=generator) - 0.5
+    return torch.view_as_complex(-uniform.sign() * torch.log1p(-2 * uniform.abs()) / 2)
+
+
+@pytest.mark.parametrize(
+    ("transmit", "off"),
+    # The power of the one message of 32 symbols varies by 10 %.
+    [(sixteen_points, 0.05), (laplace, 0.05), (half_of_them_alike, 0.5)],
+)
+def test_a_mean_power_that_is_five_percent_off_is_refused(transmit, off):
+    pixels = torch.randint(256, (1000, 1, 8, 8), generator=torch.Generator().manual_seed(5))
+
+    def check(gain):
+        def send(images, source, messages):
+            return gain * transmit(images, source)
+
+        recording = Recording(
+            send,
+            pixels.to(torch.uint8),
+            torch.zeros(1000),
+            purpose="test",
+            seed=0,
+            device=torch.device("cpu"),
+        )
+        check_power(recording, SystemUnderTest(SystemName("mine"), send, fixed_gain=True))
+
+    check(1.0)
+    for gain in (1 + off, 1 - off):
+        with pytest.raises(SemveilError, match="mean power of all images"):
+            check(gain**0.5)

@@ -13,7 +13,7 @@ from semveil.evaluation.answer_checks import check_answer
 from semveil.evaluation.recorder import Recorder
 from semveil.evaluation.signal_checks import check_power, uneven_power
 from semveil.flags import FLAGS, PREFIX
-from semveil.link import as_float
+from semveil.link import Answer, as_float
 from semveil.metrics import Estimate
 from semveil.records import Record
 from semveil.rng import generator
@@ -23,6 +23,7 @@ _IMAGES, _FEW = 64, 8
 _CHANGED, _SAME = 1e-2, 1e-4
 _DRAWS, _SPLITS = 24, 999
 _MOST_POINTS, _SYMBOLS_PER_POINT = 256, 16
+_NO_NOISE_DB, _MOST_LOST = 80.0, 0.1
 
 
 def admit(case: Recorder) -> Iterator[Record]:
@@ -131,19 +132,25 @@ def _answers(case: Recorder) -> dict[str, bool]:
     rows = torch.arange(min(_IMAGES, len(case.test)), device=case.test.device)
     sent, half = case.test.waveforms[rows], len(rows) // 2
 
-    def answer(waveforms: Tensor) -> Tensor:
+    def answer(waveforms: Tensor, snr_db: float = case.setting.bob_snrs_db[0]) -> Answer:
         source = generator(case.setting.seed, "admission", "bob", device=case.test.device)
-        heard = case.setting.bob(waveforms, case.setting.bob_snrs_db[0], generator=source)
+        heard = case.setting.bob(waveforms, snr_db, generator=source)
         found = receive(heard, case.test.messages(rows))
         check_answer(found, len(rows), case.splits.n_classes, case.splits.image_shape)
-        return found.output.float().flatten(1)
+        return found
 
-    plain = answer(sent)
+    def output(waveforms: Tensor) -> Tensor:
+        return answer(waveforms).output.float().flatten(1)
+
+    plain = output(sent)
     found = {"answers": False}
+    lost = answer(sent, _NO_NOISE_DB).lost
+    if lost is not None:
+        found["lost_without_noise"] = bool(lost.float().mean() > _MOST_LOST)
     # A receiver that draws random numbers of its own answers anew each time.
-    if half and not _changed(answer(sent), plain):
+    if half and not _changed(output(sent), plain):
         others = torch.cat([sent[:half], -sent[half:]])
-        found["answers_batch_dependent"] = _changed(answer(others)[:half], plain[:half])
+        found["answers_batch_dependent"] = _changed(output(others)[:half], plain[:half])
     return found
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 
 from semveil.evaluation.recorder import Recorder
-from semveil.metrics import Estimate
+from semveil.metrics import Estimate, wilson
 from semveil.records import Record
 from semveil.rng import generator
 
@@ -35,6 +35,10 @@ def bob(case: Recorder) -> Iterator[Record]:
         if logits:
             right = case.task.right(torch.cat(logits))
             yield from case.guesses("bob", case.task, right, test_snr_db=snr_db)
+        lost = [answer.lost for answer in answers if answer.lost is not None]
+        if lost:
+            share = wilson(sum(int(part.sum()) for part in lost), sum(map(len, lost)))
+            yield case.record("bob", "lost_rate", share, target="image", test_snr_db=snr_db)
         parts = [answer.images for answer in answers if answer.images is not None]
         if not parts:
             continue

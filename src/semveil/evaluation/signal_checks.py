@@ -13,6 +13,7 @@ from semveil.evaluation.tasks import eve_labels
 from semveil.phy import average_power
 
 _POWER_TOLERANCE_DB = 0.1
+_TAKES = 8  # sendings of a random system that its mean power is taken over
 
 
 def recorded(
@@ -53,18 +54,22 @@ def checked_transmitter(transmit: Send, name: str) -> Send:
 
 def check_power(test: Recording, system: SystemUnderTest) -> None:
     """Refuse a waveform whose power is not the one that its system declares."""
-    each = average_power(test.waveforms)
-    power = each.mean(0, keepdim=True) if system.fixed_gain else each
-    # The mean of a sample varies by its standard error.
-    error = _standard_error(test, each) if system.fixed_gain else torch.zeros(())
+    power, tolerance_db = average_power(test.waveforms), _POWER_TOLERANCE_DB
+    if system.fixed_gain:
+        power, error = _mean_power(test)
+        # The mean of a sample varies: 3.5 standard errors, in dB.
+        tolerance_db = max(tolerance_db, 15.0 * float(error))
     off = _off_db(power, system.total_power)
     worst = int(off.argmax())
-    if float(off[worst]) > _POWER_TOLERANCE_DB + 13.0 * float(error):
+    if float(off[worst]) > tolerance_db:
         whose = (
             "the mean power of all images" if system.fixed_gain else f"test image {worst}'s power"
         )
         remedy = "pass the waveform through semveil.phy.normalise_power"
-        if not system.fixed_gain and _off_db(each.mean(), system.total_power) < _POWER_TOLERANCE_DB:
+        if (
+            not system.fixed_gain
+            and _off_db(power.mean(), system.total_power) < _POWER_TOLERANCE_DB
+        ):
             remedy += ", or pass fixed_gain=True if the gain must not depend on the image"
         raise SemveilError(
             f"{system.name.label}: {whose} is {float(power[worst]):.3f} per symbol, not "
@@ -72,12 +77,18 @@ def check_power(test: Recording, system: SystemUnderTest) -> None:
         )
 
 
-def _standard_error(test: Recording, each: Tensor) -> Tensor:
-    """Return the standard error of the mean power, by images or by the symbols of those sent."""
+def _mean_power(test: Recording) -> tuple[Tensor, Tensor]:
+    """Return the mean power over images, ``[1]``, and its standard error."""
+    takes = [test, *(test.resent(n) for n in range(_TAKES - 1))] if test.randomised else [test]
+    each = torch.stack([average_power(take.waveforms) for take in takes]).mean(0)
     symbols = test.waveforms.abs().square()
-    # Images that are sent as one and the same message tell no more than one of them.
-    different = symbols.shape[1] * len(each.unique())
-    return torch.maximum(each.std() / len(each) ** 0.5, symbols.std() / different**0.5)
+    # Images that are sent as one message tell no more of the mean than its symbols do.
+    messages = torch.view_as_real(test.waveforms).flatten(1)
+    _, counts = messages.unique(dim=0, return_counts=True)
+    shares = counts / len(test)
+    variance = shares.square().sum() * each.var()
+    variance += shares[counts > 1].square().sum() * symbols.var() / symbols.shape[1]
+    return each.mean(0, keepdim=True), variance.sqrt()
 
 
 def uneven_power(test: Recording) -> bool:

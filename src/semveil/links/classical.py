@@ -53,12 +53,12 @@ class ClassicalLink(LinkNetwork):
 
     def receive(self, reception: Reception) -> Answer:
         """Return Bob's answer to a reception."""
-        images, _ = self.system.receive(reception, self.fallback.cpu().numpy())
-        return self._answer(images, reception.symbols.device)
+        images, arrived = self.system.receive(reception, self.fallback.cpu().numpy())
+        return self._answer(images, ~arrived, reception.symbols.device)
 
-    def _answer(self, pixels: Pixels, device: torch.device) -> Answer:
+    def _answer(self, pixels: Pixels, lost: Tensor, device: torch.device) -> Answer:
         images = as_float(torch.from_numpy(pixels).to(device))
-        return Answer(self.classifier(images), images)
+        return Answer(self.classifier(images), images, lost)
 
     def exchange(
         self,
@@ -81,7 +81,7 @@ class ClassicalLink(LinkNetwork):
                 "classical.order or classical.rate"
             )
         waveform = self.system.layer.modulate(payloads, images.device)
-        return Exchange(waveform, self._answer(seen, images.device))
+        return Exchange(waveform, self._answer(seen, ~fitted, images.device))
 
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
