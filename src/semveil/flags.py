@@ -75,8 +75,8 @@ _ALL = (
     Flag(
         "lost_without_noise",
         "Bob gets the images where there is no noise",
-        "more than a tenth of the images are lost even without noise, as files that do not fit are: "
-        "raise link.latent_dim, classical.order or classical.rate",
+        "more than a tenth of the images are lost even without noise, as files that do not fit "
+        "are: raise link.latent_dim, classical.order or classical.rate",
         "warning",
     ),
     Flag(

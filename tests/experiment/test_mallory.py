@@ -22,6 +22,8 @@ SMALL = [
         "train.batch=16",
         "harden.epochs=1",
         "harden.steps=1",
+        "audit.inference=[linear]",
+        "audit.inversion=[linear]",
         "audit.pictures=2",
     )
 ]
@@ -208,6 +210,21 @@ def test_a_hardened_run_is_a_run(semveil, trained, method):
     assert schemes == {f"mobilesc ({method})", f"mobilesc (latent, {method})"}
     line = refusal(semveil("harden", folder, "--with", method, folder=trained.parent))
     assert "is adversarially trained already" in line
+
+
+def test_adversarial_training_that_does_not_fit_the_memory_is_refused(semveil, trained):
+    """Generators of two attacks take more than the small link that they perturb."""
+    free = "import semveil.device; semveil.device.free_bytes = lambda: 6_000_000"
+
+    def harden(method):
+        out = trained.parent / f"little-{method}"
+        words = ("harden", trained, "--with", method, "--out", out)
+        return semveil(*words, "-q", before=free)
+
+    line = refusal(harden("semmixed"))
+    assert "the networks of adversarial training by semmixed take " in line
+    assert not (trained.parent / "little-semmixed").exists()
+    succeed(harden("noise"))
 
 
 def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained):

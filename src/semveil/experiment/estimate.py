@@ -17,6 +17,7 @@ from semveil.experiment.plan import SystemPlan
 from semveil.experiment.training import TrainedNetworks
 from semveil.link import LinkNetwork
 from semveil.recipe import Recipe
+from semveil.training.robust import Robust
 
 _COMPLEX = 8  # bytes
 _ADAM = 4  # weights, gradients and two moments
@@ -56,6 +57,14 @@ def refuse_too_large(
             step = weights + _activations(trained.link(name), images, recipe.bob.snr_db)
             what = f"the networks and one training step of {len(images)} images"
             memory.require_memory(step, what, f"{smaller}, or train.batch", free)
+        for stage, name in trained.hardenings().items():
+            learning = _built(partial(_learning, trained, name, stage))
+            if learning is not None:
+                # Weights of all networks, gradients and two moments of those that learn.
+                others = _bytes(trained) - _bytes(trained.link(name))
+                needed = others + _ADAM * _bytes(learning)
+                what = f"the networks of adversarial training by {recipe.harden.method}"
+                memory.require_memory(needed, what, smaller, free)
     for eve in chosen(recipe.audit):
         network = _built(
             partial(eve.network, recipe.link.latent_dim + 1, private or classes, shape)
@@ -68,6 +77,13 @@ def refuse_too_large(
     memory.require_memory(
         waveforms, f"the waveforms of {sent} images", "make link.latent_dim smaller", free
     )
+
+
+def _learning(trained: TrainedNetworks, link: str, stage: str) -> nn.Module:
+    """Return a link with the generators that it is trained against."""
+    plan = trained.planned[link]
+    network = trained.link(link)
+    return Robust(plan.recipe, network, trained.image_shape, trained.classes, stage).modules
 
 
 Network = TypeVar("Network", bound=nn.Module)
