@@ -25,7 +25,7 @@ from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.jobs import Runner
 from semveil.experiment.link import Link
-from semveil.experiment.plan import complete, requested, with_reference
+from semveil.experiment.plan import complete, plan, requested, with_reference
 from semveil.experiment.pool import Pool
 from semveil.experiment.run import Run
 from semveil.experiment.send import Sent
@@ -35,7 +35,7 @@ from semveil.files import hold, unused_folder
 from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
 from semveil.plugin_errors import of_plugin
-from semveil.protect import PROTECTIONS
+from semveil.protect import PROTECTIONS, added_symbols
 from semveil.recipe import Recipe
 from semveil.registry import OURS, Registry
 from semveil.report.folder import refuse_damage
@@ -90,6 +90,21 @@ def settings(recipe: str | Path, changes: recipes.Changes = ()) -> Recipe:
     """
     found = recipes.load(str(recipe), changes)
     return complete(with_reference(requested(found)), found)
+
+
+def added_channel_uses(settings: Recipe) -> int:
+    """Return the channel uses per image that protections add to ``link.latent_dim / 2``.
+
+    Args:
+        settings: From :func:`settings`.
+
+    Example:
+        >>> changes = {"protections": ["keyed-pilots"], "keyed-pilots.blocks": 4}
+        >>> added_channel_uses(settings("rotation-digits", changes))
+        8
+    """
+    (system, *_) = plan([requested(settings)], settings)
+    return added_symbols(system.scheme.recipe)
 
 
 def train(

@@ -48,11 +48,14 @@ class Answer:
         logits: Task scores, float ``[B, classes]``; None if Bob classifies nothing.
         images: Reconstruction, float ``[B, C, H, W]`` in [0, 1]; None if Bob reconstructs nothing.
         lost: Which images Bob knows that he did not get, bool ``[B]``; None where he never knows.
+        accepted: Whether he takes each message for one that nobody changed, bool ``[B]``; None if
+            nothing of it is tested. Logits and images of rejected messages are there too.
     """
 
     logits: Tensor | None = None
     images: Tensor | None = None
     lost: Tensor | None = None
+    accepted: Tensor | None = None
 
     @property
     def scores(self) -> Tensor:

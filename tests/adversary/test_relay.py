@@ -104,6 +104,18 @@ def test_bob_decrypts_the_same_under_every_key(victim):
     assert (heard[1][0] - heard[1][1]).abs().max() > 0.5
 
 
+@pytest.mark.parametrize("share", [0.125, 0.5, 1.0])
+def test_it_changes_no_more_blocks_than_it_is_told(victim, share):
+    bob = target(victim, Channel("awgn"))
+    incoming = incoming_of(victim, bob, count=4)
+    attack = Relay(share=share)
+    symbols = incoming.waveform.shape[1]
+    attack.found = {0.0: torch.ones(1, symbols + 1) + 0j}
+    (delta,) = attack.craft(bob, incoming, [0.0], generator(0))
+    hit = delta.unflatten(1, (-1, 2)).abs().sum(2) > 0
+    assert hit.sum(1).tolist() == [round(share * symbols / 2)] * 4
+
+
 def accuracies(recipe):
     link = semveil.train(recipe, {"train.epochs": 30})
     found = semveil.evaluate(

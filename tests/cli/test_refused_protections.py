@@ -9,6 +9,12 @@ from pathlib import Path
 import pytest
 
 GENUINE = ["dp.reading=genuine", "dp.clip=1"]
+PILOTS = "protections=[keyed-pilots]"
+OVER_OFDM = [
+    PILOTS,
+    *("link.latent_dim=64", "bob.fading=multipath", "bob.ofdm.subcarriers=16"),
+    "bob.ofdm.prefix=8",
+]
 
 
 def train(refuse, recipe, *settings):
@@ -67,6 +73,15 @@ def test_codebooks_that_no_symbols_carry(refuse, scheme, settings, message):
         ("rotation-digits", ["protections=[laplace]"], "laplace must come before rotation"),
         ("deepjscc-digits", ["protections=[rotation, laplace]"], "laplace must come before rot"),
         ("deepjscc-digits", ["protections=[shuffle, laplace]"], "laplace must come before shuf"),
+        # Keyed pilots that would be seen, or raise false alarms.
+        ("deepjscc-digits", ["protections=[keyed-pilots]"], "put rotation directly before"),
+        ("ibal-digits", ["protections=[rotation, shuffle, keyed-pilots]"], "put rotation directly"),
+        ("ibal-digits", ["protections=[rotation, keyed-pilots, shuffle]"], "must come last"),
+        ("rotation-digits", [*OVER_OFDM, "bob.csi=estimated"], "with perfect CSI"),
+        ("rotation-digits", [*OVER_OFDM, "bob.ofdm.clip_ratio=2"], "without peak limiting"),
+        ("rotation-digits", [*OVER_OFDM, "keyed-pilots.blocks=7"], "46 channel uses, pilots incl"),
+        ("rotation-digits", [PILOTS, "keyed-pilots.blocks=1"], "keyed-pilots.blocks: "),
+        ("rotation-digits", [PILOTS, "keyed-pilots.false_alarm=0"], "keyed-pilots.false_alarm: "),
         # The same again.
         ("dp-digits", ["protections=[laplace]"], "names one of them twice"),
         ("rotation-digits", ["protections=[rotation]"], "names one of them twice"),

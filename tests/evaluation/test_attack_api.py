@@ -107,6 +107,14 @@ def decisions(logits):
         (lambda logits: Answer(logits, logits), r"images float \[.*, 1, 8, 8\], not torch.float32"),
         (lambda logits: Answer(logits, 90 + 0 * pixels(logits)), r"images in \[0, 1\].*mean of 90"),
         (lambda logits: Answer(logits, pixels(logits).byte()), "images float .* not torch.uint8"),
+        (
+            lambda logits: Answer(logits, accepted=logits[:, 0]),
+            r"accepted bool \[B\] = \[.*\], or None",
+        ),
+        (
+            lambda logits: Answer(logits, accepted=logits > 0),
+            r"accepted bool \[B\] = \[.*\], or None",
+        ),
     ],
 )
 def test_answers_that_are_none_are_refused_in_one_line(system, answer, message):
@@ -121,6 +129,29 @@ def test_answers_that_are_none_are_refused_in_one_line(system, answer, message):
             device="cpu",
         )
     assert "\n" not in str(error.value)
+
+
+def test_a_foreign_receiver_may_say_what_it_accepts(system):
+    """Half of the messages are rejected, whatever their answers."""
+    data, transmit, receive = system
+
+    def test(reception):
+        answer = receive(reception)
+        return Answer(answer.logits, accepted=torch.arange(len(answer.logits)) % 2 == 0)
+
+    found = semveil.attack(
+        transmit,
+        test,
+        data,
+        attacks=[Jamming()],
+        settings=AttackConfig(psr_db=[-6.0], images=200),
+        device="cpu",
+    )
+    rates = {(r.adversary, r.metric): r.value for r in found.records if r.role == "bob"}
+    for attack in (None, "jamming"):
+        wrong = 1 - rates[attack, "accuracy"]
+        assert rates[attack, "rejected_rate"] == 0.5
+        assert abs(rates[attack, "undetected_error_rate"] - wrong / 2) < 0.1
 
 
 def pixels(logits):

@@ -37,6 +37,8 @@ def within(hits: int, count: int, probability: float) -> bool:
 @pytest.mark.parametrize(
     ("channel", "trust"),
     [
+        (Channel("awgn"), True),
+        (Channel("awgn", "estimated"), False),
         (Channel("rayleigh"), True),
         (Channel("rayleigh"), False),
         (Channel("rayleigh", "estimated"), False),
@@ -47,11 +49,13 @@ def within(hits: int, count: int, probability: float) -> bool:
 def test_false_alarms_are_as_rare_as_stated(channel, trust, false_alarm) -> None:
     messages = torch.arange(20_000)
     pilots = KeyedPilots(KEY, BLOCKS, false_alarm, trust)
-    sent = pilots.insert(rotated(messages), messages)
+    sent = pilots.encrypt(rotated(messages), messages)
     heard = channel(sent, 6.0, generator=generator(1))
-    found = pilots.check(heard, messages)
-    assert within(int(found.altered.sum()), len(messages), false_alarm)
-    assert stats.kstest(found.p_value.numpy(), "uniform").pvalue > 1e-3
+    rejected = ~pilots.accepts(heard, messages)
+    assert within(int(rejected.sum()), len(messages), false_alarm)
+    p_values = pilots.p_values(heard, messages)
+    assert stats.kstest(p_values.numpy(), "uniform").pvalue > 1e-3
+    assert torch.equal(p_values < false_alarm, rejected)
 
 
 @pytest.mark.parametrize("trust", [True, False])
@@ -62,12 +66,12 @@ def test_false_alarms_are_as_rare_as_stated(channel, trust, false_alarm) -> None
 def test_missed_detections_are_as_stated(trust, changed, factor, snr_db) -> None:
     messages = torch.arange(5000)
     pilots = KeyedPilots(KEY, BLOCKS, 0.01, trust)
-    sent = pilots.insert(rotated(messages), messages)
+    sent = pilots.encrypt(rotated(messages), messages)
     # She changes the same blocks of every message.
     c = torch.ones(COUNT, dtype=sent.dtype)
     c[-changed:] = factor
     heard = AWGN(sent * c.repeat_interleave(2), snr_db, generator=generator(1))
-    missed = int((~pilots.check(heard, messages).altered).sum())
+    missed = int(pilots.accepts(heard, messages).sum())
     stated = pilots.missed_detection(SYMBOLS, changed, abs(factor - 1) ** 2, snr_db)
     assert within(missed, len(messages), stated)
     if changed == COUNT and not trust:
@@ -80,11 +84,28 @@ def test_general_quaternion_factors_are_noticed_too() -> None:
     maps = Rotation(KEY).invariant_maps
     for trust in (True, False):
         pilots = KeyedPilots(KEY, BLOCKS, 0.01, trust)
-        sent = pilots.insert(rotated(messages), messages)
+        sent = pilots.encrypt(rotated(messages), messages)
         # Every block times j from the left: no complex factor explains it.
         j = torch.tensor([0, 1], dtype=sent.dtype).repeat(COUNT).unsqueeze(0)
         heard = AWGN(maps.apply(j, sent), 6.0, generator=generator(1))
-        assert bool(pilots.check(heard, messages).altered.all())
+        assert not pilots.accepts(heard, messages).any()
+
+
+def test_a_relay_of_single_places_changes_the_data_that_lie_there() -> None:
+    """The relay's maps of what is sent are such maps of the data, at places that she cannot see."""
+    messages = torch.arange(200)
+    pilots = KeyedPilots(KEY, BLOCKS)
+    data = rotated(messages)
+    sent = pilots.encrypt(data, messages)
+    factors = normal((1, 2 * COUNT), dtype=torch.complex64, generator=generator(3))
+    found = pilots.decrypt(pilots.invariant_maps.apply(factors, sent), messages)
+    # Where the data lie, found by following the numbers of the places themselves.
+    place = torch.arange(COUNT).repeat_interleave(2).expand(len(messages), -1) + 0j
+    places = pilots.decrypt(place, messages).real.long()[:, ::2]
+    assert not torch.equal(places[0], places[1])
+    theirs = factors.unflatten(1, (-1, 2)).squeeze(0)[places].flatten(1)
+    wanted = pilots.invariant_maps.apply(theirs, data)
+    torch.testing.assert_close(found, wanted)
 
 
 def test_the_places_cannot_be_told_from_what_is_sent() -> None:
@@ -92,7 +113,7 @@ def test_the_places_cannot_be_told_from_what_is_sent() -> None:
     messages = torch.arange(4000)
     pilots = KeyedPilots(KEY, BLOCKS)
     data = rotated(messages)
-    sent = pilots.insert(data, messages).unflatten(1, (-1, 2))
+    sent = pilots.encrypt(data, messages).unflatten(1, (-1, 2))
     known = data.unflatten(1, (-1, 2))
     is_pilot = ~(sent.unsqueeze(2) == known.unsqueeze(1)).all(3).any(2)
     assert (is_pilot.sum(1) == BLOCKS).all()
@@ -116,31 +137,30 @@ def test_the_data_come_back_and_another_key_or_counter_raises_the_alarm() -> Non
     data = rotated(messages)
     for channel in (Channel("rayleigh"), OfdmChannel(subcarriers=16, prefix=8, taps=4)):
         pilots = KeyedPilots(KEY, BLOCKS)
-        sent = pilots.insert(data, messages)
+        sent = pilots.encrypt(data, messages)
         assert sent.shape == (50, SYMBOLS + 2 * BLOCKS)
         heard = channel(sent, 60.0, generator=generator(2))
-        found = pilots.check(heard, messages)
-        plain = found.reception.symbols / found.reception.csi
-        strong = found.reception.csi.abs().min(1).values > 0.1
+        plain = pilots.decrypt(heard.symbols / heard.csi, messages)
+        strong = heard.csi.abs().min(1).values > 0.1
         torch.testing.assert_close(plain[strong], data[strong], atol=0.1, rtol=0)
-        assert KeyedPilots(research_key(1), BLOCKS).check(heard, messages).altered.all()
-        assert pilots.check(heard, messages + 1).altered.all()
+        assert not KeyedPilots(research_key(1), BLOCKS).accepts(heard, messages).any()
+        assert not pilots.accepts(heard, messages + 1).any()
 
 
 def test_what_would_void_the_guarantee_is_refused() -> None:
     pilots, messages = KeyedPilots(KEY, 2), torch.arange(2)
     with pytest.raises(SemveilError, match="norm of unit power"):
-        pilots.insert(normal((2, 8), dtype=torch.complex64, generator=generator(0)), messages)
+        pilots.encrypt(normal((2, 8), dtype=torch.complex64, generator=generator(0)), messages)
     with pytest.raises(SemveilError, match="used twice"):
-        pilots.insert(torch.ones(2, 8, dtype=torch.complex64), torch.zeros(2).long())
+        pilots.encrypt(torch.ones(2, 8, dtype=torch.complex64), torch.zeros(2).long())
     with pytest.raises(SemveilError, match="no whole blocks"):
-        pilots.insert(torch.ones(2, 7, dtype=torch.complex64), messages)
+        pilots.encrypt(torch.ones(2, 7, dtype=torch.complex64), messages)
     heard = AWGN(torch.ones(2, 4, dtype=torch.complex64), 10.0)
     with pytest.raises(SemveilError, match="hold no message"):
-        pilots.check(heard, messages)
+        pilots.accepts(heard, messages)
     wide = replace(AWGN(torch.ones(2, 8) + 0j, 10.0), csi=torch.ones(2, 8) + 0j)
     with pytest.raises(SemveilError, match="flat fading"):
-        KeyedPilots(KEY, 2, trust_csi=False).check(wide, messages)
+        KeyedPilots(KEY, 2, trust_csi=False).accepts(wide, messages)
     for settings in ({"blocks": 0}, {"blocks": 1, "trust_csi": False}):
         with pytest.raises(SemveilError, match="blocks or more"):
             KeyedPilots(KEY, **settings)

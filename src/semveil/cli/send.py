@@ -61,6 +61,7 @@ def _plain(sent: Sent) -> dict[str, Any]:
             "answers": each.answers,
             "probabilities": each.probabilities,
             "psnr_db": each.psnr_db,
+            **({} if each.accepted is None else {"accepted": each.accepted}),
         }
         for each in sent.received
     }
@@ -88,6 +89,9 @@ def _table(sent: Sent) -> Any:
         if each.psnr_db is not None:
             table.add_column(f"{party}: PSNR (dB)", justify="right")
             columns.append([f"{value:.1f}" for value in each.psnr_db])
+        if each.accepted is not None:
+            table.add_column(f"{party}: accepted")
+            columns.append(["yes" if accepted else "no" for accepted in each.accepted])
     for file, *cells in zip(sent.files, *columns, strict=True):
         table.add_row(file.name, *cells)
     return table

@@ -23,6 +23,11 @@ def show(
     """Show every setting that a run of a recipe would have, as YAML that is a recipe too."""
     from semveil import api, strict_yaml
 
-    settings = api.settings(recipe, changes or ()).model_dump(mode="json")
+    found = api.settings(recipe, changes or ())
+    settings = found.model_dump(mode="json")
     text = json.dumps(settings) if as_json else strict_yaml.dump(settings)
     print(text.rstrip("\n"))
+    added = 0 if as_json else api.added_channel_uses(found)
+    if added:
+        uses = found.link.latent_dim // 2
+        print(f"# channel uses per image: {uses + added}, {added} of them added by protections")

@@ -58,12 +58,11 @@ def check_answer(
         raise SemveilError("receive must return logits, images or both, not an empty Answer")
     _check("logits", answer.logits, (batch, classes), f"[B, classes] = [{batch}, {classes}]")
     _check("images", answer.images, (batch, *image_shape), str([batch, *image_shape]))
-    if answer.lost is not None and (
-        not isinstance(answer.lost, Tensor)
-        or answer.lost.dtype != torch.bool
-        or answer.lost.shape != (batch,)
-    ):
-        raise SemveilError(f"receive must return lost bool [B] = [{batch}], or None")
+    for name, told in (("lost", answer.lost), ("accepted", answer.accepted)):
+        if told is not None and (
+            not isinstance(told, Tensor) or told.dtype != torch.bool or told.shape != (batch,)
+        ):
+            raise SemveilError(f"receive must return {name} bool [B] = [{batch}], or None")
     if answer.images is not None and answer.images.detach().abs().mean() > _MOST_MEAN:
         raise SemveilError(
             "receive must return images in [0, 1], "

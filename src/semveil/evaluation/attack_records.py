@@ -20,7 +20,7 @@ from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import Outcome, RobustnessTest
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import as_float
-from semveil.metrics import MAIN, Estimate, bootstrap_mean, bootstrap_quantile, wilson
+from semveil.metrics import MAIN, Estimate, bootstrap_mean, bootstrap_quantile, integrity, wilson
 from semveil.metrics.floors import image_floor
 from semveil.recipe import AttackConfig
 from semveil.records import Record
@@ -302,6 +302,9 @@ class _Report:
         answers = outcome.answers
         if answers is not None:
             yield from self._rates(answers, None if others is None else others.answers)
+        if outcome.accepted is not None:
+            right = None if answers is None else answers == self.labels
+            yield from integrity(outcome.accepted, right).items()
         yield from self._quality(outcome, slice(None), "")
         for label in range(self.splits.n_classes):
             of = self.labels == label

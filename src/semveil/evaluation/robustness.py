@@ -31,6 +31,7 @@ class Outcome:
     answers: Tensor | None
     quality: Mapping[str, Tensor] = field(default_factory=dict)
     pictures: Tensor | None = None
+    accepted: Tensor | None = None
 
 
 def refuse_classes(settings: AttackConfig, label: str) -> None:
@@ -262,21 +263,24 @@ class RobustnessTest:
     @torch.no_grad()
     def _measure(self, answer: Answer, rows: Tensor) -> Outcome:
         answers = None if answer.logits is None else answer.logits.argmax(1).cpu()
+        accepted = None if answer.accepted is None else answer.accepted.cpu()
         if answer.images is None:
-            return Outcome(answers)
+            return Outcome(answers, accepted=accepted)
         images, originals = answer.images.float().cpu(), as_float(self.images[rows])
         shown = images[: max(0, self.pictures - int(rows[0]))]
         pixels = (shown.clamp(0, 1) * 255).round().to(torch.uint8)
         quality = {metric.name: metric(images, originals) for metric in self.metrics}
-        return Outcome(answers, quality, pixels)
+        return Outcome(answers, quality, pixels, accepted)
 
     def _join(self, parts: Sequence[Outcome]) -> Outcome:
         first = parts[0]
         answers = [part.answers for part in parts if part.answers is not None]
+        accepted = [part.accepted for part in parts if part.accepted is not None]
         return Outcome(
             torch.cat(answers) if answers else None,
             {name: torch.cat([part.quality[name] for part in parts]) for name in first.quality},
             None
             if first.pictures is None
             else torch.cat([part.pictures for part in parts if part.pictures is not None]),
+            torch.cat(accepted) if accepted else None,
         )

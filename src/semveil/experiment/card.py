@@ -51,7 +51,9 @@ class Card:
 def card_of(link: Link) -> Card:
     """Return the card of a link; its run, if it has one, says on which images and when."""
     scheme, recipe = link.plan.scheme, link.recipe
-    uses, source = recipe.link.latent_dim // 2, "×".join(map(str, link.image_shape))
+    uses = recipe.link.latent_dim // 2 + link.added_symbols
+    added = f", {link.added_symbols} of them for keyed pilots" if link.added_symbols else ""
+    source = "×".join(map(str, link.image_shape))
     ratio = uses / (link.image_shape[0] * link.image_shape[1] * link.image_shape[2])
     train = recipe.train
     trained = f"{train.epochs} epochs, batch {train.batch}, learning rate {train.lr:g}"
@@ -62,7 +64,7 @@ def card_of(link: Link) -> Card:
         "asymmetry": link.asymmetry or "none",
         "guarantee": scheme.guarantee,
         "images": f"{recipe.data.name}, {source}, {link.classes} classes",
-        "waveform": f"{uses} channel uses per image, bandwidth ratio {ratio:.3g}",
+        "waveform": f"{uses} channel uses per image{added}, bandwidth ratio {ratio:.3g}",
         "channel": f"{link.channel.name}, trained at {recipe.bob.snr_db:g} dB",
         "training": f"{trained}, seed {link.seed}",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ class Link:
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.image_shape))
-        uses = self.recipe.link.latent_dim // 2
+        uses = self.recipe.link.latent_dim // 2 + self.added_symbols
         place = "" if self.run is None else f", {self.run.folder}"
         return (
             f"<Link: {self.name.label}, {shape}, {self.classes} classes, {uses} channel uses, "
@@ -106,6 +107,11 @@ class Link:
     def channel(self) -> Channel:
         """Bob's channel: ``link.channel(waveform, snr_db, generator=g)`` is what he receives."""
         return self.network.channel
+
+    @property
+    def added_symbols(self) -> int:
+        """Channel uses per image that the keyed transform adds."""
+        return 0 if self.transform is None else self.transform.added_symbols
 
     @property
     def image_shape(self) -> ImageShape:
@@ -154,7 +160,8 @@ class Link:
             generator: Source of fading, noise and Alice's own randomness.
 
         Returns:
-            Logits ``[B, classes]`` and, where Bob reconstructs images, these.
+            Logits ``[B, classes]`` and, where Bob reconstructs images, these; where he tests
+            messages, which he accepts.
 
         Raises:
             SemveilError: If images are of another shape or range, an SNR is not finite, there are
@@ -229,7 +236,8 @@ class Link:
                 f"transmission had {0 if messages is None else len(messages)}"
             )
         decrypt = partial(self.transform.decrypt, messages=messages)
-        return self.network.decode(decrypt_features(reception.features(), decrypt))
+        answer = self.network.decode(decrypt_features(reception.features(), decrypt))
+        return replace(answer, accepted=self.transform.accepts(reception, messages))
 
     def transmit_numbered(
         self, images: Tensor, source: Randomness, messages: Tensor | None
@@ -249,7 +257,7 @@ class Link:
         waveform = self.network.transmit(images, source)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
-        self._width = waveform.shape[-1]
+        self._width = waveform.shape[-1] + self.added_symbols
         if self.transform is None:
             return waveform
         if messages is None:
@@ -273,7 +281,8 @@ class Link:
     def _width(self) -> int:
         """Symbols per image: those of a blank one before the first transmission."""
         blank = torch.zeros(1, *self.image_shape, device=self.device)
-        return self.network.transmit(blank, generator(0, "width", device=self.device)).shape[-1]
+        sent = self.network.transmit(blank, generator(0, "width", device=self.device))
+        return sent.shape[-1] + self.added_symbols
 
     def _check_width(self, reception: Reception) -> None:
         """Refuse another number of symbols than the link sends."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,7 @@ class Received:
     probabilities: list[float] | None = None
     images: NDArray[np.uint8] | None = None
     psnr_db: list[float] | None = None
+    accepted: list[bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,10 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
         waveform = link.transmit(originals, source)
         answer = link.receive(link.channel(waveform, level, generator=source))
     sent = torch.from_numpy(originals).to(link.device)
-    received = [_received("Bob", answer.logits, answer.images, link.run.class_names, sent)]
+    bob = _received("Bob", answer.logits, answer.images, link.run.class_names, sent)
+    if answer.accepted is not None:
+        bob = replace(bob, accepted=answer.accepted.tolist())
+    received = [bob]
     source = generator(seed, "send", "eve", device=link.device)
     heard = channel_of(link.recipe.eve)(waveform, level, generator=source)
     for target in ("label", "image"):

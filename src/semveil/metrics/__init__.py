@@ -1,6 +1,6 @@
 """Metrics by name, each with its unit, direction, floor and 95 % confidence interval."""
 
-from semveil.metrics.accuracy import balanced_accuracy, rates
+from semveil.metrics.accuracy import balanced_accuracy, integrity, rates
 from semveil.metrics.base import (
     IMAGE_METRICS,
     MAIN,
@@ -28,6 +28,7 @@ __all__ = [
     "bootstrap_mean",
     "bootstrap_quantile",
     "image_metrics",
+    "integrity",
     "median_of",
     "metric_of",
     "psnr_db",

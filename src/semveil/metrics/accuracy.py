@@ -115,6 +115,26 @@ def rates(
     return widened(plain, found.sum(1) / asked.sum(1)), widened(balanced, each.mean(1))
 
 
+def integrity(accepted: Tensor, right: Tensor | None = None) -> dict[str, Estimate]:
+    """Return how many messages Bob rejects, and how many he accepts and answers wrongly.
+
+    Args:
+        accepted: Which messages he takes for unchanged, bool ``[N]``.
+        right: Which answers are right, bool ``[N]``; None if he answers no classes.
+
+    Example:
+        >>> import torch
+        >>> found = integrity(torch.tensor([True, False]), torch.tensor([False, False]))
+        >>> {name: estimate.value for name, estimate in found.items()}
+        {'rejected_rate': 0.5, 'undetected_error_rate': 0.5}
+    """
+    found = {"rejected_rate": wilson(int((~accepted).sum()), len(accepted))}
+    if right is not None:
+        wrong = int((accepted & ~right).sum())
+        found["undetected_error_rate"] = wilson(wrong, len(accepted))
+    return found
+
+
 @METRICS.register
 class Accuracy(Rate):
     """Share of images with the right answer."""
@@ -163,6 +183,24 @@ class MisleadingRate(Rate):
     title = "misleading rate"
     higher_is_better = False
     floors = ("chance",)
+
+
+@METRICS.register
+class RejectedRate(Rate):
+    """Share of messages that Bob rejects as changed; without an attack, of false alarms."""
+
+    name = "rejected_rate"
+    title = "rejected messages"
+    higher_is_better = False
+
+
+@METRICS.register
+class UndetectedErrorRate(Rate):
+    """Share of messages that Bob accepts and answers wrongly."""
+
+    name = "undetected_error_rate"
+    title = "undetected errors"
+    higher_is_better = False
 
 
 @METRICS.register

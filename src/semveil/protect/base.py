@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from semveil.errors import SemveilError
 from semveil.protect.keyed_transform import ComposedTransform, KeyedTransform
+from semveil.protect.keys import KEY_BYTES
 from semveil.recipe import Recipe, Section
 from semveil.registry import Registry
 from semveil.rng import Randomness
@@ -25,6 +26,7 @@ class Protection:
         keyed: Whether Bob reverses it with a key.
         keeps_norms: Whether every two symbols have the same energy before and after it.
         needs_norms: Whether it hides an image only where every two symbols have the same energy.
+        last: Whether Alice may apply nothing after it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Protection:
     keyed: ClassVar[bool] = False
     keeps_norms: ClassVar[bool] = False
     needs_norms: ClassVar[bool] = False
+    last: ClassVar[bool] = False
 
     @classmethod
     def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:
@@ -128,6 +131,11 @@ def check_order(names: Sequence[str], recipe: Recipe) -> None:
         raise SemveilError(f"protections: {', '.join(names)} names one of them twice")
     laid = [PROTECTIONS.get(name, "protections") for name in names]
     for place, protection in enumerate(laid):
+        if place and laid[place - 1].last:
+            raise SemveilError(
+                f"protections: {laid[place - 1].name} must come last: it tests what Bob's antenna "
+                "receives"
+            )
         protection.check(recipe, laid[:place])
 
 
@@ -146,6 +154,12 @@ def mechanism(recipe: Recipe, dim: int) -> Mechanism | None:
         if issubclass(protection, Mechanism):
             return protection.of(recipe, dim)
     return None
+
+
+def added_symbols(recipe: Recipe) -> int:
+    """Return the symbols per message that a recipe's protections add to the waveform."""
+    keyed = [each for each in protections(recipe) if issubclass(each, KeyedProtection)]
+    return sum(each.of(recipe, bytes(KEY_BYTES)).added_symbols for each in keyed)
 
 
 def keyed_transform(recipe: Recipe, key: bytes) -> KeyedTransform:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from semveil.channel import Reception
 from semveil.errors import SemveilError
 from semveil.protect.invariant import COMPLEX_FACTOR, InvariantMaps, common
 
@@ -15,18 +16,22 @@ class KeyedTransform:
     """A keyed transform of the waveform; message counters are public, the key is not.
 
     Decryption with a wrong key or a wrong counter gives meaningless symbols and no error: an
-    analog waveform has no checksum.
+    analog waveform has no checksum. A transform that tests what arrives says so by
+    :meth:`accepts`.
 
     Attributes:
         name: Name in random streams and cost tables, such as ``rotation/haar``.
         permutes: Whether it permutes the reals of the waveform.
+        added_symbols: Symbols that it adds to the waveform, channel uses per message.
         invariant_maps: Maps of the waveform that commute with it under every key. A relay can
             apply them without the key; by default one complex factor, which commutes with every
-            complex-linear transform.
+            complex-linear transform. Where symbols are added, factors of single places follow
+            the symbols at these places.
     """
 
     name: str
     permutes: bool = False
+    added_symbols: int = 0
     invariant_maps: InvariantMaps = COMPLEX_FACTOR
 
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
@@ -39,7 +44,7 @@ class KeyedTransform:
                 :class:`~semveil.protect.session.Sender` ensures it.
 
         Returns:
-            The transmitted waveform, complex ``[B, k]``.
+            The transmitted waveform, complex ``[B, k + added_symbols]``.
 
         Raises:
             SemveilError: If two images have one counter, unless all share one key anyway
@@ -51,13 +56,25 @@ class KeyedTransform:
         """Reverse :meth:`encrypt`; linear over the reals and differentiable.
 
         Args:
-            symbols: Equalised symbols, complex ``[B, k]``.
+            symbols: Equalised symbols, complex ``[B, k + added_symbols]``.
             messages: The counters they were encrypted with, int64 ``[B]``.
 
         Returns:
             Symbols for Bob's decoder, complex ``[B, k]``.
         """
         raise NotImplementedError
+
+    def accepts(self, reception: Reception, messages: Tensor) -> Tensor | None:
+        """Say which messages Bob takes for unchanged; None if the transform tests nothing.
+
+        Args:
+            reception: What his antenna heard, complex ``[B, k + added_symbols]``.
+            messages: The counters they were encrypted with, int64 ``[B]``.
+
+        Returns:
+            bool ``[B]``.
+        """
+        return None
 
 
 class ComposedTransform(KeyedTransform):
@@ -71,6 +88,7 @@ class ComposedTransform(KeyedTransform):
         self.transforms = transforms
         self.name = "+".join(transform.name for transform in transforms)
         self.invariant_maps = common(transform.invariant_maps for transform in transforms)
+        self.added_symbols = sum(transform.added_symbols for transform in transforms)
 
     def encrypt(self, waveform: Tensor, messages: Tensor) -> Tensor:
         """Apply all of them to a waveform, complex ``[B, k]``."""
@@ -83,6 +101,10 @@ class ComposedTransform(KeyedTransform):
         for transform in reversed(self.transforms):
             symbols = transform.decrypt(symbols, messages)
         return symbols
+
+    def accepts(self, reception: Reception, messages: Tensor) -> Tensor | None:
+        """Return what the last transform says: only that one meets the signal as it arrives."""
+        return self.transforms[-1].accepts(reception, messages)
 
 
 def require_batch(symbols: Tensor, messages: Tensor) -> None:

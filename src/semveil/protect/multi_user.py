@@ -53,10 +53,11 @@ class MultiUserTransform:
             raise ValueError(
                 f"one device for each of {len(messages)} messages, not {list(devices.shape)}"
             )
-        decrypted = torch.empty_like(symbols)
         order = devices.argsort(stable=True)
         senders, counts = devices[order].unique_consecutive(return_counts=True)
         groups = order.split(counts.tolist())
-        for sender, rows in zip(senders.tolist(), groups, strict=True):
-            decrypted[rows] = self.transforms[sender].decrypt(symbols[rows], messages[rows])
-        return decrypted
+        decrypted = [
+            self.transforms[sender].decrypt(symbols[rows], messages[rows])
+            for sender, rows in zip(senders.tolist(), groups, strict=True)
+        ]
+        return torch.cat(decrypted)[order.argsort()] if decrypted else symbols

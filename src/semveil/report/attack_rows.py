@@ -23,6 +23,7 @@ NONE = "none"
 EACH = "each class"
 MOST_BUDGETS = 6  # in a table; figures show all
 AIMED = ("accuracy_targeted", "accuracy_others", "misleading_rate")
+REJECTED, UNDETECTED = "rejected_rate", "undetected_error_rate"
 INAPPLICABLE = "does not apply"
 
 
@@ -73,6 +74,12 @@ class AttackRow:
     def at(self, metric: str, psr_db: float | None = None) -> Estimate | None:
         """Return a figure of Bob's at one budget; None if it was not measured."""
         return estimate(self.table, metric=metric, psr_db=None if self.attack == NONE else psr_db)
+
+    def most(self, metric: str) -> Estimate | None:
+        """Return a figure of Bob's at the budget where it is greatest; None if not measured."""
+        levels: list[float | None] = [*self.budgets] or [None]
+        found = [self.at(metric, level) for level in levels]
+        return max(filter(None, found), key=lambda each: each.value, default=None)
 
     def floor(self, metric: str) -> float | None:
         """Return a metric's floor, if it is known."""
@@ -177,7 +184,7 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
     main = metric_of(MAIN["label" if classifies else "image"])
     names = dict.fromkeys(name for row in group for name in row.table["metric"])
     images = [n for n in names if isinstance(metric_of(n), ImageMetric) and metric_of(n).name == n]
-    further = [name for name in AIMED if name in names]
+    further = [name for name in (*AIMED, REJECTED) if name in names]
     images = images if every_metric else [name for name in images if name == MAIN["image"]]
     further += [name for name in images if name != main.name]
     at_top = f"at {signed(top)}\N{NO-BREAK SPACE}dB" if top is not None else ""
@@ -189,12 +196,18 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
         ),
         *(Column(metric_of(name).label, at_top, metric_of(name)) for name in further),
     ]
+    # The budget that serves Mallory best: a small one may pass below the noise.
+    tested = [UNDETECTED] if UNDETECTED in names else []
+    columns += [
+        Column(metric_of(name).label, "most, at any PSR", metric_of(name)) for name in tested
+    ]
     lines = []
     for row in group:
         cells = [Cell(row.at(row.hit, level)) for level in levels]
         cells += [Cell(row.at(name, top)) for name in further]
+        cells += [Cell(row.most(name)) for name in tested]
         lines.append(Line(row.name, [Cell(words=INAPPLICABLE)] if row.table.empty else cells))
-    shown = [main.name] * len(levels) + further
+    shown = [main.name] * len(levels) + further + tested
     lines.append(floor_line(main.floor_title, [(name, group[0].floor(name)) for name in shown]))
     facts = [(key, value) for key, value in group[0].condition if key != "aim"]
     aim = f", aim: {group[0].aim}" if group[0].aim else ""

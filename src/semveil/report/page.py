@@ -22,6 +22,8 @@ from semveil.records import Estimate, to_line
 from semveil.report import figures
 from semveil.report.attack_rows import (
     AIMED,
+    REJECTED,
+    UNDETECTED,
     AttackRow,
     attack_rows,
     attack_tables,
@@ -340,7 +342,13 @@ def _against_psr(found: Sequence[AttackRow]) -> Iterator[Drawing]:
     if any(row.aim and targeted in set(row.table["metric"]) for row in found):
         figure = figures.against_psr(panels, targeted, beside=others)
         yield Drawing.of(figure, "psraimed", "", metric_of(targeted))
-    for key, name in (("psrmisled", misled), ("psrimage", MAIN["image"])):
+    further = {
+        "psrmisled": misled,
+        "psrrejected": REJECTED,
+        "psrundetected": UNDETECTED,
+        "psrimage": MAIN["image"],
+    }
+    for key, name in further.items():
         if name in measured:
             figure = figures.against_psr(panels, name)
             yield Drawing.of(figure, key, "", metric_of(name))

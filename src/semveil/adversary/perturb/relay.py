@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.universal import Universal, UniversalConfig
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
+from semveil.protect.normalise import BLOCK
 from semveil.style import BLACK, Style
 
 
@@ -40,7 +44,11 @@ class Relay(Universal):
         Attributes:
             steps: Gradient steps per pass.
             epochs: Passes.
+            share: Share of the blocks of two symbols that it changes, evenly spread. The fewer,
+                the more often keyed pilots miss it.
         """
+
+        share: Annotated[float, Field(gt=0, le=1)] = 1.0
 
     def parameters(self, victim: Victim, incoming: IncomingBatch) -> int:
         """Return the parameters of ``c − 1``: those of the waveform, and the pilots' factor."""
@@ -50,5 +58,8 @@ class Relay(Universal):
         """Return ``(c − 1)·z′`` after Alice's fading, complex ``[B, T]``."""
         of_data, of_pilots = found.tensor_split([-1], 1)
         changed = victim.invariant_maps.apply(of_data, incoming.waveform)
+        if self.config.share < 1:
+            blocks = torch.arange(changed.shape[1], device=changed.device) // BLOCK
+            changed = changed * ((blocks * self.config.share) % 1 < self.config.share)
         fading = incoming.arrival.fading
         return torch.as_tensor(victim.channel.relayed(changed, fading, of_pilots))
