@@ -14,6 +14,7 @@ from semveil.errors import SemveilError
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
 from semveil.protect.base import Mechanism
+from semveil.protect.tag import FrameTag
 from semveil.rng import Randomness
 
 Modulate = Callable[[Tensor], Tensor]
@@ -140,6 +141,8 @@ class LinkNetwork(nn.Module):
     """Whether sending takes so long that an eavesdropper sends each of her images but once."""
     encrypts = False
     """Whether training sends every image under a key."""
+    tag_bits = 0
+    """Bits of the keyed tag in every frame; none if zero."""
     active: Callable[[float], int] | None = None
     """How many features are switched on at an SNR in dB, where that may change."""
 
@@ -208,6 +211,23 @@ class LinkNetwork(nn.Module):
     def receive(self, reception: Reception) -> Answer:
         """Return Bob's answer to a reception."""
         return self.decode(reception.features())
+
+    def transmit_signed(self, images: Tensor, messages: Tensor, tag: FrameTag) -> Tensor:
+        """Return Alice's waveform with tags, where frames carry them (``tag_bits``).
+
+        Args:
+            images: float ``[B, C, H, W]`` in [0, 1].
+            messages: Message counters, int64 ``[B]``.
+            tag: What makes the tags.
+
+        Returns:
+            complex ``[B, k]``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no frames")
+
+    def receive_signed(self, reception: Reception, messages: Tensor, tag: FrameTag) -> Answer:
+        """Return Bob's answer, and which messages he accepts by their tags; arguments as above."""
+        raise NotImplementedError(f"{type(self).__name__} has no frames")
 
     def carry(
         self,

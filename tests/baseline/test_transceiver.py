@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from semveil.baseline.transceiver import Transceiver
+from semveil.baseline.transceiver import Frame, Transceiver
 from semveil.channel import Channel, OfdmChannel, Reception
 from semveil.errors import SemveilError
 from semveil.phy import average_power
@@ -114,7 +114,7 @@ def test_power_is_one_also_where_most_is_padding(order):
 @pytest.mark.parametrize("length", [b"\xff\xff", b"\x00\x2d", b"\x00\x00"])
 def test_a_length_that_cannot_be_is_a_failure(length):
     layer = Transceiver(384, 4, 0.5)
-    assert layer._payload(length + bytes(44)) is None
+    assert layer.payload(Frame(length + bytes(44), b"")) is None
 
 
 def test_a_channel_known_to_be_dead_carries_nothing():

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from semveil.baseline.codec import Codec, Pixels
-from semveil.baseline.transceiver import Transceiver
+from semveil.baseline.transceiver import Sign, Transceiver
 from semveil.channel import Reception
 
 
@@ -39,9 +39,11 @@ class ImageSystem:
     codec: Codec
     layer: Transceiver
 
-    def send(self, images: Pixels, device: torch.device | str = "cpu") -> Tensor:
-        """Return the symbols of images, complex ``[B, k]``."""
-        return self.layer.modulate(self.source(images), device)
+    def send(
+        self, images: Pixels, device: torch.device | str = "cpu", sign: Sign | None = None
+    ) -> Tensor:
+        """Return the symbols of images, complex ``[B, k]``; ``sign`` makes the tags."""
+        return self.layer.modulate(self.source(images), device, sign)
 
     def source(self, images: Pixels) -> list[bytes | None]:
         """Return the payloads of images, uint8 ``[B, C, H, W]``; None where a file does not fit."""

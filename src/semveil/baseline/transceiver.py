@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,24 +21,34 @@ from semveil.phy.qam import Constellation
 from semveil.rng import generator
 
 _LENGTH_BYTES = 2
+Sign = Callable[[int, bytes], bytes]
+"""Place in the batch, length and payload of a message with their padding → its tag."""
 # TS 38.212: the longest message with the short CRC, the longest code block of base graph 1, and of
 # base graph 2, which carries all rates up to 1/4.
 _LONGEST_SHORT, _LONGEST_BLOCK, _LONGEST_ROBUST, _ROBUST = 3824, 8448, 3840, 0.25
+
+
+class Frame(NamedTuple):
+    """A message whose checksum holds: length, payload and padding, and the tag, if it has one."""
+
+    content: bytes
+    tag: bytes
 
 
 @dataclass(frozen=True)
 class Transceiver:
     """A digital physical layer with a fixed number of channel uses.
 
-    A message is its length (16 bits), the payload, padding, and a CRC over all of it (16 bits, or
-    24 beyond 3,824 bits, as in TS 38.212); several code blocks where one would be too long. Coded
-    bits are scrambled by a known sequence, so that padding has the constellation's mean power
-    too. All of it counts as channel uses.
+    A message is its length (16 bits), the payload, padding, a keyed tag if there is one, and a CRC
+    over all of it (16 bits, or 24 beyond 3,824 bits, as in TS 38.212); several code blocks where
+    one would be too long. Coded bits are scrambled by a known sequence, so that padding has the
+    constellation's mean power too. All of it counts as channel uses.
 
     Attributes:
         channel_uses: Data symbols ``k`` per image.
         order: Points of the QAM constellation; 2 is BPSK.
         rate: Information bits per coded bit.
+        tag_bits: Bits of the tag, a multiple of 8.
 
     Raises:
         SemveilError: If they leave no byte for a payload, or there is no code of that rate.
@@ -55,13 +66,14 @@ class Transceiver:
     channel_uses: int
     order: int = 4
     rate: float = 0.5
+    tag_bits: int = 0
 
     def __post_init__(self) -> None:
         if self.payload_bytes < 1:
             raise SemveilError(
                 f"classical: {self.channel_uses} channel uses of {self.order} points at rate "
-                f"{self.rate:g} carry {self.message_bits} bits, which leave nothing beside length "
-                "and checksum"
+                f"{self.rate:g} carry {self.message_bits} bits, which leave nothing beside "
+                f"{'length, checksum and tag' if self.tag_bits else 'length and checksum'}"
             )
         try:
             self._code  # noqa: B018
@@ -103,7 +115,7 @@ class Transceiver:
     @property
     def payload_bytes(self) -> int:
         """Bytes left for an image."""
-        most = (self.message_bits - self._checksum[1]) // 8 - _LENGTH_BYTES
+        most = (self.message_bits - self._checksum[1] - self.tag_bits) // 8 - _LENGTH_BYTES
         return min(most, 256**_LENGTH_BYTES - 1)
 
     @cached_property
@@ -117,39 +129,57 @@ class Transceiver:
         return torch.randint(0, 2, (n,), generator=source, dtype=torch.uint8)
 
     def modulate(
-        self, payloads: Sequence[bytes | None], device: torch.device | str = "cpu"
+        self,
+        payloads: Sequence[bytes | None],
+        device: torch.device | str = "cpu",
+        sign: Sign | None = None,
     ) -> Tensor:
         """Put payloads on the air: data symbols of unit power on average, complex ``[B, k]``.
 
         A message without a payload has length 0, and the receiver finds none in it either.
 
+        Args:
+            payloads: One per message.
+            device: Where the symbols are made.
+            sign: Makes the tags; zeros are sent in their place if None.
+
         Raises:
             ValueError: If a payload is empty or longer than ``payload_bytes``.
         """
-        blocks = self._messages(payloads).to(device).unflatten(1, (self.blocks, -1)).flatten(0, 1)
+        messages = self._messages(payloads, sign).to(device)
+        blocks = messages.unflatten(1, (self.blocks, -1)).flatten(0, 1)
         coded = self._code.encode(blocks).to(torch.uint8).unflatten(0, (-1, self.blocks)).flatten(1)
         symbols = self.constellation.modulate(coded ^ self._scrambling.to(device))
         left = self.channel_uses - symbols.shape[1]
         return torch.cat([symbols, symbols.new_ones(len(symbols), left)], 1)
 
-    def _messages(self, payloads: Sequence[bytes | None]) -> Tensor:
+    def _messages(self, payloads: Sequence[bytes | None], sign: Sign | None) -> Tensor:
         """Return messages with checksums, uint8 zeros and ones ``[B, message_bits]``."""
         name, checksum = self._checksum
         n_bytes = self.payload_bytes + _LENGTH_BYTES
         for size in (len(payload) for payload in payloads if payload is not None):
             if not 0 < size <= self.payload_bytes:
                 raise ValueError(f"a payload of {size} bytes, where 1 to {self.payload_bytes} fit")
-        padded = b"".join(
+        contents = [
             (len(payload).to_bytes(_LENGTH_BYTES, "big") + payload).ljust(n_bytes, b"\0")
             for payload in (each or b"" for each in payloads)
+        ]
+        blank = bytes(self.tag_bits // 8)
+        whole = b"".join(
+            content + (blank if sign is None else sign(row, content))
+            for row, content in enumerate(contents)
         )
-        octets = np.frombuffer(padded, np.uint8).reshape(-1, n_bytes)
+        octets = np.frombuffer(whole, np.uint8).reshape(len(contents), -1)
         bits = torch.from_numpy(np.unpackbits(octets, axis=1))
         left = self.message_bits - checksum - bits.shape[1]
         return crc.append(torch.cat([bits, bits.new_zeros(len(bits), left)], 1), name)
 
     def demodulate(self, reception: Reception) -> list[bytes | None]:
-        """Decide, decode and check: the payload of each image; None where the checksum fails.
+        """Return the payload of each image, its tag untested; None where the checksum fails."""
+        return [frame and self.payload(frame) for frame in self.frames(reception)]
+
+    def frames(self, reception: Reception) -> list[Frame | None]:
+        """Decide, decode and check: the message of each image; None where the checksum fails.
 
         Every symbol is weighed by its own channel: soft decisions know each subcarrier's noise.
         """
@@ -163,15 +193,16 @@ class Transceiver:
         decoded, _ = self._code.decode(llrs)
         messages = decoded.unflatten(0, (-1, self.blocks)).flatten(1)
         passed = crc.check(messages, self._checksum[0]).tolist()
+        end = self.payload_bytes + _LENGTH_BYTES
+        rows = np.packbits(messages.cpu().numpy(), axis=1)[:, : end + self.tag_bits // 8]
         return [
-            self._payload(octets.tobytes()) if good else None
-            for octets, good in zip(
-                np.packbits(messages.cpu().numpy(), axis=1), passed, strict=True
-            )
+            Frame(octets[:end].tobytes(), octets[end:].tobytes()) if good else None
+            for octets, good in zip(rows, passed, strict=True)
         ]
 
-    def _payload(self, octets: bytes) -> bytes | None:
+    def payload(self, frame: Frame) -> bytes | None:
         """Return the payload of a message; None if its length cannot be, checksum or not."""
+        octets = frame.content
         length = int.from_bytes(octets[:_LENGTH_BYTES], "big")
         # Nothing heard decodes to zeros, whose checksum is zero.
         if not 0 < length <= self.payload_bytes:

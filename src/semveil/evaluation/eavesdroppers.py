@@ -178,7 +178,8 @@ class FreshEavesdroppers:
         )
 
     def _receiver(self) -> Callable[[Reception], Answer] | None:
-        receive = self.case.system.receive
+        system = self.case.system
+        receive = system.receive if system.surrogate is None else system.surrogate[1]
         if receive is None:
             return None
 

@@ -237,7 +237,7 @@ class RobustnessTest:
         for number, rows in enumerate(torch.arange(len(self.images)).split(self.settings.batch)):
             incoming = self._send(self.victim, number, rows)
             known = incoming
-            if self.surrogate is not self.victim:
+            if self.system.keyed and self.surrogate is not self.victim:
                 # Under a key of Mallory's own the fading is the same; she hears the real waveform.
                 known = self._send(self.surrogate, number, rows)
                 known = replace(known, waveform=incoming.waveform)

@@ -47,8 +47,9 @@ class SystemUnderTest:
         keyed: Whether a key hides the waveform.
         fixed_key: Whether it is one key for all messages.
         differentiable: Whether Bob's answer has a gradient at what he receives.
-        surrogate: Alice and Bob under a key of Mallory's own, where a key hides the waveform: she
-            fits and crafts her attacks with these.
+        surrogate: Alice and Bob as an adversary without the key has them: under a key of her own
+            where one hides the waveform, without tags where it signs frames. Mallory fits and
+            crafts her attacks with these.
         invariant_maps: Maps of the waveform that commute with that key, which a relay applies.
     """
 

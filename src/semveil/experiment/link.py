@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from semveil.adversary.eavesdrop.observations import FIRST_FREE_MESSAGE
+from semveil.adversary.eavesdrop.observations import FIRST_FREE_MESSAGE, Send, numbered
 from semveil.channel import Channel, Reception
 from semveil.device import channels_last
 from semveil.errors import SemveilError
@@ -24,6 +25,7 @@ from semveil.protect.invariant import SYMBOL_FACTORS
 from semveil.protect.keyed_transform import decrypt_features
 from semveil.protect.keys import research_key
 from semveil.protect.session import Sender
+from semveil.protect.tag import FrameTag
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName
 from semveil.rng import Randomness, generator, seeded
@@ -35,9 +37,9 @@ if TYPE_CHECKING:
 class Link:
     """One system of a run: scheme, networks, learned layer, keyed transform, channel, recipe.
 
-    Where the waveform is keyed, Alice and Bob share a session key, and every image is a message
-    with a counter of its own. No counter is used twice in the life of a link, by any thread; a
-    keyed link sends in the process that made it only.
+    Where a key hides the waveform or signs its frames, Alice and Bob share a session key, and every
+    image is a message with a counter of its own. No counter is used twice in the life of a link, by
+    any thread; a keyed link sends in the process that made it only.
 
     Args:
         plan: Which system, and what it is made of.
@@ -51,7 +53,7 @@ class Link:
         layer: What is laid on the waveform; None if nothing is.
         transform: Keyed transform of the waveform; None if there is none.
         counters: Message counters of the last transmission, int64 ``[B]``; None before it, and
-            where the waveform is not keyed.
+            where there is no key.
 
     Example:
         >>> link = untrained("rotation", Recipe(scheme="rotation"), (1, 8, 8), classes=10, seed=0)
@@ -77,10 +79,13 @@ class Link:
         self.plan, self.networks, self.seed, self.run = plan, networks, seed, run
         self.network: LinkNetwork = networks.link(plan.link.stream)
         self.layer = None if plan.layer is None else networks.layer(plan.stream)
-        self.transform, self._sender = None, None
+        self.transform, self._tag, self._sender = None, None, None
+        session = key or research_key(seed, plan.stream)
         if plan.transform is not None:
-            session = key or research_key(seed, plan.stream)
             self.transform = plan.transform(self.network, session)
+        if self.network.tag_bits:
+            self._tag = FrameTag(session, self.network.tag_bits)
+        if self.transform is not None or self._tag is not None:
             self._sender = Sender(session, FIRST_FREE_MESSAGE)
         self.counters: Tensor | None = None
 
@@ -223,7 +228,7 @@ class Link:
                 f"not {type(reception).__name__}"
             )
         self._check_width(reception)
-        if self.transform is None:
+        if self._sender is None:
             read = self.plan.receive
             return (
                 self.network.receive(reception) if read is None else read(self.network, reception)
@@ -235,6 +240,9 @@ class Link:
                 f"receive: {len(reception.symbols)} messages were received, and the last "
                 f"transmission had {0 if messages is None else len(messages)}"
             )
+        if self.transform is None:
+            assert self._tag is not None
+            return self.network.receive_signed(reception, messages, self._tag)
         decrypt = partial(self.transform.decrypt, messages=messages)
         answer = self.network.decode(decrypt_features(reception.features(), decrypt))
         return replace(answer, accepted=self.transform.accepts(reception, messages))
@@ -249,20 +257,23 @@ class Link:
         Args:
             images: float ``[B, C, H, W]`` in [0, 1], on the link's device.
             source: Source of Alice's own randomness.
-            messages: Message counters, int64 ``[B]``; ignored where the waveform is not keyed.
+            messages: Message counters, int64 ``[B]``; ignored where there is no key.
 
         Raises:
-            SemveilError: If the waveform is keyed and there are no counters.
+            SemveilError: If there is a key and there are no counters.
         """
-        waveform = self.network.transmit(images, source)
+        if self._sender is not None and messages is None:
+            raise SemveilError("messages: required, since this link has a key")
+        if self._tag is None:
+            waveform = self.network.transmit(images, source)
+        else:
+            waveform = self.network.transmit_signed(images, cast(Tensor, messages), self._tag)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
         self._width = waveform.shape[-1] + self.added_symbols
         if self.transform is None:
             return waveform
-        if messages is None:
-            raise SemveilError("messages: required, since a key hides this waveform")
-        return self.transform.encrypt(waveform, messages)
+        return self.transform.encrypt(waveform, cast(Tensor, messages))
 
     def snr_or_default(self, snr_db: Tensor | float | None) -> Tensor | float:
         """Return an SNR, dB, or that of Bob's training if there is none."""
@@ -311,10 +322,13 @@ class Link:
         # She is scored on what she was trained on: in the clear, but for a learned encryptor.
         same = (self.transform is not None) == network.encrypts
         simulated = planned.scheme.simulates if same else ()
-        surrogate = None
+        surrogate: tuple[Send, Callable[[Reception, Tensor], Answer]] | None = None
         if self.transform is not None:
             other = self.with_key(research_key(self.seed, f"{planned.stream}, Mallory's"))
             surrogate = other.transmit_numbered, other.receive
+        elif self._tag is not None:
+            # Frames are no secret; she can neither make tags nor test them.
+            surrogate = numbered(network.transmit), self._receive_unsigned
         return SystemUnderTest(
             name=planned.name,
             transmit=self.transmit_numbered,
@@ -342,6 +356,9 @@ class Link:
                 SYMBOL_FACTORS if self.transform is None else self.transform.invariant_maps
             ),
         )
+
+    def _receive_unsigned(self, reception: Reception, messages: Tensor | None = None) -> Answer:
+        return self.network.receive(reception)
 
     def _untrained_network(self, seed: int) -> LinkNetwork:
         with seeded(seed, "weights"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ from semveil.baseline.system import ImageSystem
 from semveil.channel import Channel, Reception
 from semveil.errors import SemveilError
 from semveil.link import Answer, Disturb, Exchange, LinkNetwork, as_float
+from semveil.protect.tag import FrameTag
 from semveil.rng import Randomness
 
 
@@ -24,7 +27,8 @@ class ClassicalLink(LinkNetwork):
 
     Where the checksum fails, or the image did not fit, Bob outputs the mean of the training images.
     Only the classifier is learned; it is trained on compressed images, which Bob gets whenever the
-    checksum holds. The link has no gradient, so gradient attacks do not apply.
+    checksum holds. With ``tag_bits`` Bob also rejects frames whose keyed tag does not hold. The
+    link has no gradient, so gradient attacks do not apply.
     """
 
     digital = True
@@ -39,9 +43,26 @@ class ClassicalLink(LinkNetwork):
         self.system = system
         self.register_buffer("fallback", torch.full(system.codec.shape, 128, dtype=torch.uint8))
 
+    @property
+    def tag_bits(self) -> int:  # type: ignore[override]
+        """Bits of the keyed tag in every frame; none if zero."""
+        return self.system.layer.tag_bits
+
     def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
-        """Return Alice's data symbols, complex ``[B, k]``, for images ``[B, C, H, W]``."""
+        """Return Alice's data symbols, complex ``[B, k]``, for images ``[B, C, H, W]``.
+
+        A tag is sent blank: :meth:`transmit_signed` makes it.
+        """
         return self.system.send(as_pixels(images), images.device)
+
+    def transmit_signed(self, images: Tensor, messages: Tensor, tag: FrameTag) -> Tensor:
+        """Return the same with tags; see :meth:`LinkNetwork.transmit_signed`."""
+        counters = messages.tolist()
+        return self.system.send(
+            as_pixels(images),
+            images.device,
+            lambda row, content: tag.sign(counters[row], content),
+        )
 
     def expected(self, images: Tensor) -> Tensor:
         """Return the same as :meth:`transmit`: there is no randomness, and no gradient."""
@@ -52,9 +73,19 @@ class ClassicalLink(LinkNetwork):
         raise ValueError("the classical link decodes receptions, not their features")
 
     def receive(self, reception: Reception) -> Answer:
-        """Return Bob's answer to a reception."""
+        """Return Bob's answer to a reception, tags untested."""
         images, arrived = self.system.receive(reception, self.fallback.cpu().numpy())
         return self._answer(images, ~arrived, reception.symbols.device)
+
+    def receive_signed(self, reception: Reception, messages: Tensor, tag: FrameTag) -> Answer:
+        """Return the same for frames whose tags hold; the others are lost."""
+        layer, device = self.system.layer, reception.symbols.device
+        pairs = zip(messages.tolist(), layer.frames(reception), strict=True)
+        frames = [frame if frame and tag.verify(each, *frame) else None for each, frame in pairs]
+        payloads = [frame and layer.payload(frame) for frame in frames]
+        images, arrived = self.system.shown(payloads, self.fallback.cpu().numpy())
+        accepted = torch.tensor([frame is not None for frame in frames], device=device)
+        return replace(self._answer(images, ~arrived, device), accepted=accepted)
 
     def _answer(self, pixels: Pixels, lost: Tensor, device: torch.device) -> Answer:
         images = as_float(torch.from_numpy(pixels).to(device))

@@ -187,7 +187,7 @@ class MisleadingRate(Rate):
 
 @METRICS.register
 class RejectedRate(Rate):
-    """Share of messages that Bob rejects as changed; without an attack, of false alarms."""
+    """Share of messages that Bob rejects: changed ones, false alarms, and frames lost to noise."""
 
     name = "rejected_rate"
     title = "rejected messages"
@@ -248,7 +248,7 @@ class LabelBalancedAccuracy(BalancedAccuracy):
 
 @METRICS.register
 class LostRate(Rate):
-    """Share of images whose file does not fit, whose checksum fails or that cannot be decoded."""
+    """Share of images whose file does not fit, is rejected (checksum, tag) or is no image."""
 
     name = "lost_rate"
     title = "lost images"

@@ -212,7 +212,9 @@ class Receiver(SingleHolder):
     make Bob refuse messages. One forged counter advances the window by at most ``window``: Alice's
     next messages are still accepted, except the one with that counter; late ones are not. Every
     further forged counter before her next message advances it again, and Bob refuses all that she
-    sends up to there. Only authentication of the counters prevents this.
+    sends up to there. Only authentication of the counters prevents this: where Bob tests messages
+    (:class:`~semveil.protect.tag.FrameTag`, :class:`~semveil.protect.pilots.KeyedPilots`), he
+    passes on the counters of those that he accepts.
 
     Args:
         key: 32 secret bytes.

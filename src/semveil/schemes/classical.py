@@ -53,18 +53,26 @@ class Classical(Scheme):
             codec: ``jpeg2000`` or ``avif``.
             rate: Information bits per coded bit of the 5G LDPC code; below 1/5 by repetition.
             order: Points of the QAM constellation, a power of two; 2 is BPSK.
+            tag_bits: Bits of a keyed tag over message counter and file, a multiple of 8 up to 256;
+                none if 0. Bob rejects frames whose tag does not hold.
         """
 
         codec: Literal["jpeg2000", "avif"] = "jpeg2000"
         rate: Annotated[float, Field(ge=0.05, le=0.92)] = 0.5
         order: Annotated[int, Field(ge=2, le=256), AfterValidator(_power_of_two)] = 4
+        tag_bits: Annotated[int, Field(ge=0, le=256, multiple_of=8)] = 0
 
     def system(self, image_shape: ImageShape) -> ImageSystem:
         """Return codec and physical layer, ``link.latent_dim / 2`` symbols per image."""
         settings = self.recipe.of(self.Config)
         return ImageSystem(
             Codec(settings.codec, image_shape),
-            Transceiver(self.recipe.link.latent_dim // 2, settings.order, settings.rate),
+            Transceiver(
+                self.recipe.link.latent_dim // 2,
+                settings.order,
+                settings.rate,
+                settings.tag_bits,
+            ),
         )
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
