@@ -9,12 +9,16 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from semveil import recipe as recipes
 from semveil.channel import Channel, OfdmChannel
 from semveil.errors import SemveilError
+from semveil.experiment.link import untrained
+from semveil.protect import check_order
 from semveil.protect.keys import research_key
 from semveil.protect.normalise import normalise_blocks
 from semveil.protect.pilots import KeyedPilots
 from semveil.protect.rotation import Rotation
+from semveil.records import asked_for
 from semveil.rng import generator, normal
 
 KEY = research_key(0, "pilots")
@@ -56,6 +60,36 @@ def test_false_alarms_are_as_rare_as_stated(channel, trust, false_alarm) -> None
     p_values = pilots.p_values(heard, messages)
     assert stats.kstest(p_values.numpy(), "uniform").pvalue > 1e-3
     assert torch.equal(p_values < false_alarm, rejected)
+
+
+OFDM = ["bob.fading=multipath", "bob.ofdm.subcarriers=16", "link.latent_dim=64"]
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [
+        ["bob.fading=awgn"],
+        ["bob.fading=rayleigh"],
+        ["bob.fading=rayleigh", "bob.csi=estimated"],
+        ["bob.fading=rician"],
+        [*OFDM, "bob.csi=perfect"],
+    ],
+)
+def test_a_link_of_a_recipe_rejects_as_many_messages_as_the_recipe_says(channel) -> None:
+    changes = [*channel, "protections=[keyed-pilots]", "keyed-pilots.false_alarm=0.02"]
+    name = asked_for("rotation", "keyed-pilots")
+    link = untrained(name, recipes.load("rotation-digits", changes), (1, 8, 8), 10, seed=0)
+    images = torch.rand(3000, 1, 8, 8, generator=generator(0))
+    accepted = link.send(images, 5.0, generator(1)).accepted
+    assert accepted is not None
+    assert within(int((~accepted).sum()), len(images), 0.02)
+
+
+@pytest.mark.filterwarnings("ignore:ofdm.prefix")
+def test_a_prefix_that_is_too_short_is_refused() -> None:
+    recipe = recipes.load("rotation-digits", [*OFDM, "bob.csi=perfect", "bob.ofdm.prefix=6"])
+    with pytest.raises(SemveilError, match=r"bob\.ofdm\.prefix=7$"):
+        check_order(["rotation", "keyed-pilots"], recipe)
 
 
 @pytest.mark.parametrize("trust", [True, False])

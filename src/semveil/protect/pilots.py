@@ -132,10 +132,13 @@ class KeyedPilots(KeyedProtection):
         channel = channel_of(recipe.bob)
         if not isinstance(channel, OfdmChannel):
             return
-        if channel.csi != "perfect" or channel.clip_ratio is not None:
+        limited = channel.clip_ratio is not None or channel.prefix < channel.taps - 1
+        if channel.csi != "perfect" or limited:
             raise SemveilError(
                 "protections: keyed-pilots keep their rate of false alarms over OFDM with perfect "
-                "CSI and without peak limiting; set bob.csi=perfect and bob.ofdm.clip_ratio=null"
+                "CSI, without peak limiting and with a prefix that covers the channel; set "
+                "bob.csi=perfect, bob.ofdm.clip_ratio=null, "
+                f"bob.ofdm.prefix={max(channel.prefix, channel.taps - 1)}"
             )
         uses = recipe.link.latent_dim // 2 + BLOCK * recipe.of(cls.Config).blocks
         if uses % channel.subcarriers:
