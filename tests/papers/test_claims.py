@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from papers.numbers import row, table
 from semveil.errors import SemveilError
+from semveil.metrics import wilson
 from semveil.papers.claims import Claim, Claims, cases, compare, judge
 from semveil.papers.files import read
 from semveil.papers.values import Selector
@@ -274,3 +276,11 @@ def test_a_reading_that_confirms_stands_as_the_best_of_all(best, verdict):
             **readings,
         )
         assert verdicts(judge(one, Selector(table(*rows))))[("pgd",)] == [expected]
+
+
+def test_at_its_limit_a_claim_is_decided_by_chance_in_one_case_of_twenty():
+    hits = np.random.default_rng(0).binomial(1000, 0.5, 4000)
+    found = [compare("at_least", wilson(int(each), 1000), exactly(0.5)) for each in hits]
+    decided = sum(str(verdict) != OPEN for verdict in found) / len(found)
+    # Three standard errors of the share.
+    assert decided == pytest.approx(0.05, abs=3 * (0.05 * 0.95 / len(found)) ** 0.5)

@@ -108,6 +108,7 @@ def test_claims_are_counted_and_shown(tmp_path):
     other = claim | {"claim": "Bob sees well", "where": {"metric": "psnr_db"}}
     text = filled(tmp_path, "{{ claims() }}", *ROWS, claims={"claims": [claim, other]})
     assert "| 1. Bob is right | 1 | 1 | 0 |" in text
+    assert "Every case is judged by itself." in text
     assert "| 2. Bob sees well | – | – | – |" in text
     assert "| mnist | **confirmed**: 90.0 (89.0–91.0) % |" in text
     assert "| cifar10 | **refuted**: 70.0 (69.0–71.0) % |" in text

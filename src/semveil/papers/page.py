@@ -44,6 +44,11 @@ from semveil.report.select import floor
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_SEVERAL_CASES = (
+    "Every case is judged by itself. Where the truth lies exactly at the limit of a claim, chance "
+    "decides one case in twenty; no correction is made "
+    "for the number of cases."
+)
 SHARED = Path(__file__).parent / "shared"
 
 
@@ -192,7 +197,7 @@ class _Filler:
             ]
             for at, one in enumerate(self.judged, start=1)
         ]
-        parts = [markdown_table(["claim", *shown], lines)]
+        parts = [markdown_table(["claim", *shown], lines), _SEVERAL_CASES]
         return "\n\n".join([*parts, *(section(at, one) for at, one in enumerate(self.judged, 1))])
 
     def facts(self) -> str:

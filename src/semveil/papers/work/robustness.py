@@ -70,7 +70,7 @@ class _Variant:
 
 def _readings(attack: AttackConfig) -> dict[str, _Variant]:
     """Return each attack alone with each other value of a setting that the paper leaves open."""
-    plain = attack.model_dump()
+    plain, asked = attack.model_dump(), {each.name for each in chosen(attack)}
     return {
         f"{name} {setting} {value:g}": _Variant(
             AttackConfig.model_validate(
@@ -79,6 +79,7 @@ def _readings(attack: AttackConfig) -> dict[str, _Variant]:
             {setting: value},
         )
         for name, settings in OPEN.items()
+        if name in asked
         for setting, values in settings.items()
         for value in values
     }

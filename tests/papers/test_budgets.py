@@ -1,0 +1,116 @@
+"""What studies of attacks try: every budget of theirs has the attacks and settings that decide."""
+
+from __future__ import annotations
+
+import pytest
+
+from papers.numbers import row, table
+from semveil.adversary.perturb.attack import chosen
+from semveil.papers import PAPERS
+from semveil.papers.work.robustness import OPEN
+
+JAMMING = {"jamming", "timed-jamming", "pilot-jamming", "subcarrier-jamming"}
+
+
+def jobs(name, budget):
+    return PAPERS.get(name)().jobs(budget, 0)
+
+
+def names(job):
+    return {attack.name for attack in chosen(job.recipe.attack)}
+
+
+@pytest.mark.parametrize("budget", ["cpu", "full"])
+def test_links_under_attack_are_ranked_where_something_survives(budget):
+    for job in [*jobs("attacks", budget), *jobs("defences", budget)]:
+        low = [level for level in job.recipe.attack.psr_db if -40 <= level <= -12]
+        assert min(low) == -40
+        assert len(low) >= 4
+        assert {"pgd", "apgd"} <= names(job)
+
+
+@pytest.mark.parametrize("budget", ["cpu", "full"])
+def test_controls_know_the_frame_and_the_black_box_asks_long_enough(budget):
+    for job in jobs("attacks", budget):
+        assert names(job) >= JAMMING
+        black_box = next((one for one in chosen(job.recipe.attack) if one.name == "blackbox"), None)
+        if job.recipe.data.name != "imagenette" or budget == "full":
+            assert names(job) >= {"relay", "uap", "minimum-power", "vulnerable-set"}
+            assert black_box is not None
+            assert black_box.config.queries >= (600 if budget == "cpu" else 3000)
+
+
+def test_semadv_is_tried_from_equal_weights_to_thirty_to_one():
+    weights = OPEN["semadv"]["innocent_weight"]
+    assert (min(weights), max(weights)) == (1, 30)
+
+
+@pytest.mark.parametrize("budget", ["cpu", "full"])
+def test_learned_and_coded_links_are_searched_alike(budget):
+    found = jobs("minimum-power", budget)
+    assert {job.recipe.scheme for job in found} == {"mobilesc", "classical"}
+    assert len({frozenset(names(job)) for job in found}) == 1
+    # As many symbols over the same channel.
+    for dataset in {job.recipe.data.name for job in found}:
+        mine = [job.recipe for job in found if job.recipe.data.name == dataset]
+        assert len({(r.link.latent_dim, r.bob.model_dump_json()) for r in mine}) == 1
+
+
+@pytest.mark.parametrize("budget", ["cpu", "full"])
+def test_keyed_links_are_relayed_and_the_private_attribute_has_a_frontier(budget):
+    relayed = jobs("relay", budget)
+    assert {job.recipe.scheme for job in relayed} == {"deepjscc", "shuffle", "rotation"}
+    assert all({"jamming", "uap", "relay"} <= names(job) for job in relayed)
+    for dataset in ("colored-mnist", "celeba"):
+        weights = {
+            job.recipe.model_dump()["privacy"]["weight"]
+            for job in jobs("private-attribute", budget)
+            if job.recipe.data.name == dataset
+        }
+        assert len(weights) >= 5
+        assert 0.0 in weights
+
+
+def relay_claims(uap, relay):
+    """Judge the study of relays: accuracies under jamming are 0.95, under others as given."""
+    rows = []
+    for scheme, variant in (("deepjscc", None), ("rotation", None), ("rotation", "haar")):
+        rates = {"jamming": 0.95, "uap": 0.6 if scheme == "deepjscc" else uap, "relay": relay}
+        if variant == "haar":
+            rates["relay"] = 0.95
+        for attack, rate in rates.items():
+            fields = {"dataset": "mnist", "scheme": scheme, "variant": variant, "psr_db": -2.0}
+            rows.append(row(rate, 0.005, adversary=attack, protocol="adaptive", **fields))
+    found = PAPERS.get("relay")().judge(table(*rows))
+    return [[name for name, count in one.counts.items() if count] for one in found]
+
+
+@pytest.mark.parametrize(
+    ("uap", "relay", "verdicts"),
+    [
+        (0.945, 0.7, [["confirmed"], ["confirmed"], ["confirmed", "undecided"], ["confirmed"]]),
+        (0.8, 0.95, [["confirmed"], ["refuted"], ["undecided"], ["undecided"]]),
+    ],
+)
+def test_relays_are_judged_beside_jamming(uap, relay, verdicts):
+    assert relay_claims(uap, relay) == verdicts
+
+
+@pytest.mark.parametrize(
+    ("learned", "verdicts"),
+    [
+        (-6.0, ["confirmed", "confirmed"]),
+        (-19.0, ["undecided", "undecided"]),
+        (-30.0, ["undecided", "refuted"]),
+    ],
+)
+def test_least_powers_are_compared_with_those_of_the_coded_link(learned, verdicts):
+    fields = {"dataset": "mnist", "metric": "minimum_psr_db", "adversary": "vulnerable-set"}
+    fields |= {"protocol": "adaptive"}
+    rows = [
+        row(learned, 0.5, scheme="mobilesc", **fields),
+        row(-20.0, 1.0, scheme="classical", **fields),
+    ]
+    published, ours, _ = PAPERS.get("minimum-power")().judge(table(*rows))
+    found = [name for one in (published, ours) for name, count in one.counts.items() if count]
+    assert found == verdicts
