@@ -63,6 +63,11 @@ def _reader(network: nn.Module) -> Callable[[Reception], Tensor]:
     return read
 
 
+def _most_shift(images: Tensor) -> int:
+    """Return the pixels that an image of their size may be moved by and still be one of its kind."""
+    return min(images.shape[-2:]) // 16
+
+
 class FreshEavesdroppers:
     """Eavesdroppers who are trained after the system is frozen, each at each of her SNRs.
 
@@ -89,7 +94,7 @@ class FreshEavesdroppers:
             case.effort,
             case.setting.seed,
             lambda: leakage.perceptual,
-            0 if case.system.costly else case.settings.shift,
+            0 if case.system.costly else min(case.settings.shift, _most_shift(case.originals)),
             points_of(adversary.waveforms),
         )
         self.observations = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,9 @@ Step = Callable[[Tensor, torch.Generator], Tensor]
 _LEARNING_RATE = 2e-3
 # The average of the weights reaches back over about as many steps as an epoch has, 200 at most.
 _MOST_AVERAGED = 200
+# On a small set an epoch has so many steps at least: by smaller batches, down to the least one, and
+# by several passes through the images.
+_LEAST_STEPS, _LEAST_BATCH = 24, 32
 # A round that lowers the validation loss by less is the last one.
 _WORTH = 0.005
 
@@ -31,7 +34,7 @@ class Effort:
     Attributes:
         max_epochs: Upper end of a round of training.
         patience: Epochs without a better validation loss after which it stops.
-        batch: Receptions per step.
+        batch: Receptions per step; fewer on small sets, where an epoch would have few steps.
         rounds: Rounds at most; another one follows while rounds improve the validation loss.
     """
 
@@ -93,8 +96,10 @@ def train_network(
         True
     """
     learned = [weight for weight in network.parameters() if weight.requires_grad]
-    batch, most = min(effort.batch, images), effort.max_epochs * effort.rounds
-    steps = math.ceil(images / batch)
+    batch = min(effort.batch, max(_LEAST_BATCH, images // _LEAST_STEPS))
+    most = effort.max_epochs * effort.rounds
+    passes = math.ceil(_LEAST_STEPS / math.ceil(images / batch))
+    steps = passes * math.ceil(images / batch)
     reach = min(steps, _MOST_AVERAGED)
     best, best_state, done = float("inf"), copy.deepcopy(network.state_dict()), 0
     for turn in range(effort.rounds):
@@ -110,7 +115,7 @@ def train_network(
                 begin(done)
             source = generator(seed, *scope, "epoch", done, device=device)
             network.train()
-            for rows in torch.randperm(images, generator=source, device=device).split(batch):
+            for rows in _batches(images, batch, passes, source):
                 # The first epoch warms up: at once, the full rate drives outputs into saturation.
                 taken += 1
                 for group in optimiser.param_groups:
@@ -136,6 +141,12 @@ def train_network(
     network.load_state_dict(best_state)
     network.eval()
     return turn < effort.rounds
+
+
+def _batches(images: int, batch: int, passes: int, source: torch.Generator) -> Iterator[Tensor]:
+    """Yield the rows of every step: all images in a new order, a number of times."""
+    for _ in range(passes):
+        yield from torch.randperm(images, generator=source, device=source.device).split(batch)
 
 
 def _validated(
