@@ -64,7 +64,7 @@ def _reader(network: nn.Module) -> Callable[[Reception], Tensor]:
 
 
 def _most_shift(images: Tensor) -> int:
-    """Return the pixels that an image of their size may be moved by and still be one of its kind."""
+    """Return the pixels that images of their size may be moved by and still be of their kind."""
     return min(images.shape[-2:]) // 16
 
 
