@@ -8,18 +8,15 @@ import json
 import logging
 import multiprocessing
 import os
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.distributed as dist
-from lightning_fabric import Fabric
-from lightning_fabric.strategies import DDPStrategy
 from torch import Tensor, nn
 from torch.multiprocessing import ProcessRaisedException
 
@@ -41,6 +38,9 @@ from semveil.training.loop import Progress, Schedule, fit, resolve_precision
 from semveil.training.minmax import MinMaxConfig
 from semveil.training.objective import Objective
 from semveil.training.robust import Robust
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 # Weights of the run that adversarial training began with, in the folder of the new run.
 BASE = "base.safetensors"
@@ -67,34 +67,16 @@ class Hardware:
 
         Several processes need the path of a file, not yet there, by which they find each other.
         """
+        # Slow to import, and needed to train alone.
+        from lightning_fabric import Fabric
+
+        from semveil.experiment.loopback import Loopback
+
         return Fabric(
             accelerator=self.device.type,
             devices=self.devices,
-            strategy="auto" if meeting is None else _Loopback(meeting),
+            strategy="auto" if meeting is None else Loopback(meeting),
             precision=resolve_precision(precision, self.device),  # type: ignore[arg-type]
-        )
-
-
-class _Loopback(DDPStrategy):
-    """Processes of this machine, to which other machines cannot connect."""
-
-    def __init__(self, meeting: Path) -> None:
-        super().__init__(start_method="spawn")
-        self.meeting = meeting
-
-    def _setup_distributed(self) -> None:
-        # Fabric's way is a server that listens on all interfaces, without a password.
-        self._set_world_ranks()
-        for library in ("GLOO", "NCCL"):
-            os.environ[f"{library}_SOCKET_IFNAME"] = "lo0" if sys.platform == "darwin" else "lo"
-        self._process_group_backend = self._get_process_group_backend()
-        dist.init_process_group(
-            self._process_group_backend,
-            init_method=f"file://{self.meeting}",
-            rank=self.global_rank,
-            world_size=self.world_size,
-            timeout=self._timeout,
-            device_id=self.root_device if self.root_device.type != "cpu" else None,
         )
 
 

@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
-from scipy.stats import beta
 from torch import Tensor
 
 Mechanism = Callable[[Tensor, torch.Generator], Tensor]
@@ -139,6 +138,8 @@ def _densities(here: Tensor, there: Tensor) -> Statistic:
 
 def _log_ratio(likelier: Tensor, other: Tensor, thresholds: Tensor, error: float) -> Tensor:
     """Bound ``ln P(likelier > t) − ln P(other > t)`` from below, for every threshold."""
+    from scipy.stats import beta
+
     hits, chances = (
         (len(scores) - torch.searchsorted(scores.sort().values, thresholds, right=True)).cpu()
         for scores in (likelier, other)

@@ -12,8 +12,6 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Literal
 
-from scipy.integrate import quad
-from scipy.optimize import brentq
 from scipy.special import log_ndtr
 
 
@@ -96,6 +94,7 @@ def rayleigh_delta(epsilon: float, sensitivity: float, sigma: float) -> float:
         >>> rayleigh_delta(5.0, 1.0, 1.0) > gaussian_delta(5.0, 1.0, 1.0)
         True
     """
+    from scipy.integrate import quad
 
     def weighted(power: float) -> float:
         delta = gaussian_delta(epsilon, math.sqrt(power) * sensitivity, sigma)
@@ -137,6 +136,8 @@ def gaussian_epsilon(
         >>> round(gaussian_epsilon(1e-5, 1.0, 1.0), 2)
         4.38
     """
+    from scipy.optimize import brentq
+
     if not 0 < delta < 1:
         raise ValueError(f"δ must lie between 0 and 1, not {delta}")
     excess = _DELTAS[fading]

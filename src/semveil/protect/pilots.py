@@ -13,7 +13,6 @@ from typing import Annotated, Self
 
 import torch
 from pydantic import Field
-from scipy.stats import chi2, hypergeom, ncx2
 from torch import Tensor
 
 from semveil.channel import OfdmChannel, Reception, channel_of
@@ -106,6 +105,8 @@ class KeyedPilots(KeyedProtection):
         least = 1 if trust_csi else 2
         if blocks < least:
             raise SemveilError(f"keyed pilots: expected {least} blocks or more, not {blocks}")
+        from scipy.stats import chi2
+
         if not 0 < false_alarm < 1:
             raise SemveilError(f"false_alarm: expected a probability in (0, 1), not {false_alarm}")
         self.blocks, self.false_alarm, self.trust_csi = blocks, false_alarm, trust_csi
@@ -217,6 +218,8 @@ class KeyedPilots(KeyedProtection):
         Returns:
             float64 ``[B]``, uniform in (0, 1) where nobody changes a message.
         """
+        from scipy.stats import chi2
+
         found = self._statistic(reception, messages)
         return torch.as_tensor(chi2.sf(found.cpu().numpy(), self._freedom)).to(found.device)
 
@@ -237,6 +240,8 @@ class KeyedPilots(KeyedProtection):
             >>> round(pilots.missed_detection(64, changed=12, shift=4.0, snr_db=10.0), 4)
             0.0032
         """
+        from scipy.stats import hypergeom, ncx2
+
         count = symbols // BLOCK + self.blocks
         hits = range(min(changed, self.blocks) + 1)
         snr = 10 ** (snr_db / 10)

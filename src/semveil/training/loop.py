@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from semveil.device import channels_last, native_bfloat16
@@ -23,6 +23,9 @@ from semveil.facts import CheckpointFacts, check_facts
 from semveil.files import write_atomic
 from semveil.link import as_float
 from semveil.rng import Randomness, Shard, generator
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 from semveil.training.checkpoint import (
     load_tensors,
     load_weights,

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import torch
 from pydantic import Field
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
@@ -56,6 +55,8 @@ def estimate_order(sent: Tensor, heard: Tensor) -> Tensor:
     """
     if sent.shape != heard.shape or len(sent) < 2:
         raise ValueError(f"cannot compare {list(sent.shape)} with {list(heard.shape)}")
+    from scipy.optimize import linear_sum_assignment
+
     likeness = _standardised(heard).T @ _standardised(sent)
     _, order = linear_sum_assignment(likeness.cpu().numpy(), maximize=True)
     return torch.from_numpy(order).to(sent.device)

@@ -25,7 +25,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.stats import beta, norm
 from torch import Tensor
 
 from semveil import phy
@@ -93,6 +92,8 @@ def lower_bound(hits: Tensor, votes: int, confidence: float = 0.999) -> Tensor:
         >>> lower_bound(torch.tensor([0, 100]), 100).tolist() == [0.0, 0.001 ** 0.01]
         True
     """
+    from scipy.stats import beta
+
     known = hits.cpu().double()
     # No success at all leaves no bound; scipy gives nan.
     bound = beta.ppf(1 - confidence, known.clamp(min=1).numpy(), (votes - known + 1).numpy())
@@ -115,6 +116,8 @@ def majority(votes: int, confidence: float) -> float:
         >>> round(majority(1, 0.9), 3), round(majority(1000, 0.9995), 3)
         (0.9, 0.552)
     """
+    from scipy.stats import beta
+
     half = votes // 2
     return float(beta.ppf(confidence, half + 1, votes - half))
 
@@ -189,6 +192,8 @@ def certify(
         >>> 1.1 < float(found.radius) < 2**0.5
         True
     """
+    from scipy.special import ndtri
+
     chosen = count_votes(victim, incoming, selection, source).argmax(1)
     hits = count_votes(victim, incoming, votes, source).gather(1, chosen.unsqueeze(1)).squeeze(1)
     each = (1 + confidence) / 2
@@ -196,8 +201,8 @@ def certify(
     sure = bound > needed
     right = sure & (chosen == incoming.labels)
     deviation = float(phy.snr_to_noise_variance(victim.snr_db) / 2) ** 0.5
-    quantile = torch.as_tensor(norm.ppf(bound.cpu().numpy())).to(bound.device)
-    radius = torch.where(right, deviation * (quantile - float(norm.ppf(needed))), 0.0)
+    quantile = torch.as_tensor(ndtri(bound.cpu().numpy())).to(bound.device)
+    radius = torch.where(right, deviation * (quantile - float(ndtri(needed))), 0.0)
     signal = squared_magnitude(incoming.arrival.signal).sum(1)
     psr_db = 10 * torch.log10(radius.square() / signal)
     answers = torch.where(sure, chosen, -1)
