@@ -72,17 +72,19 @@ def test_an_inverter_rebuilds_what_the_judge_recognises(victim, judge, inverter)
     assert float(recognised(judge, images, test.labels).float().mean()) > 0.5
 
 
-def test_a_perceptual_inverter_is_nearer_in_the_judges_eyes(victim, judge, inverter):
+def test_a_perceptual_inverter_is_nearer_in_the_judges_eyes(victim, judge):
     loss = PerceptualLoss(judge.features)
-    perceptual = fitted(DeconvInversion(loss="perceptual"), observed(victim, loss=loss))
     test = victim.hear("test")
     originals = as_float(test.images)
+    # Before both fit the few images so closely that the loss does not matter any more.
+    given = observed(victim, effort=Effort(10, 10), loss=loss)
     perceived = {
-        name: float(loss(heard(eve, test, 10.0, 1), originals))
-        for name, eve in (("mse", inverter), ("perceptual", perceptual))
+        name: float(
+            loss(heard(fitted(DeconvInversion(loss=name), given), test, 10.0, 1), originals)
+        )
+        for name in ("mse", "perceptual")
     }
-    assert perceived["perceptual"] < perceived["mse"]
-    assert victim.quality(heard(perceptual, test, 10.0, 1)) > victim.floor_db + 1
+    assert perceived["perceptual"] < 0.98 * perceived["mse"]
 
 
 def test_maximum_likelihood_rebuilds_images(victim):

@@ -151,11 +151,11 @@ def test_every_hearing_has_fresh_fading_and_noise():
 
 
 def test_a_fresh_key_is_not_met_again_in_the_test():
-    """A new permutation of the pixels per call: who has seen the test's key would be right."""
+    """A new permutation of each image's pixels: who has seen the test's keys would be right."""
 
     def keyed(images, source):
-        order = torch.randperm(64, generator=source)
-        return pixels(images.flatten(1)[:, order].unflatten(1, (1, 8, 8)), source)
+        order = torch.rand(len(images), 64, generator=source).argsort(1)
+        return pixels(images.flatten(1).gather(1, order).unflatten(1, (1, 8, 8)), source)
 
     settings = AuditConfig(inference=["mlp"], inversion=[], max_epochs=25)
     found = semveil.audit(keyed, striped(), eve_snr_db=[30.0], settings=settings, device="cpu")

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 
 import torch.distributed as dist
+from lightning_fabric import Fabric
 from lightning_fabric.strategies import DDPStrategy
+
+__all__ = ["Fabric", "Loopback"]
+
+# They announce precision, ranks and the end of processes on the terminal that progress bars own;
+# here, because the processes that Fabric starts import this module too.
+for _name in ("lightning_fabric", "lightning.fabric"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+logging.getLogger("torch.multiprocessing").setLevel(logging.ERROR)
 
 
 class Loopback(DDPStrategy):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import hashlib
 import json
-import logging
 import multiprocessing
 import os
 import threading
@@ -48,12 +47,6 @@ History = dict[str, list[dict[str, float]]]
 TrainingData = tuple[Tensor, Tensor, Tensor | None]
 """Images uint8 ``[N, C, H, W]``, their classes and, if they have any, private classes ``[N]``."""
 
-# They announce precision, ranks and the end of processes on the terminal that progress bars own;
-# here, because the processes that Fabric starts import this module too.
-for _name in ("lightning_fabric", "lightning.fabric"):
-    logging.getLogger(_name).setLevel(logging.WARNING)
-logging.getLogger("torch.multiprocessing").setLevel(logging.ERROR)
-
 
 @dataclass(frozen=True)
 class Hardware:
@@ -68,9 +61,7 @@ class Hardware:
         Several processes need the path of a file, not yet there, by which they find each other.
         """
         # Slow to import, and needed to train alone.
-        from lightning_fabric import Fabric
-
-        from semveil.experiment.loopback import Loopback
+        from semveil.experiment.loopback import Fabric, Loopback
 
         return Fabric(
             accelerator=self.device.type,
