@@ -92,6 +92,11 @@ class Network(nn.Module):
         return phy.normalise_power(torch.view_as_complex(latent.unflatten(1, (-1, 2))))
 
 
+def a_pad_at_one_place_of_five(images, generator):
+    pad = torch.where(torch.arange(len(images)) % 5 == 0, -1, 1)
+    return encode(images) * pad[:, None]
+
+
 def random_pad_by_position(images, generator):
     waveform = pad_by_position(images, generator)
     return phy.normalise_power(waveform + like(waveform, generator))
@@ -101,6 +106,7 @@ def random_pad_by_position(images, generator):
     ("transmit", "message"),
     [
         (pad_by_position, "place in"),
+        (a_pad_at_one_place_of_five, "place in"),
         (random_pad_by_position, "place in"),
         (reseeded_noise, "place in"),
         (globally_reseeded_noise, "place in"),
@@ -108,12 +114,35 @@ def random_pad_by_position(images, generator):
         (Network(nn.BatchNorm1d(32)), "batch"),
         (Network(nn.Dropout(0.2)), "evaluation mode"),
         (global_noise, "`generator`"),
+        (lambda images, generator: encode(images)[:, :0], "no symbols"),
+        (lambda images, generator: several_widths(len(images)), "as many symbols at every call"),
     ],
 )
 def test_a_faulty_encoder_is_refused_in_one_line(transmit, message):
     with pytest.raises(SemveilError, match=message) as caught:
         audit(transmit)
     assert "\n" not in str(caught.value)
+    # An attack on its receiver shows as little.
+    with pytest.raises(SemveilError, match=message):
+        attack(transmit)
+
+
+def several_widths(batch):
+    return torch.ones(batch, 8 + batch % 2, dtype=torch.complex64)
+
+
+def attack(transmit, receive=None, **options):
+    """Attack as little as an attack takes."""
+    return semveil.attack(
+        transmit,
+        receive or logits_of(lambda logits: logits),
+        DIGITS,
+        attacks=[attacks.Jamming(), attacks.FGM()],
+        channel=semveil.channel.Channel("awgn"),
+        settings=AttackConfig(psr_db=[-20.0], images=100),
+        device="cpu",
+        **options,
+    )
 
 
 def noisy(images, generator):
@@ -241,6 +270,38 @@ def test_a_faulty_receiver_is_refused_before_any_eavesdropper_trains(change, mes
 )
 def test_a_receiver_whose_answers_depend_on_their_batch_is_marked(change, flags):
     assert raised(audit(encode, receive=logits_of(change))) == flags
+    assert raised(attack(encode, logits_of(change))) - {"saturated"} == flags
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
+def test_answers_of_any_precision_are_attacked(dtype):
+    found = attack(encode, logits_of(lambda logits: logits.to(dtype)))
+    assert {record.adversary for record in found.records} >= {"jamming", "fgm"}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda pixels: 2 * pixels - 1, r"images in \[0, 1\], not from -1 to "),
+        (lambda pixels: (pixels - 0.13) / 0.31, r"images in \[0, 1\], not from -0.4"),
+        (lambda pixels: 255 * pixels, r"images in \[0, 1\], not from 0 to 2"),
+        (lambda pixels: 1.05 * pixels - 0.02, None),
+    ],
+)
+def test_images_of_another_range_are_refused(change, message):
+    """As a decoder gives them whose targets were normalised."""
+    images = torch.from_numpy(DIGITS.test.x[:100]).float() / 255
+
+    def receive(reception):
+        shown = images[torch.arange(len(reception.symbols)) % len(images)]
+        return Answer(images=change(shown) + 0 * reception.symbols.real[:, :1, None, None])
+
+    for measure in (lambda: audit(encode, receive=receive), lambda: attack(encode, receive)):
+        if message is None:
+            measure()
+            continue
+        with pytest.raises(SemveilError, match=message):
+            measure()
 
 
 def decoder(fault):

@@ -11,7 +11,7 @@ from semveil.channel import Reception
 from semveil.errors import SemveilError
 from semveil.link import Answer
 
-_MOST_MEAN = 2.0  # of images in [0, 1] that overshoot; the mean of 8-bit grey levels is far higher
+_MOST_OVERSHOOT = 0.2  # mean; images of tanh or of mean/std-normalised pixels exceed it by far
 
 
 def checked_receiver(
@@ -63,10 +63,15 @@ def check_answer(
             not isinstance(told, Tensor) or told.dtype != torch.bool or told.shape != (batch,)
         ):
             raise SemveilError(f"receive must return {name} bool [B] = [{batch}], or None")
-    if answer.images is not None and answer.images.detach().abs().mean() > _MOST_MEAN:
+
+
+def check_range(images: Tensor) -> None:
+    """Refuse reconstructions of receptions without noise that are not in [0, 1]."""
+    found = images.detach().float()
+    if (found - found.clamp(0, 1)).abs().mean() > _MOST_OVERSHOOT:
         raise SemveilError(
             "receive must return images in [0, 1], "
-            f"not with a mean of {answer.images.detach().abs().mean():.3g}"
+            f"not from {float(found.min()):.3g} to {float(found.max()):.3g}"
         )
 
 

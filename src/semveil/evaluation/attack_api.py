@@ -9,13 +9,16 @@ from semveil.adversary.perturb.attack import Attack, chosen
 from semveil.channel import Channel, Reception
 from semveil.data.splits import ImageSplits
 from semveil.device import pick_device
+from semveil.evaluation.admission import admit
 from semveil.evaluation.answer_checks import checked_receiver
 from semveil.evaluation.api import check_images
 from semveil.evaluation.attack_records import Progress, attack_system
-from semveil.evaluation.signal_checks import check_power, checked_transmitter, recorded
+from semveil.evaluation.recorder import Recorder
+from semveil.evaluation.signal_checks import checked_transmitter, recorded
 from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.flags import FLAGS
 from semveil.link import Answer
-from semveil.recipe import AttackConfig
+from semveil.recipe import AttackConfig, AuditConfig
 from semveil.records import SystemName
 from semveil.result import Result
 
@@ -62,7 +65,8 @@ def attack(
 
     Raises:
         SemveilError: If images are missing, a class is not there, the waveform is not complex
-            ``[B, k]`` of unit power, or an answer is not finite, has another form or, unless
+            ``[B, k]`` of unit power, depends on the rest of its batch or differs at the same
+            generator seed, or an answer is not finite, has another form or, unless
             ``differentiable`` is false, no gradient.
 
     Example:
@@ -108,7 +112,9 @@ def attack(
     )
     place = pick_device(device)
     sent = data.test.take(range(min(len(data.test), settings.images)))
-    check_power(recorded(system.transmit, sent, "test", setting.seed, place), system)
+    recording = recorded(system.transmit, sent, "test", setting.seed, place)
+    case = Recorder(system, data, setting, AuditConfig(), recording)
+    flags = [record for record in admit(case) if record.metric in FLAGS]
     findings = attack_system(
         system,
         data,
@@ -118,4 +124,4 @@ def attack(
         place,
         progress,
     )
-    return Result(findings.records, findings.samples)
+    return Result([*flags, *findings.records], findings.samples)

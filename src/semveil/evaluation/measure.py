@@ -44,13 +44,10 @@ def audit_system(
     are trained on images that it was not trained on, and the leakage figures that the settings
     name are added.
     """
-    test, adversary, validation = (
-        recorded(system.transmit, part, name, setting.seed, device)
-        for name, part in (
-            ("test", splits.test),
-            ("adversary", splits.adversary),
-            ("validation", splits.validation),
-        )
+    test = recorded(system.transmit, splits.test, "test", setting.seed, device)
+    adversary, validation = (
+        recorded(system.transmit, part, name, setting.seed, device, test.waveforms.shape[1])
+        for name, part in (("adversary", splits.adversary), ("validation", splits.validation))
     )
     case = Recorder(system, splits, setting, settings, test, progress or _silent)
     case.findings.records += admit(case)

@@ -64,7 +64,7 @@ class Recorder:
         setting: Conditions,
         settings: AuditConfig,
         test: Recording,
-        progress: Progress,
+        progress: Progress = lambda stage, done, total: None,
     ) -> None:
         self.system, self.splits, self.setting, self.settings = system, splits, setting, settings
         self.test, self.progress = test, progress

@@ -107,9 +107,10 @@ class RobustnessTest:
         self.metrics = image_metrics(settings.metrics, "attack.metrics")
         self.psrs_db = tuple(sorted(settings.psr_db))
         self.source_dim = self.images[0].numel()
-        first = as_float(self.images[:1].to(device))
+        # One image alone is too few for batch statistics, which are a flag and no error.
+        first = as_float(self.images[:2].to(device))
         source = generator(self.seed, "mallory", "uses", device=device)
-        message = torch.zeros(1, dtype=torch.long, device=device)
+        message = torch.arange(len(first), device=device)
         with torch.no_grad():
             sent = system.transmit(first, source, message)
             answer = system.receive(setting.bob(sent, snr_db, generator=source), message)
@@ -142,7 +143,7 @@ class RobustnessTest:
         number, _, incoming, _ = next(self._batches())
         delta = torch.zeros_like(incoming.arrival.signal, requires_grad=True)
         with torch.enable_grad():
-            output = self.victim.answer(incoming, delta, self._noise(number)).output
+            output = self.victim.answer(incoming, delta, self._noise(number)).output.float()
             # Weights of their own, since the sum of probabilities never changes.
             weights = torch.arange(1.0, 1.0 + output[0].numel(), device=output.device).sin()
             (gradient,) = torch.autograd.grad((output.flatten(1) @ weights).sum(), delta)

@@ -17,11 +17,16 @@ _TAKES = 8  # sendings of a random system that its mean power is taken over
 
 
 def recorded(
-    transmit: Send, images: Images, name: str, seed: int, device: torch.device
+    transmit: Send,
+    images: Images,
+    name: str,
+    seed: int,
+    device: torch.device,
+    width: int | None = None,
 ) -> Recording:
     """Record the waveforms that a transmitter makes of a part of the images."""
     return Recording(
-        checked_transmitter(transmit, name),
+        checked_transmitter(transmit, name, width),
         torch.from_numpy(images.x),
         torch.from_numpy(eve_labels(images)),
         purpose=name,
@@ -30,10 +35,12 @@ def recorded(
     )
 
 
-def checked_transmitter(transmit: Send, name: str) -> Send:
-    """Return a transmitter whose waveforms are refused if they are none."""
+def checked_transmitter(transmit: Send, name: str, width: int | None = None) -> Send:
+    """Return a transmitter whose waveforms are refused if they are none, or of another width."""
+    known = width
 
     def checked(images: Tensor, source: torch.Generator, messages: Tensor) -> Tensor:
+        nonlocal known
         waveform = transmit(images, source, messages)
         if not isinstance(waveform, Tensor):
             raise SemveilError(
@@ -44,6 +51,14 @@ def checked_transmitter(transmit: Send, name: str) -> Send:
             raise SemveilError(
                 f"transmit must return complex [{len(images)}, k], "
                 f"not {waveform.dtype} {list(waveform.shape)}"
+            )
+        known = known or waveform.shape[1]
+        if waveform.shape[1] != known or not known:
+            raise SemveilError(
+                f"transmit must return as many symbols at every call, not {known} and then "
+                f"{waveform.shape[1]}"
+                if known
+                else "transmit returned no symbols: complex [B, 0]"
             )
         if not bool(torch.isfinite(torch.view_as_real(waveform)).all()):
             raise SemveilError(f"transmit returned numbers that are not finite ({name} images)")
