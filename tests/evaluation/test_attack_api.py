@@ -105,7 +105,10 @@ def decisions(logits):
         (lambda logits: Answer(), "must return logits, images or both"),
         (lambda logits: logits, r"must return semveil.link.Answer.*, not Tensor"),
         (lambda logits: Answer(logits, logits), r"images float \[.*, 1, 8, 8\], not torch.float32"),
-        (lambda logits: Answer(logits, 90 + 0 * pixels(logits)), r"images in \[0, 1\].*from 90 to 90"),
+        (
+            lambda logits: Answer(logits, 90 + 0 * pixels(logits)),
+            r"images in \[0, 1\].*from 90 to 90",
+        ),
         (lambda logits: Answer(logits, pixels(logits).byte()), "images float .* not torch.uint8"),
         (
             lambda logits: Answer(logits, accepted=logits[:, 0]),
