@@ -234,6 +234,22 @@ def test_folders_beside_the_parts_are_counted(official: Path) -> None:
         assert len(read(official, 8).train) == 20
 
 
+def test_a_third_part_is_counted(official: Path) -> None:
+    for part in ("test", "valid"):
+        shutil.copytree(official / "val", official / part)
+    with pytest.warns(SemveilWarning, match="not read: 2 folder "):
+        assert len(read(official, 8).train) == 20
+
+
+@pytest.mark.parametrize("suffix", ["webp", "png"])
+def test_animations_are_refused(plain: Path, suffix: str) -> None:
+    frames = [Image.new("L", (8, 8), level) for level in (10, 20, 30)]
+    file = plain / "cat" / f"moving.{suffix}"
+    frames[0].save(file, save_all=True, append_images=frames[1:])
+    with pytest.raises(SemveilError, match=rf"moving\.{suffix} has 3 frames"):
+        read(plain, 8)
+
+
 def test_pipes_devices_and_huge_images_are_refused(plain: Path) -> None:
     odd = plain / "cat" / "odd.png"
     os.mkfifo(odd)

@@ -1,7 +1,8 @@
 """The law of what Eve hears: uniform where it is proved to be, and the same for every image.
 
 Every verdict is at 99 % confidence over all the comparisons of its test, with fixed seeds. Beside
-each there is a cover without the property, on which the same verdict is the opposite.
+those that compare images there is a cover without the property, on which the verdict is the
+opposite.
 """
 
 from __future__ import annotations
@@ -90,6 +91,36 @@ def test_every_direction_is_that_of_a_uniform_point_on_the_sphere(form: Form) ->
             # x² of a coordinate of a uniform point on the sphere in n dimensions.
             law = stats.beta(0.5, (size - 1) / 2)
             assert stats.kstest(shadow.square(), law.cdf).pvalue > LEVEL / 20
+
+
+def _decrypted_change(image: Tensor, delta: Callable[[Tensor], Tensor], count: int) -> Tensor:
+    """Return what a perturbation of what is sent is after decryption, reals ``[count, D]``."""
+    messages, rotation = torch.arange(count), Rotation(KEY)
+    sent = rotation.encrypt(image.expand(count, -1), messages)
+    return as_reals(rotation.decrypt(sent + delta(sent), messages) - image)
+
+
+def test_a_perturbation_that_does_not_depend_on_the_key_loses_its_direction() -> None:
+    """Made of the image itself it becomes noise of its norm; made of what is sent it does not."""
+    count = 4000
+    for image in _images():
+        size = as_reals(image.unsqueeze(0)).unflatten(1, (-1, 4)).norm(dim=2)
+        assert torch.allclose(size, torch.full_like(size, 2**0.5), atol=1e-5)
+        turned = _decrypted_change(image, lambda sent, image=image: -image.expand_as(sent), count)
+        for column in (turned / 2**0.5).T:
+            found = stats.kstest(
+                column, lambda x: 0.5 + (x * np.sqrt(1 - x**2) + np.arcsin(x)) / np.pi
+            )
+            assert found.pvalue > LEVEL / (2 * D)
+        # Blocks are independent: no product of reals of two blocks has a mean.
+        first, second = turned[:, :4], turned[:, 4:8]
+        products = (first.unsqueeze(2) * second.unsqueeze(1)).flatten(1)
+        limit = stats.norm.isf(LEVEL / (4 * products.shape[1]))
+        error = products.mean(0).abs() / (products.std(0) / count**0.5)
+        assert float(error.max()) < limit
+        # −2·z′ flips the image, under every key.
+        flipped = _decrypted_change(image, lambda sent: -2 * sent, 50)
+        assert torch.allclose(flipped, -2 * as_reals(image.unsqueeze(0)), atol=1e-5)
 
 
 def test_moments_of_unit_quaternions_are_those_of_haar_measure() -> None:

@@ -64,6 +64,10 @@ def _decode(file: Path, image_size: int) -> NDArray[np.uint8]:
                     f"{file}: {opened.width}×{opened.height} pixels are more than {MOST_PIXELS}: "
                     "make it smaller first"
                 )
+            # Cameras write a preview as a second frame of a JPEG file.
+            frames = 1 if opened.format == "MPO" else getattr(opened, "n_frames", 1)
+            if frames > 1:
+                raise SemveilError(f"{file} has {frames} frames: extract the one that is meant")
             if mode not in EIGHT_BIT:
                 raise SemveilError(f"{file}: pixel format {mode} does not have 8 bits per channel")
             upright = ImageOps.exif_transpose(opened).convert("RGB")

@@ -80,7 +80,7 @@ def _official(path: Path, unread: Counter[str]) -> tuple[Path, Path] | None:
         raise SemveilError(f"{path} has {found}: {_LAYOUT}")
     if os.path.samefile(parts["train"], held_out):
         raise SemveilError(f"{path}: train/ and {held_out.name}/ are the same folder")
-    _count([entry for entry in entries if entry.name not in parts], unread)
+    _count(set(entries) - {parts["train"], held_out}, unread)
     return parts["train"], held_out
 
 
