@@ -13,7 +13,9 @@ from semveil.adversary.perturb.psr import jamming, to_psr
 from semveil.channel import Channel, OfdmChannel
 from semveil.errors import SemveilError
 from semveil.metrics import wilson
+from semveil.recipe import AttackConfig, HardenConfig
 from semveil.rng import generator
+from semveil.training import TRAININGS
 
 from .targets import clearly_stronger, found, incoming_of, never_weaker, right, target
 
@@ -109,6 +111,34 @@ def test_more_budget_is_never_weaker(strength, name):
     for less, more in pairwise(BUDGETS):
         assert never_weaker(strength[name, less], strength[name, more])
     assert clearly_stronger(strength[name, BUDGETS[0]], strength[name, BUDGETS[-1]])
+
+
+def test_at_the_lowest_default_budgets_something_survives(victim):
+    """Where PGD leaves nothing at any budget, links cannot be ranked."""
+    bob = target(victim)
+    incoming = incoming_of(victim, bob, count=200)
+    budgets = sorted(AttackConfig().psr_db)
+    (gentle, *_, fierce) = found(build("pgd", THOROUGH), victim, bob, incoming, budgets)
+    clean = right(bob, incoming, torch.zeros_like(gentle), budgets[0])
+    assert float(right(bob, incoming, gentle, budgets[0]).mean()) > 0.95 * float(clean.mean())
+    assert float(right(bob, incoming, fierce, budgets[-1]).mean()) < 0.2
+
+
+def test_adversarial_training_against_pgd_has_answers_left_to_learn_from(victim):
+    bob = target(victim)
+    incoming = incoming_of(victim, bob, count=200)
+    # The middle of the budgets in training, which are uniform below the highest.
+    below = HardenConfig().span_db / 2
+    own, others = (TRAININGS.get(name).psr_db - below for name in ("at-pgd", "semmixed"))
+    rates = [
+        float(right(bob, incoming, delta, psr_db).mean())
+        for delta, psr_db in zip(
+            found(build("pgd", THOROUGH), victim, bob, incoming, [own, others]),
+            (own, others),
+            strict=True,
+        )
+    ]
+    assert rates[0] > 0.5 > 0.2 > rates[1]
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,10 @@ class Link:
         return next((each.device for each in self.networks.parameters()), torch.device("cpu"))
 
     def with_key(self, key: bytes) -> Link:
-        """Return the same system under another session key of 32 bytes."""
+        """Return the same system under another session key of 32 bytes.
+
+        It starts at the same counter each time: use a key in one object alone.
+        """
         return Link(self.plan, self.networks, self.seed, key, self.run)
 
     @torch.no_grad()
