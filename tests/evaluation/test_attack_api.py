@@ -7,7 +7,7 @@ import torch
 from torch.nn.functional import one_hot
 
 import semveil
-from semveil.attacks import FGM, PGD, Attack, BlackBox, Jamming, MinimumPower
+from semveil.attacks import FGM, PGD, PGM, Attack, BlackBox, Jamming, MinimumPower
 from semveil.channel import Channel
 from semveil.data import load
 from semveil.errors import SemveilError
@@ -207,6 +207,23 @@ def test_perturbations_that_do_not_fit_the_memory_are_refused(system, monkeypatc
             settings=AttackConfig(psr_db=[-6.0], images=20),
             device="cpu",
         )
+
+
+def test_generators_that_do_not_fit_the_memory_are_refused(system, monkeypatch):
+    data, transmit, receive = system
+    monkeypatch.setattr("semveil.device.free_bytes", lambda: 2_000_000)
+    stages = []
+    with pytest.raises(SemveilError, match=r"the networks of pgm take .* leave this attack out"):
+        semveil.attack(
+            transmit,
+            receive,
+            data,
+            attacks=[Jamming(), PGM()],
+            settings=AttackConfig(psr_db=[-6.0], images=20),
+            device="cpu",
+            progress=lambda *stage: stages.append(stage),
+        )
+    assert not stages
 
 
 class Own(Attack):

@@ -89,6 +89,9 @@ def attack_system(
     require_distinct("attacks", [attack.name for attack in attacks])
     progress = progress or _silent
     test = RobustnessTest(system, splits, setting, settings, device, pictures)
+    for attack in attacks:
+        if fit and test.applies(attack):
+            test.require_memory(attack)
     report = _Report(test, splits, setting)
     unattacked = test.without_attack()
     report.write("none", "none", None, None, unattacked)

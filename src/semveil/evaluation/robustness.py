@@ -11,6 +11,7 @@ from torch import Tensor
 from semveil.adversary.perturb.attack import Attack, Progress
 from semveil.adversary.perturb.attacker_channel import attacker_channel
 from semveil.adversary.perturb.certify import Certificate, certify
+from semveil.adversary.perturb.generator_attack import GeneratorAttack
 from semveil.adversary.perturb.minimum import SmallestBudget
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.data.splits import ImageSplits
@@ -122,6 +123,7 @@ class RobustnessTest:
             "make attack.batch smaller",
             free_memory(device),
         )
+        self.length = setting.bob.arrive(sent, source).signal.shape[1]
         self.classifies = answer.logits is not None
         if not self.classifies:
             refuse_classes(settings, system.name.label)
@@ -131,6 +133,16 @@ class RobustnessTest:
         gradient = self.victim.differentiable or not attack.needs_gradient
         classes = self.classifies or not attack.needs_labels
         return gradient and classes and attack.applies_to(self.victim.channel)
+
+    def require_memory(self, attack: Attack) -> None:
+        """Refuse an attack whose generator does not fit the memory, before anything starts."""
+        if isinstance(attack, GeneratorAttack):
+            require_memory(
+                attack.least_memory(self.length, self.victim.classes),
+                f"the networks of {attack.name}",
+                "make link.latent_dim smaller, or leave this attack out",
+                free_memory(self.device),
+            )
 
     def fit(self, attack: Attack, progress: Progress) -> None:
         """Fit an attack on Mallory's images."""

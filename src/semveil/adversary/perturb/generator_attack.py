@@ -11,7 +11,11 @@ from torch import Tensor
 
 from semveil.adversary.perturb.attack import Attack, Progress
 from semveil.adversary.perturb.generator_loss import GeneratorConfig, PerturbationGenerator
-from semveil.adversary.perturb.generator_training import GeneratorTraining, train_generator
+from semveil.adversary.perturb.generator_training import (
+    STARTS,
+    GeneratorTraining,
+    train_generator,
+)
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
 from semveil.errors import SemveilError
 from semveil.rng import seeded
@@ -75,6 +79,13 @@ class GeneratorAttack(Attack):
 
         known = list({id(model): model for model in self.models.values()}.values())
         self.models = train_generator(training, fresh, progress, known)
+
+    def least_memory(self, length: int, classes: int) -> int:
+        """Return the bytes of all starts' weights and of their moments, for ``length`` samples."""
+        with torch.device("meta"):
+            model = self.kind(self.config, self.goal, length, classes)
+        weights = sum(each.numel() * each.element_size() for each in model.parameters())
+        return STARTS * 3 * weights
 
     def model_at(self, psr_db: float) -> PerturbationGenerator:
         """Return the generator of a budget, or of the nearest that it was trained for.

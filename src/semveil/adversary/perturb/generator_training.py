@@ -21,7 +21,7 @@ from semveil.rng import generator
 _BETAS = (0.5, 0.999)
 _SLOWER = 10
 _HELD_OUT, _JUDGED = 10, 500
-_STARTS, _FIRST_SHARE = 4, 10
+STARTS, _FIRST_SHARE = 4, 10
 
 
 Score = tuple[float, float]
@@ -205,11 +205,11 @@ def train_generator(
         The generator of each budget, dB.
     """
     chosen = Selection(training)
-    learners = [Learner(training, fresh(number)) for number in range(_STARTS)]
+    learners = [Learner(training, fresh(number)) for number in range(STARTS)]
     per_epoch = len(training.training) // learners[0].size
     steps = per_epoch * learners[0].model.config.epochs
     trial = max(1, steps // _FIRST_SHARE)
-    in_all = (_STARTS - 1) * trial + steps + (steps if known else 0)
+    in_all = (STARTS - 1) * trial + steps + (steps if known else 0)
     done = 0
 
     def train(learner: Learner, first: int, last: int) -> None:
