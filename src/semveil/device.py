@@ -14,6 +14,8 @@ from semveil.memory import free_bytes
 
 def pick_device(wanted: str) -> torch.device:
     """Return the device a user asked for: ``auto`` is CUDA where there is one."""
+    if wanted not in ("auto", "cpu", "cuda"):
+        raise SemveilError(f"device: expected auto, cpu or cuda, not {wanted!r}")
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
         raise SemveilError("--device cuda: torch sees no CUDA device")

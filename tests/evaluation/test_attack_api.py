@@ -343,3 +343,21 @@ def test_a_class_that_is_not_there_is_refused(system):
         semveil.attack(
             transmit, receive, data, settings=AttackConfig(target_class=10), device="cpu"
         )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"attacks": ["pgd"]}, "attacks: expected objects such as semveil.attacks.PGD"),
+        ({"attacks": [PGD]}, "attacks: expected objects such as semveil.attacks.PGD"),
+        ({"snr_db": float("nan")}, "snr_db needs at least one number, and finite ones"),
+        ({"channel": "awgn"}, "channel: expected an object such as"),
+        ({"settings": {}}, "settings: expected an object such as"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(system, change, message):
+    data, transmit, receive = system
+    given = {"attacks": [Jamming()], "device": "cpu"} | change
+    with pytest.raises(SemveilError, match=message) as error:
+        semveil.attack(transmit, receive, data, **given)
+    assert "\n" not in str(error.value)

@@ -8,7 +8,7 @@ import semveil
 from semveil import phy
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, numbered
 from semveil.channel import Channel
-from semveil.data import Images, ImageSplits
+from semveil.data import Images, ImageSplits, split
 from semveil.errors import SemveilError
 from semveil.link import Answer
 from semveil.recipe import AuditConfig
@@ -217,3 +217,29 @@ def test_images_that_overlap_or_lack_a_class_are_refused():
     short = ImageSplits("x", ("a", "b"), data.system, data.adversary, data.validation, data.test)
     with pytest.raises(SemveilError, match="labels"):
         semveil.audit(pixels, short, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eve_snr_db": "10"}, "eve_snr_db must be a sequence of numbers in dB"),
+        ({"eve_snr_db": ["ten"]}, "eve_snr_db must be numbers in dB"),
+        ({"data": "digits"}, "data: expected an object such as semveil.data.load"),
+        ({"settings": {"max_epochs": 1}}, "settings: expected an object such as semveil.recipe"),
+        ({"channel": "awgn"}, "channel: expected an object such as semveil.channel.Channel"),
+        ({"device": "cuda:1"}, "device: expected auto, cpu or cuda, not 'cuda:1'"),
+    ],
+)
+def test_arguments_of_another_kind_are_refused(change, message):
+    given = {"data": striped(), "eve_snr_db": [10.0], "device": "cpu", "quiet": True}
+    with pytest.raises(SemveilError, match=message) as error:
+        semveil.audit(pixels, **(given | change))
+    assert "\n" not in str(error.value)
+
+
+def test_one_class_is_no_task():
+    x = np.random.default_rng(0).integers(0, 256, (60, 1, 8, 8), dtype=np.uint8)
+    images = Images(x, np.zeros(60, dtype=np.int64))
+    parts = split("mine", images.take(range(40)), images.take(range(40, 60)), ("only",), seed=0)
+    with pytest.raises(SemveilError, match="two classes at least"):
+        semveil.audit(pixels, parts, device="cpu", quiet=True)

@@ -84,7 +84,8 @@ class _Sender:
     def image_independent(self) -> bool:
         """Say whether other images at the same places have the same waveforms."""
         others = self.send(self.rows, images=self.images.roll(1, 0))
-        return bool((_distance(self.send(self.rows), others) < _SAME).all())
+        same = (_distance(self.send(self.rows), others) < _SAME).all()
+        return len(self.rows) > 1 and bool(same)
 
     def batch_dependent(self) -> bool:
         """Say whether an image's waveform depends on its place or on the rest of its batch."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from types import UnionType
 from typing import Literal
 
 from semveil.adversary.eavesdrop.choice import chosen
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.observations import Transmit, numbered
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
+from semveil.adversary.perturb.attack import Attack
 from semveil.channel import Channel, Reception
 from semveil.data.splits import Images, ImageSplits
 from semveil.device import pick_device
@@ -106,6 +108,10 @@ def audit(
         >>> found.strongest("accuracy", 10.0).value > 0.5
         True
     """
+    expect(data, ImageSplits, "data", 'semveil.data.load("digits")')
+    expect(settings, AuditConfig | None, "settings", "semveil.recipe.AuditConfig(max_epochs=20)")
+    expect(channel, Channel | None, "channel", 'semveil.channel.Channel("awgn")')
+    expect(eve_channel, Channel | None, "eve_channel", 'semveil.channel.Channel("awgn")')
     bob = channel or Channel()
     bob_snrs_db, eve_snrs_db = (
         levels_of(bob_snr_db, "bob_snr_db"),
@@ -224,12 +230,33 @@ def eavesdroppers_of(
     return chosen
 
 
+def expect(given: object, kind: type | UnionType, name: str, example: str) -> None:
+    """Refuse an argument of another type."""
+    if not isinstance(given, kind):
+        raise SemveilError(f"{name}: expected an object such as {example}, not {given!r:.100}")
+
+
+def attacks_of(attacks: Attack | Sequence[Attack]) -> Sequence[Attack]:
+    """Return attacks as an evaluation takes them."""
+    found = [attacks] if isinstance(attacks, str | Attack) else list(attacks)
+    for attack in found:
+        if not isinstance(attack, Attack):
+            raise SemveilError(
+                f"attacks: expected objects such as semveil.attacks.PGD(), not {attack!r}"
+            )
+    return found
+
+
 def levels_of(values: Sequence[float], name: str) -> tuple[float, ...]:
     """Return SNRs as plain floats, each once."""
     try:
+        if isinstance(values, str):
+            raise TypeError
         levels = tuple(dict.fromkeys(float(value) for value in values))
     except TypeError:
         raise SemveilError(f"{name} must be a sequence of numbers in dB") from None
+    except ValueError as error:
+        raise SemveilError(f"{name} must be numbers in dB: {error}") from None
     if not levels or not all(math.isfinite(level) for level in levels):
         raise SemveilError(f"{name} needs at least one number, and finite ones")
     return levels
@@ -237,6 +264,8 @@ def levels_of(values: Sequence[float], name: str) -> tuple[float, ...]:
 
 def check_images(data: ImageSplits) -> None:
     """Refuse images that would make an audit meaningless."""
+    if data.n_classes < 2:
+        raise SemveilError("data: a task needs two classes at least, not one")
     for name in ("adversary", "validation", "test"):
         part: Images = getattr(data, name)
         if not len(part):

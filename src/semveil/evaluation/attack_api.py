@@ -11,7 +11,7 @@ from semveil.data.splits import ImageSplits
 from semveil.device import pick_device
 from semveil.evaluation.admission import admit
 from semveil.evaluation.answer_checks import checked_receiver
-from semveil.evaluation.api import check_images
+from semveil.evaluation.api import attacks_of, check_images, expect, levels_of
 from semveil.evaluation.attack_records import Progress, attack_system
 from semveil.evaluation.recorder import Recorder
 from semveil.evaluation.signal_checks import checked_transmitter, recorded
@@ -88,7 +88,11 @@ def attack(
         >>> sorted({record.adversary for record in found.records if record.adversary})
         ['fgm', 'jamming']
     """
+    expect(data, ImageSplits, "data", 'semveil.data.load("digits")')
+    expect(settings, AttackConfig | None, "settings", "semveil.recipe.AttackConfig(images=200)")
+    expect(channel, Channel | None, "channel", 'semveil.channel.Channel("awgn")')
     check_images(data)
+    (snr_db,) = levels_of([snr_db], "snr_db")
     bob = channel or Channel()
     setting = Conditions(
         study=None,
@@ -119,7 +123,7 @@ def attack(
         system,
         data,
         setting,
-        chosen(settings) if attacks is None else attacks,
+        chosen(settings) if attacks is None else attacks_of(attacks),
         settings,
         place,
         progress,

@@ -12,7 +12,7 @@ from semveil.adversary.perturb.attack import Attack
 from semveil.data import load
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
-from semveil.evaluation.api import check_images, eavesdroppers_of, levels_of
+from semveil.evaluation.api import attacks_of, check_images, eavesdroppers_of, levels_of
 from semveil.evaluation.attack_records import attack_system
 from semveil.evaluation.measure import audit_system
 from semveil.evaluation.recorder import Progress
@@ -82,11 +82,7 @@ def evaluate(
             f"classes; the link takes {list(link.image_shape)} of {link.classes}"
         )
     check_images(splits)
-    for attack in [attacks] if isinstance(attacks, str | Attack) else attacks:
-        if not isinstance(attack, Attack):
-            raise SemveilError(
-                f"attacks: expected objects such as semveil.attacks.PGD(), not {attack!r}"
-            )
+    attacks = attacks_of(attacks)
     study = None if link.run is None else link.run.study
     conditions = Conditions.of(recipe, study, link.seed)
     attacked_at: tuple[float | None, ...] = (recipe.attack.snr_db,)
