@@ -11,7 +11,7 @@ PSRS = (-10.0, -6.0, -2.0)
 
 
 def bob(
-    values: Mapping[str, float],
+    values: Mapping[str | tuple[str, int], float],
     attack: str | None = None,
     psr_db: float | None = None,
     *,
@@ -21,7 +21,7 @@ def bob(
     """Return one record per metric, whose interval reaches ``half`` to both sides.
 
     Args:
-        values: By metric; of dB, the interval is ten times as wide.
+        values: By metric, or metric and class of images; of dB, the interval is ten times as wide.
         attack: Who disturbs.
         psr_db: Budget.
         half: Half an interval.
@@ -40,23 +40,22 @@ def bob(
         "n": 1000,
         "seed": 0,
     }
-    wide = {metric: 10 * half if metric.startswith("psnr") else half for metric in values}
-    return [
-        Record(
-            **{
-                **common,
-                "role": "bob",
-                "adversary": attack,
-                "psr_db": psr_db,
-                "metric": metric,
-                "value": value,
-                "ci_low": value - wide[metric],
-                "ci_high": value + wide[metric],
-                **fields,
-            }
-        )
-        for metric, value in values.items()
-    ]
+    records = []
+    for key, value in values.items():
+        metric, label = (key, None) if isinstance(key, str) else key
+        wide = 10 * half if metric == "psnr_db" else half
+        measured = {
+            "role": "bob",
+            "adversary": attack,
+            "psr_db": psr_db,
+            "metric": metric,
+            "image_class": label,
+            "value": value,
+            "ci_low": value - wide,
+            "ci_high": value + wide,
+        }
+        records.append(Record(**{**common, **measured, **fields}))
+    return records
 
 
 def sweep(attack: str, accuracies: tuple[float, float, float], **fields: Any) -> list[Record]:
@@ -74,7 +73,7 @@ def sound(**fields: Any) -> list[Record]:
         record
         for label, n in enumerate((600, 400))
         for attack, psr_db in ((None, None), ("pgd", -2.0))
-        for record in bob({f"accuracy_class_{label}": 0.9}, attack, psr_db, **{**fields, "n": n})
+        for record in bob({("accuracy", label): 0.9}, attack, psr_db, **{**fields, "n": n})
     ]
     return [
         *bob({"accuracy": 0.9, "psnr_db": 20.0}, **fields),

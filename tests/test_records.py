@@ -142,6 +142,8 @@ def test_params_are_plain(value: object) -> None:
         ({"scheme": "mobilesc (latent)"}, "written by semveil of an earlier version"),
         ({"scheme": "cooperative/noise"}, "written by semveil of an earlier version"),
         ({"scheme": "ibal+rotation"}, "written by semveil of an earlier version"),
+        ({"metric": "ssim_class_2", "image_class": ...}, "whose records have no image_class"),
+        ({"image_class": 2.5}, "image_class is of the wrong type"),
         ({"scheme": 3}, "scheme is of the wrong type"),
         ({"training": 1}, "training is of the wrong type"),
         ({"params": [1]}, "params is of the wrong type"),

@@ -64,6 +64,9 @@ def test_records_become_rows(found):
     table = found.to_pandas()
     assert len(table) == len(found.records)
     assert table["value"].tolist() == [r.value for r in found.records]
+    found.records.insert(0, dataclasses.replace(found.records[1], image_class=3, value=0.5))
+    assert found.to_pandas().equals(table)
+    assert found.to_pandas(by_class=True)["image_class"].dropna().tolist() == [3.0]
 
 
 def levels(figure):

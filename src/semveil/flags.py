@@ -1,6 +1,6 @@
 """Admission flags: what an audit checks of a system before its figures are believed.
 
-A flag is a record of role ``system`` whose metric is ``flag_NAME``: 1 if it is raised, else 0. One
+A flag is a record of role ``system`` and a metric of its own: 1 if it is raised, else 0. One
 that makes figures meaningless is never recorded as raised, because it ends the audit.
 """
 
@@ -13,7 +13,6 @@ from typing import Literal
 from semveil.records import Record
 
 Severity = Literal["refused", "warning", "note"]
-PREFIX = "flag_"
 
 
 @dataclass(frozen=True)
@@ -21,114 +20,109 @@ class Flag:
     """One check.
 
     Attributes:
-        name: Its records' metric without the prefix.
+        metric: The metric of its records.
         checks: What is checked, as the page lists it where nothing was found.
         says: What a raised flag means; one sentence.
         severity: ``refused`` ends the audit; ``warning`` and ``note`` go onto the page.
     """
 
-    name: str
+    metric: str
     checks: str
     says: str
     severity: Severity
 
-    @property
-    def metric(self) -> str:
-        """The metric of its records."""
-        return PREFIX + self.name
-
 
 _ALL = (
     Flag(
-        "irreproducible",
+        "flag_irreproducible",
         "the same generator seed gives the same waveform",
         "transmit gives another waveform when it is called again with the same generator seed: "
         "draw every random number from `generator`, and put networks into evaluation mode",
         "refused",
     ),
     Flag(
-        "batch_dependent",
+        "flag_batch_dependent",
         "an image’s waveform is the same alone, in another order and in another batch",
         "the waveform of an image depends on the other images of its batch, or on its place in it: "
         "use no batch statistics, and no key or noise that is numbered by the place in the batch",
         "refused",
     ),
     Flag(
-        "wrong_power",
+        "flag_wrong_power",
         "the power is the declared one",
         "the power of the waveform is not the declared one",
         "refused",
     ),
     Flag(
-        "answers",
+        "flag_answers",
         "Bob’s answers are finite and of the right form",
         "Bob’s answers are not finite, or not of the right form",
         "refused",
     ),
     Flag(
-        "answers_batch_dependent",
+        "flag_answers_batch_dependent",
         "Bob’s answer to a reception is the same beside other receptions",
         "Bob’s answer depends on the other receptions of its batch: put his networks into "
         "evaluation mode, or his figures hold for batches of this size alone",
         "warning",
     ),
     Flag(
-        "lost_without_noise",
+        "flag_lost_without_noise",
         "Bob gets the images where there is no noise",
         "more than a tenth of the images are lost even without noise, as files that do not fit "
         "are: raise link.latent_dim, classical.order or classical.rate",
         "warning",
     ),
     Flag(
-        "image_independent",
+        "flag_image_independent",
         "the waveform depends on the image",
         "the waveform is the same for every image: nothing is sent, and an Eve at chance proves no "
         "protection",
         "warning",
     ),
     Flag(
-        "uneven_power",
+        "flag_uneven_power",
         "every image has the same power",
         "the power differs from image to image (fixed gain): the SNR holds on average only, and "
         "the power itself may tell Eve something of the image",
         "warning",
     ),
     Flag(
-        "gradient_masked",
+        "flag_gradient_masked",
         "attacks with gradients are at least as strong as those without",
         "an attack without gradients beats the attacks with gradients: the gradient of Bob’s "
         "answer misleads, and his accuracy under attack is overstated",
         "warning",
     ),
     Flag(
-        "gradient_zero",
+        "flag_gradient_zero",
         "Bob’s answer has a gradient that is not zero",
         "the gradient of Bob’s answer is zero at every reception: attacks with gradients do "
         "nothing, and his accuracy under attack is overstated",
         "warning",
     ),
     Flag(
-        "saturated",
+        "flag_saturated",
         "at some budget the strongest attack leaves more than nothing and less than all",
         "the strongest attack leaves nothing at every budget: add lower budgets before systems are "
         "compared",
         "warning",
     ),
     Flag(
-        "not_converged",
+        "flag_not_converged",
         "every Eve was trained until she ceased to improve",
         "an Eve’s epochs ended while her validation loss was still falling, so that more training "
         "may make her stronger: raise audit.rounds or audit.max_epochs",
         "warning",
     ),
     Flag(
-        "random",
+        "flag_random",
         "the waveform is treated as a function of the image",
         "the waveform is random: Eve’s images are sent anew in every epoch",
         "note",
     ),
     Flag(
-        "constellation",
+        "flag_constellation",
         "the symbols are not points of a constellation",
         "the symbols are points of a constellation: an Eve who demodulates them softly should be "
         "among the eavesdroppers",

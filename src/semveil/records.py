@@ -17,6 +17,8 @@ from semveil.reading import read_regular
 Params = Mapping[str, Any]
 # Marks of the names that records had before variant, control, training and params were fields.
 _MARKS = "(/+"
+# Mark of the metrics that records had before image_class was a field.
+_OF_A_CLASS = "_class_"
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,7 @@ class Record:
         psr_db: Perturbation-to-signal ratio, dB.
         target: What is inferred or reconstructed: ``label`` or ``image``.
         metric: Name of the metric, such as ``accuracy``.
+        image_class: Class of the images that were measured; None for those of all classes.
         value: The number.
         ci_low: Lower end of its 95 % confidence interval.
         ci_high: Upper end of it.
@@ -191,6 +194,7 @@ class Record:
     psr_db: float | None = None
     target: str | None = None
     metric: str
+    image_class: int | None = None
     value: float
     ci_low: float | None = None
     ci_high: float | None = None
@@ -303,10 +307,15 @@ def _read(line: str, path: Path, number: int) -> Record:
         scheme.encode()
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SemveilError(f"{place}: not a record") from None
+    missing = ""
     if "variant" not in plain or any(mark in scheme for mark in _MARKS):
+        missing = "variant, control, training and params"
+    elif "image_class" not in plain and _OF_A_CLASS in str(plain.get("metric")):
+        missing = "image_class"
+    if missing:
         raise SemveilError(
-            f"{place}: written by semveil {_writer(path)}, whose records have no variant, control, "
-            "training and params; run the same recipe and seed again, which gives the same numbers"
+            f"{place}: written by semveil {_writer(path)}, whose records have no {missing}; run "
+            "the same recipe and seed again, which gives the same numbers"
         )
     try:
         record = Record(value=math.nan if value is None else value, **plain)

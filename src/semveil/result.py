@@ -63,11 +63,16 @@ class Result:
         place = "" if self.folder is None else f" in {self.folder}"
         return f"<Result: {len(self.records)} records{of}{place}>"
 
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the records as a data frame: one row each, one column per field."""
-        from semveil.report.select import frame
+    def to_pandas(self, *, by_class: bool = False) -> pd.DataFrame:
+        """Return the records as a data frame: one row each, one column per field.
 
-        return frame(self.records)
+        Args:
+            by_class: Also those of the images of one class each, which ``image_class`` names.
+        """
+        from semveil.report.select import frame, where
+
+        table = frame(self.records)
+        return table if by_class else where(table).reset_index(drop=True)
 
     def _repr_html_(self) -> str:
         from html import escape
@@ -93,7 +98,7 @@ class Result:
         except (TypeError, ValueError):
             raise SemveilError(f"snr_db: expected a number in dB, not {snr_db!r}") from None
 
-        eves = [record for record in self.records if record.role == "eve"]
+        eves = [r for r in self.records if r.role == "eve" and r.image_class is None]
         measured = [record for record in eves if record.metric == metric]
         if not measured:
             raise unknown("metric of an eavesdropper", metric, {record.metric for record in eves})
@@ -127,12 +132,12 @@ class Result:
 
         if x not in AXES:
             raise unknown("axis", x, AXES)
-        table = self.to_pandas()
+        table = self.to_pandas(by_class=True)
         if metric not in set(table["metric"]):
             raise unknown("metric", metric, set(table["metric"]))
         axis = AXES[x]
         if axis == "psr_db":
-            rows = [row for row in attack_rows(merged(table)) if not row.table.empty]
+            rows = [row for row in attack_rows(merged(table)) if not row.rows.empty]
             if not rows:
                 raise SemveilError("nothing was measured against the PSR: evaluate with attacks")
             if not any((row.budgets and (row.table["metric"] == metric).any()) for row in rows):

@@ -62,7 +62,11 @@ def test_a_receiver_is_not_saved_by_being_sure(gain):
         ),
         device="cpu",
     )
-    told = {r.adversary: r.value for r in found.records if r.metric == "accuracy"}
+    told = {
+        r.adversary: r.value
+        for r in found.records
+        if r.metric == "accuracy" and r.image_class is None
+    }
     assert all(sound)
     assert told[None] > 0.85
     assert told["fgm"] < 0.35

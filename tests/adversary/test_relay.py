@@ -129,7 +129,7 @@ def accuracies(recipe):
     return {
         record.adversary: record
         for record in found.records
-        if record.metric == "accuracy" and record.role == "bob"
+        if record.metric == "accuracy" and record.image_class is None and record.role == "bob"
     }
 
 

@@ -50,7 +50,7 @@ def audit(transmit, **options):
 def raised(found):
     """Return the flags; that of Eve, who is trained for one epoch here, says nothing."""
     (admission,) = admissions(found.records)
-    return {flag.name for flag in admission.raised} - {"not_converged"}
+    return {flag.metric for flag in admission.raised} - {"flag_not_converged"}
 
 
 def pad_by_position(images, generator):
@@ -173,25 +173,25 @@ def noise_alone(images, generator):
     [
         (encode, set()),
         (Network(nn.BatchNorm1d(32), nn.Dropout(0.2)).eval(), set()),
-        (noisy, {"random"}),
-        (one_key_per_call, {"random"}),
-        (qpsk, {"constellation"}),
-        (noise_alone, {"random", "image_independent"}),
-        (lambda images, generator: encode(torch.zeros_like(images)), {"image_independent"}),
+        (noisy, {"flag_random"}),
+        (one_key_per_call, {"flag_random"}),
+        (qpsk, {"flag_constellation"}),
+        (noise_alone, {"flag_random", "flag_image_independent"}),
+        (lambda images, generator: encode(torch.zeros_like(images)), {"flag_image_independent"}),
     ],
 )
 def test_what_may_be_audited_is_marked(transmit, flags):
     # A constant waveform has no more points than symbols.
-    assert raised(audit(transmit)) - {"constellation"} == flags - {"constellation"}
-    if "constellation" in flags:
-        assert "constellation" in raised(audit(transmit))
+    assert raised(audit(transmit)) - {"flag_constellation"} == flags - {"flag_constellation"}
+    if "flag_constellation" in flags:
+        assert "flag_constellation" in raised(audit(transmit))
 
 
 def test_a_clean_encoder_passes_every_check_of_a_transmitter():
     found = audit(encode)
     assert not raised(found)
     (admission,) = admissions(found.records)
-    assert len({flag.name for flag in admission.passed} - {"not_converged"}) == 7
+    assert len({flag.metric for flag in admission.passed} - {"flag_not_converged"}) == 7
     assert all(record.metric in FLAGS for record in found.records[:7])
 
 
@@ -204,9 +204,9 @@ def test_an_eve_whose_epochs_ran_out_is_a_warning():
         )
         converged = [r.value for r in found.records if r.metric == "converged"]
         (admission,) = admissions(found.records)
-        return converged, {flag.name for flag in admission.raised}
+        return converged, {flag.metric for flag in admission.raised}
 
-    assert flags(1, 1) == ([0.0], {"not_converged"})
+    assert flags(1, 1) == ([0.0], {"flag_not_converged"})
     assert flags(60, 8) == ([1.0], set())
 
 
@@ -215,7 +215,7 @@ def test_a_power_that_is_not_declared_is_refused_with_the_remedy():
         audit(uneven)
     with pytest.raises(SemveilError, match=r"normalise_power$"):
         audit(lambda images, generator: 2 * encode(images))
-    assert raised(audit(uneven, fixed_gain=True)) == {"uneven_power"}
+    assert raised(audit(uneven, fixed_gain=True)) == {"flag_uneven_power"}
 
 
 def one_power_per_batch(images, generator):
@@ -264,13 +264,13 @@ def test_a_faulty_receiver_is_refused_before_any_eavesdropper_trains(change, mes
         (lambda logits: logits, set()),
         (nn.BatchNorm1d(10).eval(), set()),
         (nn.Dropout(0.2), set()),  # a receiver may be random
-        (nn.BatchNorm1d(10), {"answers_batch_dependent"}),
-        (lambda logits: logits - logits.mean(0), {"answers_batch_dependent"}),
+        (nn.BatchNorm1d(10), {"flag_answers_batch_dependent"}),
+        (lambda logits: logits - logits.mean(0), {"flag_answers_batch_dependent"}),
     ],
 )
 def test_a_receiver_whose_answers_depend_on_their_batch_is_marked(change, flags):
     assert raised(audit(encode, receive=logits_of(change))) == flags
-    assert raised(attack(encode, logits_of(change))) - {"saturated"} == flags
+    assert raised(attack(encode, logits_of(change))) - {"flag_saturated"} == flags
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float64])
@@ -330,9 +330,9 @@ def decoder(fault):
     ("fault", "budgets", "flags"),
     [
         (None, [-20.0, -10.0], set()),
-        ("masked", [-20.0, -10.0], {"gradient_masked"}),
-        ("rounded", [-20.0, -10.0], {"gradient_masked", "gradient_zero"}),
-        (None, [10.0, 20.0], {"saturated"}),
+        ("masked", [-20.0, -10.0], {"flag_gradient_masked"}),
+        ("rounded", [-20.0, -10.0], {"flag_gradient_masked", "flag_gradient_zero"}),
+        (None, [10.0, 20.0], {"flag_saturated"}),
     ],
 )
 def test_attacks_that_show_nothing_are_marked(fault, budgets, flags):
@@ -407,7 +407,7 @@ def test_one_message_for_all_images_may_have_the_power_of_its_few_symbols():
     message = torch.view_as_complex(drawn.contiguous())
     assert abs(float(message.abs().square().mean()) - 1) > 0.05
     found = audit(lambda images, generator: message.expand(len(images), -1), fixed_gain=True)
-    assert "image_independent" in raised(found)
+    assert "flag_image_independent" in raised(found)
     with pytest.raises(SemveilError, match="mean power"):
         audit(lambda images, generator: 2 * message.expand(len(images), -1), fixed_gain=True)
 

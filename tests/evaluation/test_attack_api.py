@@ -41,7 +41,7 @@ def accuracies(found):
     return {
         (record.adversary, record.psr_db): record.value
         for record in found.records
-        if record.metric == "accuracy"
+        if record.metric == "accuracy" and record.image_class is None
     }
 
 
@@ -150,7 +150,8 @@ def test_a_foreign_receiver_may_say_what_it_accepts(system):
         settings=AttackConfig(psr_db=[-6.0], images=200),
         device="cpu",
     )
-    rates = {(r.adversary, r.metric): r.value for r in found.records if r.role == "bob"}
+    bob = [r for r in found.records if r.role == "bob" and r.image_class is None]
+    rates = {(r.adversary, r.metric): r.value for r in bob}
     for attack in (None, "jamming"):
         wrong = 1 - rates[attack, "accuracy"]
         assert rates[attack, "rejected_rate"] == 0.5
@@ -295,7 +296,11 @@ def test_the_least_power_leaves_quantiles_and_a_curve(system):
     assert quantiles == sorted(quantiles)
     assert quantiles[0] < quantiles[-1] - 3
     assert found["minimum_psr_db"].ci_low < quantiles[2] < found["minimum_psr_db"].ci_high
-    right = {(one.adversary, one.psr_db): one.value for one in records if one.metric == "accuracy"}
+    right = {
+        (one.adversary, one.psr_db): one.value
+        for one in records
+        if one.metric == "accuracy" and one.image_class is None
+    }
     assert right["minimum-power", -50.0] == pytest.approx(right[None, None], abs=0.03)
     assert right["minimum-power", 10.0] == 0
     # As strong as an attack that fills the budget.
@@ -304,7 +309,11 @@ def test_the_least_power_leaves_quantiles_and_a_curve(system):
     # Half of what Bob understands is lost at the median.
     clean = found["minimum_psr_db"].n / 100
     again = attacked(system, MinimumPower(steps=5), psr_db=[quantiles[2]])
-    (half,) = (one.value for one in again if one.metric == "accuracy" and one.adversary is not None)
+    (half,) = (
+        one.value
+        for one in again
+        if one.metric == "accuracy" and one.image_class is None and one.adversary is not None
+    )
     assert half == pytest.approx(clean / 2, abs=0.03)
 
 

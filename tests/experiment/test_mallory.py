@@ -97,6 +97,20 @@ def test_every_attack_at_every_budget(semveil, trained):
         for attack in EVERY:
             levels = {record.psr_db for record in mine if record.adversary == attack}
             assert levels - {None} == {-10.0, -6.0, -2.0}
+        whole = [r for r in mine if r.metric == "accuracy" and r.image_class is None]
+        # The least budgets of single images are told of all classes together.
+        least = ("minimum-power", "vulnerable-set")
+        for record in (r for r in whole if r.adversary not in least):
+            parts = [
+                r.n
+                for r in mine
+                if r.image_class is not None
+                and (r.metric, r.adversary, r.psr_db)
+                == ("accuracy", record.adversary, record.psr_db)
+            ]
+            assert len(parts) == 10
+            assert sum(parts) == record.n
+    assert not [record.metric for record in records if "class" in record.metric]
     floors = {record.metric for record in records if record.role == "system"} - set(FLAGS)
     assert floors == {"chance", "psnr_db_floor", "ssim_floor"}
     for record in records:
@@ -122,7 +136,7 @@ def test_the_same_seed_gives_the_same_records_whatever_ran_before(semveil, train
 
     def told(folder):
         return {
-            (r.system.label, r.adversary, r.metric): r.value
+            (r.system.label, r.adversary, r.metric, r.image_class): r.value
             for r in read_records(folder / "records.jsonl")
             # These compare attacks.
             if r.metric not in FLAGS

@@ -51,11 +51,17 @@ def test_reports_know_metrics_without_torch():
     assert not {"torch", "torchmetrics"} & set(done.stdout.split())
 
 
-def test_a_part_of_the_images_has_the_unit_of_the_whole():
-    assert metric_of("psnr_db_class_3").label == metric_of("psnr_db").label
-    assert metric_of("accuracy_class_3").scale == 100
+def test_floors_ceilings_and_tails_have_the_unit_of_the_whole():
+    assert metric_of("psnr_db_p5").label == metric_of("psnr_db").label
+    assert metric_of("psnr_mean_image_db").unit == metric_of("minimum_psr_db_p25").unit == "dB"
+    assert metric_of("label_accuracy_of_originals").scale == 100
     assert metric_of("mi_bits_20_floor").unit == "bits"
     assert math.isinf(metric_of("seconds").bounds[1])
+
+
+def test_a_name_is_looked_up_whole():
+    assert metric_of("accuracy_gain").name == "accuracy_gain"
+    assert metric_of("psnr_db_p50").unit == ""
 
 
 class Reduced(ImageMetric):

@@ -27,6 +27,7 @@ COMMON: dict[str, Any] = {
     "psr_db": None,
     "target": None,
     "metric": "accuracy",
+    "image_class": None,
     "n": 100,
     "seed": 0,
 }
@@ -42,5 +43,6 @@ def row(value: float, half: float = 0.01, **fields: Any) -> dict[str, Any]:
 
 def table(*rows: dict[str, Any]) -> pd.DataFrame:
     """Return a frame of records."""
-    numeric = ("train_snr_db", "test_snr_db", "latent_dim", "psr_db", "value", "ci_low", "ci_high")
+    numeric = ("train_snr_db", "test_snr_db", "latent_dim", "psr_db", "image_class")
+    numeric += ("value", "ci_low", "ci_high")
     return pd.DataFrame(list(rows)).astype(dict.fromkeys(numeric, float))

@@ -20,8 +20,8 @@ PLAIN = {
     "accuracy_others": 0.9,
     "psnr_db": 25.0,
     "ssim": 0.9,
-    "psnr_db_class_2": 25.0,
-    "ssim_class_2": 0.9,
+    ("psnr_db", 2): 25.0,
+    ("ssim", 2): 0.9,
 }
 JAMMED = {
     "accuracy": 0.85,
@@ -29,8 +29,8 @@ JAMMED = {
     "accuracy_others": 0.85,
     "psnr_db": 23.0,
     "ssim": 0.85,
-    "psnr_db_class_2": 23.0,
-    "ssim_class_2": 0.85,
+    ("psnr_db", 2): 23.0,
+    ("ssim", 2): 0.85,
 }
 
 
@@ -49,8 +49,8 @@ def aimed(
         "accuracy": 0.1 * targeted + 0.9 * others,
         "accuracy_targeted": targeted,
         "accuracy_others": others,
-        "psnr_db_class_2": psnr_db,
-        "ssim_class_2": ssim,
+        ("psnr_db", 2): psnr_db,
+        ("ssim", 2): ssim,
     }
     return [
         *bob(PLAIN),
@@ -145,7 +145,7 @@ def test_an_attack_is_compared_with_jamming_where_it_aims(targeted: float, word:
     ("best", "others", "word"), [(0.95, 0.05, YES), (0.95, 0.4, NO), (0.6, 0.05, NO)]
 )
 def test_one_answer_shows_in_the_classes(best: float, others: float, word: str) -> None:
-    classes = {f"accuracy_class_{label}": others for label in range(9)} | {"accuracy_class_9": best}
+    classes = {("accuracy", label): others for label in range(9)} | {("accuracy", 9): best}
     found = on_attacks(
         [
             *bob(PLAIN),
@@ -183,7 +183,7 @@ def test_one_perturbation_for_all(uap: float, word: str, noise: str) -> None:
 
 
 def test_the_page_of_attacks_names_what_it_was_made_of() -> None:
-    classes = {"accuracy_class_2": 0.4, "accuracy_class_3": 0.9}
+    classes = {("accuracy", 2): 0.4, ("accuracy", 3): 0.9}
     records = [
         *aimed(0.4, 0.88, 24.9, 0.89),
         *bob(classes, "semadv", -6.0, target="class 2"),

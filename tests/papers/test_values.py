@@ -89,15 +89,18 @@ def test_the_strongest_eve_counts_in_every_seed():
     assert number(records, {"role": "eve"}).value == pytest.approx(0.5)
 
 
-CLASSES = [row(x, metric=f"accuracy_class_{k}") for k, x in enumerate((0.2, 0.9, 0.4))]
+CLASSES = [row(x, image_class=k) for k, x in enumerate((0.2, 0.9, 0.4))]
 
 
 @pytest.mark.parametrize(
     ("take", "expected"), [("max", 0.9), ("min", 0.2), ("mean", 0.5), ("mean_of_rest", 0.3)]
 )
 def test_several_numbers_are_reduced(take, expected):
-    found = number(CLASSES, {"metric": "accuracy_class_*", "take": take})
+    of_all = row(0.7)
+    found = number([of_all, *CLASSES], {"image_class": {"not": [None]}, "take": take})
     assert found.value == pytest.approx(expected)
+    assert number([*CLASSES, of_all], {"metric": "accuracy"}).value == 0.7
+    assert number([*CLASSES, of_all], {"image_class": 1}).value == 0.9
 
 
 def test_independent_numbers_are_subtracted_by_zou_and_donner():
@@ -181,7 +184,7 @@ EVES = [
     row(rate, 0.04, role="eve", adversary=f"inference/{name}")
     for name, rate in (("linear", 0.3), ("mlp", 0.5), ("wide", 0.6), ("deep", 0.4))
 ]
-RATES = [row(0.1 * k, 0.04, metric=f"accuracy_class_{k}") for k in range(2, 7)]
+RATES = [row(0.1 * k, 0.04, image_class=k) for k in range(2, 7)]
 
 
 @pytest.mark.parametrize(
@@ -190,8 +193,8 @@ RATES = [row(0.1 * k, 0.04, metric=f"accuracy_class_{k}") for k in range(2, 7)]
         (EVES, {"role": "eve"}, 1, 4),
         (EVES, {"role": "eve"}, 3, 12),
         (EVES, {"adversary": "inference/wide"}, 1, 1),
-        (RATES, {"metric": "accuracy_class_*", "take": "max"}, 1, 5),
-        (RATES, {"metric": "accuracy_class_6"}, 2, 2),
+        (RATES, {"image_class": {"not": [None]}, "take": "max"}, 1, 5),
+        (RATES, {"image_class": 6}, 2, 2),
     ],
 )
 def test_the_best_of_several_has_a_wider_interval_where_it_is_judged(records, value, tests, among):

@@ -78,6 +78,7 @@ def test_strongest_takes_the_largest_of_each_contest() -> None:
         {"protocol": "paper"},
         {"target": "image"},
         {"metric": "psnr_db"},
+        {"image_class": 3},
         {"psr_db": -10.0},
         {"seed": 1},
     ],

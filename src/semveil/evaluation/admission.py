@@ -12,7 +12,7 @@ from semveil.errors import SemveilError
 from semveil.evaluation.answer_checks import check_answer, check_range
 from semveil.evaluation.recorder import Recorder
 from semveil.evaluation.signal_checks import check_power, uneven_power
-from semveil.flags import FLAGS, PREFIX
+from semveil.flags import FLAGS
 from semveil.link import Answer, as_float
 from semveil.metrics import Estimate
 from semveil.records import Record
@@ -36,18 +36,18 @@ def admit(case: Recorder) -> Iterator[Record]:
     check_power(case.test, case.system)
     sender = _Sender(case)
     found = {
-        "irreproducible": sender.irreproducible(),
-        "wrong_power": False,
-        "image_independent": sender.image_independent(),
-        "uneven_power": uneven_power(case.test),
-        "random": case.test.randomised,
-        "constellation": has_constellation(case.test),
+        "flag_irreproducible": sender.irreproducible(),
+        "flag_wrong_power": False,
+        "flag_image_independent": sender.image_independent(),
+        "flag_uneven_power": uneven_power(case.test),
+        "flag_random": case.test.randomised,
+        "flag_constellation": has_constellation(case.test),
     }
-    if len(sender.rows) > 1 and not found["irreproducible"]:
-        found["batch_dependent"] = sender.batch_dependent()
+    if len(sender.rows) > 1 and not found["flag_irreproducible"]:
+        found["flag_batch_dependent"] = sender.batch_dependent()
     found |= _answers(case)
     for metric, flag in FLAGS.items():
-        raised = found.get(metric.removeprefix(PREFIX))
+        raised = found.get(metric)
         if raised is None:
             continue
         if raised and flag.severity == "refused":
@@ -145,16 +145,16 @@ def _answers(case: Recorder) -> dict[str, bool]:
         return answer(waveforms).output.float().flatten(1)
 
     plain = output(sent)
-    found = {"answers": False}
+    found = {"flag_answers": False}
     clean = answer(sent, _NO_NOISE_DB)
     if clean.images is not None:
         check_range(clean.images)
     if clean.lost is not None:
-        found["lost_without_noise"] = bool(clean.lost.float().mean() > _MOST_LOST)
+        found["flag_lost_without_noise"] = bool(clean.lost.float().mean() > _MOST_LOST)
     # A receiver that draws random numbers of its own answers anew each time.
     if half and not _changed(output(sent), plain):
         others = torch.cat([sent[:half], -sent[half:]])
-        found["answers_batch_dependent"] = _changed(output(others)[:half], plain[:half])
+        found["flag_answers_batch_dependent"] = _changed(output(others)[:half], plain[:half])
     return found
 
 

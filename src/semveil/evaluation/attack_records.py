@@ -21,11 +21,11 @@ from semveil.evaluation.robustness import Outcome, RobustnessTest
 from semveil.evaluation.system import Conditions, SystemUnderTest
 from semveil.link import as_float
 from semveil.metrics import MAIN, Estimate, bootstrap_mean, bootstrap_quantile, integrity, wilson
+from semveil.metrics.accuracy import MinimumPsr
 from semveil.metrics.floors import image_floor
 from semveil.recipe import AttackConfig
 from semveil.records import Record
 
-_QUANTILES = (0.05, 0.25, 0.75, 0.95)
 # From budgets below the noise to those that no practicable number of samples can certify.
 _NOTHING = 0.01  # a rate of right answers
 _CERTIFIED_DB = tuple(float(level) for level in range(-60, -9, 2))
@@ -162,11 +162,10 @@ class _Report:
             of = self.labels == settings.source_class
         known = found[of & (found > -math.inf)].clamp(max=HIGHEST_DB)
         if len(known):
-            quantiles = {f"_p{round(100 * q)}": bootstrap_quantile(known, q) for q in _QUANTILES}
-            quantiles = {"": bootstrap_quantile(known, 0.5)} | quantiles
+            quantiles = {MinimumPsr.name: 0.5, **MinimumPsr.tail_names()}
             self.findings.records += [
-                self._record(f"minimum_psr_db{name}", estimate, **fields)
-                for name, estimate in quantiles.items()
+                self._record(name, bootstrap_quantile(known, q), **fields)
+                for name, q in quantiles.items()
             ]
         metric = "accuracy" if settings.source_class is None else "accuracy_targeted"
         if settings.target_class is not None:
@@ -199,8 +198,8 @@ class _Report:
                 psr_db=psr_db,
                 target=target,
             )
-            for name, estimate in self._figures(outcome, None)
-            if name in MAIN.values()
+            for name, estimate, label in self._figures(outcome, None)
+            if name in MAIN.values() and label is None
         ]
 
     def _none_right(self, outcome: Outcome) -> bool:
@@ -225,10 +224,11 @@ class _Report:
     ) -> None:
         """Add the records of one outcome."""
         adversary = None if attack == "none" else attack
-        for metric, estimate in self._figures(outcome, others):
+        for metric, estimate, label in self._figures(outcome, others):
             record = self._record(
                 metric,
                 estimate,
+                image_class=label,
                 adversary=adversary,
                 protocol=protocol,
                 psr_db=psr_db,
@@ -268,7 +268,11 @@ class _Report:
 
     def flag(self, with_gradient: set[str]) -> None:
         """Add the flags that the attacks raise: a bad gradient, budgets that leave nothing."""
-        table = [r for r in self.findings.records if r.metric == "accuracy" and r.adversary]
+        table = [
+            r
+            for r in self.findings.records
+            if r.metric == "accuracy" and r.image_class is None and r.adversary
+        ]
         left = {
             psr_db: {
                 kind: [
@@ -301,20 +305,25 @@ class _Report:
             estimate = Estimate(value, value, value, table[0].n)
             self.findings.records.append(self._record(metric, estimate, role="system"))
 
-    def _figures(self, outcome: Outcome, others: Outcome | None) -> Iterator[tuple[str, Estimate]]:
+    def _figures(
+        self, outcome: Outcome, others: Outcome | None
+    ) -> Iterator[tuple[str, Estimate, int | None]]:
+        """Yield metrics of all images, then of those of each class, beside the class."""
         answers = outcome.answers
         if answers is not None:
-            yield from self._rates(answers, None if others is None else others.answers)
+            for name, rate in self._rates(answers, None if others is None else others.answers):
+                yield name, rate, None
         if outcome.accepted is not None:
             right = None if answers is None else answers == self.labels
-            yield from integrity(outcome.accepted, right).items()
-        yield from self._quality(outcome, slice(None), "")
+            for name, rate in integrity(outcome.accepted, right).items():
+                yield name, rate, None
+        yield from self._quality(outcome, slice(None), None)
         for label in range(self.splits.n_classes):
             of = self.labels == label
             if of.any():
                 if answers is not None:
-                    yield f"accuracy_class_{label}", _rate(answers[of] == label)
-                yield from self._quality(outcome, of, f"_class_{label}")
+                    yield "accuracy", _rate(answers[of] == label), label
+                yield from self._quality(outcome, of, label)
 
     def _rates(self, answers: Tensor, others: Tensor | None) -> Iterator[tuple[str, Estimate]]:
         right = answers == self.labels
@@ -333,10 +342,10 @@ class _Report:
             yield from _rate_of("misleading_rate", answers[of] == wanted)
 
     def _quality(
-        self, outcome: Outcome, of: Tensor | slice, where: str
-    ) -> Iterator[tuple[str, Estimate]]:
+        self, outcome: Outcome, of: Tensor | slice, label: int | None
+    ) -> Iterator[tuple[str, Estimate, int | None]]:
         for name, values in outcome.quality.items():
-            yield f"{name}{where}", bootstrap_mean(values[of], self.setting.seed)
+            yield name, bootstrap_mean(values[of], self.setting.seed), label
 
     def _record(self, metric: str, estimate: Estimate, **fields: Any) -> Record:
         uses, source = self.test.uses, self.test.source_dim

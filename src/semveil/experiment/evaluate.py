@@ -116,7 +116,7 @@ def _key(record: Record) -> tuple[Any, ...] | None:
     """Return what tells floors and Bob without attack apart; None for all else."""
     # A flag holds for the SNR that it was raised at.
     if record.role == "system" and record.metric not in FLAGS:
-        return record.metric, record.target
+        return record.metric, record.image_class, record.target
     if record.role == "bob" and record.adversary is None:
-        return record.metric, record.test_snr_db
+        return record.metric, record.image_class, record.test_snr_db
     return None

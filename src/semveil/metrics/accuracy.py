@@ -212,6 +212,7 @@ class MinimumPsr(Metric):
     unit = "dB"
     decimals = 1
     target = "label"
+    tails = (0.05, 0.25, 0.75, 0.95)
 
 
 @METRICS.register
@@ -236,6 +237,7 @@ class LabelAccuracy(Accuracy):
 
     name = "label_accuracy"
     title = "judge’s accuracy"
+    ceilings = ("label_accuracy_of_originals",)
 
 
 @METRICS.register
@@ -244,6 +246,7 @@ class LabelBalancedAccuracy(BalancedAccuracy):
 
     name = "label_balanced_accuracy"
     title = "judge’s balanced accuracy"
+    ceilings = ("label_balanced_accuracy_of_originals",)
 
 
 @METRICS.register

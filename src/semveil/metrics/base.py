@@ -36,6 +36,7 @@ class Metric:
         floors: Metrics of role ``system`` that hold what a party without the waveform reaches, the
             preferred first.
         ceilings: Metrics that hold its largest possible value on the same data.
+        tails: Quantiles over the images that are recorded beside it, such as 0.05 as ``NAME_p5``.
         floor_value: The floor, where it is a constant.
         floor_title: What tables and figures call the floor.
 
@@ -58,6 +59,7 @@ class Metric:
     axis: tuple[float, float] | None = None
     floors: tuple[str, ...] = ()
     ceilings: tuple[str, ...] = ()
+    tails: tuple[float, ...] = ()
     floor_value: float | None = None
     floor_title: str = "floor"
 
@@ -76,16 +78,15 @@ class Metric:
         """Return a value in the metric's unit, with a true minus sign."""
         return f"{self.scale * value:.{self.decimals}f}".replace("-", "−")
 
-    def classes(self, names: Iterable[str]) -> dict[int, str]:
-        """Return this metric's figures by class among the names of metrics, in order.
+    @classmethod
+    def tail_names(cls) -> dict[str, float]:
+        """The names under which its tails are recorded, with their quantiles.
 
         Example:
-            >>> metric_of("accuracy").classes(["accuracy_class_10", "accuracy_class_2", "ssim"])
-            {2: 'accuracy_class_2', 10: 'accuracy_class_10'}
+            >>> metric_of("psnr_db").tail_names()
+            {'psnr_db_p5': 0.05, 'psnr_db_p95': 0.95}
         """
-        start = f"{self.name}_class_"
-        found = {int(name.removeprefix(start)): name for name in names if name.startswith(start)}
-        return dict(sorted(found.items()))
+        return {f"{cls.name}_p{round(100 * q)}": q for q in cls.tails}
 
 
 class Rate(Metric):
@@ -106,11 +107,9 @@ class ImageMetric(Metric):
 
     Attributes:
         sample: Images of an audit that are compared, the first ones; all if None.
-        tails: Quantiles over the images that are recorded beside the mean, as ``NAME_p5``.
     """
 
     sample: int | None = None
-    tails: tuple[float, ...] = ()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -146,9 +145,8 @@ class ImageMetric(Metric):
     def estimates(self, values: Tensor, seed: int) -> dict[str, Estimate]:
         """Return what is recorded of the images' values: the mean, and each tail's quantile."""
         found = {self.name: bootstrap_mean(values, seed)}
-        for q in self.tails:
-            found[f"{self.name}_p{round(100 * q)}"] = bootstrap_quantile(values, q)
-        return found
+        tails = self.tail_names().items()
+        return found | {name: bootstrap_quantile(values, q) for name, q in tails}
 
 
 METRICS: Registry[Metric] = Registry("metric", "semveil.metrics")
@@ -158,18 +156,18 @@ METRICS: Registry[Metric] = Registry("metric", "semveil.metrics")
 def metric_of(name: str) -> Metric:
     """Return the metric that a name in records belongs to.
 
-    What is measured of a part of the images, such as ``psnr_db_class_3`` or ``psnr_db_p5``, has
-    the whole's unit and format. A name of no registered metric is a plain number.
+    A metric's floors, ceilings and tails, such as ``psnr_db_p5``, have its unit and format. A name
+    that no registered metric states is a plain number.
 
     Example:
-        >>> metric_of("psnr_db_class_3").unit, metric_of("latency_s").title
+        >>> metric_of("psnr_db_p5").unit, metric_of("latency_s").title
         ('dB', 'latency s')
     """
-    base = name
-    while base and base not in METRICS:
-        base = base.rpartition("_")[0]
-    if base:
-        return METRICS.get(base)()
+    if name in METRICS:
+        return METRICS.get(name)()
+    for _, kind in METRICS.items():
+        if name in (*kind.floors, *kind.ceilings, *kind.tail_names()):
+            return kind()
     plain = Metric()
     plain.name, plain.title = name, name.replace("_", " ")
     return plain

@@ -27,7 +27,7 @@
 - ``beside``: parts without a comparison, shown next to the verdict.
 
 ``show`` names how a part is printed (:data:`semveil.papers.words.FORMATS`) and ``as`` what is put
-before it; it may name fields of the record in braces, and its class as ``{class}``. A part holds
+before it; it may name fields of the record in braces, such as ``{image_class:g}``. A part holds
 (*confirmed*) if the whole interval lies beyond what is compared with, fails (*refuted*) if it lies
 short of it, and is *undecided* across it. A case in which a part was not measured has no verdict; a
 claim without any says so. A number that is the best of several, such as the strongest Eve's, has
@@ -405,8 +405,7 @@ def _value(part: Mapping[str, Any]) -> Any:
 def _words(part: Mapping[str, Any], found: Found) -> str:
     """Return a part's number in words."""
     text = FORMATS[part.get("show", "number")](found.number)
-    label_class = str(found.fields.get("metric", "")).rpartition("_class_")[2]
-    label = str(part.get("as", "")).format_map({**found.fields, "class": label_class})
+    label = str(part.get("as", "")).format_map(found.fields)
     return f"{label} {text}".strip()
 
 

@@ -169,7 +169,8 @@ class _Filler:
         **options: Any,
     ) -> str:
         several = [where or {}] if isinstance(where, Mapping | None) else where
-        rows = pd.concat([self.selector.rows(each) for each in several])
+        # Records of single classes too: their sizes are chance where none was recorded.
+        rows = pd.concat([self.selector.rows({"image_class": "any", **each}) for each in several])
         if rows.empty:
             return ""
         draw = function(name if ":" in name else _in_report(name))

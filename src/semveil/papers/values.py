@@ -14,10 +14,11 @@ A value in ``claims.yaml``, and a cell of a table in ``page.md.j2``, is one of:
   with the records of each.
 
 What a field may equal: a value; ``null`` for a missing one; a list of values; a pattern such as
-``accuracy_class_*``; ``{not: [...]}``; ``any``, which lifts what the surroundings demand; or a
+``accuracy_*``; ``{not: [...]}``; ``any``, which lifts what the surroundings demand; or a
 choice by another field, ``{by: dataset, mnist: 0.02, else: 0.05}``. Where ``role: bob`` and
 ``adversary: null`` are selected, ``psr_db``, ``protocol`` and ``target`` are not looked at: nobody
-attacks. ``for: NAME`` takes the fields of a case's group.
+attacks. Where ``image_class`` is not selected, records of single classes are left out. ``for:
+NAME`` takes the fields of a case's group.
 
 The fields must leave one number. Seeds are merged: mean value, interval that spans those of all.
 Of several Eves the strongest counts. ``take`` reduces what else is left: ``max``, ``min``,
@@ -117,6 +118,7 @@ class Selector:
 
     def rows(self, fields: Fields) -> pd.DataFrame:
         """Return the records that agree with fields."""
+        fields = {"image_class": None, **fields}
         wanted = {name: value for name, value in fields.items() if value != "any"}
         if wanted.get("role") == "bob" and wanted.get("adversary", "") is None:
             wanted = {name: value for name, value in wanted.items() if name not in _ATTACK}

@@ -104,7 +104,7 @@ FORMATS: Mapping[str, Callable[[Estimate], str]] = {
 
 def facts(table: pd.DataFrame) -> str:
     """Return what was measured of Bob, by data set: images, seeds, channel, SNRs, budgets."""
-    bob = table[(table["role"] == "bob") & ~table["metric"].str.contains("_class_")]
+    bob = table[(table["role"] == "bob") & table["image_class"].isna()]
     lines = []
     for dataset, rows in bob.groupby("dataset", sort=False):
         budgets = sorted(rows["psr_db"].dropna().unique())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,7 +12,16 @@ import pandas as pd
 from semveil.metrics import MAIN, ImageMetric, metric_of
 from semveil.records import Estimate, Record
 from semveil.report.looks import NO_ATTACK, styles
-from semveil.report.select import SETTING, estimate, floor, frame, over_seeds, present, where
+from semveil.report.select import (
+    SETTING,
+    estimate,
+    estimate_of,
+    floor,
+    frame,
+    over_seeds,
+    present,
+    where,
+)
 from semveil.report.table import Cell, Column, Line, Table, heading, signed, to_rich
 from semveil.style import traits_of
 
@@ -36,8 +46,13 @@ class AttackRow:
     aim: str | None  # "class 2", "to class 5"; None if any mistake will do
     attack: str
     protocol: str
-    table: pd.DataFrame  # empty if the attack does not apply
+    rows: pd.DataFrame  # empty if the attack does not apply
     floors: Mapping[str, float]
+
+    @cached_property
+    def table(self) -> pd.DataFrame:
+        """Its rows of all images."""
+        return where(self.rows)
 
     @property
     def origin(self) -> str:
@@ -56,7 +71,7 @@ class AttackRow:
     @property
     def budgets(self) -> list[float]:
         """The PSRs, dB, ascending; none without an attack."""
-        return [] if self.attack == NONE else sorted(self.table["psr_db"].dropna().unique())
+        return [] if self.attack == NONE else sorted(self.rows["psr_db"].dropna().unique())
 
     @property
     def hit(self) -> str:
@@ -80,6 +95,14 @@ class AttackRow:
         levels: list[float | None] = [*self.budgets] or [None]
         found = [self.at(metric, level) for level in levels]
         return max(filter(None, found), key=lambda each: each.value, default=None)
+
+    def by_class(self, metric: str, psr_db: float | None = None) -> dict[int, Estimate]:
+        """Return a figure of Bob's at one budget by the class of the images, as far as measured."""
+        psr_db = None if self.attack == NONE else psr_db
+        found = where(self.rows, image_class="any", metric=metric, psr_db=psr_db)
+        found = found.dropna(subset=["image_class", "value"]).drop_duplicates("image_class")
+        rows = found.sort_values("image_class").iterrows()
+        return {int(row["image_class"]): estimate_of(row) for _, row in rows}
 
     def floor(self, metric: str) -> float | None:
         """Return a metric's floor, if it is known."""
@@ -119,12 +142,12 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
         aims = ["" if pd.isna(t) or t == EACH else str(t) for t in group["target"]]
         for (system, name), rows in group.groupby(["system", aims], sort=False):
             aim = str(name) or None
-            plain = where(bob[bob["adversary"].isna()], system=system, **setting)
+            plain = where(bob[bob["adversary"].isna()], image_class="any", system=system, **setting)
             floors = _floors(table, dataset=setting["dataset"], system=system)
             common = ((*setting.items(), ("aim", aim)), str(system), aim)
             found.append(AttackRow(*common, NONE, "none", plain, floors))
             for attack in known:
-                of = where(rows, adversary=attack)
+                of = where(rows, image_class="any", adversary=attack)
                 for protocol, part in of.groupby("protocol", sort=True):
                     found.append(AttackRow(*common, attack, str(protocol), part, floors))
                 # It needs a gradient, classes or pilots that this link has not.
@@ -159,7 +182,7 @@ def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
     for group, condition in zip(groups, conditions, strict=True):
         above = heading((key, condition[key]) for key in keys)
         title = " · ".join(filter(None, [above, group[0].system]))
-        panels[title] = {row.name: row for row in group if not row.table.empty}
+        panels[title] = {row.name: row for row in group if not row.rows.empty}
     return panels
 
 
@@ -206,7 +229,7 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
         cells = [Cell(row.at(row.hit, level)) for level in levels]
         cells += [Cell(row.at(name, top)) for name in further]
         cells += [Cell(row.most(name)) for name in tested]
-        lines.append(Line(row.name, [Cell(words=INAPPLICABLE)] if row.table.empty else cells))
+        lines.append(Line(row.name, [Cell(words=INAPPLICABLE)] if row.rows.empty else cells))
     shown = [main.name] * len(levels) + further + tested
     lines.append(floor_line(main.floor_title, [(name, group[0].floor(name)) for name in shown]))
     facts = [(key, value) for key, value in group[0].condition if key != "aim"]

@@ -33,7 +33,6 @@ from semveil.report.attack_rows import (
     panels_of,
 )
 from semveil.report.comparison import Comparison, compare, groups, record_seeds, run_names
-from semveil.report.figures.attacks import per_class
 from semveil.report.folder import RunFolder, read_run
 from semveil.report.looks import PARTIES
 from semveil.report.sanity_checks import RULES as ATTACK_RULES
@@ -308,7 +307,7 @@ def _attacks(
         for name in run.about.get("recipe", {}).get("attack", {}).get("names", [])
     ]
     found = attack_rows(table, asked)
-    pooled = [row for row in attack_rows(merged(table)) if not row.table.empty]
+    pooled = [row for row in attack_rows(merged(table)) if not row.rows.empty]
     return {
         "attacks": [_strongest(group) for group in by_system(found)],
         "warnings": violations(found),
@@ -356,7 +355,7 @@ def _against_psr(found: Sequence[AttackRow]) -> Iterator[Drawing]:
 
 def _by_class(found: Sequence[AttackRow]) -> Iterator[Drawing]:
     for name in MAIN.values():
-        if any(per_class(row, name, row.budgets[-1]) for row in found if row.budgets):
+        if any(row.by_class(name, row.budgets[-1]) for row in found if row.budgets):
             figure = figures.by_class(panels_of(found), name)
             yield Drawing.of(figure, f"class{name}", "", metric_of(name))
 

@@ -24,7 +24,7 @@ def violations(found: Iterable[AttackRow]) -> list[str]:
 
 
 def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
-    rows = {(row.attack, row.protocol): row for row in group if not row.table.empty}
+    rows = {(row.attack, row.protocol): row for row in group if not row.rows.empty}
     plain = rows.pop((NONE, "none"), None)
     fresh = [row for (_, protocol), row in rows.items() if protocol == "adaptive"]
     reference = next((row for row in fresh if row.has("reference")), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -17,6 +17,7 @@ NUMERIC = (
     "latent_dim",
     "bandwidth_ratio",
     "psr_db",
+    "image_class",
     "value",
     "ci_low",
     "ci_high",
@@ -40,6 +41,7 @@ CONTEST = (
     "psr_db",
     "target",
     "metric",
+    "image_class",
     "seed",
 )
 
@@ -90,8 +92,15 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
-def where(table: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """Return the rows whose columns equal the wanted values; missing equals missing."""
+def where(
+    table: pd.DataFrame, *, image_class: int | Literal["any"] | None = None, **wanted: Any
+) -> pd.DataFrame:
+    """Return the rows whose columns equal the wanted values; missing equals missing.
+
+    Unless a class of images is named, or ``"any"``, rows of single classes are left out.
+    """
+    if image_class != "any" and "image_class" in table.columns:
+        wanted["image_class"] = image_class
     keep = pd.Series(True, index=table.index)
     for column, value in wanted.items():
         keep &= table[column].isna() if pd.isna(value) else table[column] == value
@@ -155,15 +164,15 @@ def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:
     if kind.floors != accuracy.floors:
         return None
     # Records of attacks hold the classes' sizes: the largest class's share of the test images.
-    classes = accuracy.classes(table["metric"].unique()).values()
-    sizes = _narrowed(table[table["metric"].isin(classes)], context).groupby("metric")["n"].max()
+    of_classes = where(table, metric=accuracy.name, image_class="any").dropna(subset="image_class")
+    sizes = _narrowed(of_classes, context).groupby("image_class")["n"].max()
     return float(sizes.max() / sizes.sum()) if len(sizes) else None
 
 
 def _narrowed(table: pd.DataFrame, context: Mapping[str, Any]) -> pd.DataFrame:
     for column, value in context.items():
         if column in table.columns:
-            narrower = where(table, **{column: value})
+            narrower = where(table, image_class="any", **{column: value})
             table = narrower if column == "dataset" or not narrower.empty else table
     return table
 

@@ -245,7 +245,7 @@ def widened(found: Estimate, tests: int) -> Estimate:
 
 def shown_metrics(table: pd.DataFrame) -> list[str]:
     """Return the metrics of Bob and the Eves that are shown: accuracy, and those of images."""
-    measured = set(table.loc[table["role"].isin(["bob", "eve"]), "metric"])
+    measured = set(where(table[table["role"].isin(["bob", "eve"])])["metric"])
     known = [MAIN["label"], *(n for n, kind in METRICS.items() if issubclass(kind, ImageMetric))]
     return [name for name in known if name in measured]
 
@@ -309,7 +309,9 @@ def _rows(
             wanted = metric_of(metric).target
             if party != "bob" and wanted == "label":
                 wanted = str(target)
-            role = {"role": "bob"} if party == "bob" else {"role": "eve", "protocol": party}
+            role: dict[str, Any] = {"role": "bob"}
+            if party != "bob":
+                role = {"role": "eve", "protocol": party}
             mine = where(here, metric=metric, **role)
             mine = mine[mine["target"].isna() | (mine["target"] == wanted)]
             row = first(mine)

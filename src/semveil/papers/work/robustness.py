@@ -150,7 +150,11 @@ def attack_at_every_snr(folder: Path, job: Job, context: JobContext) -> None:
         for snr_db in job.recipe.audit.bob_snr_db:
             settings = job.recipe.attack.model_copy(update={"snr_db": snr_db})
             found = attacks.with_fitted(run, settings)
-            records += [record for record in found.records if record.metric in _KEPT]
+            records += [
+                record
+                for record in found.records
+                if record.metric in _KEPT and record.image_class is None
+            ]
     write_results(folder, job, context, records, started)
 
 

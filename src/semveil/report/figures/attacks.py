@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from semveil.metrics import metric_of
-from semveil.records import Estimate
 from semveil.report.attack_rows import NONE, AttackRow, attack_rows, merged
 from semveil.report.figures.layout import arrange, panels
 from semveil.report.figures.lines import Curve, Look, Panel, draw, entries, limit
@@ -82,7 +81,7 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
     groups = {
         title: lines
         for title, lines in groups.items()
-        if any(kind.classes(row.table["metric"]) for row in lines.values())
+        if any(_of_classes(row, metric) for row in lines.values())
     }
     figure, axes = panels(len(groups), columns=1)
     looks = _looks(groups)
@@ -94,7 +93,7 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
         classes: set[int] = set()
         for name, row in lines.items():
             budget = psr_db if psr_db is not None or not row.budgets else row.budgets[-1]
-            found = per_class(row, metric, budget)
+            found = row.by_class(metric, budget)
             classes |= found.keys()
             at = np.array(list(found)) + width * (names.index(name) - (len(names) - 1) / 2)
             value = np.array([x.value for x in found.values()])
@@ -115,11 +114,8 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
     return figure
 
 
-def per_class(row: AttackRow, metric: str, psr_db: float | None) -> dict[int, Estimate]:
-    """Return a metric's figures by class, as far as they were measured."""
-    names = metric_of(metric).classes(row.table["metric"].unique())
-    found = {label: row.at(name, psr_db) for label, name in names.items()}
-    return {label: estimate for label, estimate in found.items() if estimate is not None}
+def _of_classes(row: AttackRow, metric: str) -> bool:
+    return bool((row.rows["image_class"].notna() & (row.rows["metric"] == metric)).any())
 
 
 def _looks(groups: Groups) -> dict[str, Look]:
@@ -203,12 +199,12 @@ def grouped(table: pd.DataFrame, panel: Sequence[str], line: Sequence[str]) -> G
     """Sort the records of a frame into panels and lines, by fields."""
     groups: dict[str, dict[str, AttackRow]] = {}
     for row in attack_rows(merged(table)):
-        if row.table.empty:
+        if row.rows.empty:
             continue
         names = {"adversary": row.name, "training": UNDEFENDED}
         for key in {*panel, *line} - {"adversary", "protocol"}:
-            if not pd.isna(row.table.iloc[0][key]):
-                names[key] = str(row.table.iloc[0][key])
+            if not pd.isna(row.rows.iloc[0][key]):
+                names[key] = str(row.rows.iloc[0][key])
         lines = groups.setdefault(_joined(": ", panel, names), {})
         lines.setdefault(_joined(" ", line, names), row)
     return groups
