@@ -383,11 +383,11 @@ def _runner(
 ) -> tuple[Hardware, Runner]:
     """Return what a study's jobs compute on, and who does them."""
     if workers and ray:
-        raise SemveilError("--workers are processes of this machine, --ray is a cluster: name one")
+        raise SemveilError("workers are processes of this machine, ray is a cluster: name one")
     if gpus is not None and not workers and not ray:
-        raise SemveilError("--gpus-per-job shares GPUs out to --workers or --ray: name one")
+        raise SemveilError("gpus_per_job shares GPUs out to workers or ray: name one")
     if gpus and device == "cpu":
-        raise SemveilError("--device cpu: its jobs have no use for --gpus-per-job")
+        raise SemveilError("device cpu: its jobs have no use for gpus_per_job")
     if ray:
         from semveil.experiment.cluster import Cluster
 

@@ -18,7 +18,7 @@ def pick_device(wanted: str) -> torch.device:
         raise SemveilError(f"device: expected auto, cpu or cuda, not {wanted!r}")
     available = torch.cuda.is_available()
     if wanted == "cuda" and not available:
-        raise SemveilError("--device cuda: torch sees no CUDA device")
+        raise SemveilError("device cuda: torch sees no CUDA device")
     return torch.device("cuda" if wanted != "cpu" and available else "cpu")
 
 

@@ -155,10 +155,9 @@ class Result:
             SemveilError: If there are no records, the name does not end in ``.html``, or the page
                 cannot be written.
         """
-        from semveil.report.page import write_page
+        from semveil.report.page import require_html, write_page
 
-        if Path(path).suffix.lower() not in (".html", ".htm"):
-            raise SemveilError(f"{path}: the report is an HTML page; name a file ….html")
+        require_html(path)
         write_page(Path(path), [self._as_run()])
         return Path(path)
 

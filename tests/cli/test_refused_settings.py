@@ -230,7 +230,7 @@ def test_devices_that_cannot_share_a_batch_evenly_are_refused(refuse):
 def test_a_device_that_is_not_there_is_refused(semveil, tmp_path):
     hidden = {"CUDA_VISIBLE_DEVICES": ""}
     result = semveil("run", "quickstart", "--device", "cuda", folder=tmp_path, environment=hidden)
-    assert "--device cuda" in refusal(result)
+    assert "device cuda: torch" in refusal(result)
     assert list(tmp_path.iterdir()) == []
 
 

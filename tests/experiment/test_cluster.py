@@ -118,5 +118,5 @@ def test_a_job_for_which_no_machine_is_large_enough_is_refused(
 def test_a_cluster_that_is_not_there_is_one_line(semveil, tmp_path: Path) -> None:
     words = ("study", "minmax-settings", "--budget", "smoke", "--ray", "127.0.0.1:1")
     line = refusal(semveil(*words, folder=tmp_path))
-    assert line.startswith("--ray 127.0.0.1:1: cannot be reached: ")
+    assert line.startswith("ray 127.0.0.1:1: cannot be reached: ")
     assert list(tmp_path.iterdir()) == []

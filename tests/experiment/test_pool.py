@@ -144,9 +144,9 @@ def test_a_mistake_in_the_work_shows_its_place(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        (["--workers", "2", "--ray", "auto"], "--workers are processes of this machine, --ray is"),
-        (["--gpus-per-job", "1"], "--gpus-per-job shares GPUs out to --workers or --ray"),
-        (["--workers", "2", "--gpus-per-job", "1", "--device", "cpu"], "--device cpu: its jobs"),
+        (["--workers", "2", "--ray", "auto"], "workers are processes of this machine, ray is"),
+        (["--gpus-per-job", "1"], "gpus_per_job shares GPUs out to workers or ray"),
+        (["--workers", "2", "--gpus-per-job", "1", "--device", "cpu"], "device cpu: its jobs"),
     ],
 )
 def test_options_that_contradict_each_other(semveil, tmp_path: Path, words, reason) -> None:

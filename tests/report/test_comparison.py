@@ -63,6 +63,13 @@ def test_a_brought_model_stands_beside_a_run_at_one_snr(
     assert max(map(len, words.splitlines())) <= 100
 
 
+def test_a_page_of_another_kind_is_refused(quick: list[Record], tmp_path: Path) -> None:
+    found = Result(quick).compare(snr_db=10)
+    with pytest.raises(SemveilError, match=r"out\.pdf: the report is an HTML page"):
+        found.report(tmp_path / "out.pdf")
+    assert not (tmp_path / "out.pdf").exists()
+
+
 def test_each_system_has_the_bandwidth_nearest_to_the_one_asked_for(study: list[Record]) -> None:
     mine = Result(brought(study, dataset="mnist"))
     few = [record for record in study if record.dataset == "mnist"]

@@ -56,7 +56,7 @@ class Cluster:
         try:
             socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         except (OSError, OverflowError) as error:
-            raise SemveilError(f"--ray {self.address}: cannot be reached: {error}") from None
+            raise SemveilError(f"ray {self.address}: cannot be reached: {error}") from None
 
     def __call__(
         self, folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress
@@ -101,7 +101,7 @@ class Cluster:
         ):
             raise SemveilError(
                 f"no machine of the cluster has {self.cores} cores and {self.gpus:g} GPUs for a "
-                "job: change --cores-per-job or --gpus-per-job, or add a machine first"
+                "job: change cores_per_job or gpus_per_job, or add a machine first"
             )
 
 
@@ -113,7 +113,7 @@ def _ray() -> ModuleType:
     try:
         import ray
     except ImportError:
-        raise SemveilError("--ray needs Ray: pip install 'semveil[scale]'") from None
+        raise SemveilError("ray needs Ray: pip install 'semveil[scale]'") from None
     return ray
 
 
@@ -123,7 +123,7 @@ def _connected(ray: ModuleType, address: str) -> Iterator[None]:
         ray.init(address, log_to_driver=False, logging_level="ERROR")
     except (ConnectionError, OSError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise SemveilError(f"--ray {address}: cannot reach a cluster there: {reason}") from None
+        raise SemveilError(f"ray {address}: cannot reach a cluster there: {reason}") from None
     try:
         yield
     finally:

@@ -128,7 +128,7 @@ class Pool:
 def visible_gpus(number: int, share: float, gpus: Sequence[str]) -> str:
     """Return the GPUs of one process, as in ``CUDA_VISIBLE_DEVICES``."""
     if share > 1 and share != int(share):
-        raise SemveilError(f"--gpus-per-job {share:g}: a whole number, or a part of one GPU")
+        raise SemveilError(f"gpus_per_job {share:g}: a whole number, or a part of one GPU")
     if share == 0:
         return ""
     # Rounded first: 1 / 0.1 may lie below 10.
@@ -138,7 +138,7 @@ def visible_gpus(number: int, share: float, gpus: Sequence[str]) -> str:
     if first + each > len(gpus):
         raise SemveilError(
             f"{number + 1} workers with {share:g} GPUs each, but there are {len(gpus)} GPUs: "
-            "ask for fewer --workers or a smaller --gpus-per-job"
+            "ask for fewer workers or a smaller gpus_per_job"
         )
     return ",".join(gpus[first : first + each])
 
@@ -171,7 +171,7 @@ class _Process:
         except (EOFError, ConnectionError):
             raise SemveilError(
                 f"job {self.job.name}: its process was killed, perhaps because memory is short; "
-                "finished jobs are kept; continue with --resume and fewer --workers"
+                "finished jobs are kept; resume the study with fewer workers"
             ) from None
         if kind == "progress":
             on_progress(self.job, *rest)

@@ -185,10 +185,11 @@ class Comparison:
         """Write the page on all runs, which begins with the comparison, and return its path.
 
         Raises:
-            SemveilError: If the page cannot be written.
+            SemveilError: If the name does not end in ``.html``, or the page cannot be written.
         """
-        from semveil.report.page import write_page
+        from semveil.report.page import require_html, write_page
 
+        require_html(path)
         write_page(Path(path), list(self.runs), self)
         return Path(path)
 

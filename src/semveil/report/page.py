@@ -99,6 +99,12 @@ def write_report(
     write_page(path, runs, compare(runs, snr_db, bandwidth_ratio) if wanted and runs else None)
 
 
+def require_html(path: str | Path) -> None:
+    """Refuse a name that is not one of an HTML page."""
+    if Path(path).suffix.lower() not in (".html", ".htm"):
+        raise SemveilError(f"{path}: the report is an HTML page; name a file ….html")
+
+
 def write_page(path: Path, runs: list[RunFolder], compared: Comparison | None = None) -> None:
     """Write a page on what folders hold, and on a comparison; see :func:`write_report`."""
     if not runs:
