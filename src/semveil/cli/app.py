@@ -119,6 +119,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 _whole_warning = warnings.formatwarning
+_told: set[str] = set()
 
 
 def _one_line(
@@ -130,7 +131,10 @@ def _one_line(
 ) -> str:
     """Show what is meant for the user as one line, and other warnings as Python does."""
     if issubclass(category, SemveilWarning):
-        return f"semveil: {message}\n"
+        # Python forgets what it has shown whenever a library changes the filters for a while.
+        text = "" if str(message) in _told else f"semveil: {message}\n"
+        _told.add(str(message))
+        return text
     return _whole_warning(message, category, filename, lineno, line)
 
 
