@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -124,8 +125,8 @@ class Eavesdropper(Configured, ABC):
         pleases_judge: Whether she learned from the network that judges reconstructions, which is
             then no judge of hers.
         detailed: Whether, over OFDM, she reads the reliability of every symbol and the pilots too.
-        brief: Whether her rounds have half the epochs, because each takes long or little is left to
-            learn.
+        pace: Epochs of her rounds over those that an audit gives: fewer where each takes long or
+            little is left to learn, more where they cost nearly nothing.
         converged: Whether her training ended because it had ceased to improve; None where there was
             no training.
 
@@ -143,7 +144,7 @@ class Eavesdropper(Configured, ABC):
     at_once: ClassVar[int] = _AT_ONCE
     detailed: ClassVar[bool] = False
     pleases_judge: bool = False
-    brief: bool = False
+    pace: float = 1.0
     trained: nn.Module | None = None
     converged: bool | None = None
 
@@ -237,8 +238,7 @@ class Eavesdropper(Configured, ABC):
         with seeded(given.seed, *scope, "weights"):
             network = self.network(inputs, given.classes, (channels, height, width))
         network = channels_last(network.to(device))
-        if self.brief:
-            effort = replace(effort, max_epochs=-(-effort.max_epochs // 2))
+        effort = replace(effort, max_epochs=math.ceil(self.pace * effort.max_epochs))
         before = self.before()
         if before is not None:
             before.fit(given, progress)

@@ -29,7 +29,7 @@ class FlowInversion(Eavesdropper):
     name = "inversion/flow"
     detailed = True
     target = "image"
-    brief = True
+    pace = 1 / 3
     description = "reconstructs one of the images that fit, by a generative prior"
     source = "Ohayon et al., Posterior-Mean Rectified Flow, ICLR 2025"
 

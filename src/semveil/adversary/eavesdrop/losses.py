@@ -66,8 +66,8 @@ def missing_information(images: Tensor, originals: Tensor) -> Tensor:
         >>> bool(missing_information(x, x) < missing_information(x.flip(0), x))
         True
     """
-    soft, hard = _shares(images), F.one_hot(_bins(originals), _BINS).to(images.dtype)
-    information = _information(hard, soft) - _information(hard, soft.roll(1, 0))
+    hard = _bins(originals)
+    information = _shared_bits(hard, images) - _shared_bits(hard.roll(-1, 0), images)
     return _ERROR * F.mse_loss(images, originals) - information.mean()
 
 
@@ -76,16 +76,18 @@ def _bins(images: Tensor) -> Tensor:
     return (grey * _BINS // 255).clamp(max=_BINS - 1)
 
 
-def _shares(images: Tensor) -> Tensor:
-    """Return the share of every pixel in every bin, ``[B, P, bins]``."""
-    place = images.clamp(0, 1).flatten(1) * _BINS - 0.5
-    centres = torch.arange(_BINS, device=images.device, dtype=images.dtype)
-    return (1 - (place.clamp(0, _BINS - 1)[..., None] - centres).abs()).clamp(min=0)
-
-
-def _information(one: Tensor, other: Tensor) -> Tensor:
-    """Return the mutual information in bits of two shares, ``[B]``."""
-    joint = one.transpose(1, 2) @ other / one.shape[1]
+def _shared_bits(hard: Tensor, images: Tensor) -> Tensor:
+    """Return the mutual information of bins ``[B, P]`` and images, in bits, ``[B]``."""
+    count, pixels = hard.shape
+    place = (images.float().clamp(0, 1).flatten(1) * _BINS - 0.5).clamp(0, _BINS - 1)
+    lower = place.detach().long().clamp(max=_BINS - 2)
+    upper = place - lower
+    image = torch.arange(count, device=hard.device)[:, None]
+    cell = (image * _BINS + hard) * _BINS + lower
+    joint = torch.zeros(count * _BINS**2, device=hard.device).index_put(
+        (torch.cat([cell, cell + 1]),), torch.cat([1 - upper, upper]) / pixels, accumulate=True
+    )
+    joint = joint.unflatten(0, (count, _BINS, _BINS))
     apart = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
     ratio = (joint.clamp(min=1e-9) / apart.clamp(min=1e-9)).log()
     return (joint * ratio).sum((1, 2)) / math.log(2)
