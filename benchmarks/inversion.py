@@ -18,7 +18,7 @@ from semveil.adversary.eavesdrop.eavesdropper import Observations
 from semveil.adversary.eavesdrop.inversion import DeconvInversion
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, any_of, numbered
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
-from semveil.adversary.eavesdrop.trainer import Effort
+from semveil.adversary.eavesdrop.trainer import Effort, batches, batching
 from semveil.channel import Channel
 from semveil.device import channels_last, native_bfloat16
 from semveil.link import as_float, to_waveform
@@ -54,11 +54,12 @@ class Epoch:
         self.validation = _intercepts(-(-2 * images // 5), "validation")
         # The attack's own draws, so that both compute the same result.
         levels, source = torch.tensor(_SNRS_DB), generator(0, "inversion", _CAPACITY, "epoch", 0)
-        rows = torch.randperm(images, generator=source).split(min(_BATCH, images))
-        self.observations = [
-            self.training.hear(some, any_of(levels, some, source), source) for some in rows
-        ]
-        self.targets = [self.training.images[some] for some in rows]
+        self.observations, self.targets = [], []
+        self.passes = batching(images, _BATCH)[1]
+        for rows in batches(images, *batching(images, _BATCH), source):
+            heard = self.training.hear(rows, any_of(levels, rows, source), source)
+            self.observations.append(heard)
+            self.targets.append(self.training.images[rows])
 
     def attack(self) -> nn.Module:
         """Train as the audit does, and return the network."""
@@ -114,13 +115,14 @@ def require_same_network(epoch: Epoch) -> None:
 
 def measure(quick: bool, on_round: OnRound) -> Rounds:
     """Time one epoch of each."""
-    images = 128 if quick else 2048
+    images = 128 if quick else 6144
     epoch = Epoch(images)
     require_same_network(epoch)
+    images *= epoch.passes
     return alternate(
         Work("bare network, per image", epoch.bare, images),
         Work("inversion attack", epoch.attack, images),
-        5 if quick else 21,
+        5 if quick else 9,
         on_round,
     )
 

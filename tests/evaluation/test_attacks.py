@@ -24,7 +24,7 @@ EVERYTHING = AuditConfig(
     losses=["mse", "perceptual"],
     attacks=["rmle", "shadow", "known-plaintext"],
     leakage=True,
-    max_epochs=16,
+    max_epochs=6,
 )
 
 

@@ -17,9 +17,7 @@ from semveil.link import Answer
 from semveil.recipe import AuditConfig
 from semveil.records import SystemName
 
-QUICK = AuditConfig(
-    inference=["mlp"], inversion=["linear"], leakage=True, max_epochs=25, pictures=0
-)
+QUICK = AuditConfig(inference=["mlp"], inversion=["linear"], leakage=True, max_epochs=8, pictures=0)
 SETTING = Conditions(None, Channel("awgn"), Channel("awgn"), 20.0, (20.0,), (20.0,), seed=0)
 
 

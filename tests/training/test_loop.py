@@ -7,6 +7,7 @@ import math
 
 import pytest
 import torch
+from lightning_fabric import Fabric
 from torch import nn
 from torch.nn import functional as F
 from toys import LABELS, SHAPE, game, snapshot
@@ -163,7 +164,7 @@ def unplug_at(objective, step):
 def unbroken():
     torch.set_num_threads(1)
     objective = game(link_steps=3, pretrain_epochs=4, polish_epochs=3)
-    history = fit(objective, IMAGES, MANY_LABELS, schedule(12), loop.Fabric(accelerator="cpu"))
+    history = fit(objective, IMAGES, MANY_LABELS, schedule(12), Fabric(accelerator="cpu"))
     return snapshot(objective.modules), history
 
 

@@ -96,9 +96,8 @@ def train_network(
         True
     """
     learned = [weight for weight in network.parameters() if weight.requires_grad]
-    batch = min(effort.batch, max(_LEAST_BATCH, images // _LEAST_STEPS))
+    batch, passes = batching(images, effort.batch)
     most = effort.max_epochs * effort.rounds
-    passes = math.ceil(_LEAST_STEPS / math.ceil(images / batch))
     steps = passes * math.ceil(images / batch)
     reach = min(steps, _MOST_AVERAGED)
     best, best_state, done = float("inf"), copy.deepcopy(network.state_dict()), 0
@@ -115,7 +114,7 @@ def train_network(
                 begin(done)
             source = generator(seed, *scope, "epoch", done, device=device)
             network.train()
-            for rows in _batches(images, batch, passes, source):
+            for rows in batches(images, batch, passes, source):
                 # The first epoch warms up: at once, the full rate drives outputs into saturation.
                 taken += 1
                 for group in optimiser.param_groups:
@@ -143,7 +142,13 @@ def train_network(
     return turn < effort.rounds
 
 
-def _batches(images: int, batch: int, passes: int, source: torch.Generator) -> Iterator[Tensor]:
+def batching(images: int, most: int) -> tuple[int, int]:
+    """Return the images of a batch, ``most`` at most, and an epoch's passes through all images."""
+    batch = min(most, max(_LEAST_BATCH, images // _LEAST_STEPS))
+    return batch, math.ceil(_LEAST_STEPS / math.ceil(images / batch))
+
+
+def batches(images: int, batch: int, passes: int, source: torch.Generator) -> Iterator[Tensor]:
     """Yield the rows of every step: all images in a new order, a number of times."""
     for _ in range(passes):
         yield from torch.randperm(images, generator=source, device=source.device).split(batch)
