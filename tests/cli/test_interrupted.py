@@ -40,7 +40,7 @@ module.{function} = held
 """
 # One call in every step of training, 52 a stage.
 STEP = {"module": "semveil.training.loop", "function": "learning_rate"}
-# One call in every epoch of a fresh Eve: 6 epochs, 2 Eves, 4 systems.
+# One call in every epoch of a fresh Eve: 4 epochs, 2 Eves, 4 systems.
 EPOCH = {"module": "semveil.adversary.eavesdrop.trainer", "function": "generator"}
 
 
@@ -100,7 +100,7 @@ def test_ctrl_c_in_an_audit(semveil, finished, tmp_path, command):
         for name in ("model.safetensors", "history.jsonl", "run.json"):
             shutil.copy(finished / name, folder)
         words = ["audit", "--quiet", folder.name]
-    result = interrupt(semveil, folder, words, EPOCH, 12 + 7)
+    result = interrupt(semveil, folder, words, EPOCH, 8 + 5)
     assert result.code == 130
     hint = "run --resume run" if command == "run" else "audit run"
     assert result.err == f"semveil: interrupted; go on with: semveil {hint}\n"
@@ -109,7 +109,7 @@ def test_ctrl_c_in_an_audit(semveil, finished, tmp_path, command):
     assert parts == ["multitask.jsonl", "multitask.npz"]
     assert not (folder / "records.jsonl").exists()
     kept = (folder / "parts" / "multitask.jsonl").stat().st_mtime_ns
-    again = interrupt(semveil, folder, ["audit", "--quiet", folder.name], EPOCH, 12 + 1)
+    again = interrupt(semveil, folder, ["audit", "--quiet", folder.name], EPOCH, 8 + 1)
     assert again.code == 130
     assert (folder / "parts" / "multitask.jsonl").stat().st_mtime_ns == kept
     assert (folder / "parts" / "minmax.jsonl").exists()
@@ -287,8 +287,8 @@ def test_a_study_goes_on_with_the_job_that_it_had_begun(semveil, tmp_path):
     folder = tmp_path / "study"
     words = ["study", "minmax-settings", "--budget", "smoke", "--quiet"]
     succeed(semveil(*words, "--out", "straight", folder=tmp_path))
-    # Eves of nine, three and three epochs in the first job: the sixteenth is of the second.
-    result = interrupt(semveil, folder, [*words, "--out", "study"], EPOCH, 17)
+    # Eves of six, three and three epochs in the first job: the thirteenth is of the second.
+    result = interrupt(semveil, folder, [*words, "--out", "study"], EPOCH, 14)
     assert result.code == 130
     assert result.err == "semveil: interrupted; go on with: semveil study --resume study\n"
     jobs = sorted((folder / "jobs").iterdir())

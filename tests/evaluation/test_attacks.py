@@ -24,7 +24,8 @@ EVERYTHING = AuditConfig(
     losses=["mse", "perceptual"],
     attacks=["rmle", "shadow", "known-plaintext"],
     leakage=True,
-    max_epochs=6,
+    max_epochs=12,
+    rounds=1,
 )
 
 

@@ -14,7 +14,9 @@ from semveil.link import Answer
 from semveil.recipe import AuditConfig
 from semveil.rng import generator, normal
 
-QUICK = AuditConfig(inference=["linear", "mlp", "wide"], inversion=["linear", "mlp"], max_epochs=8)
+QUICK = AuditConfig(
+    inference=["linear", "mlp", "wide"], inversion=["linear", "mlp"], max_epochs=6, rounds=1
+)
 
 
 def striped(n=600, classes=4, seed=0):
@@ -157,7 +159,7 @@ def test_a_fresh_key_is_not_met_again_in_the_test():
         order = torch.rand(len(images), 64, generator=source).argsort(1)
         return pixels(images.flatten(1).gather(1, order).unflatten(1, (1, 8, 8)), source)
 
-    settings = AuditConfig(inference=["mlp"], inversion=[], max_epochs=8)
+    settings = AuditConfig(inference=["mlp"], inversion=[], max_epochs=12, rounds=1)
     found = semveil.audit(keyed, striped(), eve_snr_db=[30.0], settings=settings, device="cpu")
     assert found.strongest("accuracy", 30.0).value < 0.4
 

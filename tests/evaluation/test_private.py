@@ -17,7 +17,9 @@ from semveil.link import Answer
 from semveil.recipe import AuditConfig
 from semveil.records import SystemName
 
-QUICK = AuditConfig(inference=["mlp"], inversion=["linear"], leakage=True, max_epochs=8, pictures=0)
+QUICK = AuditConfig(
+    inference=["mlp"], inversion=["linear"], leakage=True, max_epochs=12, rounds=1, pictures=0
+)
 SETTING = Conditions(None, Channel("awgn"), Channel("awgn"), 20.0, (20.0,), (20.0,), seed=0)
 
 

@@ -44,7 +44,7 @@ class LinearInference(Eavesdropper):
     """
 
     name = "inference/linear"
-    pace = 3.0
+    pace = 2.0
     description = "infers the label by logistic regression"
     source = _SOURCE
 

@@ -86,7 +86,7 @@ class LinearInversion(Inversion):
     """
 
     name = "inversion/linear"
-    pace = 3.0
+    pace = 2.0
     description = "reconstructs the image by one linear layer"
     source = _SOURCE
 
