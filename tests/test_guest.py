@@ -362,6 +362,7 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.slow
 def test_a_mistake_of_a_guest_is_told_in_a_line_with_its_place(tmp_path):
     folder = install(tmp_path / "packages", {"faulty": FAULTY})
     line = CommandLine(tmp_path, folder)

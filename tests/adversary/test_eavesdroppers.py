@@ -152,6 +152,7 @@ def test_sorted_likelihood_survives_a_permutation_and_the_plain_one_does_not(vic
     assert blind > plain
 
 
+@pytest.mark.slow
 def test_a_shadow_speaks_enough_like_alice_to_be_inverted_for_her(victim):
     shadow = fresh_link(9)
     training, validation = victim.hear("adversary"), victim.hear("validation")

@@ -72,6 +72,7 @@ def test_two_commands_are_as_good_as_one(semveil, finished, tmp_path):
         assert system[:18] in audited.out
 
 
+@pytest.mark.slow
 def test_the_seed_alone_decides(semveil, finished, tmp_path):
     """Two runs in one process, with other seeds, after all kinds of draws and settings."""
     run = """
@@ -192,6 +193,7 @@ def test_a_recipe_of_ones_own(semveil, tmp_path):
     assert about["recipe"]["link"] == {"latent_dim": 6, "width": 2, "head_width": 256}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["learned", "signal"])
 def test_other_layers_train_and_audit_too(semveil, tmp_path, name):
     change = {

@@ -66,6 +66,7 @@ def go_on(semveil, folder, *words):
     assert (result.code, result.out, result.err) == (0, "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("step", "checkpoints"),
     [
@@ -212,6 +213,7 @@ def test_a_kill_in_training(semveil, finished, tmp_path):
     assert scraps(folder) == []
 
 
+@pytest.mark.slow
 def test_broken_off_again_and_again_at_any_moment(semveil, finished, tmp_path):
     """Half of the time politely; nobody waits for a good moment."""
     folder = tmp_path / "run"
@@ -283,6 +285,7 @@ def test_ctrl_c_while_everything_is_still_being_loaded(semveil, tmp_path):
     assert list(Path(tmp_path).iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_study_goes_on_with_the_job_that_it_had_begun(semveil, tmp_path):
     folder = tmp_path / "study"
     words = ["study", "minmax-settings", "--budget", "smoke", "--quiet"]

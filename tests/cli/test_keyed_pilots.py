@@ -14,6 +14,8 @@ import semveil as package
 from commands import succeed
 from semveil.records import read_records
 
+pytestmark = pytest.mark.slow
+
 
 def settings(*changes):
     return [f"--set={change}" for change in changes]

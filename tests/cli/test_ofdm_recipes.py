@@ -24,6 +24,7 @@ SHORT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["mobilesc", "jscc-ofdm", "mobilenetv2", "classical"])
 def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     words = ("run", f"{scheme}-digits", *SHORT, "--set=link.width=4", "--out", "run")
@@ -42,6 +43,7 @@ def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     assert overhead == pytest.approx(80 * (symbols + 1) / (64 * symbols) - 1)
 
 
+@pytest.mark.slow
 def test_files_that_do_not_fit_are_counted_and_warned_of(semveil, tmp_path):
     """128 symbols of 16-QAM at rate 1/5 leave 8 bytes for a picture, of which few make do."""
     small = ["--set=link.latent_dim=256", "--set=classical.order=16", "--set=classical.rate=0.2"]

@@ -11,6 +11,8 @@ from semveil import load
 from semveil.records import read_records
 from semveil.training.checkpoint import load_tensors
 
+pytestmark = pytest.mark.slow
+
 RECIPE = "minmax-cooperative-colored-digits"
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +110,9 @@ def test_the_environment_says_where_as_well(semveil, blank, tmp_path):
 
 
 def test_a_folder_that_may_not_be_read_is_not_called_missing(semveil, tmp_path):
+    closed = [place for place in Path(sys.prefix).parents if not place.stat().st_mode & 0o001]
+    if not os.getuid() and closed:
+        pytest.skip(f"nobody but the administrator may run what lies in {closed[0]}")
     for name in ("MNIST", "celeba", "imagenette2"):
         (tmp_path / name).mkdir(mode=0o700)
         (tmp_path / name).chmod(0)

@@ -69,6 +69,7 @@ def check(records, systems, chance):
         assert bob > chance, scheme
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", SYSTEMS)
 def test_the_recipe_for_digits(semveil, tmp_path, scheme):
     records = measured(semveil, tmp_path, f"{scheme}-digits", "train.batch=32")

@@ -132,6 +132,7 @@ def test_the_bounds_grow_with_the_snr_and_keep_to_their_ceilings(clear):
     )
 
 
+@pytest.mark.slow
 def test_a_fixed_permutation_is_recovered_and_undone(splits):
     found = audited(permuted(fixed=True), splits, EVERYTHING.model_copy(update={"leakage": False}))
     floor = found["psnr_mean_image_db", None, None].value
@@ -143,6 +144,7 @@ def test_a_fixed_permutation_is_recovered_and_undone(splits):
     assert not any(adversary == "inversion/shadow" for _, adversary, _ in found)
 
 
+@pytest.mark.slow
 def test_a_fresh_permutation_gives_known_plaintext_nothing(splits):
     only = {"attacks": ["known-plaintext"], "losses": ["mse"], "leakage": False}
     found = audited(permuted(fixed=False), splits, EVERYTHING.model_copy(update=only))
@@ -151,6 +153,7 @@ def test_a_fresh_permutation_gives_known_plaintext_nothing(splits):
     assert not any(metric == "permutation_recovered" for metric, _, _ in found)
 
 
+@pytest.mark.slow
 def test_what_an_image_shares_with_anybodys_is_not_counted_as_leakage(splits):
     """Without a word of the image in the waveform, the excess is zero; the plain figure is not."""
 

@@ -42,6 +42,7 @@ def nothing(images, source):
     return phy.normalise_power(normal((len(images), 8), dtype=torch.complex64, generator=source))
 
 
+@pytest.mark.slow
 def test_eves_of_every_capacity_succeed_on_what_is_sent_in_the_clear():
     found = semveil.audit(pixels, striped(), eve_snr_db=[20.0], settings=QUICK, device="cpu")
     by_eve = {
@@ -68,6 +69,7 @@ def test_an_eve_of_each_snr_is_the_one_of_an_audit_at_that_snr_alone():
     assert heard([0.0, 10.0], each_snr=False) != alone
 
 
+@pytest.mark.slow
 def test_eves_get_chance_from_a_waveform_that_says_nothing():
     found = semveil.audit(nothing, striped(), eve_snr_db=[20.0], settings=QUICK, device="cpu")
     chance = next(r for r in found.records if r.metric == "chance")
@@ -78,6 +80,7 @@ def test_eves_get_chance_from_a_waveform_that_says_nothing():
     assert chance.value == pytest.approx(0.25, abs=0.06)
 
 
+@pytest.mark.slow
 def test_eve_gets_more_at_a_higher_snr():
     found = semveil.audit(
         pixels, striped(), eve_snr_db=[-20.0, -5.0, 20.0], settings=QUICK, device="cpu"

@@ -30,6 +30,7 @@ def test_weights_of_another_network_are_refused(semveil, tmp_path):
     assert "size mismatch" in line
 
 
+@pytest.mark.slow
 def test_supplied_weights_are_what_the_inverter_is_trained_by(semveil, tmp_path):
     """Another judge, another inverter; the same judge, the same one."""
     found = []

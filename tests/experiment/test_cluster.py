@@ -17,6 +17,8 @@ from experiment.small import run_jobs, same_results, small_jobs
 from semveil.errors import SemveilError
 from semveil.experiment.cluster import Cluster
 
+pytestmark = pytest.mark.slow
+
 JOBS = 3
 PATIENCE_S = 120.0
 MACHINE = {"num_cpus": 1, "object_store_memory": 80 * 2**20, "include_dashboard": False}

@@ -241,6 +241,7 @@ def test_adversarial_training_that_does_not_fit_the_memory_is_refused(semveil, t
     succeed(harden("noise"))
 
 
+@pytest.mark.slow
 def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained):
     words = ("harden", trained, "--with", "semmixed", *SMALL[5:8], "-q", "--out")
     succeed(semveil(*words, "straight", folder=trained.parent))
@@ -317,6 +318,7 @@ def test_what_is_no_trained_run_is_refused(semveil, trained, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe",
     [

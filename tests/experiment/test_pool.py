@@ -82,6 +82,7 @@ def in_processes(
     return workers, result.code, result.err
 
 
+@pytest.mark.slow
 def test_ended_by_a_signal_no_process_and_no_image_is_left(
     semveil, tmp_path: Path, scratch: Path
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_process_is_killed_and_its_job_goes_on_later(semveil, tmp_path: Path) 
     assert about["jobs"][second.name]["hardware"]["threads"] == 1
 
 
+@pytest.mark.slow
 def test_a_job_that_cannot_be_done_says_why_and_the_others_are_kept(tmp_path: Path) -> None:
     jobs = small_jobs(2, [(1, "train.batch=400")])
     with pytest.raises(SemveilError, match=r"train\.batch: 400 images a step, but digits has only"):

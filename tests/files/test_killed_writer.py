@@ -45,6 +45,7 @@ def folder(tmp_path):
         yield Path(name)
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_whole_after_a_kill_at_any_moment(semveil, folder):
     draw = random.Random(11)
     path, log = folder / "x.safetensors", folder / "log"

@@ -99,6 +99,7 @@ def test_training_opens_with_the_key_that_closed_and_answers_in_the_clear_too(li
     assert torch.allclose(sent.unprotected.logits, link.decode(clear).logits, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_training_makes_the_key_count(tmp_path):
     """The right key opens, a wrong one does not, and the same link works in the clear."""
     recipe = recipes.load("cipher-digits", ["train.epochs=25"])

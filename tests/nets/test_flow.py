@@ -14,6 +14,7 @@ class Grey(nn.Module):
         return torch.full((len(observations), 1, 8, 8), 0.5)
 
 
+@pytest.mark.slow
 def test_a_flow_turns_the_mean_of_two_kinds_of_pictures_into_one_of_them():
     with seeded(0):
         flow = Flow(Grey(), (1, 8, 8))

@@ -57,6 +57,7 @@ def test_what_is_lost_shows_in_the_mean(tmp_path):
     assert spent <= most == 44
 
 
+@pytest.mark.slow
 def test_the_mode_adapts(tmp_path):
     table = measured(tmp_path, "jpeg2000-adaptive-6")
     rates = []
@@ -69,6 +70,7 @@ def test_the_mode_adapts(tmp_path):
     assert rates[0] < rates[1]
 
 
+@pytest.mark.slow
 def test_test_images_have_no_influence_on_the_mode(tmp_path, monkeypatch):
     """Noise in place of the test images, whose files fit nowhere, changes no mode."""
     plain = measured(tmp_path / "plain", "jpeg2000-adaptive-6")

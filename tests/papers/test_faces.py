@@ -114,6 +114,7 @@ def test_accuracies_are_compared_with_the_most_frequent_class() -> None:
     assert found == {"confirmed": 3, "refuted": 21}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("leak", "confirmed"), [(1.0, 4), (1.21, 3), (1.5, 2), (1.9, 0)])
 def test_leakage_is_judged_by_the_intervals(leak: float, confirmed: int) -> None:
     records = faces(0, 0, leak=leak)
@@ -127,6 +128,7 @@ def test_gender_is_hidden_where_eve_loses(eve: float, verdict: str) -> None:
     assert counts(faces(0, 0, eve=eve), "IBAL hides gender") == {verdict: 3}
 
 
+@pytest.mark.slow
 def test_an_eve_who_fails_without_protection_gives_no_verdict() -> None:
     records = faces(0, 0)
     hers = (records["role"] == "eve") & (records["params.task"] == "Smiling")

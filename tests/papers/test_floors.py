@@ -21,6 +21,7 @@ def parts(text: str) -> list[tuple[str, str]]:
     return list(zip(found[1::2], found[2::2], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in MEASURED if name in PAPERS])
 def test_a_table_of_accuracies_stands_under_chance(name: str) -> None:
     table = frame(read_records(RESULTS / name / "records.jsonl"))

@@ -18,6 +18,7 @@ PENDING = {"classical", "defences"}
 RESULTS = Path(__file__).parents[2] / "results"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PAPERS.names())
 def test_our_pages_render_on_the_committed_records(name):
     path = RESULTS / name / "records.jsonl"

@@ -46,6 +46,7 @@ def test_times_are_per_input_and_over_the_references(monkeypatch: pytest.MonkeyP
     }
 
 
+@pytest.mark.slow
 def test_an_exported_encoder_computes_the_same_for_any_batch() -> None:
     pytest.importorskip("onnxruntime")
     pytest.importorskip("onnxscript")

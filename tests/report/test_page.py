@@ -144,6 +144,7 @@ def test_page_is_small(page: Path) -> None:
     assert page.stat().st_size < 1_000_000
 
 
+@pytest.mark.slow
 def test_same_run_same_bytes_in_another_process(
     page: Path, quick_run: Path, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ def test_what_comes_from_outside_is_escaped(
     assert not [tag for tag, _, _ in reader.attributes if tag in {"script", "b"}]
 
 
+@pytest.mark.slow
 def test_several_runs_share_a_page(make_run: MakeRun, quick: list[Record], tmp_path: Path) -> None:
     few = [record for record in quick if record.scheme in {"multitask", "minmax"}]
     worse = [

@@ -17,6 +17,8 @@ from semveil.recipe import check
 from semveil.records import read_records
 from semveil.schemes import SCHEMES
 
+pytestmark = pytest.mark.slow
+
 SHORT = [
     f"--set={setting}"
     for setting in (

@@ -38,6 +38,7 @@ def halves(count=256):
     return images, labels, private
 
 
+@pytest.mark.slow
 def test_every_eve_learns_the_private_classes_and_bob_the_task(fabric):
     objective = private_game(ensemble=2, weight=0.0)
     images, labels, private = halves()
