@@ -1,5 +1,6 @@
 """The flow: from the mean of what fits an observation to one thing that fits it."""
 
+import pytest
 import torch
 from torch import nn
 
