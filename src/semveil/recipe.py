@@ -298,7 +298,7 @@ class AuditConfig(OpenSection):
         shift: Pixels by which Eve moves her images at most when she has them sent anew; never more
             than a sixteenth of an image's side.
         patience: Epochs without a better validation loss before early stopping.
-        batch: Received signals per training step of an Eve.
+        batch: Received signals per training step of an Eve at most; fewer on small sets.
         images: Number of test images that are reconstructed, the first ones.
         pictures: Number of test images in the report.
     """
