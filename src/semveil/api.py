@@ -36,34 +36,46 @@ from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
 from semveil.plugin_errors import of_plugin
 from semveil.protect import PROTECTIONS, added_symbols
+from semveil.protect.keys import require_key
 from semveil.recipe import Recipe
 from semveil.registry import OURS, Registry
 from semveil.report.folder import refuse_damage
 from semveil.result import Result, read_result
 from semveil.schemes import SCHEMES
 from semveil.training import TRAININGS
+from semveil.zoo.entry import entry_at
+from semveil.zoo.open import open_entry
 
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, the steps done, and the steps in all."""
 
 
 def load(
-    folder: str | Path, system: str | None = None, *, device: str = "auto", data: Path | None = None
+    folder: str | Path,
+    system: str | None = None,
+    *,
+    key: bytes | None = None,
+    device: str = "auto",
+    data: Path | None = None,
 ) -> Link:
-    """Load a trained link from the folder of a run.
+    """Load a trained link from the folder of a run, or from the zoo.
 
     A run holds several systems: the scheme that its recipe asks for, the unprotected reference,
     controls and variants.
 
     Args:
-        folder: Folder of a run.
+        folder: Folder of a run, or name of a zoo entry, such as ``digits/ibal``, whose files are
+            checked; see `semveil zoo list`.
         system: Which of its systems, as tables name it; the recipe's scheme if omitted.
+        key: Session key of a keyed system, 32 secret bytes, which Alice and Bob share. If None it
+            is derived from the seed, and everybody has it: for experiments only.
         device: ``auto``, ``cpu`` or ``cuda``.
         data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted. Sending needs no data set.
 
     Raises:
-        SemveilError: If the folder holds no trained run or no such system; the message names the
-            systems there are.
+        SemveilError: If the folder holds no trained run or no such system (the message names the
+            systems there are), a zoo entry is unknown, altered or incomplete, or a key is given
+            and the system has none.
 
     Example:
         >>> load("runs/none")
@@ -71,7 +83,17 @@ def load(
         ...
         semveil.errors.SemveilError: runs/none holds no run: there is no run.json in it
     """
-    return _open(folder, device, 1, data).link(system)
+    entry = entry_at(folder)
+    if entry is None:
+        run = _open(folder, device, 1, data)
+    else:
+        run = open_entry(entry, _hardware(device), data)
+    link = run.link(system)
+    if key is None:
+        return link
+    if not link.keyed:
+        raise SemveilError(f"key: {link.name.label} has none; load it without")
+    return link.with_key(require_key(key))
 
 
 def settings(recipe: str | Path, changes: recipes.Changes = ()) -> Recipe:

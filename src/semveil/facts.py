@@ -79,6 +79,8 @@ class RunFacts(About):
     recipe: RecipeFacts
     wall_s: Seconds
     finished: bool
+    train_cpu_s: Seconds = 0.0
+    simulated_eve: bool = True
     images: ImageFacts | None = None
 
 
@@ -155,12 +157,12 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
         raise SemveilError(f"{path} is damaged: not JSON") from None
     facts = check_facts(plain, kind, path)
     if isinstance(facts, About):
-        _refuse_missing(facts.packages, path)
+        refuse_missing(facts.packages, path)
     found: dict[str, Any] = plain
     return found
 
 
-def _refuse_missing(packages: dict[str, str], path: Path) -> None:
+def refuse_missing(packages: dict[str, str], path: Path) -> None:
     """Refuse what was made with packages that are not installed."""
     for name, version in packages.items():
         try:

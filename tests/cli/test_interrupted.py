@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import shutil
@@ -202,6 +203,8 @@ def test_ctrl_c_in_train_says_train(semveil, tmp_path):
     assert result.code == 130
     # Ready to be pasted, though there is a blank in the name.
     assert result.err == "semveil: interrupted; go on with: semveil train --resume 'a run'\n"
+    # What it cost so far counts.
+    assert "train_cpu_s" in json.loads((folder / "run.json").read_text())
 
 
 def test_a_kill_in_training(semveil, finished, tmp_path):

@@ -41,7 +41,7 @@ with contextlib.suppress(SystemExit):
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], ["--version"], ["run", "--help"], ["study", "-h"], ["data", "--help"]]
+    "words", [["--help"], ["--version"], ["run", "--help"], ["study", "-h"], ["zoo", "--help"]]
 )
 def test_help_imports_nothing_heavy(words):
     found = imported(MAIN.format(argv=["semveil", *words]))

@@ -17,7 +17,7 @@ from semveil.data.download import ROUNDS, Remote, download
 from semveil.errors import SemveilError
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from web import Server
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 FILE = Remote("set.gz", len(CONTENT), "sha256", hashlib.sha256(CONTENT).hexdigest())

@@ -19,7 +19,7 @@ from semveil.data.mnist import Mnist
 from semveil.errors import SemveilError
 
 if TYPE_CHECKING:
-    from conftest import Server
+    from web import Server
 
 MEMBERS = {"data_batch_1": b"one" * 1000, "batches.meta": b"names"}
 DIGESTS = {name: hashlib.md5(content).hexdigest() for name, content in MEMBERS.items()}

@@ -15,6 +15,7 @@ from semveil.cli import (
     send,
     show,
     study,
+    zoo,
 )
 from semveil.cli.app import app, command, main
 
@@ -34,5 +35,6 @@ for _command in (
 ):
     command(_command)
 app.add_typer(data.data_app, name="data")
+app.add_typer(zoo.zoo_app, name="zoo")
 command(list_.list_names, "list")
 command(bench.bench)

@@ -19,6 +19,7 @@ class Dataset:
         source: Where it was published.
         origin: Page where its publisher offers it under terms that must be agreed to; None if
             there are none.
+        licence: Terms of the images, in words.
         takes: Settings of the recipe's section ``data`` that it takes, as keywords of
             :meth:`read`: ``image_size``, ``target``, ``private``.
         Config: Settings of its own, in the recipe as ``data.NAME``; None if it has none.
@@ -31,6 +32,7 @@ class Dataset:
     description: ClassVar[str] = ""
     source: ClassVar[str] = "not published"
     origin: ClassVar[str | None] = None
+    licence: ClassVar[str] = "not stated"
     takes: ClassVar[tuple[str, ...]] = ()
     Config: ClassVar[type[Section] | None] = None
 

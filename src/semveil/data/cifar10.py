@@ -35,6 +35,7 @@ class Cifar10(Dataset):
     name = "cifar10"
     description = "60,000 small photos, 32×32 colour, 10 classes"
     source = "Krizhevsky, 2009"
+    licence = "none stated by its publisher"
 
     def locate(self, root: Path | None = None) -> Path:
         """Return the folder of the batches: ``cifar-10-batches-py`` below ``root``, or ``root``."""

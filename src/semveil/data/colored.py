@@ -95,6 +95,7 @@ class ColoredMnist(Colored):
 
     name = "colored-mnist"
     description = "MNIST in four colours, 28×28; digit or color as task, the other one private"
+    licence = Mnist.licence
     grey = Mnist
 
 
@@ -104,4 +105,5 @@ class ColoredDigits(Colored):
 
     name = "colored-digits"
     description = "digits in four colours, 8×8; digit or color as task, the other one private"
+    licence = Digits.licence
     grey = Digits

@@ -17,6 +17,7 @@ class Digits(Dataset):
     name = "digits"
     description = "1,797 handwritten digits, 8×8 grey, 10 classes; embedded, no download"
     source = "Alpaydin and Kaynak, UCI repository, 1998"
+    licence = "CC BY 4.0"
 
     def read(self, root: Path | None = None) -> Source:
         """Return all 1,797 images as training set, grey levels 0..16 spread over 0..255."""

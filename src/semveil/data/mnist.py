@@ -46,6 +46,7 @@ class Mnist(Dataset):
     name = "mnist"
     description = "70,000 handwritten digits, 28×28 grey, 10 classes"
     source = "LeCun, Cortes, Burges, 1998"
+    licence = "CC BY-SA 3.0"
 
     def locate(self, root: Path | None = None) -> Path:
         """Return the folder of the four files: ``MNIST/raw`` below ``root``, or ``root``."""

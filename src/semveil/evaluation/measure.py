@@ -72,5 +72,18 @@ def audit_system(
     return case.findings
 
 
+def measure_bob(
+    system: SystemUnderTest,
+    splits: ImageSplits,
+    setting: Conditions,
+    settings: AuditConfig,
+    device: torch.device,
+) -> list[Record]:
+    """Return the records of Bob and of the floors alone, as :func:`audit_system` makes them."""
+    test = recorded(system.transmit, splits.test, "test", setting.seed, device)
+    case = Recorder(system, splits, setting, settings, test)
+    return [*case.floors(), *bob(case)]
+
+
 def _silent(stage: str, done: int, total: int) -> None:
     pass

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
-from semveil.metrics import METRICS, Metric
-from semveil.records import read_records
+from semveil.metrics import METRICS, metric_of
+from semveil.records import Record, read_records
 from semveil.report.select import floor, frame, home_snr, strongest, where
 
 if TYPE_CHECKING:
@@ -68,19 +66,66 @@ def card_of(link: Link) -> Card:
         "channel": f"{link.channel.name}, trained at {recipe.bob.snr_db:g} dB",
         "training": f"{trained}, seed {link.seed}",
     }
+    if link.keyed:
+        facts["key"] = link.key_origin
     if link.name.training:
         facts["training"] += f"; then {link.name.training}, {recipe.harden.epochs} epochs"
     if link.run is None:
         return Card(link.name.label, facts)
     facts["training"] += f"; semveil {link.run.facts.get('version', 'of unknown version')}"
-    records = link.run.folder / "records.jsonl"
-    table = frame(read_records(records) if records.exists() else [])
-    mine = table[table["system"] == link.name.label]
-    return Card(link.name.label, facts, list(_measured(table, mine)))
+    path = link.run.folder / "records.jsonl"
+    records = read_records(path) if path.exists() else []
+    measured = [str(figure) for figure in measured_figures(records, link.name.label)]
+    return Card(link.name.label, facts, measured)
 
 
-def _measured(table: pd.DataFrame, mine: pd.DataFrame) -> Iterator[str]:
-    """Yield the lines of a system's own rows; floors are those of all rows."""
+@dataclass(frozen=True)
+class CardFigure:
+    """A number of a card.
+
+    Attributes:
+        party: ``Bob`` or ``strongest Eve``.
+        metric: Name of the metric.
+        value: The number; recorded as ``metric`` records it.
+        ci_low: Lower end of its 95 % confidence interval.
+        ci_high: Upper end of it.
+        snr_db: SNR of the party in the test, dB.
+        n: Test images behind it.
+        floor: What a party reaches who receives nothing; None if it was not measured.
+        adversary: Which eavesdropper it is; None for Bob.
+
+    Example:
+        >>> print(CardFigure("Bob", "accuracy", 0.957, 0.93, 0.97, 10.0, 360, 0.1))
+        Bob, accuracy: 95.7 % (93.0 to 97.0) at 10 dB, n = 360, floor 10.0 %
+    """
+
+    party: str
+    metric: str
+    value: float
+    ci_low: float
+    ci_high: float
+    snr_db: float
+    n: int
+    floor: float | None = None
+    adversary: str | None = None
+
+    def __str__(self) -> str:
+        metric = metric_of(self.metric)
+        unit = f" {metric.unit}" if metric.unit else ""
+        parts = [
+            f"{self.party}, {metric.title}: {metric.format(self.value)}{unit}",
+            f"({metric.format(self.ci_low)} to {metric.format(self.ci_high)})",
+            f"at {self.snr_db:g} dB, n = {self.n}",
+        ]
+        who = f", {self.adversary}" if self.adversary else ""
+        end = "" if self.floor is None else f", floor {metric.format(self.floor)}{unit}"
+        return " ".join(parts) + who + end
+
+
+def measured_figures(records: Iterable[Record], label: str) -> Iterator[CardFigure]:
+    """Yield what records say of a system; floors are those of all records."""
+    table = frame(list(records))
+    mine = table[table["system"] == label]
     bob = mine[(mine["role"] == "bob") & mine["adversary"].isna()]
     eve = strongest(where(mine, protocol="adaptive"))
     snr_db = home_snr(bob, eve)
@@ -89,16 +134,14 @@ def _measured(table: pd.DataFrame, mine: pd.DataFrame) -> Iterator[str]:
         for party, rows in (("Bob", bob), ("strongest Eve", eve)):
             for _, row in where(rows, metric=name, test_snr_db=snr_db).iterrows():
                 known = floor(table, name, target=row["target"]) if metric.floors else None
-                yield _line(party, metric, row, known)
-
-
-def _line(party: str, metric: Metric, row: pd.Series, known: float | None) -> str:
-    unit = f" {metric.unit}" if metric.unit else ""
-    parts = [
-        f"{party}, {metric.title}: {metric.format(row['value'])}{unit}",
-        f"({metric.format(row['ci_low'])} to {metric.format(row['ci_high'])})",
-        f"at {row['test_snr_db']:g} dB, n = {row['n']}",
-    ]
-    who = f", {row['adversary']}" if party != "Bob" else ""
-    end = "" if known is None else f", floor {metric.format(known)}{unit}"
-    return " ".join(parts) + who + end
+                yield CardFigure(
+                    party,
+                    name,
+                    float(row["value"]),
+                    float(row["ci_low"]),
+                    float(row["ci_high"]),
+                    float(row["test_snr_db"]),
+                    int(row["n"]),
+                    known,
+                    None if party == "Bob" else str(row["adversary"]),
+                )

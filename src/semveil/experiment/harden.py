@@ -37,5 +37,9 @@ def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
         run.hardware,
         run.root,
         files={BASE: weights},
-        facts={"began_with": os.path.relpath(run.folder, folder)},
+        facts={
+            "began_with": os.path.relpath(run.folder, folder),
+            # The weights cost what both trainings cost.
+            "train_cpu_s": run.facts.get("train_cpu_s", 0.0),
+        },
     )

@@ -52,6 +52,7 @@ class Link:
         network: Encoder, channel and decoder as one torch module.
         layer: What is laid on the waveform; None if nothing is.
         transform: Keyed transform of the waveform; None if there is none.
+        key_origin: Where its key comes from, in words.
         counters: Message counters of the last transmission, int64 ``[B]``; None before it, and
             where there is no key.
 
@@ -81,6 +82,7 @@ class Link:
         self.layer = None if plan.layer is None else networks.layer(plan.stream)
         self.transform, self._tag, self._sender = None, None, None
         session = key or research_key(seed, plan.stream)
+        self.key_origin = "given" if key else "public, derived from the seed; for experiments only"
         if plan.transform is not None:
             self.transform = plan.transform(self.network, session)
         if self.network.tag_bits:
@@ -112,6 +114,11 @@ class Link:
     def channel(self) -> Channel:
         """Bob's channel: ``link.channel(waveform, snr_db, generator=g)`` is what he receives."""
         return self.network.channel
+
+    @property
+    def keyed(self) -> bool:
+        """Whether Alice and Bob share a key."""
+        return self._sender is not None
 
     @property
     def added_symbols(self) -> int:

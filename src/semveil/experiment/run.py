@@ -7,8 +7,10 @@ interrupted anywhere resumes from its folder and gives the same numbers.
 from __future__ import annotations
 
 import json
+import os
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -163,11 +165,18 @@ class Run(MeasuredFolder):
     def open(cls, folder: Path, hardware: Hardware, root: Path | None = None) -> Run:
         """Open the folder of a run that was started."""
         missing = f"{folder} holds no run: there is no {FACTS} in it"
-        facts = read_facts(folder / FACTS, RunFacts, missing)
-        with of_its_version(facts, folder / FACTS):
+        path = folder / FACTS
+        return cls.of_facts(read_facts(path, RunFacts, missing), path, hardware, root)
+
+    @classmethod
+    def of_facts(
+        cls, facts: dict[str, Any], path: Path, hardware: Hardware, root: Path | None = None
+    ) -> Run:
+        """Return the run that facts of :class:`RunFacts` describe; they were read from ``path``."""
+        with of_its_version(facts, path):
             asked = [from_plain(each) for each in facts["schemes"]]
             recipe = recipes.check(facts["recipe"])
-        run = cls(folder, facts["study"], recipe, asked, facts["seed"], hardware, root)
+        run = cls(path.parent, facts["study"], recipe, asked, facts["seed"], hardware, root)
         run.facts = facts
         return run
 
@@ -185,27 +194,44 @@ class Run(MeasuredFolder):
             self._remove_checkpoints(trained)
             return trained.to(self.hardware.device)
         started = time.monotonic()
-        trained, history = train(
-            self.schemes,
-            self.recipe,
-            self.splits,
-            self.seed,
-            self.folder,
-            self.hardware,
-            progress,
-        )
+        with self._cpu_time():
+            trained, history = train(
+                self.schemes,
+                self.recipe,
+                self.splits,
+                self.seed,
+                self.folder,
+                self.hardware,
+                progress,
+            )
         write_history(self.folder / HISTORY, history)
         save(trained, path, self.recipe, self.seed)
         self._remove_checkpoints(trained)
         self._add_time(started)
         return trained.to(self.hardware.device)
 
+    @contextmanager
+    def _cpu_time(self) -> Iterator[None]:
+        """Add the processor time of training to the facts, also if it is interrupted."""
+        _ = self.splits
+        before, started = self.facts.get("train_cpu_s", 0.0), _cpu_s()
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.facts["train_cpu_s"] = round(before + _cpu_s() - started, 1)
+            self.write_facts()
+            raise
+        self.facts["train_cpu_s"] = round(before + _cpu_s() - started, 1)
+
     def untrained(self) -> TrainedNetworks:
         """Return its networks with their initial weights."""
         shape, classes = self.image_shape, len(self.class_names)
         systems = plan(self.schemes, self.recipe)
         private = self.private_classes
-        return TrainedNetworks(systems, self.recipe, shape, classes, self.seed, private)
+        networks = TrainedNetworks(systems, self.recipe, shape, classes, self.seed, private)
+        if not self.facts.get("simulated_eve", True):
+            networks.forget_eves()
+        return networks
 
     @property
     def image_shape(self) -> ImageShape:
@@ -306,6 +332,11 @@ class Run(MeasuredFolder):
         shown = self.recipe.audit.pictures
         test = self.splits.test
         return {"originals": test.x[:shown], "labels": test.y[:shown]}
+
+
+def _cpu_s() -> float:
+    """Return the processor time, s, of this process and of those that it started and that ended."""
+    return sum(os.times()[:4])
 
 
 def _stated(splits: ImageSplits) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class TrainedNetworks(nn.Module):
                         simulated.eves,
                         private=self.private,
                     )
+        self._surrogates = {each.link.stream for each in systems if each.layer is not None}
         self.layers = nn.ModuleDict()
         for system in systems:
             if system.layer is not None:
@@ -125,6 +126,11 @@ class TrainedNetworks(nn.Module):
         eve = self.eves[name]
         assert isinstance(eve, SimulatedEve)
         return eve
+
+    def forget_eves(self) -> None:
+        """Leave out the simulated Eves but for those that a layer on the waveform uses."""
+        for name in set(self.eves) - self._surrogates:
+            del self.eves[name]
 
     def layer(self, name: str) -> WaveformLayer:
         """Return the layer of a system by the system's name."""

@@ -1,0 +1,1 @@
+"""The zoo: trained links in folders that are checked whenever they are read."""

@@ -1,0 +1,217 @@
+"""Entries of the zoo: what their files must be, and strict reading. Knows no torch.
+
+A folder is read whole or not at all: exactly four files, each with the digest that ``config.json``
+states, and ``config.json`` with its own.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from semveil.errors import SemveilError, shown
+from semveil.facts import Facts, RunFacts, Seconds, check_facts, read_facts, refuse_missing
+from semveil.reading import read_regular
+from semveil.zoo.places import CONFIG, Digest, FileFacts, find, is_name, known
+
+FORMAT = 1
+MODEL, RECORDS, CARD = "model.safetensors", "records.jsonl", "README.md"
+FILES = (CONFIG, MODEL, RECORDS, CARD)
+_PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib")
+# How a pickle, and the archive in which torch puts one, begin.
+_PICKLES = (b"\x80", b"PK\x03\x04")
+_MOST_BYTES = 1 << 28
+
+Count = Annotated[int, Field(gt=0)]
+
+
+class FormatFacts(Facts):
+    """What every version of the format states."""
+
+    format: int
+
+
+class FigureFacts(Facts):
+    """A number of the card; see :class:`semveil.experiment.card.CardFigure`."""
+
+    party: str
+    metric: str
+    value: float
+    ci_low: float
+    ci_high: float
+    snr_db: float
+    n: Count
+    floor: float | None
+    adversary: str | None
+
+
+class CheckFacts(Facts):
+    """A figure that ``verify`` measures again.
+
+    Attributes:
+        metric: Its metric.
+        value: What was measured when the entry was made.
+        tolerance: How far from it a sound link may be.
+        snr_db: Bob's SNR, dB.
+        images: The first so many test images.
+        draws: How often each is sent.
+    """
+
+    metric: str
+    value: float
+    tolerance: Annotated[float, Field(ge=0)]
+    snr_db: float
+    images: Count
+    draws: Count
+
+
+class EntryFacts(Facts):
+    """The ``config.json`` of an entry.
+
+    Attributes:
+        format: Version of the format.
+        name: Name of the entry, ``SET/NAME``.
+        version: Version of the entry; a new one replaces the weights under the same name.
+        title: Label of its system.
+        weights: How the weights are stored.
+        protocol: How Bob's figures were measured, in words.
+        figures: The numbers of the card.
+        checks: Those that are measured again.
+        run: Facts of the run that it was made from: recipe, seed, commit, versions, cost.
+        files: Sizes and digests of the other files.
+        digest: SHA-256 of all of this but itself.
+    """
+
+    format: Literal[1]
+    name: str
+    version: Count
+    title: str
+    weights: Literal["float32", "bfloat16"]
+    protocol: str
+    figures: Annotated[list[FigureFacts], Field(min_length=1)]
+    checks: Annotated[list[CheckFacts], Field(min_length=1)]
+    run: RunFacts
+    train_cpu_s: Seconds
+    files: dict[str, FileFacts]
+    digest: Digest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An entry whose files were checked.
+
+    Attributes:
+        folder: Its folder.
+        facts: What its ``config.json`` states.
+        run: Facts of its run, as ``run.json`` has them.
+    """
+
+    folder: Path
+    facts: EntryFacts
+    run: dict[str, Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes of its files, but for ``config.json``."""
+        return sum(file.bytes for file in self.facts.files.values())
+
+
+def digest_of(plain: dict[str, Any]) -> str:
+    """Return the digest of a configuration, its own left out."""
+    rest = {key: value for key, value in plain.items() if key != "digest"}
+    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
+
+
+def file_facts(content: bytes) -> FileFacts:
+    """Return size and digest of a file."""
+    return FileFacts(bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def read_config(folder: Path) -> Entry:
+    """Read the ``config.json`` of an entry; its other files are not read.
+
+    Raises:
+        SemveilError: If it is missing, damaged, altered or of another format.
+    """
+    path = folder / CONFIG
+    plain = read_facts(path, FormatFacts, f"{folder} is no zoo entry: there is no {CONFIG} in it")
+    if plain["format"] != FORMAT:
+        raise SemveilError(
+            f"{path}: format {plain['format']}; this version of semveil reads format {FORMAT}: "
+            "install the version that the entry was made for"
+        )
+    facts = check_facts(plain, EntryFacts, path)
+    if digest_of(plain) != facts.digest:
+        raise SemveilError(f"{path} is altered: its digest is of another content; get it again")
+    refuse_missing(facts.run.packages, path)
+    return Entry(folder, facts, plain["run"])
+
+
+def read_entry(folder: Path, name: str | None = None) -> Entry:
+    """Read an entry and check all of its files.
+
+    Args:
+        folder: Its folder.
+        name: The name that it must have; any if None.
+
+    Raises:
+        SemveilError: If a file is missing, altered, pickled or does not belong there, or the entry
+            is of another format or name.
+    """
+    entry = read_config(folder)
+    if name is not None and entry.facts.name != name:
+        raise SemveilError(f"{folder} is not {name}: its {CONFIG} says {shown(entry.facts.name)}")
+    if entry.facts.files.keys() != set(FILES) - {CONFIG}:
+        raise SemveilError(f"{folder / CONFIG} is damaged: files: expected {', '.join(FILES[1:])}")
+    try:
+        there = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise SemveilError(f"cannot read {folder}: {error.strerror}") from None
+    for file in sorted(there - set(FILES)):
+        why = "does not belong to a zoo entry: remove it"
+        if Path(file).suffix in _PICKLED:
+            why = f"is not read: weights are {MODEL} alone, and pickled ones are refused; remove it"
+        raise SemveilError(f"{folder / file} {why}")
+    for file in FILES[1:]:
+        if file not in there:
+            raise SemveilError(f"{folder} is incomplete: {file} is missing; get the entry again")
+        _check_file(folder / file, entry.facts.files[file])
+    return entry
+
+
+def _check_file(path: Path, stated: FileFacts) -> None:
+    try:
+        content = read_regular(path, _MOST_BYTES)
+    except OSError as error:
+        raise SemveilError(f"cannot read {path}: {error.strerror or error}") from None
+    if path.name == MODEL and content.startswith(_PICKLES):
+        raise SemveilError(f"{path} is pickled, and pickled weights are refused: get it again")
+    if file_facts(content) != stated:
+        raise SemveilError(f"{path} is altered: its SHA-256 is not that of {CONFIG}; get it again")
+
+
+def entry_at(where: str | Path) -> Entry | None:
+    """Return the entry that a name or a folder means, checked; None if it means something else.
+
+    Args:
+        where: Name of an entry, folder of one, or anything else, such as the folder of a run.
+
+    Raises:
+        SemveilError: If the entry is damaged, or a name is that of no entry and resembles one.
+    """
+    path, text = Path(where), str(where)
+    if (path / CONFIG).exists() and not (path / "run.json").exists():
+        return read_entry(path)
+    if path.exists() or not is_name(text):
+        return None
+    names = known()
+    sets = {name.partition("/")[0] for name in names}
+    if text.partition("/")[0] not in sets and not difflib.get_close_matches(text, names, 1, 0.75):
+        return None
+    return read_entry(find(text), text)

@@ -1,0 +1,71 @@
+"""Fetching entries: verified, whole or not at all. Knows no torch."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from semveil.data.download import Remote, download
+from semveil.errors import SemveilError, unknown
+from semveil.files import new_folder
+from semveil.zoo.entry import FILES, read_config, read_entry
+from semveil.zoo.places import CONFIG, FileFacts, cache, entries, published
+
+VARIABLE = "SEMVEIL_ZOO_URL"
+TIMEOUT_S = 30.0
+# Files that have arrived wait here until the entry is whole; no name begins with a dot.
+_ARRIVING = ".arriving"
+
+Progress = Callable[[str, int, int], None]
+
+
+def fetch(name: str, address: str | None = None, progress: Progress | None = None) -> Path:
+    """Download an entry into the user's cache, unless it is on this machine already.
+
+    The package, and the folder that ``SEMVEIL_ZOO`` names, hold an index with the digest of each
+    entry's ``config.json``, which holds those of the other files: the address need not be trusted.
+    An interrupted download is continued.
+
+    Args:
+        name: Name of the entry.
+        address: Address of a folder of entries; ``SEMVEIL_ZOO_URL`` if omitted.
+        progress: Called with file name, bytes received and bytes in all.
+
+    Returns:
+        Folder of the entry.
+
+    Raises:
+        SemveilError: If no digest is known of it, no address is, or the address does not deliver.
+    """
+    here, indexed = entries(), published()
+    if name in here:
+        return here[name][0]
+    if name not in indexed:
+        raise unknown("zoo entry", name, {*here, *indexed}, "semveil zoo list")
+    address = address or os.environ.get(VARIABLE)
+    if not address:
+        raise SemveilError(f"no address to fetch {name} from: use --from, or set {VARIABLE}")
+    if not address.startswith(("http://", "https://")):
+        raise SemveilError(f"{address}: expected an address that begins with https:// or http://")
+    arriving, target = cache() / _ARRIVING / name, cache() / name
+    try:
+        arriving.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SemveilError(f"cannot make {arriving}: {error.strerror}") from None
+    source = f"{address.rstrip('/')}/{name}/"
+
+    def get(file: str, stated: FileFacts) -> None:
+        remote = Remote(file, stated.bytes, "sha256", stated.sha256)
+        download(remote, arriving, [source], timeout=TIMEOUT_S, progress=progress)
+
+    get(CONFIG, indexed[name])
+    for file, stated in sorted(read_config(arriving).facts.files.items()):
+        if file not in FILES:
+            raise SemveilError(f"{source}{CONFIG} names {file}, which belongs to no entry")
+        get(file, stated)
+    read_entry(arriving, name)
+    new_folder(target, {file: (arriving / file).read_bytes() for file in FILES})
+    shutil.rmtree(arriving)
+    return target

@@ -1,0 +1,149 @@
+"""Where the entries of the zoo are found, by name. Knows no torch."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from semveil.errors import SemveilError, unknown
+from semveil.facts import Facts, check_facts, read_facts
+from semveil.files import write_atomic
+
+VARIABLE = "SEMVEIL_ZOO"
+CONFIG = "config.json"
+EMBEDDED = Path(__file__).parent / "entries"
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*")
+_INDEX = "index.json"
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class FileFacts(Facts):
+    """Size and digest of a file."""
+
+    bytes: Annotated[int, Field(ge=0, le=1 << 30)]
+    sha256: Digest
+
+
+class IndexFacts(Facts):
+    """An index: the ``config.json`` of every entry, by name."""
+
+    entries: dict[Annotated[str, Field(pattern=f"^{_NAME.pattern}$")], FileFacts]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with entries, each as ``SET/NAME``, and what it is, in words."""
+
+    folder: Path
+    about: str
+
+    def entries(self) -> dict[str, Path]:
+        """Return the folders of its entries by name."""
+        found = {}
+        for folder in sorted(self.folder.glob("*/*")) if self.folder.is_dir() else ():
+            name = "/".join(folder.parts[-2:])
+            if is_name(name) and folder.is_dir():
+                found[name] = folder
+        return found
+
+
+def is_name(text: str) -> bool:
+    """Return whether a text has the form of a name: ``SET/NAME``, as in ``cifar10/ibal-d128``.
+
+    Example:
+        >>> is_name("cifar10/ibal-d128"), is_name("../x"), is_name("runs/ibal/2")
+        (True, False, False)
+    """
+    return _NAME.fullmatch(text) is not None
+
+
+def checkout() -> Path | None:
+    """Return the folder ``zoo`` of the checkout that the package runs from; None if installed."""
+    source = Path(__file__).resolve().parents[2]
+    inside = source.name == "src" and (source.parent / "pyproject.toml").is_file()
+    return source.parent / "zoo" if inside else None
+
+
+def cache() -> Path:
+    """Return the folder of entries that were fetched."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(os.path.expanduser(base)) / "semveil" / "zoo"
+
+
+def named_folder() -> Path | None:
+    """Return the folder that ``SEMVEIL_ZOO`` names; None if it names none."""
+    named = os.environ.get(VARIABLE)
+    return Path(os.path.expanduser(named)) if named else None
+
+
+def places() -> list[Place]:
+    """Return the places of entries, the first of which that has a name wins."""
+    found = [(named_folder(), f"in {VARIABLE}"), (checkout(), "in the checkout")]
+    found += [(EMBEDDED, "in the package"), (cache(), "fetched")]
+    return [Place(folder, about) for folder, about in found if folder is not None]
+
+
+def entries() -> dict[str, tuple[Path, Place]]:
+    """Return all entries that are there, by name, with their folders and places."""
+    found: dict[str, tuple[Path, Place]] = {}
+    for place in places():
+        for name, folder in place.entries().items():
+            found.setdefault(name, (folder, place))
+    return dict(sorted(found.items()))
+
+
+def index_of(folder: Path) -> Path:
+    """Return the index of a place; the package holds that of the checkout's."""
+    return EMBEDDED / _INDEX if folder == checkout() else folder / _INDEX
+
+
+def read_index(path: Path) -> dict[str, FileFacts]:
+    """Return what an index states; nothing if there is none.
+
+    Raises:
+        SemveilError: If it is damaged.
+    """
+    if not path.is_file():
+        return {}
+    plain = read_facts(path, IndexFacts, f"there is no {path}")
+    return check_facts(plain, IndexFacts, path).entries
+
+
+def add_to_index(folder: Path, name: str, config: FileFacts) -> None:
+    """State the ``config.json`` of an entry in the index of its place."""
+    path = index_of(folder)
+    known = read_index(path) | {name: config}
+    plain = {key: known[key].model_dump() for key in sorted(known)}
+    write_atomic(path, json.dumps({"entries": plain}, indent=1) + "\n")
+
+
+def published() -> dict[str, FileFacts]:
+    """Return the entries whose digests are known here, so that they can be fetched."""
+    named = named_folder()
+    known = read_index(EMBEDDED / _INDEX)
+    return known if named is None else known | read_index(named / _INDEX)
+
+
+def known() -> list[str]:
+    """Return the names of all entries that are there or can be fetched."""
+    return sorted({*entries(), *published()})
+
+
+def find(name: str) -> Path:
+    """Return the folder of an entry.
+
+    Raises:
+        SemveilError: If there is none of this name; near names are told.
+    """
+    here = entries()
+    if name in here:
+        return here[name][0]
+    if name in published():
+        raise SemveilError(f"{name} is not on this machine: run `semveil zoo fetch {name}`")
+    raise unknown("zoo entry", name, known(), "semveil zoo list")

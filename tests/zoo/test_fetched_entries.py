@@ -1,0 +1,157 @@
+"""Fetching entries from a local server that is sound, or is not."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+import semveil as package
+from commands import content, refusal, succeed
+from web import running, serve
+
+NAME = "digits/tiny"
+FILES = ("config.json", "model.safetensors", "records.jsonl", "README.md")
+# No pauses between attempts, and little patience.
+QUICK = """
+import os
+import semveil.data.download as download
+import semveil.zoo.fetch as fetch
+os.environ["no_proxy"] = "127.0.0.1"
+download.PAUSE, fetch.TIMEOUT_S = 0.0, 0.2
+"""
+
+
+@pytest.fixture
+def server(packed):
+    with running() as found:
+        found.files = {f"{NAME}/{file}": (packed / NAME / file).read_bytes() for file in FILES}
+        yield found
+
+
+@pytest.fixture
+def fetch(command, server, zoo):
+    """``semveil zoo fetch`` where the index is here and the entry is not."""
+    shutil.rmtree(zoo / NAME)
+
+    def run(*words, **variables):
+        variables = {"SEMVEIL_ZOO_URL": server.url, **variables}
+        return command("fetch", "--quiet", *(words or (NAME,)), before=QUICK, **variables)
+
+    return run
+
+
+def fetched(tmp_path):
+    return tmp_path / "cache" / "semveil" / "zoo" / NAME
+
+
+def test_an_entry_is_fetched_whole_and_once(fetch, server, packed, command, tmp_path, monkeypatch):
+    assert "not here" in succeed(command("list")).out
+    assert f"semveil zoo fetch {NAME}" in refusal(command("show", NAME))
+    succeed(fetch())
+    assert content(fetched(tmp_path)) == content(packed / NAME)
+    asked = len(server.requests)
+    succeed(fetch())
+    assert len(server.requests) == asked == len(FILES)
+    assert "[fetched]" in succeed(command("list")).out
+    succeed(command("verify", NAME))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert package.load(NAME).name.label == "rotation"
+
+
+def test_the_address_may_be_an_option(fetch, server, tmp_path):
+    succeed(fetch(NAME, "--from", server.url.rstrip("/"), SEMVEIL_ZOO_URL=""))
+    assert fetched(tmp_path).is_dir()
+
+
+def web_page(server, handler, body, start):
+    page = b"<html>Please log in.</html>"
+    handler.send_response(200)
+    handler.send_header("Content-Type", "text/html")
+    handler.send_header("Content-Length", str(len(page)))
+    handler.end_headers()
+    handler.wfile.write(page)
+
+
+def stall(server, handler, body, start):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    handler.end_headers()
+    handler.wfile.write(body[:100])
+    handler.wfile.flush()
+    server.over.wait(20)
+
+
+def cut(server, handler, body, start):
+    """Hang up in the middle of what is left."""
+    handler.send_response(206 if start else 200)
+    if start:
+        handler.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+    handler.send_header("Content-Length", str(len(body) - start))
+    handler.end_headers()
+    handler.wfile.write(body[start : start + (len(body) - start) // 2])
+
+
+def altered(server, handler, body, start):
+    serve(server, handler, body[:-1] + bytes([body[-1] ^ 1]), start)
+
+
+def busy(server, handler, body, start):
+    handler.send_error(503)
+
+
+FAULTS = {
+    "a web page": (web_page, "offers 27 bytes"),
+    "a stall": (stall, "nothing arrived"),
+    "a cut connection": (cut, "connection ended"),
+    "other content": (altered, "sha256 differs"),
+    "a busy server": (busy, "503"),
+}
+
+
+@pytest.mark.parametrize("sound", [0, 1, 3])
+@pytest.mark.parametrize(("fault", "said"), FAULTS.values(), ids=FAULTS)
+def test_a_fetch_that_fails_leaves_no_entry(fetch, server, command, tmp_path, fault, said, sound):
+    server.faults = [None] * sound + [fault] * 20
+    line = refusal(fetch())
+    assert said in line
+    assert len(line) < 500
+    assert not fetched(tmp_path).exists()
+    assert "not here" in succeed(command("list")).out
+    # Afterwards it goes on from what has arrived.
+    server.faults = []
+    succeed(fetch())
+    succeed(command("verify", NAME))
+
+
+def test_what_the_server_lacks(fetch, server, tmp_path):
+    del server.files[f"{NAME}/README.md"]
+    assert "404" in refusal(fetch())
+    assert not fetched(tmp_path).exists()
+
+
+def test_another_version_than_the_indexed_one_is_refused(fetch, server):
+    server.files[f"{NAME}/config.json"] = server.files[f"{NAME}/config.json"].replace(b"1", b"2")
+    assert "sha256 differs" in refusal(fetch())
+
+
+def test_no_server(fetch):
+    assert "refused" in refusal(fetch(SEMVEIL_ZOO_URL="http://127.0.0.1:9/"))
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [("", "SEMVEIL_ZOO_URL"), ("ftp://127.0.0.1/", "https://"), ("file:///etc", "https://")],
+)
+def test_addresses(fetch, address, said):
+    assert said in refusal(fetch(SEMVEIL_ZOO_URL=address))
+
+
+def test_only_what_has_a_digest_is_fetched(fetch, server):
+    assert "did you mean" in refusal(fetch("digits/tinny"))
+    assert server.requests == []
+
+
+def test_a_damaged_index_is_told(fetch, zoo):
+    (zoo / "index.json").write_text('{"entries": {"digits/tiny": {"bytes": 1, "sha256": "x"}}}')
+    assert str(zoo / "index.json") in refusal(fetch())
