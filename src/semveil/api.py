@@ -362,7 +362,7 @@ def study(
 
     Args:
         name: A study; see ``semveil list papers``.
-        budget: ``smoke``, ``cpu`` or ``full``.
+        budget: ``smoke``, ``cpu`` or ``gpu``.
         out: Folder to make; ``runs/NAME-BUDGET`` or the next free one if omitted.
         seed: Seed of every random number.
         device: ``auto``, ``cpu`` or ``cuda``.

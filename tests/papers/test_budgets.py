@@ -20,7 +20,7 @@ def names(job):
     return {attack.name for attack in chosen(job.recipe.attack)}
 
 
-@pytest.mark.parametrize("budget", ["cpu", "full"])
+@pytest.mark.parametrize("budget", ["cpu", "gpu"])
 def test_links_under_attack_are_ranked_where_something_survives(budget):
     for job in [*jobs("attacks", budget), *jobs("defences", budget)]:
         low = [level for level in job.recipe.attack.psr_db if -40 <= level <= -12]
@@ -29,12 +29,12 @@ def test_links_under_attack_are_ranked_where_something_survives(budget):
         assert {"pgd", "apgd"} <= names(job)
 
 
-@pytest.mark.parametrize("budget", ["cpu", "full"])
+@pytest.mark.parametrize("budget", ["cpu", "gpu"])
 def test_controls_know_the_frame_and_the_black_box_asks_long_enough(budget):
     for job in jobs("attacks", budget):
         assert names(job) >= JAMMING
         black_box = next((one for one in chosen(job.recipe.attack) if one.name == "blackbox"), None)
-        if job.recipe.data.name != "imagenette" or budget == "full":
+        if job.recipe.data.name != "imagenette" or budget == "gpu":
             assert names(job) >= {"relay", "uap", "minimum-power", "vulnerable-set"}
             assert black_box is not None
             assert black_box.config.queries >= (600 if budget == "cpu" else 3000)
@@ -45,7 +45,7 @@ def test_semadv_is_tried_from_equal_weights_to_thirty_to_one():
     assert (min(weights), max(weights)) == (1, 30)
 
 
-@pytest.mark.parametrize("budget", ["cpu", "full"])
+@pytest.mark.parametrize("budget", ["cpu", "gpu"])
 def test_learned_and_coded_links_are_searched_alike(budget):
     found = jobs("minimum-power", budget)
     assert {job.recipe.scheme for job in found} == {"mobilesc", "classical"}
@@ -56,7 +56,7 @@ def test_learned_and_coded_links_are_searched_alike(budget):
         assert len({(r.link.latent_dim, r.bob.model_dump_json()) for r in mine}) == 1
 
 
-@pytest.mark.parametrize("budget", ["cpu", "full"])
+@pytest.mark.parametrize("budget", ["cpu", "gpu"])
 def test_keyed_links_are_relayed_and_the_private_attribute_has_a_frontier(budget):
     relayed = jobs("relay", budget)
     assert {job.recipe.scheme for job in relayed} == {"deepjscc", "shuffle", "rotation"}

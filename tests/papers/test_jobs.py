@@ -12,7 +12,7 @@ from semveil.papers.jobs import BUDGETS, expand, load
 GRID = """
 settings:
   - set: {link.latent_dim: 8, train.epochs: 1}
-  - when: {budget: full, form: [gap]}
+  - when: {budget: gpu, form: [gap]}
     set: {train.epochs: 9}
 jobs:
   - name: plain
@@ -21,10 +21,10 @@ jobs:
   - name: "{form}-{weight:g}-{seed}"
     recipe: quickstart
     schemes: [minmax, {scheme: ibal, protections: [rotation]}]
-    when: {budget: [cpu, full]}
+    when: {budget: [cpu, gpu]}
     over:
       "form, weight": [[gap, 0.5], [clipped, 0.25]]
-      seed: {by: budget, cpu: [0], full: [0, 1]}
+      seed: {by: budget, cpu: [0], gpu: [0, 1]}
     params: {form: "{form}", weight: "{weight}"}
     set: {privacy.form: "{form}", privacy.weight: "{weight}", link.latent_dim: 16}
     jobs:
@@ -44,8 +44,8 @@ def test_a_grid_is_expanded_in_order(tmp_path):
     assert [job.name for job in expanded(tmp_path, "cpu")] == [
         "plain", "gap-0.5-3", "gap-other-3", "clipped-0.25-3", "clipped-other-3",
     ]  # fmt: skip
-    full = expanded(tmp_path, "full")
-    assert [job.seed for job in full] == [3, 3, 3, 4, 4, 3, 3, 4, 4]
+    gpu = expanded(tmp_path, "gpu")
+    assert [job.seed for job in gpu] == [3, 3, 3, 4, 4, 3, 3, 4, 4]
 
 
 def test_settings_come_in_layers(tmp_path):
@@ -53,7 +53,7 @@ def test_settings_come_in_layers(tmp_path):
     assert (plain.recipe.link.latent_dim, plain.recipe.train.epochs) == (8, 1)
     assert (gap.recipe.link.latent_dim, gap.recipe.train.epochs) == (16, 1)
     assert other.recipe.train.epochs == 5
-    assert expanded(tmp_path, "full")[1].recipe.train.epochs == 9
+    assert expanded(tmp_path, "gpu")[1].recipe.train.epochs == 9
     assert (clipped.params, clipped.seed) == ({"form": "clipped", "weight": 0.25}, 3)
     assert [name.label for name in gap.schemes] == ["minmax", "ibal+rotation"]
 

@@ -95,7 +95,7 @@ def test_a_genuine_budget_is_not_compared_with_the_published_one():
     assert _counts(records, LESS + "survey") == {}
 
 
-@pytest.mark.parametrize("budget", ["cpu", "full"])
+@pytest.mark.parametrize("budget", ["cpu", "gpu"])
 def test_the_budgets_measure_every_scheme_alike(budget):
     jobs = PAPER.jobs(budget, 0)
     assert {named(asked).scheme for job in jobs for asked in job.schemes} == set(SCHEMES)

@@ -28,7 +28,7 @@ class Budget(StrEnum):
 
     smoke = "smoke"
     cpu = "cpu"
-    full = "full"
+    gpu = "gpu"
 
 
 def study(

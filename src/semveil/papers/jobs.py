@@ -37,7 +37,7 @@ from semveil.papers.files import read
 from semveil.papers.values import choose
 from semveil.records import from_plain
 
-BUDGETS = ("smoke", "cpu", "full")
+BUDGETS = ("smoke", "cpu", "gpu")
 TRAIN_AND_AUDIT = "semveil.experiment.jobs:train_and_audit"
 
 
