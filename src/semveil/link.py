@@ -13,6 +13,7 @@ from semveil.channel import Arrival, Channel, Reception
 from semveil.errors import SemveilError
 from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
 from semveil.nets.dense import Mlp
+from semveil.nets.whitening import Prepared
 from semveil.protect.base import Mechanism
 from semveil.protect.tag import FrameTag
 from semveil.rng import Randomness
@@ -141,6 +142,8 @@ class LinkNetwork(nn.Module):
     """Whether sending takes so long that an eavesdropper sends each of her images but once."""
     encrypts = False
     """Whether training sends every image under a key."""
+    resizable = False
+    """Whether Alice encodes images of other sizes than those the link was built for, too."""
     tag_bits = 0
     """Bits of the keyed tag in every frame; none if zero."""
     active: Callable[[float], int] | None = None
@@ -259,9 +262,15 @@ class LinkNetwork(nn.Module):
         waveform = self.transmit(images, source)
         return Exchange(waveform, self.receive(self.carry(waveform, snr_db, source, disturb)))
 
+    def prepare(self, images: Tensor) -> None:
+        """Set what depends on the training images, uint8 ``[N, C, H, W]``, before training."""
+        for module in self.modules():
+            if isinstance(module, Prepared):
+                module.prepare(images)
+
     @torch.no_grad()
     def calibrate(self, images: Tensor) -> None:
-        """Set what depends on the training images, uint8 ``[N, C, H, W]``, alone."""
+        """Set what depends on the training images, uint8 ``[N, C, H, W]``, after training."""
 
     def forward(
         self,

@@ -160,19 +160,40 @@ class TrainConfig(Section):
     Attributes:
         epochs: Passes over the system's images.
         batch: Images per step, over all devices together.
-        lr: Peak learning rate of Adam, for all networks.
-        reconstruction_weight: Weight of the mean squared error beside the cross-entropy; at 0 the
+        lr: Peak learning rate of Adam, for all that Muon does not train.
+        optimiser: ``adam`` for everything, or ``muon`` for the filters of the link's convolutions.
+        muon_lr: Peak learning rate of Muon; filters before a normalisation take about 0.2,
+            others about 0.02.
+        schedule: How learning rates fall: ``cosine``, after a ramp, or ``linear``.
+        label_smoothing: Share of a label's weight that goes to all classes alike.
+        crop: Pixels by which training images are moved at random, reflected at their borders.
+        flip: Whether half of the training images are mirrored.
+        progressive_size: Side in pixels of what Alice encodes early in training; smaller images
+            train faster. The images' own if null. Task-oriented schemes only.
+        progressive_share: Share of the steps with smaller images.
+        reconstruction_weight: Weight of the loss of Bob's images beside the cross-entropy; at 0 the
             Bob of a multi-task link reconstructs no image.
+        image_loss: Loss of Bob's images: ``mse``, or ``log-mse``, the mean of its logarithm, which
+            falls as the mean PSNR rises.
         max_grad_norm: Gradients are scaled down to this norm.
         snr_span_db: Bob's SNR in training is uniform within this distance of ``bob.snr_db``, dB,
-            one draw per image; 0 trains at one SNR. Task-oriented schemes only.
+            one draw per image; 0 trains at one SNR. Not with a min-max game.
         precision: ``auto`` uses bfloat16 where the processor supports it in hardware.
     """
 
     epochs: Positive = 10
     batch: Annotated[int, Field(ge=2, le=65536)] = 256
     lr: Annotated[float, Field(gt=0, le=1)] = 1e-3
+    optimiser: Literal["adam", "muon"] = "adam"
+    muon_lr: Annotated[float, Field(gt=0, le=1)] = 0.02
+    schedule: Literal["cosine", "linear"] = "cosine"
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Annotated[int, Field(ge=0, le=16)] = 0
+    flip: bool = False
+    progressive_size: Annotated[int, Field(ge=8, le=512)] | None = None
+    progressive_share: Annotated[float, Field(ge=0, le=1)] = 0.5
     reconstruction_weight: Weight = 10.0
+    image_loss: Literal["mse", "log-mse"] = "mse"
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     snr_span_db: Annotated[float, Field(ge=0, le=40)] = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -16,11 +18,13 @@ def images(*shape):
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 64), (3, 30, 48)])
 def test_maps_and_features_have_the_stated_sizes(shape):
     given = images(2, *shape)
-    trunk = Trunk(shape, 4)
+    trunk = Trunk(shape, 4, padded=True)
     maps = trunk(given)
-    assert maps.shape[:2] == (2, trunk.channels)
-    assert maps.shape[2] * maps.shape[3] == trunk.pixels
-    assert TaskEncoder(shape, 10, 4)(given).shape == (2, 10)
+    halvings = max(1, round(math.log2(min(shape[1:]) / 4)))
+    sides = [side >> halvings for side in shape[1:]]
+    assert list(maps.shape) == [2, trunk.channels, *sides]
+    encoder = TaskEncoder(shape, 10, 4)
+    assert encoder(given).shape == encoder(images(2, shape[0], 24, 40)).shape == (2, 10)
     for grid in [(4, 4), (8, 8), (1, 5), (2, 3)]:
         encoder = TokenEncoder(shape, grid, 6, 4)
         assert encoder(given).shape == (2, grid[0] * grid[1], 6)

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,6 +32,7 @@ from semveil.recipe import Recipe, changes, check
 from semveil.records import Asked, from_plain, to_plain
 from semveil.rng import seeded
 from semveil.training import TRAININGS
+from semveil.training.augment import Augmentation
 from semveil.training.checkpoint import load_tensors, load_weights, save_tensors
 from semveil.training.loop import Progress, Schedule, fit, resolve_precision
 from semveil.training.minmax import MinMaxConfig
@@ -102,6 +103,7 @@ class TrainedNetworks(nn.Module):
                         simulated.eves,
                         private=self.private,
                     )
+            check_sizes(self.link(name), link.recipe, image_shape)
         self._surrogates = {each.link.stream for each in systems if each.layer is not None}
         self.layers = nn.ModuleDict()
         for system in systems:
@@ -149,6 +151,22 @@ class TrainedNetworks(nn.Module):
         return [*self.links, *self.hardenings(), *learned]
 
 
+def check_sizes(link: LinkNetwork, recipe: Recipe, image_shape: ImageShape) -> None:
+    """Refuse training settings that do not suit the images or the link."""
+    settings, side = recipe.train, min(image_shape[1:])
+    if settings.crop >= side:
+        raise SemveilError(f"train.crop: {settings.crop} pixels of images of {side}; set fewer")
+    size = settings.progressive_size
+    if size is None:
+        return
+    if not link.resizable:
+        raise SemveilError(
+            f"train.progressive_size: {recipe.scheme} encodes images of one size only; set null"
+        )
+    if size > side:
+        raise SemveilError(f"train.progressive_size: {size} pixels, but images have {side}")
+
+
 def build_objective(trained: TrainedNetworks, systems: list[SystemPlan], stage: str) -> Objective:
     """Return what trains a stage."""
     if stage in trained.links:
@@ -194,23 +212,41 @@ def _stage(
     # The generators that a link is trained against get their first weights here.
     with seeded(seed, stage, "weights"):
         objective = build_objective(trained, systems, stage)
-    epochs, lr = recipe.train.epochs, recipe.train.lr
+    schedule = link_schedule(recipe, seed)
     if learned:
-        epochs = trained.layer(stage).epochs
+        schedule = replace(plain(schedule), epochs=trained.layer(stage).epochs)
     elif hardens:
-        epochs, lr = recipe.harden.epochs, recipe.harden.lr
-    schedule = Schedule(
-        epochs,
-        recipe.train.batch,
-        lr,
-        recipe.train.max_grad_norm,
-        seed,
-        identity(recipe, seed),
-    )
+        schedule = replace(plain(schedule), epochs=recipe.harden.epochs, lr=recipe.harden.lr)
+    else:
+        trained.link(stage).prepare(images)
     history = fit(objective, images, labels, schedule, fabric, folder, progress, private)
     if not learned:
         trained.link(trained.hardenings().get(stage, stage)).calibrate(images.to(fabric.device))
     return history
+
+
+def link_schedule(recipe: Recipe, seed: int) -> Schedule:
+    """Return how a link is trained."""
+    settings = recipe.train
+    changes = Augmentation(
+        settings.crop, settings.flip, settings.progressive_size, settings.progressive_share
+    )
+    return Schedule(
+        settings.epochs,
+        settings.batch,
+        settings.lr,
+        settings.max_grad_norm,
+        seed,
+        identity(recipe, seed),
+        settings.muon_lr if settings.optimiser == "muon" else None,
+        settings.schedule,
+        changes if settings.crop or settings.flip or settings.progressive_size else None,
+    )
+
+
+def plain(schedule: Schedule) -> Schedule:
+    """Return the schedule of what follows a link's training: Adam, on images as they are."""
+    return replace(schedule, muon_lr=None, falls="cosine", augmentation=None)
 
 
 def _adopt(trained: TrainedNetworks, name: str, path: Path) -> None:

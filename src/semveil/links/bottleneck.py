@@ -60,6 +60,8 @@ def log_uniform_kl(sent: Tensor, sigma: Tensor) -> Tensor:
 class BottleneckLink(LinkNetwork):
     """Gated features, with the rate term computed on the transmitted reals."""
 
+    resizable = True
+
     def __init__(
         self,
         encoder: GatedEncoder,

@@ -26,6 +26,8 @@ def _reals(symbols: Tensor) -> Tensor:
 class CipherLink(LinkNetwork):
     """Encrypts the waveform with a network that takes a key, and decrypts with another."""
 
+    resizable = True
+
     encrypts = True
 
     def __init__(

@@ -69,6 +69,7 @@ class DigitalLink(LinkNetwork):
     """
 
     digital = True
+    resizable = True
     power: Tensor
     table: Tensor
     places: Tensor

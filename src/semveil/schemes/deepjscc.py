@@ -8,9 +8,8 @@ from semveil.channel import channel_of
 from semveil.link import LinkNetwork
 from semveil.links.bottleneck import BottleneckConfig
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.dense import Mlp
 from semveil.nets.eavesdropper import SimulatedEve
-from semveil.nets.task import TaskEncoder
+from semveil.nets.task import TaskEncoder, TaskHead
 from semveil.protect import Mechanism, mechanism
 from semveil.schemes.base import SCHEMES, Scheme
 from semveil.schemes.parts import SURVEY, modulation
@@ -20,6 +19,8 @@ from semveil.training.task import InverterConfig, TaskOriented
 
 class AnalogLink(LinkNetwork):
     """A task link whose power may be one on average only, as a guarantee may need."""
+
+    resizable = True
 
     @property
     def fixed_gain(self) -> bool:  # type: ignore[override]
@@ -40,7 +41,7 @@ class DeepJSCC(Scheme):
     composes = True
     simulates = ("image",)
     deviations: ClassVar[tuple[str, ...]] = (
-        "The survey gives no layers: the residual trunk of VFE at a free width, a linear layer "
+        "The survey gives no layers: a trunk of convolutions at a free width, a linear layer "
         "to the latent, a dense head; Bob has a task and reconstructs no image (our reading).",
         "A simulated Eve who reconstructs images is trained too, without influence on Alice.",
     )
@@ -48,7 +49,7 @@ class DeepJSCC(Scheme):
     def head(self, classes: int) -> nn.Module:
         """Build Bob's classifier: received features and their reliability → logits."""
         sizes = self.recipe.link
-        return Mlp(sizes.latent_dim + 1, (sizes.head_width, sizes.head_width), classes)
+        return TaskHead(sizes.latent_dim + 1, sizes.head_width, classes)
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build the link with the added protections."""

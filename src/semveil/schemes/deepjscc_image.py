@@ -32,19 +32,20 @@ class ImageLink(LinkNetwork):
 
     classifies = False
 
-    def __init__(
-        self, encoder: DeepJsccEncoder, decoder: DeepJsccDecoder, channel: Channel
-    ) -> None:
+    def __init__(self, encoder: nn.Module, decoder: nn.Module, channel: Channel) -> None:
         super().__init__(encoder, nn.Identity(), decoder, channel)
-
-    def rebuild(self, features: Tensor) -> Tensor:
-        """Return Bob's images, ``[B, C, H, W]``, for the features ``[B, d + 1]`` of a reception."""
-        # The published decoder has no reliability among its inputs.
-        return super().rebuild(features[:, :-1])
 
     def decode(self, features: Tensor) -> Answer:
         """Return Bob's reconstruction for the features ``[B, d + 1]`` of a reception."""
         return Answer(images=self.rebuild(features))
+
+
+class PublishedLink(ImageLink):
+    """An image link whose decoder has no reliability among its inputs, as published."""
+
+    def rebuild(self, features: Tensor) -> Tensor:
+        """Return Bob's images, ``[B, C, H, W]``, for the features ``[B, d + 1]`` of a reception."""
+        return super().rebuild(features[:, :-1])
 
 
 @SCHEMES.register
@@ -88,7 +89,7 @@ class DeepJsccImage(Scheme):
             below = step * max(1, int(wanted / step))
             near = " or ".join(str(Fraction(each, 32 * channels)) for each in (below, below + step))
             raise SemveilError(
-                f"deepjscc-image.bandwidth_ratio: {ratio:g} is not a multiple of "
+                f"{self.name}.bandwidth_ratio: {ratio:g} is not a multiple of "
                 f"{Fraction(step, 32 * channels)} for these images; set {near}"
             )
         return maps * height * width // 16
@@ -96,16 +97,20 @@ class DeepJsccImage(Scheme):
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build encoder and decoder; the classes do not matter."""
         refuse_protections(self)
+        self.check_sides(image_shape)
+        size = image_shape, self.latent_dim(image_shape)
+        return PublishedLink(
+            DeepJsccEncoder(*size), DeepJsccDecoder(*size), channel_of(self.recipe.bob)
+        )
+
+    def check_sides(self, image_shape: ImageShape) -> None:
+        """Refuse images that are no whole 4×4 patches."""
         _, height, width = image_shape
         if height % 4 or width % 4:
             raise SemveilError(
-                f"deepjscc-image: images of {height}×{width}, where both sides must be multiples "
+                f"{self.name}: images of {height}×{width}, where both sides must be multiples "
                 "of four; set data.image_size, for example data.image_size=64"
             )
-        size = image_shape, self.latent_dim(image_shape)
-        return ImageLink(
-            DeepJsccEncoder(*size), DeepJsccDecoder(*size), channel_of(self.recipe.bob)
-        )
 
     def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> Joint:
         """Return training for the mean squared error of the images."""

@@ -22,6 +22,7 @@ from semveil.links.bottleneck import BottleneckConfig
 from semveil.links.semantic import SemanticConfig
 from semveil.recipe import Recipe
 from semveil.rng import Randomness
+from semveil.training.draws import draw_snr_db
 from semveil.training.objective import Batch, Losses, Turn
 
 
@@ -33,10 +34,12 @@ def joint_losses(
     disturb: Disturb | None = None,
 ) -> Losses:
     """Return Bob's losses on one batch."""
-    sent = link.exchange(batch.images, recipe.bob.snr_db, source, disturb)
+    snr_db = draw_snr_db(recipe, len(batch.images), source, batch.images.device)
+    sent = link.exchange(batch.images, snr_db, source, disturb)
     losses, total = dict(sent.losses), batch.images.new_zeros(())
     if sent.answer.logits is not None:
-        ce = F.cross_entropy(sent.answer.scores, batch.labels)
+        smooth = recipe.train.label_smoothing
+        ce = F.cross_entropy(sent.answer.scores, batch.labels, label_smoothing=smooth)
         losses = {"bob_ce": ce, **losses}
         total = total + ce
     total = total + sum(sent.losses.values(), start=batch.images.new_zeros(()))
@@ -47,7 +50,9 @@ def joint_losses(
     if sent.answer.images is not None:
         mse = F.mse_loss(sent.answer.images.float(), batch.images)
         losses["bob_mse"] = mse
-        total = total + recipe.train.reconstruction_weight * mse
+        logarithmic = recipe.train.image_loss == "log-mse"
+        wrong = sent.answer.log_error(batch.images).mean() if logarithmic else mse
+        total = total + recipe.train.reconstruction_weight * wrong
     if sent.information is not None:
         losses["information"] = sent.information
         total = total + recipe.of(BottleneckConfig).weight * sent.information

@@ -9,13 +9,14 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from semveil.device import channels_last, native_bfloat16
 from semveil.errors import SemveilError
@@ -26,6 +27,7 @@ from semveil.rng import Randomness, Shard, generator
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
+from semveil.training.augment import Augmentation, Augmented
 from semveil.training.checkpoint import (
     load_tensors,
     load_weights,
@@ -34,6 +36,7 @@ from semveil.training.checkpoint import (
     save_tensors,
 )
 from semveil.training.objective import Batch, Objective, Turn
+from semveil.training.optimisers import optimisers, set_rate
 
 Progress = Callable[[str, int, int], None]
 """Called with ``(stage, steps done, steps in all)``."""
@@ -44,7 +47,20 @@ _SAVE_EVERY_S = 5.0
 
 @dataclass(frozen=True)
 class Schedule:
-    """Length and learning rate of a training; ``identity`` tells its checkpoints apart."""
+    """How long and how a training goes.
+
+    Attributes:
+        epochs: Passes over the images.
+        batch: Images per step.
+        lr: Peak learning rate of Adam.
+        max_grad_norm: Gradients are scaled down to this norm.
+        seed: Seed of the order of the images and of all that is drawn.
+        identity: What tells its checkpoints from those of another training.
+        muon_lr: Peak learning rate of Muon for the filters of the link's convolutions; None trains
+            them by Adam.
+        falls: ``cosine``, after a ramp, or ``linear``.
+        augmentation: How images are changed; None leaves them as they are.
+    """
 
     epochs: int
     batch: int
@@ -52,6 +68,9 @@ class Schedule:
     max_grad_norm: float
     seed: int
     identity: str = ""
+    muon_lr: float | None = None
+    falls: str = "cosine"
+    augmentation: Augmentation | None = None
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:
@@ -69,14 +88,19 @@ class _Run:
         objective.modules.to(fabric.device)
         channels_last(objective.modules)
         self.optimisers = {
-            player: torch.optim.Adam(parameters, lr=schedule.lr)
+            player: optimisers(objective, parameters, schedule.lr, schedule.muon_lr)
             for player, parameters in objective.players.items()
         }
 
+    def _named(self) -> Iterator[tuple[str, Optimizer]]:
+        """Yield the optimisers with their names in checkpoints."""
+        for player, each in self.optimisers.items():
+            yield from zip((player, f"{player}.muon"), each, strict=False)
+
     def state(self) -> dict[str, Tensor]:
         tensors = {f"module/{k}": v for k, v in self.objective.modules.state_dict().items()}
-        for player, optimiser in self.optimisers.items():
-            tensors |= optimiser_tensors(player, optimiser)
+        for name, optimiser in self._named():
+            tensors |= optimiser_tensors(name, optimiser)
         return tensors
 
     def restore(self, tensors: dict[str, Tensor], where: Path) -> None:
@@ -86,8 +110,8 @@ class _Run:
             if name.startswith("module/")
         }
         load_weights(self.objective.modules, weights, where)
-        for player, optimiser in self.optimisers.items():
-            restore_optimiser(player, optimiser, tensors, where)
+        for name, optimiser in self._named():
+            restore_optimiser(name, optimiser, tensors, where)
 
     def randomness(self, *scope: str | int) -> Randomness:
         fresh = generator(
@@ -98,21 +122,24 @@ class _Run:
         return Shard(fresh, self.fabric.global_rank, self.fabric.world_size)
 
     def take(
-        self, turn: Turn, batch: Batch, source: Randomness, lr: float
+        self, turn: Turn, batch: Batch, source: Randomness, rate: float
     ) -> tuple[dict[str, Tensor], Tensor]:
-        """Take one turn; return its losses over all processes, and whether all is finite."""
+        """Take one turn at a rate relative to the peak.
+
+        Return its losses over all processes, and whether all is finite.
+        """
         parameters = self.objective.players[turn.player]
-        optimiser = self.optimisers[turn.player]
-        for group in optimiser.param_groups:
-            group["lr"] = lr
-        optimiser.zero_grad(set_to_none=True)
+        for each in parameters:
+            each.grad = None
         with self.fabric.autocast():
             losses = turn.loss(batch, source)
         # Only this player's gradients; the loss also depends on the other players' parameters.
         self.fabric.backward(losses["total"], inputs=parameters)
         self._average_gradients(parameters)
         norm = nn.utils.clip_grad_norm_(parameters, self.schedule.max_grad_norm)
-        optimiser.step()
+        for optimiser in self.optimisers[turn.player]:
+            set_rate(optimiser, rate)
+            optimiser.step()
         averages = {name: self._average(value.detach()) for name, value in losses.items()}
         # A finite loss may have a gradient that is not.
         sound = torch.stack([norm, *averages.values()]).isfinite().all()
@@ -137,8 +164,10 @@ class _Run:
             start += gradient.numel()
 
 
-def learning_rate(peak: float, step: int, steps: int) -> float:
-    """Warm up over the first twentieth, then fall to zero along a half cosine."""
+def learning_rate(peak: float, step: int, steps: int, falls: str = "cosine") -> float:
+    """Warm up over the first twentieth, then fall to zero along a half cosine; or fall linearly."""
+    if falls == "linear":
+        return peak * (1 - step / steps)
     warm = max(1, steps // 20)
     if step < warm:
         return peak * (step + 1) / warm
@@ -169,8 +198,10 @@ def fit(
             f"train.batch: {schedule.batch} images a step, but the set has only {len(images)}"
         )
     run = _Run(fabric, objective, schedule)
+    changes = schedule.augmentation
     images, labels = images.to(fabric.device), labels.to(fabric.device)
     private = None if private is None else private.to(fabric.device)
+    augmented = None if changes is None else Augmented(images, changes)
     per_epoch = len(images) // schedule.batch
     steps = per_epoch * schedule.epochs
     checkpoint = checkpoint_path(folder, objective.name) if folder else None
@@ -197,13 +228,19 @@ def fit(
         share = schedule.batch // world
         first = place * schedule.batch + fabric.global_rank * share
         chosen = order[first : first + share]
-        pixels = as_float(images[chosen]).contiguous(memory_format=torch.channels_last)
-        batch = Batch(pixels, labels[chosen], None if private is None else private[chosen])
+        if augmented is None:
+            taken, smaller = images[chosen], None
+        else:
+            taken = augmented.take(chosen, run.randomness("augment", step))
+            smaller = augmented.smaller(as_float(taken), step / steps)
+        pixels = as_float(taken).contiguous(memory_format=torch.channels_last)
+        classes = None if private is None else private[chosen]
+        batch = Batch(pixels, labels[chosen], classes, smaller)
         source = run.randomness("step", step)
-        lr = learning_rate(schedule.lr, step, steps)
+        rate = learning_rate(1.0, step, steps, schedule.falls)
         done = step + 1
         for turn in objective.turns(step, per_epoch):
-            averages, sound = run.take(turn, batch, source, lr)
+            averages, sound = run.take(turn, batch, source, rate)
             for name, value in averages.items():
                 losses[f"{turn.player}_{name}" if name == "total" else name] = value
             # Recorded on the device and read every 20 steps, so that no step waits.

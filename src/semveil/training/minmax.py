@@ -66,9 +66,10 @@ class MinMaxConfig(Section):
     eves: Annotated[int, Field(ge=1, le=64)] = 1
 
 
-def task_losses(answer: Answer, batch: Batch) -> Losses:
+def task_losses(answer: Answer, batch: Batch, smooth: float = 0.0) -> Losses:
     """Return Bob's cross-entropy and, if he reconstructs images, mean squared error, scalars."""
-    losses = {"bob_ce": F.cross_entropy(answer.scores, batch.labels)}
+    ce = F.cross_entropy(answer.scores, batch.labels, label_smoothing=smooth)
+    losses = {"bob_ce": ce}
     if answer.images is not None:
         losses["bob_mse"] = F.mse_loss(answer.images.float(), batch.images)
     return losses
@@ -109,6 +110,7 @@ class MinMax:
         self.eve_channel = channel_of(recipe.eve)
         self.bob_snr_db, self.eve_snr_db = recipe.bob.snr_db, recipe.eve.snr_db
         self.reconstruction_weight = recipe.train.reconstruction_weight
+        self.smooth = recipe.train.label_smoothing
         self.settings = settings
         self.privacy_loss = privacy_loss(settings.form)
 
@@ -143,7 +145,7 @@ class MinMax:
 
     def _bob(self, waveform: Tensor, batch: Batch, source: Randomness) -> Losses:
         reception = self.link.channel(waveform, self.bob_snr_db, generator=source)
-        losses = task_losses(self.link.decode(reception.features()), batch)
+        losses = task_losses(self.link.decode(reception.features()), batch, self.smooth)
         total = losses["bob_ce"]
         if "bob_mse" in losses:
             total = total + self.reconstruction_weight * losses["bob_mse"]

@@ -23,11 +23,19 @@ class Batch:
         images: float ``[B, C, H, W]`` in [0, 1].
         labels: Classes of Bob's task, int ``[B]``.
         private: Private classes, int ``[B]``; None if Eve is after Bob's task.
+        smaller: The images as Alice encodes them early in training, float ``[B, C, H', W']``; None
+            if she encodes ``images``.
     """
 
     images: Tensor
     labels: Tensor
     private: Tensor | None = None
+    smaller: Tensor | None = None
+
+    @property
+    def encoded(self) -> Tensor:
+        """What Alice encodes: the images, or smaller ones."""
+        return self.images if self.smaller is None else self.smaller
 
     @property
     def eve_labels(self) -> Tensor:

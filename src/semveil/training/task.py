@@ -23,7 +23,8 @@ from semveil.link import LinkNetwork
 from semveil.links.bottleneck import BottleneckConfig, noise_per_real
 from semveil.nets.eavesdropper import SimulatedEve
 from semveil.recipe import Recipe, Section, Weight
-from semveil.rng import Randomness, uniform
+from semveil.rng import Randomness
+from semveil.training.draws import draw_snr_db
 from semveil.training.objective import Batch, Losses, Turn
 
 # An Eve without influence need not keep pace: she only has to be trained in the end.
@@ -84,9 +85,10 @@ class TaskOriented:
         self.recipe = recipe
         self.eve_channel = channel_of(recipe.eve)
         self.share = 0.0
+        self.sent: Tensor | None = None
 
     def turns(self, step: int, steps_per_epoch: int) -> Sequence[Turn]:
-        """Return the players in order: Eve, then Alice and Bob; Eve rarely without influence."""
+        """Return the players in order: Alice and Bob, then Eve; Eve rarely without influence."""
         settings = self.bottleneck
         done = step / max(1, self.recipe.train.epochs * steps_per_epoch)
         rise = max(settings.full_epochs - settings.free_epochs, 1e-9)
@@ -94,14 +96,7 @@ class TaskOriented:
         pair = Turn("link", self._pair)
         if not self.inverter.weight and step % _IDLE_EVE_STEPS:
             return [pair]
-        return [Turn("eve_image", self._invert), pair]
-
-    def _snr_db(self, batch: Batch, source: Randomness) -> Tensor | float:
-        span = self.recipe.train.snr_span_db
-        if not span:
-            return self.recipe.bob.snr_db
-        draws = uniform((len(batch.images),), device=batch.images.device, generator=source)
-        return self.recipe.bob.snr_db + span * (2 * draws - 1)
+        return [pair, Turn("eve_image", self._invert)]
 
     def _overhear(self, waveform: Tensor, source: Randomness) -> Tensor:
         heard = self.eve_channel(waveform, self.recipe.eve.snr_db, generator=source)
@@ -109,14 +104,16 @@ class TaskOriented:
         return rebuilt
 
     def _invert(self, batch: Batch, source: Randomness) -> Losses:
-        with torch.no_grad():
-            waveform = self.link.radiate(batch.images, source)
-        return {"total": F.mse_loss(self._overhear(waveform, source).float(), batch.images)}
+        # What Alice has just sent: encoding it anew would cost a third of her turn.
+        assert self.sent is not None
+        return {"total": F.mse_loss(self._overhear(self.sent, source).float(), batch.images)}
 
     def _pair(self, batch: Batch, source: Randomness) -> Losses:
-        snr_db = self._snr_db(batch, source)
-        sent = self.link.exchange(batch.images, snr_db, source)
-        ce = F.cross_entropy(sent.answer.scores, batch.labels)
+        snr_db = draw_snr_db(self.recipe, len(batch.images), source, batch.images.device)
+        sent = self.link.exchange(batch.encoded, snr_db, source)
+        self.sent = sent.waveform.detach()
+        smooth = self.recipe.train.label_smoothing
+        ce = F.cross_entropy(sent.answer.scores, batch.labels, label_smoothing=smooth)
         losses = {"bob_ce": ce, **sent.losses}
         total = ce + sum(sent.losses.values())
         if sent.information is not None:
