@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from rich.table import Table
 
-from benchmarks.timing import MissingExtraError, Ratio, Rounds
+from benchmarks.timing import MissingError, Ratio, Rounds
 from semveil.errors import unknown
 from semveil.experiment.provenance import provenance
 
@@ -86,14 +86,14 @@ def run(
 
 def _measure(
     name: str, ratio: Ratio, quick: bool, progress: OnProgress | None
-) -> Rounds | MissingExtraError:
+) -> Rounds | MissingError:
     def on_round(done: int, total: int) -> None:
         if progress:
             progress(name, done, total)
 
     try:
         return ratio.measure(quick, on_round)
-    except MissingExtraError as missing:
+    except MissingError as missing:
         return missing
 
 

@@ -68,13 +68,20 @@ def random_images(count: int) -> Tensor:
 
 
 def train(
-    objective: Objective, images: Tensor, batch: int = 256, labels: Tensor | None = None
+    objective: Objective,
+    images: Tensor,
+    batch: int = 256,
+    labels: Tensor | None = None,
+    schedule: Schedule | None = None,
 ) -> None:
-    """Train for one pass over uint8 images ``[N, 3, 32, 32]`` with the toolkit's own loop."""
+    """Train on uint8 images ``[N, C, H, W]`` with the toolkit's own loop, for one pass if not told.
+
+    ``batch`` is that of the one pass.
+    """
     # Fabric prints the precision on the terminal where progress bars are drawn.
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     precision = resolve_precision("auto", torch.device("cpu"))
     fabric = Fabric(accelerator="cpu", devices=1, precision=precision)  # type: ignore[arg-type]
     if labels is None:
         labels = torch.zeros(len(images), dtype=torch.long)
-    fit(objective, images, labels, Schedule(1, batch, 1e-3, 1.0, seed=0), fabric)
+    fit(objective, images, labels, schedule or Schedule(1, batch, 1e-3, 1.0, seed=0), fabric)

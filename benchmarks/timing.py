@@ -14,8 +14,12 @@ OnRound = Callable[[int, int], None]
 _MIN_ROUNDS = 5
 
 
-class MissingExtraError(Exception):
-    """A ratio cannot be measured because an optional library is missing."""
+class MissingError(Exception):
+    """A ratio cannot be measured because something is missing; the message says what to do."""
+
+
+class MissingExtraError(MissingError):
+    """An optional library is missing."""
 
     def __init__(self, library: str, extra: str) -> None:
         super().__init__(f"needs {library}: pip install 'semveil[{extra}]'")

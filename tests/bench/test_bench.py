@@ -63,6 +63,7 @@ def test_targets_and_verdicts(quick: dict[str, Any]) -> None:
     assert quick["targets"] == {
         "encoder_vs_jscc": [">=", 1.0],
         "encoder_vs_mobilenetv2": [">=", 1.0],
+        "time_to_accuracy": [">=", 4.0],
         "train_vs_plain": [">=", 2.0],
         "non_network_share": ["<=", 0.15],
         "ldpc_vs_sionna": [">=", 1.5],

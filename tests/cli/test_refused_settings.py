@@ -190,6 +190,9 @@ def test_a_recipe_file_that_cannot_be_read_is_named(refuse, tmp_path):
         (["train.batch=4096"], "train.batch: 4096 images a step, but digits has only"),
         (["data.limit=5"], "too few"),
         (["privacy.pretrain_epochs=40"], "privacy.pretrain_epochs: 40"),
+        (["train.progressive_size=8"], "train.progressive_size: minmax-cooperative encodes images"),
+        (["train.crop=8"], "train.crop: 8 pixels of images of 8"),
+        (["train.optimiser=sgd"], "train.optimiser: "),
         (["data.name=/nowhere/at/all"], "/nowhere/at/all"),
     ],
 )
