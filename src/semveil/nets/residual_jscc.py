@@ -7,6 +7,8 @@ from the received reals at the other end. What the linear path reaches is where 
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -44,7 +46,7 @@ class _Block(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.GroupNorm(8, channels),
+            nn.GroupNorm(math.gcd(8, channels), channels),
             nn.Conv2d(channels, channels, 3, padding=1),
             nn.SiLU(),
             nn.Conv2d(channels, channels, 3, padding=1),
