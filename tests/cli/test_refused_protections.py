@@ -61,8 +61,8 @@ def test_codebooks_that_no_symbols_carry(refuse, scheme, settings, message):
     ("recipe", "settings", "reason"),
     [
         # The latent does not fall into blocks.
-        ("rotation-digits", ["link.latent_dim=30"], "link.latent_dim: 30 reals are no whole"),
-        ("ibal-digits", ["protections=[rotation]", "link.latent_dim=6"], "blocks of four"),
+        ("rotation-digits", ["link.latent_dim=30"], "rotation.block: 15 symbols are no whole"),
+        ("ibal-digits", ["protections=[rotation]", "link.latent_dim=6"], "no whole blocks of 2"),
         # Norms that are not constant.
         ("lbvq-digits", ["protections=[rotation]"], "set codebook.modulation: psk"),
         ("uis-digits", ["protections=[shuffle, rotation]"], "put rotation first"),
@@ -82,6 +82,7 @@ def test_codebooks_that_no_symbols_carry(refuse, scheme, settings, message):
         ("rotation-digits", [*OVER_OFDM, "keyed-pilots.blocks=7"], "46 channel uses, pilots incl"),
         ("rotation-digits", [PILOTS, "keyed-pilots.blocks=1"], "keyed-pilots.blocks: "),
         ("rotation-digits", [PILOTS, "keyed-pilots.false_alarm=0"], "keyed-pilots.false_alarm: "),
+        ("rotation-digits", [PILOTS, "rotation.block=4"], "set rotation.block=2"),
         # The same again.
         ("dp-digits", ["protections=[laplace]"], "names one of them twice"),
         ("rotation-digits", ["protections=[rotation]"], "names one of them twice"),
@@ -89,7 +90,11 @@ def test_codebooks_that_no_symbols_carry(refuse, scheme, settings, message):
         # What nothing can be laid over.
         ("shuffle-digits", ["protections=[rotation]"], "none can be added to shuffle"),
         ("cipher-digits", ["protections=[shuffle]"], "none can be added to cipher"),
-        ("quickstart", ["scheme=multitask", "protections=[laplace]"], "added to multitask"),
+        (
+            "quickstart",
+            ["scheme=multitask", "protections=[laplace]"],
+            "laplace cannot be added to",
+        ),
         ("quickstart", ["protections=[rotation]"], "none can be added to"),
         # What the bottleneck's price does not refer to.
         ("ibal-digits", [*GENUINE, "protections=[laplace]"], "use dp.reading: paper"),

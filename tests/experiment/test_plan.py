@@ -81,7 +81,7 @@ def test_the_plain_cipher_is_protected_by_nothing():
 @pytest.mark.parametrize(
     ("scheme", "protections", "reason"),
     [
-        ("multitask", ["laplace"], "none can be added to multitask"),
+        ("multitask", ["laplace"], "laplace cannot be added to multitask"),
         ("shuffle", ["rotation"], "none can be added to shuffle"),
         ("cipher", ["shuffle"], "none can be added to cipher"),
         ("deepjscc", ["shuffle", "rotation"], "put rotation first"),

@@ -65,7 +65,7 @@ def test_untrained_refinement_changes_nothing_and_learns():
         (["bob.csi=perfect", "bob.fading=awgn", "bob.ofdm.refine=true"], "needs fading=multipath"),
         (["bob.ofdm.subcarriers=32", "bob.ofdm.refine=true"], "square number"),
         (["bob.ofdm.pilot_symbols=0"], "estimated CSI needs at least 1"),
-        (["protections=[shuffle]"], "none can be added to mobilesc"),
+        (["protections=[shuffle]", "bob.ofdm.refine=true"], "bob.ofdm.refine: its networks"),
     ],
 )
 def test_what_does_not_fit_is_refused(settings, message):

@@ -13,7 +13,7 @@ from semveil.errors import SemveilError
 from semveil.phy.qam import Constellation
 from semveil.protect.hadamard import hadamard
 from semveil.protect.keys import research_key
-from semveil.protect.normalise import normalise_blocks, require_norm
+from semveil.protect.normalise import PAIRS, Blocks, normalise_blocks, require_norm
 from semveil.protect.rotation import Form, Rotation
 from semveil.protect.shuffle import Shuffle
 from semveil.rng import generator, normal
@@ -238,9 +238,9 @@ def test_rounding_is_far_from_the_tolerance() -> None:
             norms = z.to(torch.complex128).abs().square().unflatten(1, (-1, size)).sum(2).sqrt()
             # A tenth of what `require_norm` allows.
             assert (norms / size**0.5 - 1).abs().max() < 1e-6
-            require_norm(z, size)
+            require_norm(z, Blocks(size))
     for order in (2, 8, 1024):
-        require_norm(Constellation("psk", order).points().reshape(1, -1), 2)
+        require_norm(Constellation("psk", order).points().reshape(1, -1), PAIRS)
 
 
 def test_an_odd_number_of_symbols_is_refused() -> None:
@@ -248,7 +248,7 @@ def test_an_odd_number_of_symbols_is_refused() -> None:
     for use in (Rotation(KEY).encrypt, Rotation(KEY).decrypt):
         with pytest.raises(SemveilError, match="multiple of four"):
             use(z, torch.arange(2))
-    with pytest.raises(SemveilError, match="multiple of four, not 6"):
+    with pytest.raises(SemveilError, match="3 symbols are no whole blocks of 2"):
         normalise_blocks(torch.ones(2, 6))
 
 

@@ -9,7 +9,7 @@ from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.choice import chosen as eavesdroppers
 from semveil.errors import SemveilError
 from semveil.experiment.choices import check_choices
-from semveil.protect import check_order
+from semveil.protect import check_order, check_symbols, protections
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName, asked_for, named
 from semveil.schemes.base import SCHEMES, BuildLayer, BuildTransform, ReadReception, Scheme
@@ -92,7 +92,16 @@ def _scheme(name: SystemName, recipe: Recipe) -> Scheme:
         )
     laid = [*scheme.protections, *name.protections]
     check_order(laid, recipe)
-    return scheme(recipes.update(recipe, {"protections": laid}))
+    chosen = scheme(recipes.update(recipe, {"protections": laid}))
+    for protection in protections(chosen.recipe):
+        if scheme.keyed_only and not protection.keyed:
+            raise SemveilError(
+                f"protections: {protection.name} cannot be added to {scheme.name}, which takes "
+                "keyed ones alone"
+            )
+    if chosen.symbols is not None:
+        check_symbols(chosen.recipe, chosen.symbols)
+    return chosen
 
 
 def with_reference(asked: Asked) -> list[SystemName]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from semveil.channel import Channel, OfdmChannel, Reception
 from semveil.errors import SemveilError
-from semveil.link import Answer, Disturb, Exchange, LinkNetwork
+from semveil.link import Answer, Disturb, Exchange, LinkNetwork, Modulate, to_waveform
 from semveil.nets.refine import ChannelRefiner, EqualiserRefiner
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder
 from semveil.recipe import Section, Weight
@@ -57,8 +57,9 @@ class SemanticLink(LinkNetwork):
         latent_classifier: nn.Module,
         channel: Channel,
         refine: bool = False,
+        modulate: Modulate = to_waveform,
     ) -> None:
-        super().__init__(encoder, classifier, decoder, channel)
+        super().__init__(encoder, classifier, decoder, channel, modulate=modulate)
         self.latent_classifier = latent_classifier
         self.refiners = _refiners(channel) if refine else None
 

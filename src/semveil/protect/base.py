@@ -57,6 +57,14 @@ class Protection:
                         f"whose norms then tell of the image; put {cls.name} first"
                     )
 
+    @classmethod
+    def fits(cls, recipe: Recipe, symbols: int) -> None:
+        """Refuse a number of symbols per image that it cannot take.
+
+        Raises:
+            SemveilError: If it cannot.
+        """
+
 
 PROTECTIONS: Registry[Protection] = Registry("protection", "semveil.protect", section=Recipe)
 
@@ -146,6 +154,16 @@ def protections(recipe: Recipe) -> list[type[Protection]]:
         SemveilError: If one is unknown.
     """
     return [PROTECTIONS.get(name) for name in recipe.protections]
+
+
+def check_symbols(recipe: Recipe, symbols: int) -> None:
+    """Refuse a number of symbols per image that a protection of a recipe cannot take.
+
+    Raises:
+        SemveilError: If one cannot.
+    """
+    for protection in protections(recipe):
+        protection.fits(recipe, symbols)
 
 
 def mechanism(recipe: Recipe, dim: int) -> Mechanism | None:

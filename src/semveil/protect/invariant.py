@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from semveil.protect.normalise import Blocks
+
 _KNOTS = 32
 _WIDEST = 3.1
 
@@ -99,6 +101,24 @@ QUATERNION_FACTORS = InvariantMaps(
 """A left quaternion factor for each block of two symbols: it commutes with right factors."""
 VALUE_MAPS = InvariantMaps("value maps", lambda symbols: _KNOTS // 2, _of_values, (REAL_FACTOR,))
 """One function of a real for all reals: it commutes with every permutation of them."""
+
+
+def block_factors(blocks: Blocks) -> InvariantMaps:
+    """Return the complex factors of blocks: they commute with unitary matrices of every block.
+
+    Example:
+        >>> z, c = torch.tensor([[1 + 1j, 2 + 0j, 3 + 0j, 1j]]), torch.tensor([[1j, 2 + 0j]])
+        >>> block_factors(Blocks(2)).apply(c, z)
+        tensor([[-1.+1.j,  0.+2.j,  6.+0.j,  0.+2.j]])
+    """
+
+    def apply(factors: Tensor, waveform: Tensor) -> Tensor:
+        return blocks.scatter(factors.unsqueeze(2) * blocks.gather(waveform))
+
+    includes = (COMPLEX_FACTOR, REAL_FACTOR)
+    return InvariantMaps("block factors", lambda symbols: symbols // blocks.size, apply, includes)
+
+
 SYMBOL_FACTORS = InvariantMaps(
     "symbol factors", lambda symbols: symbols, _times, (COMPLEX_FACTOR, REAL_FACTOR)
 )

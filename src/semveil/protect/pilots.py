@@ -23,7 +23,7 @@ from semveil.protect.invariant import QUATERNION_FACTORS
 from semveil.protect.keyed_transform import require_batch, require_unlike
 from semveil.protect.keys import subkey
 from semveil.protect.keystream import words
-from semveil.protect.normalise import BLOCK, require_norm
+from semveil.protect.normalise import BLOCK, PAIRS, require_norm
 from semveil.protect.permute import permutations
 from semveil.protect.quaternion import unit_quaternions
 from semveil.protect.rotation import Rotation
@@ -130,6 +130,11 @@ class KeyedPilots(KeyedProtection):
                 "protections: keyed-pilots are hidden among rotated blocks only; put rotation "
                 "directly before keyed-pilots"
             )
+        if Rotation.blocks_of(recipe) != PAIRS:
+            raise SemveilError(
+                "protections: keyed-pilots are hidden among blocks of two symbols; set "
+                "rotation.block=2"
+            )
         channel = channel_of(recipe.bob)
         if not isinstance(channel, OfdmChannel):
             return
@@ -169,7 +174,7 @@ class KeyedPilots(KeyedProtection):
                 f"keyed pilots lie between blocks of two symbols: {waveform.shape[1]} symbols are "
                 "no whole blocks"
             )
-        require_norm(waveform, BLOCK)
+        require_norm(waveform, PAIRS)
         data = waveform.unflatten(1, (-1, BLOCK))
         pilots = self._pilots(messages, waveform)
         together = torch.cat([pilots, data], 1)

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
+from pydantic import Field
 from torch import Tensor
 
 from semveil.errors import SemveilError, unknown
 from semveil.protect import hadamard, quaternion, unitary
 from semveil.protect.base import PROTECTIONS, KeyedProtection, Mechanism, Protection
-from semveil.protect.invariant import COMPLEX_FACTOR, QUATERNION_FACTORS, REAL_FACTOR
+from semveil.protect.invariant import (
+    COMPLEX_FACTOR,
+    QUATERNION_FACTORS,
+    REAL_FACTOR,
+    block_factors,
+)
 from semveil.protect.keyed_transform import require_batch, require_unlike
 from semveil.protect.keys import subkey
-from semveil.protect.normalise import BLOCK, require_norm
-from semveil.recipe import Recipe
+from semveil.protect.normalise import BLOCK, PAIRS, Blocks, require_norm
+from semveil.recipe import Recipe, Section
 
 Form = Literal["blocks", "haar", "structured"]
-
-_ROTATE = {
-    "blocks": quaternion.rotate,
-    "haar": unitary.rotate,
-    "structured": hadamard.rotate,
-}
-_INVARIANT = {
-    "blocks": QUATERNION_FACTORS,
-    "haar": COMPLEX_FACTOR,
-    "structured": REAL_FACTOR,
-}
 
 
 @PROTECTIONS.register
@@ -47,11 +42,12 @@ class Rotation(KeyedProtection):
 
     Args:
         key: 32 secret bytes.
-        form: ``blocks``: every two symbols by their own unit quaternion; the waveform must come
-            from :func:`~semveil.protect.normalise.normalise_blocks`. ``haar``: all symbols
-            by one unitary matrix; unit power per image is enough, time grows with ``k³``.
-            ``structured``: rounds of permutation, signs and Hadamard transforms; without a
-            proof, and Bob has to remove the channel's phase first.
+        form: ``blocks``: every block by its own unitary matrix, two symbols by a unit quaternion;
+            the waveform must come from :func:`~semveil.protect.normalise.normalise_blocks` with
+            the same blocks. ``haar``: all symbols by one unitary matrix; unit power per image is
+            enough, time grows with ``k³``. ``structured``: rounds of permutation, signs and
+            Hadamard transforms; without a proof, and Bob has to remove the channel's phase first.
+        blocks: How symbols are grouped in the form ``blocks``.
 
     Raises:
         SemveilError: If the key has not 32 bytes or the form is unknown; by :meth:`encrypt`, if
@@ -69,31 +65,60 @@ class Rotation(KeyedProtection):
     """
 
     name = "rotation"
-    description = "keyed rotation of every block of four reals, fresh for every message"
+    description = "keyed rotation of every block of symbols, fresh for every message"
     source = "this project"
     keeps_norms = True
     needs_norms = True
 
-    def __init__(self, key: bytes, form: Form = "blocks") -> None:
-        if form not in _ROTATE:
+    class Config(Section):
+        """A keyed rotation of blocks of symbols.
+
+        Attributes:
+            block: Symbols per block. A block loses one of its reals, so that larger ones cost Bob
+                less and Alice more time. Over OFDM, blocks of more than two symbols lie on one
+                subcarrier.
+        """
+
+        block: Annotated[int, Field(ge=2, le=256)] = BLOCK
+
+    def __init__(self, key: bytes, form: Form = "blocks", blocks: Blocks = PAIRS) -> None:
+        if form not in get_args(Form):
             raise unknown("form of rotation", form, get_args(Form))
-        self.form = form
+        self.form, self.blocks = form, blocks
         self.name = "rotation" if form == "blocks" else f"rotation/{form}"
         self._key = subkey(key, "rotation", form)
-        self._rotate = _ROTATE[form]
-        self.invariant_maps = _INVARIANT[form]
+        if form == "haar":
+            self.invariant_maps = COMPLEX_FACTOR
+        elif form == "structured":
+            self.invariant_maps = REAL_FACTOR
+        elif blocks == PAIRS:
+            self.invariant_maps = QUATERNION_FACTORS
+        else:
+            self.invariant_maps = block_factors(blocks)
+
+    @classmethod
+    def of(cls, recipe: Recipe, key: bytes) -> Self:
+        """Return the rotation under a key, with the settings of a recipe."""
+        return cls(key, blocks=cls.blocks_of(recipe))
+
+    @classmethod
+    def blocks_of(cls, recipe: Recipe) -> Blocks:
+        """Return how a recipe groups symbols."""
+        size = recipe.of(cls.Config).block
+        over_ofdm = recipe.bob.fading == "multipath" and size > BLOCK
+        return Blocks(size, recipe.bob.ofdm.subcarriers if over_ofdm else 1)
+
+    @classmethod
+    def fits(cls, recipe: Recipe, symbols: int) -> None:
+        """Refuse symbols that are no whole blocks."""
+        cls.blocks_of(recipe).check(symbols)
 
     @classmethod
     def check(cls, recipe: Recipe, before: Sequence[type[Protection]]) -> None:
-        """Refuse a latent without whole blocks, and a gain that does not make norms constant."""
+        """Refuse a gain that does not make norms constant."""
         super().check(recipe, before)
-        dim = recipe.link.latent_dim
-        if dim % (2 * BLOCK):
-            raise SemveilError(
-                f"link.latent_dim: {dim} reals are no whole blocks of four, which rotation turns"
-            )
         for other in before:
-            if issubclass(other, Mechanism) and other.of(recipe, dim).fixed_gain:
+            if issubclass(other, Mechanism) and other.of(recipe, recipe.link.latent_dim).fixed_gain:
                 raise SemveilError(
                     "protections: rotation hides only what has constant norm, and genuine "
                     "differential privacy forbids the gain that would make it constant"
@@ -103,12 +128,24 @@ class Rotation(KeyedProtection):
         """Rotate; see :meth:`semveil.protect.keyed_transform.KeyedTransform.encrypt`."""
         require_batch(waveform, messages)
         require_unlike(messages)
-        rotated = self._rotate(waveform, self._key, messages, back=False)
+        rotated = self._rotate(waveform, messages, back=False)
         if self.form != "structured":
-            require_norm(waveform, BLOCK if self.form == "blocks" else waveform.shape[1])
+            require_norm(waveform, self._grouped(waveform))
         return rotated
 
     def decrypt(self, symbols: Tensor, messages: Tensor) -> Tensor:
         """Rotate back; see :meth:`semveil.protect.keyed_transform.KeyedTransform.decrypt`."""
         require_batch(symbols, messages)
-        return self._rotate(symbols, self._key, messages, back=True)
+        return self._rotate(symbols, messages, back=True)
+
+    def _grouped(self, symbols: Tensor) -> Blocks:
+        return Blocks(symbols.shape[1]) if self.form == "haar" else self.blocks
+
+    def _rotate(self, symbols: Tensor, messages: Tensor, back: bool) -> Tensor:
+        if self.form == "structured":
+            return hadamard.rotate(symbols, self._key, messages, back)
+        blocks = self._grouped(symbols)
+        if blocks == PAIRS and self.form == "blocks":
+            return quaternion.rotate(symbols, self._key, messages, back)
+        blocks.check(symbols.shape[1])
+        return blocks.scatter(unitary.rotate(blocks.gather(symbols), self._key, messages, back))

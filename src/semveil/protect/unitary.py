@@ -1,4 +1,4 @@
-"""Haar-random unitary matrices over all symbols of a message."""
+"""Haar-random unitary matrices over the blocks of a message."""
 
 from __future__ import annotations
 
@@ -38,28 +38,30 @@ def haar_unitary(words: np.ndarray, size: int) -> Tensor:
 
 
 def rotate(symbols: Tensor, key: bytes, messages: Tensor, back: bool) -> Tensor:
-    """Multiply every message by its own unitary matrix.
+    """Multiply every block of every message by its own unitary matrix.
 
-    Memory grows with ``B·k²`` and time with ``B·k³``.
+    Memory and keystream grow with ``B·n·s²`` for ``n`` blocks of ``s`` symbols, time with
+    ``B·n·s³``.
 
     Args:
-        symbols: complex ``[B, k]``.
+        symbols: complex ``[B, n, s]``.
         key: 32 bytes, of this purpose.
         messages: Counters, int64 ``[B]``.
         back: Multiply by the inverse instead.
 
     Returns:
-        complex ``[B, k]``.
+        complex ``[B, n, s]``.
 
     Example:
-        >>> z = torch.tensor([[1.0, 1j, 0]])
+        >>> z = torch.tensor([[[1.0, 1j, 0]]])
         >>> there = rotate(z, bytes(32), torch.tensor([0]), back=False)
         >>> torch.allclose(rotate(there, bytes(32), torch.tensor([0]), back=True), z, atol=1e-6)
         True
     """
-    size = symbols.shape[1]
-    unitary = haar_unitary(words(key, messages, 2 * size**2, bits=32), size)
+    count, size = symbols.shape[1:]
+    numbers = words(key, messages, 2 * count * size**2, bits=32)
+    unitary = haar_unitary(numbers.reshape(-1, 2 * size**2), size)
     # The decomposition runs in double precision on the processor, where the keystream is, so that
     # Alice's and Bob's matrices differ by less than the symbols' precision.
-    unitary = unitary.to(symbols.device, symbols.dtype)
-    return ((unitary.mH if back else unitary) @ symbols.unsqueeze(2)).squeeze(2)
+    unitary = unitary.to(symbols.device, symbols.dtype).unflatten(0, (-1, count))
+    return ((unitary.mH if back else unitary) @ symbols.unsqueeze(3)).squeeze(3)

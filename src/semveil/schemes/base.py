@@ -71,6 +71,7 @@ class Scheme:
         reference: The unprotected scheme that it is compared with.
         protections: What it lays over the features or the waveform, in this order.
         composes: Whether a recipe may lay further protections over it.
+        keyed_only: Whether these must be keyed.
         variants: The same with other transforms or other ways to receive, by name.
         simulates: What its simulated Eve is trained for: ``label``, ``image``.
         layer: Builds the layer on the waveform, frozen link, frozen surrogate Eve and seed given;
@@ -102,6 +103,7 @@ class Scheme:
     reference: ClassVar[str] = "multitask"
     protections: ClassVar[tuple[str, ...]] = ()
     composes: ClassVar[bool] = False
+    keyed_only: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Variant]] = {}
     simulates: ClassVar[tuple[str, ...]] = ("label", "image")
     layer: BuildLayer | None = None
@@ -109,6 +111,11 @@ class Scheme:
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
+
+    @property
+    def symbols(self) -> int | None:
+        """Symbols per image; None where they depend on the image's size."""
+        return self.recipe.link.latent_dim // 2
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build its link, untrained; the convolutional multi-task link unless overridden.

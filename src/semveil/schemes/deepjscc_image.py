@@ -8,13 +8,14 @@ from torch import Tensor, nn
 
 from semveil.channel import Channel, channel_of
 from semveil.errors import SemveilError
-from semveil.link import Answer, LinkNetwork
+from semveil.link import Answer, LinkNetwork, Modulate
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.deepjscc import DeepJsccDecoder, DeepJsccEncoder
 from semveil.nets.eavesdropper import SimulatedEve
+from semveil.protect import check_symbols
 from semveil.recipe import Section
 from semveil.schemes.base import SCHEMES, Scheme
-from semveil.schemes.parts import refuse_protections
+from semveil.schemes.parts import modulation
 from semveil.training.joint import Joint
 
 
@@ -32,8 +33,10 @@ class ImageLink(LinkNetwork):
 
     classifies = False
 
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, channel: Channel) -> None:
-        super().__init__(encoder, nn.Identity(), decoder, channel)
+    def __init__(
+        self, encoder: nn.Module, decoder: nn.Module, channel: Channel, modulate: Modulate
+    ) -> None:
+        super().__init__(encoder, nn.Identity(), decoder, channel, modulate=modulate)
 
     def decode(self, features: Tensor) -> Answer:
         """Return Bob's reconstruction for the features ``[B, d + 1]`` of a reception."""
@@ -58,6 +61,9 @@ class DeepJsccImage(Scheme):
     protects = "nothing"
     reference = "deepjscc-image"
     simulates = ()
+    composes = True
+    keyed_only = True
+    symbols = None
     deviations: ClassVar[tuple[str, ...]] = (
         "The paper is silent on padding and on the slopes of PReLU: two pixels on every side of a "
         "map, one slope per layer, none after the encoder's last layer (our reading).",
@@ -96,11 +102,14 @@ class DeepJsccImage(Scheme):
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build encoder and decoder; the classes do not matter."""
-        refuse_protections(self)
         self.check_sides(image_shape)
-        size = image_shape, self.latent_dim(image_shape)
+        dim = self.latent_dim(image_shape)
+        check_symbols(self.recipe, dim // 2)
         return PublishedLink(
-            DeepJsccEncoder(*size), DeepJsccDecoder(*size), channel_of(self.recipe.bob)
+            DeepJsccEncoder(image_shape, dim),
+            DeepJsccDecoder(image_shape, dim),
+            channel_of(self.recipe.bob),
+            modulation(self.recipe, None),
         )
 
     def check_sides(self, image_shape: ImageShape) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import ClassVar
 
 from semveil.channel import OfdmChannel, Reception, channel_of
@@ -15,6 +16,7 @@ from semveil.nets.preact import PreActResNet
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder, maps_shape
 from semveil.protect import Mechanism, protections
 from semveil.protect.normalise import normalise_blocks
+from semveil.protect.rotation import Rotation
 from semveil.recipe import Recipe
 from semveil.schemes.base import SCHEMES, Scheme, Variant
 from semveil.training.joint import Joint
@@ -26,7 +28,7 @@ SURVEY = "Guo, Zhang, Wang, Feng, Quek, privacy-preserving task-oriented semanti
 def modulation(recipe: Recipe, noise: Mechanism | None) -> Modulate:
     """Return how features become a waveform under the protections of a recipe."""
     if any(laid.needs_norms for laid in protections(recipe)):
-        return normalise_blocks
+        return partial(normalise_blocks, blocks=Rotation.blocks_of(recipe))
     return to_waveform if noise is None else noise.to_waveform
 
 
@@ -60,6 +62,8 @@ class OverOfdm(Scheme):
     settings = (SemanticConfig,)
     variants = {"latent": Variant(receive=_without_reconstruction)}
     simulates = ()
+    composes = True
+    keyed_only = True
     deviations: ClassVar[tuple[str, ...]] = (
         "Images are padded to sides that are multiples of eight, MNIST's to 32×32: only so has a "
         "frame one pilot and six data symbols of 64 subcarriers, and the perturbation its 1,134 "
@@ -76,9 +80,13 @@ class OverOfdm(Scheme):
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build a link whose encoder's and decoder's bodies are blocks of a kind."""
-        refuse_protections(self)
         recipe, settings = self.recipe, self.recipe.of(SemanticConfig)
         dim = recipe.link.latent_dim
+        if recipe.protections and recipe.bob.ofdm.refine:
+            raise SemveilError(
+                "bob.ofdm.refine: its networks would correct symbols before Bob decrypts them; set "
+                "false under protections"
+            )
         _, height, width = maps_shape(image_shape, 1)
         channels, rest = divmod(dim, height * width)
         if rest:
@@ -104,6 +112,7 @@ class OverOfdm(Scheme):
             classifier(settings, (channels, height, width), classes),
             channel,
             recipe.bob.ofdm.refine,
+            modulation(recipe, None),
         )
 
     def objective(self, link: LinkNetwork, eve: SimulatedEve | None) -> Joint:

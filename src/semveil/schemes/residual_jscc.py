@@ -8,9 +8,10 @@ from semveil.channel import channel_of
 from semveil.link import LinkNetwork
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.residual_jscc import ResidualDecoder, ResidualEncoder
+from semveil.protect import check_symbols
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.deepjscc_image import DeepJsccImage, ImageLink
-from semveil.schemes.parts import refuse_protections
+from semveil.schemes.parts import modulation
 
 
 @SCHEMES.register
@@ -38,11 +39,15 @@ class ResidualJSCC(DeepJsccImage):
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build encoder and decoder; the classes do not matter."""
-        refuse_protections(self)
         self.check_sides(image_shape)
         _, height, width = image_shape
-        maps = self.latent_dim(image_shape) // (height * width // 16)
+        dim = self.latent_dim(image_shape)
+        check_symbols(self.recipe, dim // 2)
+        maps = dim // (height * width // 16)
         sizes = image_shape, maps, self.recipe.link.width, self.recipe.of(self.Config).blocks
         return ImageLink(
-            ResidualEncoder(*sizes), ResidualDecoder(*sizes), channel_of(self.recipe.bob)
+            ResidualEncoder(*sizes),
+            ResidualDecoder(*sizes),
+            channel_of(self.recipe.bob),
+            modulation(self.recipe, None),
         )
