@@ -14,8 +14,10 @@ from safetensors.torch import load_file
 
 import semveil
 from commands import content, refusal, succeed
+from forge import restate
 from semveil.errors import SemveilError
 from semveil.zoo import places
+from semveil.zoo.entry import read_entry
 
 NAME = "digits/tiny"
 FILES = {"config.json", "model.safetensors", "records.jsonl", "README.md"}
@@ -133,6 +135,19 @@ check.generator = lambda seed, *scope, **rest: generator(seed + {number}, *scope
     assert len(values) > 1
 
 
+def test_verify_says_what_it_could_not_measure(command):
+    before = """
+import semveil.data
+from semveil.errors import SemveilError
+def absent(*_):
+    raise SemveilError("digits is not there")
+semveil.data.load_configured = absent
+"""
+    out = succeed(command("verify", "--all", before=before)).out
+    assert f"{NAME}: files as stated; no figure was measured: digits is not there" in out
+    assert "digits is not there" in refusal(command("verify", NAME, before=before))
+
+
 def test_verify_needs_names_or_all(command):
     assert "--all" in refusal(command("verify"))
     assert "--all" in refusal(command("verify", NAME, "--all"))
@@ -175,6 +190,20 @@ def test_a_key_of_ones_own(zoo, finished):
         semveil.load(finished, "multitask", key=key)
 
 
+@pytest.mark.parametrize(("first", "of"), [(0x80, 1 << 8), (0x0280, 1 << 16)])
+def test_the_length_of_a_header_is_not_taken_for_a_pickle(zoo, first, of):
+    """A pickle begins with 0x80, and so does a header of such a length."""
+    path = zoo / NAME / "model.safetensors"
+    body = path.read_bytes()
+    start = 8 + int.from_bytes(body[:8], "little")
+    longer = next(n for n in range(start - 8, 1 << 17) if n % of == first)
+    header = body[8:start] + b" " * (longer - start + 8)
+    path.write_bytes(longer.to_bytes(8, "little") + header + body[start:])
+    assert path.read_bytes()[0] == 0x80
+    restate(zoo / NAME)
+    read_entry(zoo / NAME)
+
+
 def test_an_audited_run_keeps_what_its_eavesdroppers_got(command, zoo, finished):
     succeed(command("pack", finished, "digits/game", "--out", zoo, "--no-eve"))
     config = json.loads((zoo / "digits/game/config.json").read_text())
@@ -185,6 +214,11 @@ def test_an_audited_run_keeps_what_its_eavesdroppers_got(command, zoo, finished)
     assert {name.split(".")[1] for name in names if name.startswith("links.")} == {"minmax"}
     assert {name.split(".")[1] for name in names if name.startswith("eves.")} == {"minmax"}
     succeed(command("verify", "digits/game"))
+
+
+def test_a_place_that_is_not_there_is_told(command, tmp_path):
+    line = refusal(command("list", SEMVEIL_ZOO=str(tmp_path / "none")))
+    assert line == f"SEMVEIL_ZOO: there is no folder {tmp_path / 'none'}"
 
 
 def test_places_have_an_order(command, zoo, tmp_path):

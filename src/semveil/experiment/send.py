@@ -92,7 +92,7 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
     if len(received) == 1:
         raise SemveilError(
             f"{link.run.folder} keeps no eavesdropper of {link.name.label}: "
-            f"audit it first, with `semveil audit {link.run.folder}`"
+            "name the folder of a run that `semveil audit` has audited"
         )
     return Sent(link.name.label, level, list(files), originals, received)
 

@@ -190,7 +190,8 @@ def _check_file(path: Path, stated: FileFacts) -> None:
         content = read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise SemveilError(f"cannot read {path}: {error.strerror or error}") from None
-    if path.name == MODEL and content.startswith(_PICKLES):
+    # A file of safetensors begins with the length of its header, which may begin in the same way.
+    if path.name == MODEL and content.startswith(_PICKLES) and content[8:9] != b"{":
         raise SemveilError(f"{path} is pickled, and pickled weights are refused: get it again")
     if file_facts(content) != stated:
         raise SemveilError(f"{path} is altered: its SHA-256 is not that of {CONFIG}; get it again")

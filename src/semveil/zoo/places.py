@@ -83,8 +83,15 @@ def named_folder() -> Path | None:
 
 
 def places() -> list[Place]:
-    """Return the places of entries, the first of which that has a name wins."""
-    found = [(named_folder(), f"in {VARIABLE}"), (checkout(), "in the checkout")]
+    """Return the places of entries, the first of which that has a name wins.
+
+    Raises:
+        SemveilError: If ``SEMVEIL_ZOO`` names no folder.
+    """
+    named = named_folder()
+    if named is not None and not named.is_dir():
+        raise SemveilError(f"{VARIABLE}: there is no folder {named}")
+    found = [(named, f"in {VARIABLE}"), (checkout(), "in the checkout")]
     found += [(EMBEDDED, "in the package"), (cache(), "fetched")]
     return [Place(folder, about) for folder, about in found if folder is not None]
 
