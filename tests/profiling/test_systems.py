@@ -12,6 +12,7 @@ import torch
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.link import untrained
+from semveil.nets.whitening import Whitening
 from semveil.profiling.memory import in_own_process, memory, peak_bytes
 from semveil.profiling.systems import Chain, key_bytes, operations, parameters
 from semveil.profiling.timing import interleave, ratios
@@ -37,10 +38,13 @@ def convolutions_and_products(link) -> int:
         nonlocal found
         if isinstance(layer, torch.nn.Conv2d):
             found += 2 * output[0].numel() * layer.weight[0].numel()
+        elif isinstance(layer, Whitening):
+            found += 2 * output[0].numel() * layer.filters[0].numel()
         else:
             found += 2 * output[0].numel() * layer.in_features
 
-    layers = [m for m in link.network.modules() if isinstance(m, torch.nn.Conv2d | torch.nn.Linear)]
+    kinds = torch.nn.Conv2d | torch.nn.Linear | Whitening
+    layers = [m for m in link.network.modules() if isinstance(m, kinds)]
     hooks = [layer.register_forward_hook(count) for layer in layers]
     chain = Chain(link, 1)
     found = 0
@@ -59,7 +63,8 @@ def test_operations_are_those_of_the_layers(scheme):
 def test_an_adversary_costs_training_and_nothing_in_use():
     plain, ibal = operations(link_of("deepjscc")), operations(link_of("ibal"))
     assert ibal[0] == plain[0]
-    assert ibal[1] > 1.5 * plain[1]
+    # Her gradients with respect to the waveform, and her own; nothing is sent for her alone.
+    assert 1.2 * plain[1] < ibal[1] < 2 * plain[1]
 
 
 @pytest.mark.parametrize("scheme", ["deepjscc", "cipher", "ibal", "lbvq", "uis"])
