@@ -6,6 +6,7 @@ of them by their names alone, such as ``semveil.load``.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ from semveil.experiment.training import Hardware
 from semveil.files import hold, unused_folder
 from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
+from semveil.papers import reproduce as reproduction
+from semveil.papers.manifest import Manifest, read_manifest
 from semveil.plugin_errors import of_plugin
 from semveil.protect import PROTECTIONS, added_symbols
 from semveil.protect.keys import require_key
@@ -393,6 +396,72 @@ def study(
     with hold(folder), resumable(folder, "study"):
         execute.execute(folder, paper, hardware, data, progress, runner, links)
     return read_result(folder)
+
+
+def reproduce(
+    only: Sequence[str] = (),
+    budget: str = "cpu",
+    *,
+    out: str | Path | None = None,
+    seed: int = 0,
+    minutes: float | None = None,
+    device: str = "auto",
+    devices: int = 1,
+    workers: int | None = None,
+    ray: str | None = None,
+    cores_per_job: int | None = None,
+    gpus_per_job: float | None = None,
+    links: Path | None = None,
+    data: Path | None = None,
+    progress: Progress | None = None,
+    resume: str | Path | None = None,
+) -> tuple[Path, Manifest]:
+    """Run every job of every study, the most important study first, and write their pages.
+
+    A job that fails does not stop the others. ``manifest.json`` in the folder says of every job
+    what became of it.
+
+    Args:
+        only: Studies; all if omitted.
+        budget: ``smoke``, ``cpu`` or ``gpu``.
+        out: Folder to make; ``runs/reproduce-BUDGET`` or the next free one if omitted.
+        seed: Seed of every random number.
+        minutes: After how many it stops, at the next step that a job reports. Jobs that it
+            interrupts go on where they were when it is resumed.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        devices: Processes that train together.
+        workers: Jobs at a time, each in a process of its own; one after the other if omitted.
+        ray: Address of a Ray cluster that does the jobs.
+        cores_per_job: Threads of a job; the same number gives the same last digits.
+        gpus_per_job: GPUs of a job, or a part of one.
+        links: Folder of trained links that all studies share; one in the folder if omitted.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+        resume: Folder of a reproduction to resume, instead of ``only`` and ``budget``. Jobs that
+            failed are tried again, after the others.
+
+    Returns:
+        The folder, and its manifest.
+
+    Raises:
+        SemveilError: If a study is unknown, or an option or the folder does not fit.
+    """
+    seconds = math.inf if minutes is None else 60 * minutes
+    if not seconds >= 0:
+        raise SemveilError(f"minutes: {minutes:g} is not 0 or more")
+    hardware, runner = _runner(device, devices, workers, ray, cores_per_job, gpus_per_job)
+    if resume is not None:
+        folder = Path(resume)
+        read_manifest(folder)
+    else:
+        papers = reproduction.in_order(only)
+        folder = Path(out) if out else unused_folder(Path("runs") / f"reproduce-{budget}")
+        reproduction.start(folder, papers, budget, seed)
+    with hold(folder), resumable(folder, "reproduce"):
+        going_on = reproduction.Reproduction(
+            folder, hardware, runner, data, progress, links, seconds
+        )
+        return folder, going_on.run()
 
 
 def _runner(

@@ -111,6 +111,26 @@ class JobFacts(RunFacts):
     hardware: dict[str, str | int | float | None]
 
 
+class CodeFacts(Facts):
+    """The commit of the code, None where git cannot tell it, and whether files differ from it."""
+
+    commit: str | None = None
+    dirty: bool = False
+
+
+class CodeStates(Facts):
+    """Every state of the code that did a part of something."""
+
+    code: list[CodeFacts] = []
+
+
+class SpentFacts(CodeStates):
+    """The time that a job took, the processor's too, and the code that did it."""
+
+    wall_s: Seconds = 0.0
+    cpu_s: Seconds = 0.0
+
+
 class WeightFacts(Facts):
     """What is stated beside the weights of a run."""
 

@@ -19,6 +19,14 @@ class Device(StrEnum):
     cuda = "cuda"
 
 
+class Budget(StrEnum):
+    """How much a study may cost."""
+
+    smoke = "smoke"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
 def complete_recipes(begun: str) -> list[str]:
     """Return the recipes whose names begin as a word does, for the shell."""
     from semveil.recipe import names
@@ -46,6 +54,32 @@ Seed = Annotated[
 ]
 OnDevice = Annotated[Device, typer.Option("--device", help="What to compute on.")]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes that train together.")]
+OfBudget = Annotated[Budget, typer.Option("--budget", help="How much it may cost.")]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Do N jobs at a time, in processes."),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option("--ray", metavar="ADDRESS", help="Do the jobs on a Ray cluster, such as 'auto'."),
+]
+CoresPerJob = Annotated[
+    int | None,
+    typer.Option(
+        "--cores-per-job",
+        metavar="N",
+        min=1,
+        help="Threads of a job; the same number gives the same last digits.",
+    ),
+]
+GpusPerJob = Annotated[
+    float | None,
+    typer.Option("--gpus-per-job", metavar="N", min=0, help="GPUs of a job, or a part of one."),
+]
+Links = Annotated[
+    Path | None,
+    typer.Option("--links", help="Folder of trained links to take from and to add to."),
+]
 DataRoot = Annotated[
     Path | None,
     typer.Option("--data", envvar="SEMVEIL_DATA", help="Folder of the data sets."),

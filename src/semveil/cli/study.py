@@ -2,70 +2,45 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from semveil.cli.options import (
     AsJson,
+    Budget,
+    CoresPerJob,
     DataRoot,
     Device,
     Devices,
+    GpusPerJob,
+    Links,
+    OfBudget,
     OnDevice,
     Out,
     Quiet,
+    Ray,
     Resume,
     Seed,
+    Workers,
 )
 from semveil.cli.output import print_result
 from semveil.errors import SemveilError
 
 
-class Budget(StrEnum):
-    """How much a study may cost."""
-
-    smoke = "smoke"
-    cpu = "cpu"
-    gpu = "gpu"
-
-
 def study(
     name: Annotated[str | None, typer.Argument(help="A study of `semveil list`.")] = None,
-    budget: Annotated[Budget, typer.Option("--budget", help="How much it may cost.")] = Budget.cpu,
+    budget: OfBudget = Budget.cpu,
     out: Out = None,
     resume: Resume = None,
     seed: Seed = None,
     device: OnDevice = Device.auto,
     devices: Devices = 1,
-    workers: Annotated[
-        int | None,
-        typer.Option("--workers", metavar="N", min=1, help="Do N jobs at a time, in processes."),
-    ] = None,
-    ray: Annotated[
-        str | None,
-        typer.Option(
-            "--ray", metavar="ADDRESS", help="Do the jobs on a Ray cluster, such as 'auto'."
-        ),
-    ] = None,
-    cores: Annotated[
-        int | None,
-        typer.Option(
-            "--cores-per-job",
-            metavar="N",
-            min=1,
-            help="Threads of a job; the same number gives the same last digits.",
-        ),
-    ] = None,
-    gpus: Annotated[
-        float | None,
-        typer.Option("--gpus-per-job", metavar="N", min=0, help="GPUs of a job, or a part of one."),
-    ] = None,
-    links: Annotated[
-        Path | None,
-        typer.Option("--links", help="Folder of trained links to take from and to add to."),
-    ] = None,
+    workers: Workers = None,
+    ray: Ray = None,
+    cores: CoresPerJob = None,
+    gpus: GpusPerJob = None,
+    links: Links = None,
     data: DataRoot = None,
     quiet: Quiet = False,
     as_json: AsJson = False,

@@ -30,11 +30,14 @@ from semveil.experiment.jobs import (
     images_key,
     read_images,
     run_job,
+    tolerated,
 )
 from semveil.files import new_folder, temporary_folder
 
 # Machines may leave the cluster more than once during a long job.
 RETRIES = 20
+# Jobs on other machines do not report how far they are, but who waits may want to stop.
+_TICK_S = 1.0
 
 Files = dict[str, bytes]
 
@@ -71,26 +74,31 @@ class Cluster:
         with _connected(ray, self.address):
             self._check_room(ray)
             remote = ray.remote(_do)
-            there = replace(context, root=None, progress=None)
+            there = replace(context.elsewhere(), root=None)
             # A machine fetches the images once; its jobs share the memory.
             images: dict[str, Any] = {}
             running: dict[Any, Job] = {}
             for job in jobs:
                 key = images_key(job)
-                if key not in images:
-                    images[key] = ray.put(read_images(job, context))
                 asked = remote.options(
                     name=f"job {job.name}",
                     num_cpus=self.cores,
                     num_gpus=self.gpus,
                     max_retries=RETRIES,
                 )
-                running[asked.remote(job, there, images[key], self.cores)] = job
+                with tolerated(job, context):
+                    if key not in images:
+                        images[key] = ray.put(read_images(job, context))
+                    running[asked.remote(job, there, images[key], self.cores)] = job
             while running:
-                (ready, *_), _ = ray.wait(list(running), num_returns=1)
-                job = running.pop(ready)
-                _write(folder / job.name, _result(ray, ready, job))
-                on_progress(job, FINISHED, 1, 1)
+                ready, _ = ray.wait(list(running), num_returns=1, timeout=_TICK_S)
+                for each in ready:
+                    job = running.pop(each)
+                    with tolerated(job, context):
+                        _write(folder / job.name, _result(ray, each, job))
+                        on_progress(job, FINISHED, 1, 1)
+                for job in list(running.values())[:1]:
+                    on_progress(job, "on the cluster", 0, 1)
 
     def _check_room(self, ray: ModuleType) -> None:
         # Ray would wait silently for such a machine.

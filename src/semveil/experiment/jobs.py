@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,10 @@ from typing import Any
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.experiment.checkpoint_cache import train_or_load
-from semveil.experiment.provenance import provenance
+from semveil.experiment.provenance import code, provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
-from semveil.facts import JobFacts, read_facts
+from semveil.facts import CodeStates, JobFacts, SpentFacts, read_facts
 from semveil.files import hold, write_atomic
 from semveil.plugin_errors import of_plugin
 from semveil.recipe import Recipe
@@ -60,6 +62,8 @@ class JobContext:
             machine has no data folder; the job reads them itself if None.
         progress: Called with ``(stage, done, in all)``.
         links: Folder of trained links that jobs take from and add to; None for none.
+        on_failure: Called with a job that fails and its error, after which the others are done;
+            the error ends them if None.
     """
 
     study: str
@@ -68,6 +72,11 @@ class JobContext:
     splits: ImageSplits | None = None
     progress: Progress | None = None
     links: Path | None = None
+    on_failure: Callable[[Job, Exception], None] | None = None
+
+    def elsewhere(self) -> JobContext:
+        """Return the context of a job in another process, which this one hears and judges."""
+        return replace(self, progress=None, on_failure=None)
 
 
 Work = Callable[[Path, Job, JobContext], None]
@@ -84,6 +93,8 @@ OnProgress = Callable[[Job, str, int, int], None]
 Runner = Callable[[Path, Sequence[Job], JobContext, OnProgress], None]
 """Does every job in a folder of its name below the given one."""
 
+SPENT = "spent.json"
+
 FINISHED = "finished"
 """The stage that a runner reports when a job's folder is complete."""
 
@@ -98,9 +109,14 @@ def work_of(job: Job) -> Work:
 
 
 def run_job(folder: Path, job: Job, context: JobContext) -> None:
-    """Do a job's work; afterwards :func:`is_finished` holds for its folder."""
+    """Do a job's work; afterwards :func:`is_finished` holds for its folder.
+
+    Its ``spent.json`` has the time that it took, and the code that did it, those of earlier
+    attempts included.
+    """
     try:
-        work_of(job)(folder, job, context)
+        with _accounted(folder):
+            work_of(job)(folder, job, context)
     except Exception as error:
         if isinstance(error, SemveilError) or (refusal := of_plugin(error)) is None:
             raise
@@ -108,6 +124,55 @@ def run_job(folder: Path, job: Job, context: JobContext) -> None:
         raise refusal from error
     if not is_finished(folder):
         raise ValueError(f"{job.work} left no finished {FACTS} and {RECORDS} in {folder}")
+
+
+@contextmanager
+def _accounted(folder: Path) -> Iterator[None]:
+    """Add the time of a piece of work, and the code that did it, to the account of a job."""
+    before = SpentFacts().model_dump() | spent(folder)
+    started, processor = time.monotonic(), _processor_seconds()
+    try:
+        yield
+    finally:
+        # However it ended: an interrupted piece counts too.
+        if folder.exists():
+            states = [*before["code"], *_trainers(folder), code().model_dump()]
+            account = {
+                "wall_s": round(before["wall_s"] + time.monotonic() - started, 1),
+                "cpu_s": round(before["cpu_s"] + _processor_seconds() - processor, 1),
+                "code": [state for at, state in enumerate(states) if state not in states[:at]],
+            }
+            write_atomic(folder / SPENT, json.dumps(account, indent=1) + "\n")
+
+
+def spent(folder: Path) -> dict[str, Any]:
+    """Return what a job took so far: ``wall_s``, ``cpu_s``, and the ``code`` that did it."""
+    path = folder / SPENT
+    return read_facts(path, SpentFacts, "") if path.exists() else {}
+
+
+def _trainers(folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the states of the code that trained the links of a job, in another job perhaps."""
+    for path in sorted(folder.rglob(FACTS)):
+        # What is damaged is told where it is used.
+        with suppress(SemveilError):
+            yield from read_facts(path, CodeStates, "").get("code", [])
+
+
+def _processor_seconds() -> float:
+    """Return the processor time of this process and of those that it started and that ended."""
+    return sum(os.times()[:4])
+
+
+@contextmanager
+def tolerated(job: Job, context: JobContext) -> Iterator[None]:
+    """Report what fails in a job, where that is wanted, so that the other jobs are done."""
+    try:
+        yield
+    except Exception as error:
+        if context.on_failure is None:
+            raise
+        context.on_failure(job, error)
 
 
 def is_finished(folder: Path) -> bool:

@@ -30,6 +30,7 @@ from semveil.experiment.jobs import (
     images_key,
     read_images,
     run_job,
+    tolerated,
 )
 from semveil.experiment.training import die_with_parent
 from semveil.files import temporary_folder
@@ -80,12 +81,13 @@ class Pool:
         key, splits = "", context.splits
         try:
             for job in jobs:
-                # Reading a set of faces takes as long as an epoch: consecutive jobs share it.
-                if images_key(job) != key:
-                    key, splits = images_key(job), read_images(job, context)
-                given = replace(context, splits=splits, progress=partial(on_progress, job))
-                run_job(folder / job.name, job, given)
-                on_progress(job, FINISHED, 1, 1)
+                with tolerated(job, context):
+                    # Reading a set of faces takes as long as an epoch: consecutive jobs share it.
+                    if images_key(job) != key:
+                        key, splits = images_key(job), read_images(job, context)
+                    given = replace(context, splits=splits, progress=partial(on_progress, job))
+                    run_job(folder / job.name, job, given)
+                    on_progress(job, FINISHED, 1, 1)
         finally:
             torch.set_num_threads(before)
 
@@ -97,27 +99,32 @@ class Pool:
         context: JobContext,
         on_progress: OnProgress,
     ) -> None:
-        waiting, free = deque(jobs), list(range(workers))
+        free = list(range(workers))
         threads = self.cores or max(1, torch.get_num_threads() // workers)
         busy: dict[Connection, _Process] = {}
         with temporary_folder() as scratch:
             images = _store_images(jobs, context, scratch)
+            # Without those whose images cannot be read.
+            waiting = deque(job for job in jobs if images_key(job) in images)
             try:
                 while waiting or busy:
                     while waiting and free:
                         job, slot = waiting.popleft(), free.pop(0)
                         gpus = visible_gpus(slot, self.gpus, _gpus()) if self.gpus else None
-                        given = replace(context, progress=None)
+                        given = context.elsewhere()
                         process = _Process(
                             job, slot, folder, given, images[images_key(job)], threads, gpus
                         )
                         busy[process.pipe] = process
                     for pipe in [pipe for pipe in wait(list(busy)) if isinstance(pipe, Connection)]:
-                        if busy[pipe].listen(on_progress):
-                            process = busy.pop(pipe)
+                        process, ended = busy[pipe], True
+                        with tolerated(process.job, context):
+                            if ended := process.listen(on_progress):
+                                on_progress(process.job, FINISHED, 1, 1)
+                        if ended:
+                            del busy[pipe]
                             process.stop()
                             free.append(process.slot)
-                            on_progress(process.job, FINISHED, 1, 1)
             finally:
                 for process in busy.values():
                     process.process.terminate()
@@ -229,19 +236,24 @@ def _store_images(jobs: Sequence[Job], context: JobContext, scratch: Path) -> di
     places: dict[str, Path] = {}
     for job in jobs:
         key = images_key(job)
-        if key in places:
-            continue
-        place = places[key] = scratch / str(len(places))
-        place.mkdir()
-        arrays: list[pickle.PickleBuffer] = []
-        frame = pickle.dumps(read_images(job, context), protocol=5, buffer_callback=arrays.append)
-        try:
-            (place / "frame").write_bytes(frame)
-            for number, array in enumerate(arrays):
-                (place / f"{number}.array").write_bytes(array.raw())
-        except OSError as error:
-            raise SemveilError(f"cannot write images to {place}: {error.strerror}") from error
+        if key not in places:
+            with tolerated(job, context):
+                splits = read_images(job, context)
+                places[key] = _store(splits, scratch / str(len(places)))
     return places
+
+
+def _store(splits: ImageSplits, place: Path) -> Path:
+    arrays: list[pickle.PickleBuffer] = []
+    frame = pickle.dumps(splits, protocol=5, buffer_callback=arrays.append)
+    try:
+        place.mkdir()
+        (place / "frame").write_bytes(frame)
+        for number, array in enumerate(arrays):
+            (place / f"{number}.array").write_bytes(array.raw())
+    except OSError as error:
+        raise SemveilError(f"cannot write images to {place}: {error.strerror}") from error
+    return place
 
 
 def _load_images(place: Path) -> ImageSplits:

@@ -16,6 +16,7 @@ import torch
 
 from semveil.adversary.perturb import ATTACKS
 from semveil.errors import SemveilError
+from semveil.facts import CodeFacts
 from semveil.schemes.base import SCHEMES
 from semveil.style import written_styles, written_traits
 from semveil.training import TRAININGS
@@ -23,28 +24,50 @@ from semveil.training import TRAININGS
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
 
 
+_HERE = Path(__file__).resolve().parents[3]
+
+
+def state_of(checkout: Path) -> CodeFacts:
+    """Return the commit of a checkout, and whether it is dirty.
+
+    Dirty is a changed file that git tracks, or a new one below ``src`` that it does not ignore.
+    """
+    # Without locks: another command of git may be at work.
+    words = ["git", "--no-optional-locks", "-C", str(checkout), "status"]
+    try:
+        lines = subprocess.run(
+            [*words, "--porcelain=v2", "--branch"], capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return CodeFacts()
+    about = dict(line.removeprefix("# ").split(" ", 1) for line in lines if line.startswith("# "))
+    commit = about.get("branch.oid", "(initial)")
+    changed = [line for line in lines if not line.startswith(("# ", "? "))]
+    new = [line for line in lines if line.startswith(("? src/", '? "src/'))]
+    return CodeFacts(commit=None if commit == "(initial)" else commit, dirty=bool(changed or new))
+
+
 @functools.cache
+def code() -> CodeFacts:
+    """Return the state of the code that runs; without a commit if it is not a checkout.
+
+    It is asked once, when this module is loaded: a checkout that moves on while a process runs
+    does not change what that process runs.
+    """
+    return state_of(_HERE) if (_HERE / ".git").exists() else CodeFacts()
+
+
 def code_version() -> str:
     """Return the package's version, with the commit where it runs from a checkout.
 
-    Where git cannot tell the commit, ``unknown`` stands in its place. It is asked once, when this
-    module is loaded: a checkout that moves on while a process runs does not change what that
-    process runs.
+    Where git cannot tell the commit, ``unknown`` stands in its place.
     """
     number = version("semveil")
-    here = Path(__file__).resolve().parents[3]
-    if not (here / ".git").exists():
+    if not (_HERE / ".git").exists():
         return number
-    try:
-        commit = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--dirty"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        commit = "unknown"
-    return f"{number}+{commit}"
+    state = code()
+    commit = "unknown" if state.commit is None else state.commit[:7]
+    return f"{number}+{commit}{'-dirty' if state.dirty else ''}"
 
 
 def provenance(device: torch.device, devices: int) -> dict[str, Any]:
@@ -83,4 +106,4 @@ def of_its_version(facts: Mapping[str, Any], path: Path) -> Iterator[None]:
         raise SemveilError(f"{path}: {error}{hint}") from None
 
 
-code_version()
+code()

@@ -18,6 +18,7 @@ from semveil.experiment.jobs import (
     images_key,
     is_finished,
     run_settings,
+    spent,
     train_and_audit,
     work_of,
 )
@@ -69,6 +70,12 @@ def _job_facts(folder: Path) -> dict[str, Any]:
 
 def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) -> list[Record]:
     """Run the jobs of a study that have not finished, and write the records of all."""
+    run_jobs(folder, jobs, context, runner)
+    return gather(folder, jobs, context.hardware.devices)
+
+
+def run_jobs(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) -> None:
+    """Run the jobs of a study that have not finished."""
     place = folder / "jobs"
     place.mkdir(exist_ok=True)
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
@@ -92,13 +99,18 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
         progress("jobs", finished, len(jobs))
 
     runner(place, unfinished, context, on_progress)
+
+
+def gather(folder: Path, jobs: Sequence[Job], devices: int) -> list[Record]:
+    """Write the records of a study whose jobs have all finished, and what was run."""
+    place = folder / "jobs"
     records: list[Record] = []
     # A job keeps the version that it ran on, also where the study was resumed with another.
     ran: dict[str, dict[str, Any]] = {}
     packages = dict(read_facts(folder).get("packages", {}))
     for job in jobs:
         facts = _job_facts(place / job.name)
-        ran[job.name] = {key: facts[key] for key in _KEPT}
+        ran[job.name] = {key: facts[key] for key in _KEPT} | spent(place / job.name)
         packages |= facts.get("packages", {})
         records += [
             record.with_params(job.params) for record in read_records(place / job.name / RECORDS)
@@ -110,7 +122,7 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
         "jobs": ran,
         "packages": packages,
     }
-    facts |= provenance(torch.device("cpu"), context.hardware.devices)
+    facts |= provenance(torch.device("cpu"), devices)
     # The hardware of the jobs counts, which may have run on other machines.
     facts["hardware"] = next(reversed(ran.values()))["hardware"]
     write_atomic(folder / FACTS, json.dumps(facts, indent=1) + "\n")

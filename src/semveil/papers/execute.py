@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from semveil.errors import SemveilError
 from semveil.experiment import study as folders
 from semveil.experiment.choices import versions
-from semveil.experiment.jobs import JobContext, Runner
+from semveil.experiment.jobs import Job, JobContext, Runner
 from semveil.experiment.pool import Pool
 from semveil.experiment.run import RECORDS
 from semveil.experiment.study import read_facts
@@ -26,11 +27,12 @@ PAGE = "README.md"
 
 def check(paper: Paper, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
     """Check everything that can be checked of every job, before anything is written."""
-    _check_budget(budget)
+    check_budget(budget)
     folders.check(paper.jobs(budget, seed), JobContext(paper.name, hardware, root))
 
 
-def _check_budget(budget: str) -> None:
+def check_budget(budget: str) -> None:
+    """Refuse a budget that no study has."""
     if budget not in BUDGETS:
         raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
 
@@ -52,10 +54,16 @@ def execute(
 ) -> list[Record]:
     """Run the jobs of a study that have not finished, then write records, figures and page."""
     facts = read_facts(folder)
-    _check_budget(facts["budget"])
+    check_budget(facts["budget"])
     jobs = paper.jobs(facts["budget"], facts["seed"])
     context = JobContext(paper.name, hardware, root, progress=progress, links=links)
-    records = folders.run(folder, jobs, context, runner or Pool())
+    folders.run_jobs(folder, jobs, context, runner or Pool())
+    return finish(folder, paper, jobs, hardware)
+
+
+def finish(folder: Path, paper: Paper, jobs: Sequence[Job], hardware: Hardware) -> list[Record]:
+    """Gather the records of a study whose jobs have finished, and write figures and page."""
+    records = folders.gather(folder, jobs, hardware.devices)
     draw(folder, paper)
     for name, picture in paper.pictures(folder / "jobs", jobs).items():
         save(picture, folder / name)

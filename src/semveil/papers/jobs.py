@@ -1,6 +1,7 @@
 """The jobs of a paper: ``jobs.yaml`` says which systems, over which grids, at which budgets.
 
-The file holds ``title`` (one line), ``citation``, ``shows`` (the table or figure), ``include``
+The file holds ``title`` (one line), ``citation``, ``shows`` (the table or figure), ``rank`` (its
+place among the studies that ``semveil reproduce`` runs: the lowest comes first), ``include``
 (another such file, relative to this one, whose settings come first), and
 
 - ``settings``: layers of dotted keys of a recipe, later over earlier: ``{set: {...}}`` for all
@@ -80,6 +81,7 @@ class Jobs(_Spec):
     title: str = ""
     citation: str = ""
     shows: str = ""
+    rank: int = 1000
     include: str | None = None
     settings: list[Layer] = Field(default_factory=list)
     jobs: list[Entry] = Field(default_factory=list)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from semveil.errors import SemveilError
 from semveil.experiment.jobs import Job
@@ -23,13 +23,13 @@ JOBS, CLAIMS, PAGE = "jobs.yaml", "claims.yaml", "page.md.j2"
 
 
 class _Stated:
-    """A line of the paper's ``jobs.yaml``, read when it is asked for."""
+    """A key of the paper's ``jobs.yaml``, read when it is asked for."""
 
     def __init__(self, key: str) -> None:
         self.key = key
 
-    def __get__(self, paper: object, kind: type[Paper]) -> str:
-        return str(getattr(_jobs(kind.folder / JOBS), self.key))
+    def __get__(self, paper: object, kind: type[Paper]) -> Any:
+        return getattr(_jobs(kind.folder / JOBS), self.key)
 
 
 class Paper:
@@ -48,6 +48,7 @@ class Paper:
         description: One line about it.
         source: The paper.
         shows: Its table or figure.
+        rank: Its place among the studies that are reproduced; the lowest comes first.
     """
 
     name: ClassVar[str]
@@ -55,6 +56,7 @@ class Paper:
     description: ClassVar[str] = _Stated("title")  # type: ignore[assignment]
     source: ClassVar[str] = _Stated("citation")  # type: ignore[assignment]
     shows: ClassVar[str] = _Stated("shows")  # type: ignore[assignment]
+    rank: ClassVar[int] = _Stated("rank")  # type: ignore[assignment]
 
     def jobs(self, budget: str, seed: int) -> list[Job]:
         """Return the jobs of a budget."""

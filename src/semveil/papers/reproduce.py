@@ -1,0 +1,184 @@
+"""All jobs of all studies in one folder, the most important first; resumable, limited in time."""
+
+from __future__ import annotations
+
+import math
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from semveil.errors import SemveilError
+from semveil.experiment import study as folders
+from semveil.experiment.jobs import FINISHED, Job, JobContext, OnProgress, Runner
+from semveil.experiment.run import FACTS
+from semveil.experiment.training import Hardware
+from semveil.files import hold, new_folder
+from semveil.papers import execute
+from semveil.papers.manifest import (
+    MANIFEST,
+    JobState,
+    Manifest,
+    StudyState,
+    digest,
+    read_manifest,
+    state_of,
+)
+from semveil.papers.paper import PAPERS, Paper
+from semveil.training.loop import Progress
+
+LINKS = "links"
+
+
+class TimeIsUp(KeyboardInterrupt):
+    """Ends the jobs that run, as Ctrl-C would."""
+
+
+def in_order(names: Sequence[str]) -> list[Paper]:
+    """Return studies, all of them without names, the most important first."""
+    papers = [PAPERS.get(name)() for name in dict.fromkeys(names or sorted(PAPERS.names()))]
+    return sorted(papers, key=lambda paper: (paper.rank, paper.name))
+
+
+def start(folder: Path, papers: Sequence[Paper], budget: str, seed: int) -> None:
+    """Make the folder of a reproduction."""
+    execute.check_budget(budget)
+    manifest = Manifest(budget=budget, seed=seed, studies={})
+    for paper in papers:
+        jobs = {job.name: JobState() for job in paper.jobs(budget, seed)}
+        manifest.studies[paper.name] = StudyState(jobs=jobs)
+    new_folder(folder, {MANIFEST: manifest.text()})
+
+
+class Reproduction:
+    """A reproduction that goes on.
+
+    Args:
+        folder: Its folder, which :func:`start` made.
+        hardware: What its jobs compute on.
+        runner: Does the jobs of a study.
+        root: Folder of the data sets.
+        progress: Called with ``(stage, done, in all)``.
+        links: Folder of trained links; one in the folder if None.
+        seconds: After how many it stops.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        hardware: Hardware,
+        runner: Runner,
+        root: Path | None = None,
+        progress: Progress | None = None,
+        links: Path | None = None,
+        seconds: float = math.inf,
+    ) -> None:
+        self.deadline = time.monotonic() + seconds
+        self.folder, self.hardware, self.runner, self.root = folder, hardware, runner, root
+        self.progress, self.links = progress, links or folder / LINKS
+        self.manifest = read_manifest(folder)
+        budget, seed = self.manifest.budget, self.manifest.seed
+        execute.check_budget(budget)
+        self.papers = {name: PAPERS.get(name)() for name in self.manifest.studies}
+        self.jobs = {name: paper.jobs(budget, seed) for name, paper in self.papers.items()}
+        for name, jobs in self.jobs.items():
+            known = self.manifest.studies[name].jobs
+            errors = {job.name: known[job.name].error for job in jobs if job.name in known}
+            self.manifest.studies[name].jobs = {
+                job.name: state_of(self._place(name, job.name), errors.get(job.name))
+                for job in jobs
+            }
+
+    def run(self) -> Manifest:
+        """Do what is left until it is done or time is up, and return what became of every job."""
+        failed = {name for name, job in self.manifest.jobs() if job.state == "failed"}
+        try:
+            # What failed before comes last, so that it does not keep the rest from being done.
+            for again in (False, True):
+                for name, jobs in self.jobs.items():
+                    chosen = [job for job in jobs if (f"{name}/{job.name}" in failed) is again]
+                    self._study(self.papers[name], chosen)
+        except TimeIsUp:
+            pass
+        finally:
+            self.manifest.write(self.folder)
+        return self.manifest
+
+    def _study(self, paper: Paper, jobs: Sequence[Job]) -> None:
+        """Do jobs of a study, and write its page if all of its jobs are done."""
+        place, study = self.folder / paper.name, self.manifest.studies[paper.name]
+        written = study.records is not None and (place / execute.PAGE).exists()
+        if written if study.done() else not jobs:
+            return
+        self._stop_in_time()
+        if not (place / FACTS).exists():
+            execute.start(place, paper, self.manifest.budget, self.manifest.seed)
+        context = JobContext(
+            paper.name,
+            self.hardware,
+            self.root,
+            progress=self._progress(paper.name),
+            links=self.links,
+            on_failure=lambda job, error: self._note(paper.name, {job.name: line(error)}),
+        )
+        with hold(place):
+            try:
+                folders.run_jobs(place, jobs, context, self._limited(paper.name))
+            finally:
+                self._note(paper.name, {job.name: study.jobs[job.name].error for job in jobs})
+            if study.done():
+                self._finish(paper, place, study)
+
+    def _finish(self, paper: Paper, place: Path, study: StudyState) -> None:
+        try:
+            execute.finish(place, paper, self.jobs[paper.name], self.hardware)
+            study.records, study.error = digest(place), None
+        except Exception as error:
+            study.error = line(error)
+        self.manifest.write(self.folder)
+
+    def _limited(self, name: str) -> Runner:
+        """Return the runner, which keeps the manifest up to date and stops when time is up."""
+
+        def run(
+            folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress
+        ) -> None:
+            def heard(job: Job, stage: str, done: int, total: int) -> None:
+                on_progress(job, stage, done, total)
+                if stage == FINISHED:
+                    self._note(name, {job.name: None})
+                # The page takes no longer than to stop jobs does.
+                if not self.manifest.studies[name].done():
+                    self._stop_in_time()
+
+            self.runner(folder, jobs, context, heard)
+
+        return run
+
+    def _stop_in_time(self) -> None:
+        if time.monotonic() >= self.deadline:
+            raise TimeIsUp
+
+    def _note(self, name: str, errors: Mapping[str, str | None]) -> None:
+        """Write what became of jobs, whose errors are given, into the manifest."""
+        study = self.manifest.studies[name]
+        for job, error in errors.items():
+            study.jobs[job] = state_of(self._place(name, job), error)
+        self.manifest.write(self.folder)
+
+    def _place(self, name: str, job: str) -> Path:
+        return self.folder / name / "jobs" / job
+
+    def _progress(self, name: str) -> Progress | None:
+        tell: Callable[[str, int, int], None] | None = self.progress
+        if tell is None:
+            return None
+        return lambda stage, done, total: tell(f"{name} {stage}", done, total)
+
+
+def line(error: Exception) -> str:
+    """Return an error as one line."""
+    if isinstance(error, SemveilError):
+        return " ".join(str(error).split())
+    # Of what another process reports, the last line is the error.
+    return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]

@@ -1,0 +1,320 @@
+"""Reproduction of two small studies of another package: interrupted, failing, and checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from commands import SAVE_ALWAYS, SMALL, CommandLine, refusal, scraps, succeed
+from semveil.experiment.provenance import state_of
+from semveil.records import read_records
+
+PAPERS = '''
+import os, time
+from pathlib import Path
+from semveil.experiment.jobs import write_results
+from semveil.papers import PAPERS, Paper
+from semveil.records import Record
+
+def count(folder, job, context):
+    """Take a step or two; fail if that is asked for."""
+    context.progress and context.progress("count", 0, 2)
+    sum(i * i for i in range(200_000))
+    if job.name == os.environ.get("FAIL"):
+        raise ValueError("the tally\\n is lost")
+    context.progress and context.progress("count", 1, 2)
+    found = Record(study=context.study, scheme="deepjscc", dataset="digits", channel="none",
+                   role="system", metric="images", value=float(job.seed), n=1, seed=job.seed)
+    write_results(folder, job, context, [found], time.monotonic())
+
+@PAPERS.register
+class Small(Paper):
+    name, folder = "small", Path(__file__).parent / "small"
+
+@PAPERS.register
+class Tally(Paper):
+    name, folder = "tally", Path(__file__).parent / "tally"
+'''
+CHANGES = [change.removeprefix("--set=").partition("=") for change in SMALL]
+SMALL_JOBS = f"""
+title: Two links, one of them measured twice
+rank: 2
+settings:
+  - set:
+{chr(10).join(f"      {key}: {value}" for key, _, value in CHANGES)}
+jobs:
+  - {{name: "seed-{{seed}}", recipe: deepjscc-digits, schemes: [deepjscc], over: {{seed: [0, 1]}}}}
+  - {{name: again, recipe: deepjscc-digits, schemes: [deepjscc], params: {{again: 1}}}}
+"""
+TALLY_JOBS = """
+title: Numbers
+rank: 1
+jobs:
+  - name: "tally-{seed}"
+    recipe: deepjscc-digits
+    schemes: [deepjscc]
+    work: tiny_papers:count
+    over: {seed: [0, 1, 2]}
+    params: {seed: "{seed}"}
+"""
+# Every look at the clock takes a second.
+COUNTING_CLOCK = """
+import itertools, types
+import semveil.papers.reproduce as module
+module.time = types.SimpleNamespace(monotonic=itertools.count().__next__)
+"""
+CODE = """
+import semveil.experiment.jobs as jobs
+from semveil.facts import CodeFacts
+jobs.code = lambda: CodeFacts(commit={commit!r}, dirty={dirty})
+"""
+BOTH = ("--only", "small", "--only", "tally")
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
+    """The command line where the papers are installed."""
+    packages = tmp_path_factory.mktemp("packages")
+    (packages / "tiny_papers.py").write_text(PAPERS)
+    for name, jobs in (("small", SMALL_JOBS), ("tally", TALLY_JOBS)):
+        (packages / name).mkdir()
+        (packages / name / "jobs.yaml").write_text(jobs)
+        (packages / name / "claims.yaml").write_text("claims: []")
+        (packages / name / "page.md.j2").write_text(f"# The page of {name}\n")
+    about = packages / "tiny_papers-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-papers\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[semveil.plugins]\ntiny = tiny_papers\n")
+    line = CommandLine(tmp_path_factory.mktemp("commands"), packages)
+    yield line
+    line.close()
+
+
+def reproduce(line, folder, *words, **how):
+    """Begin a reproduction in a folder, or go on with it."""
+    begin = ["--resume", folder.name] if folder.exists() else ["--out", folder.name]
+    words = words if folder.exists() else (*BOTH, "--budget", "smoke", *words)
+    given = ("--cores-per-job", "1", *begin, *words)
+    return line("reproduce", *given, folder=folder.parent, **how)
+
+
+def jobs_of(folder):
+    """Return the jobs of a manifest."""
+    studies = json.loads((folder / "manifest.json").read_text())["studies"]
+    return {
+        f"{study}/{name}": job
+        for study, found in studies.items()
+        for name, job in found["jobs"].items()
+    }
+
+
+def states(folder):
+    return {name: job["state"] for name, job in jobs_of(folder).items()}
+
+
+@pytest.fixture(scope="module")
+def straight(line, tmp_path_factory) -> Path:
+    """The folder of a reproduction that nothing interrupted; not to be changed."""
+    folder = tmp_path_factory.mktemp("straight") / "all"
+    result = succeed(reproduce(line, folder, "--json"))
+    shown = json.loads(result.out)
+    assert shown.pop("folder") == "all"
+    assert shown == json.loads((folder / "manifest.json").read_text())
+    return folder
+
+
+@pytest.mark.slow
+def test_every_job_is_accounted_for(straight):
+    manifest = json.loads((straight / "manifest.json").read_text())
+    assert (manifest["budget"], manifest["seed"]) == ("smoke", 0)
+    # By rank, whatever the order in which they were named.
+    assert list(manifest["studies"]) == ["tally", "small"]
+    jobs = jobs_of(straight)
+    assert [name.partition("/")[2] for name in jobs] == [
+        "tally-0", "tally-1", "tally-2", "seed-0", "seed-1", "again",
+    ]  # fmt: skip
+    for name, job in jobs.items():
+        assert (job["state"], job["error"]) == ("done", None), name
+        assert len(job["code"]) == 1
+        assert job["versions"]["torch"]
+        assert job["hardware"]["cores"] > 0
+    assert jobs["small/seed-0"]["wall_s"] > 0
+    assert jobs["small/seed-0"]["cpu_s"] > 0
+    for name, study in manifest["studies"].items():
+        records = (straight / name / "records.jsonl").read_bytes()
+        assert study["records"] == hashlib.sha256(records).hexdigest()
+        assert (straight / name / "README.md").read_text().startswith(f"# The page of {name}")
+        assert json.loads((straight / name / "run.json").read_text())["finished"] is True
+    # The link that two jobs measure was trained once.
+    assert len(list((straight / "links").glob("*.safetensors"))) == 2
+    models = [
+        straight / "small" / "jobs" / job / "model.safetensors" for job in ("seed-0", "again")
+    ]
+    assert models[0].read_bytes() == models[1].read_bytes()
+
+
+@pytest.mark.slow
+def test_stopped_in_time_and_resumed_it_ends_at_the_same_records(line, straight, tmp_path):
+    folder = tmp_path / "all"
+    pieces = 0
+    # 15 looks at the clock: more than any part of a job takes, fewer than all jobs.
+    while not folder.exists() or "left" in states(folder).values():
+        words = ("--minutes", "0.25", "--quiet")
+        result = reproduce(line, folder, *words, before=SAVE_ALWAYS + COUNTING_CLOCK)
+        assert (result.code, result.out, result.err) == (0, "", "")
+        pieces += 1
+        if pieces == 1:
+            # The most important study is complete; of the next a job is on its way.
+            assert states(folder)["tally/tally-2"] == "done"
+            assert (folder / "tally" / "README.md").exists()
+            assert states(folder)["small/again"] == "left"
+            begun = [name for name, job in jobs_of(folder).items() if job["state"] == "left"]
+            assert any(jobs_of(folder)[name]["wall_s"] > 0 for name in begun)
+            assert not (folder / "small" / "records.jsonl").exists()
+        assert not list(folder.rglob("*.part"))
+        assert not list(folder.rglob(".lock"))
+    assert pieces > 1
+    for name in ("small", "tally"):
+        records = (folder / name / "records.jsonl").read_bytes()
+        assert records == (straight / name / "records.jsonl").read_bytes()
+    assert scraps(folder) == []
+
+
+ONE, OTHER = "1" * 40, "2" * 40
+
+
+def tally(line, folder, commit=ONE, dirty=False, words=("--quiet",), **how):
+    """Do the study without training, by some state of the code."""
+    begin = ["--resume", folder.name] if folder.exists() else ["--only", "tally", "--out", folder]
+    before = CODE.format(commit=commit, dirty=dirty)
+    return line("reproduce", *begin, *words, folder=folder.parent, before=before, **how)
+
+
+def is_named(printed, job):
+    """Return whether a failed job was printed, with its error, as one line and nothing else."""
+    begin, end = f"semveil: tally/{job} failed: ", "ValueError: the tally is lost\n"
+    return printed.startswith(begin) and printed.endswith(end) and printed.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_in_a_process_stops_no_other(line, tmp_path):
+    folder = tmp_path / "all"
+    words = ("--workers", "2", "--quiet")
+    result = tally(line, folder, words=words, environment={"FAIL": "tally-0"})
+    assert result.code == 1
+    assert is_named(result.err, "tally-0")
+    assert [name for name, state in states(folder).items() if state != "done"] == ["tally/tally-0"]
+
+
+def test_a_job_that_fails_is_named_and_the_others_are_done(line, tmp_path):
+    folder = tmp_path / "all"
+    failing = {"environment": {"FAIL": "tally-1"}}
+    result = tally(line, folder, **failing)
+    assert result.code == 1
+    assert result.out == ""
+    assert is_named(result.err, "tally-1")
+    after = {"tally/tally-0": "done", "tally/tally-1": "failed", "tally/tally-2": "done"}
+    assert states(folder) == after
+    assert jobs_of(folder)["tally/tally-1"]["error"].endswith("ValueError: the tally is lost")
+    assert not (folder / "tally" / "README.md").exists()
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused.startswith(f"{folder}: tally/tally-1 failed: ")
+    # It is tried again, and named until it is done.
+    assert tally(line, folder, **failing).code == 1
+    assert tally(line, folder, words=["--minutes", "0", "--quiet"]).code == 1
+    assert states(folder) == after
+    succeed(tally(line, folder))
+    assert set(states(folder).values()) == {"done"}
+    values = [record.value for record in read_records(folder / "tally" / "records.jsonl")]
+    assert values == [0.0, 1.0, 2.0]
+
+
+def test_results_of_one_clean_commit_may_be_committed(line, tmp_path):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    shown = json.loads(succeed(line("reproduce", "--check", folder, "--json")).out)
+    assert (shown["commit"], shown["jobs"], shown["studies"]) == (ONE, 3, ["tally"])
+    # Not so with other records, or with those of another study.
+    records = folder / "tally" / "records.jsonl"
+    kept = records.read_bytes()
+    records.write_bytes(kept.replace(b"1.0", b"2.0"))
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{records} is not what manifest.json names"
+    records.write_bytes(kept)
+    (folder / "attacks").mkdir()
+    (folder / "attacks" / "run.json").write_text("{}")
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{folder}: attacks is not in manifest.json"
+
+
+def test_results_of_a_dirty_checkout_are_refused(line, tmp_path):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder, dirty=True))
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{folder}: tally/tally-0 ran from a dirty checkout (and 2 more)"
+
+
+def test_results_of_several_commits_are_refused(line, tmp_path):
+    folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    succeed(tally(line, folder, commit=OTHER))
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{folder}: results of 2 commits: 1111111 (2 jobs), 2222222 (1 jobs)"
+
+
+@pytest.mark.slow
+def test_a_link_of_another_commit_counts(line, tmp_path):
+    words = ("reproduce", "--only", "small", "--budget", "smoke", "--links", "shelf", "-q", "--out")
+    for folder, commit in (("first", ONE), ("second", OTHER)):
+        before = CODE.format(commit=commit, dirty=False)
+        before += "import semveil.experiment.checkpoint_cache as cache; cache.code = jobs.code"
+        succeed(line(*words, folder, folder=tmp_path, before=before))
+    succeed(line("reproduce", "--check", "first", folder=tmp_path))
+    refused = refusal(line("reproduce", "--check", "second", folder=tmp_path))
+    assert refused == "second: results of 2 commits: 1111111 (3 jobs), 2222222 (3 jobs)"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--only", "talli"], "unknown study 'talli': did you mean 'tally'?"),
+        (["--only", "tally", "--resume", "all"], "--resume takes no --only, --out or --seed"),
+        (["--check", "all", "--resume", "all"], "--resume goes on, --check only reads: name one"),
+        (["--check", "all"], "all holds no reproduction: there is no manifest.json in it"),
+        (["--resume", "all"], "all holds no reproduction: there is no manifest.json in it"),
+        (["--minutes", "nan"], "Invalid value for '--minutes': "),
+    ],
+)
+def test_what_does_not_fit_is_one_line(line, tmp_path, words, said):
+    assert refusal(line("reproduce", *words, folder=tmp_path)).startswith(said)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_of_a_checkout(tmp_path):
+    def git(*words):
+        named = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+        subprocess.run(["git", "-C", tmp_path, *named, *words], check=True, capture_output=True)
+
+    assert state_of(tmp_path).commit is None
+    git("init")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "a.py").write_text("1")
+    git("add", ".")
+    git("commit", "-m", "first")
+    clean = state_of(tmp_path)
+    assert len(clean.commit) == 40
+    assert not clean.dirty
+    # New files outside the code, such as results, change no result.
+    (tmp_path / "notes.txt").touch()
+    assert state_of(tmp_path) == clean
+    (tmp_path / "src" / "b.py").touch()
+    assert state_of(tmp_path).dirty
+    (tmp_path / "src" / "b.py").unlink()
+    (tmp_path / "src" / "a.py").write_text("2")
+    assert state_of(tmp_path).dirty
+    assert state_of(tmp_path).commit == clean.commit
