@@ -86,6 +86,50 @@ def inversion_network(
     raise unknown("inversion capacity", capacity, INVERSION)
 
 
+class Recogniser(nn.Module):
+    """A residual network that infers the label, and learns to rebuild the image beside it.
+
+    What it must keep to rebuild the image keeps it from learning few images by heart.
+
+    Args:
+        inputs: Reals observed per image.
+        classes: Number of classes.
+        image_shape: Channels, height, width.
+        units: Units of a hidden layer.
+        front: What observations pass first; ``inputs`` counts its outputs.
+
+    Shape:
+        float ``[B, inputs]`` → logits ``[B, classes]``.
+
+    Example:
+        >>> logits, images = Recogniser(17, 10, (1, 8, 8), 32).both(torch.zeros(2, 17))
+        >>> logits.shape, images.shape
+        (torch.Size([2, 10]), torch.Size([2, 1, 8, 8]))
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        classes: int,
+        image_shape: ImageShape,
+        units: int,
+        front: nn.Module | None = None,
+    ) -> None:
+        super().__init__()
+        self.classes, self.image_shape = classes, image_shape
+        self.front = front or nn.Identity()
+        self.network = ResidualMlp(inputs, units, 3, classes + math.prod(image_shape))
+
+    def both(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits ``[B, classes]`` and images ``[B, C, H, W]``."""
+        found: Tensor = self.network(self.front(observations))
+        return found[:, : self.classes], found[:, self.classes :].unflatten(1, self.image_shape)
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Infer the label, logits ``[B, classes]``."""
+        return self.both(observations)[0]
+
+
 class Ensemble(nn.Module):
     """Several networks that answer with the mean of their posteriors.
 

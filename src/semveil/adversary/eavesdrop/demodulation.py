@@ -9,6 +9,7 @@ from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Observations
 from semveil.adversary.eavesdrop.inference import WideInference
 from semveil.nets.convolutional import ImageShape
+from semveil.nets.eavesdropper import Recogniser
 
 _MOST_POINTS = 64
 
@@ -80,4 +81,5 @@ class DemodulatingInference(WideInference):
         # Before a system is known, a network of four points tells how large she is.
         points = torch.ones(4, dtype=torch.complex64) if self.points is None else self.points
         wider = inputs + len(points) * (inputs - 1) // 2
-        return nn.Sequential(SoftDemodulator(points), super().network(wider, classes, image_shape))
+        front = SoftDemodulator(points)
+        return Recogniser(wider, classes, image_shape, self.config.width, front)

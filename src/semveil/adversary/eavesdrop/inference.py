@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import torch
 from pydantic import Field
-from torch import nn
+from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
+from semveil.adversary.eavesdrop.losses import log_error
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import inference_network
+from semveil.nets.eavesdropper import Recogniser, inference_network
 from semveil.section import Section
 
 Width = Annotated[int, Field(ge=2, le=65536)]
+# What the logarithm of the image's error weighs beside the label's.
+_IMAGE = 0.5
 _SOURCE = "the project's own; fresh adversaries of several capacities"
 
 
@@ -87,8 +91,23 @@ class WideInference(DenseInference):
     config: Config
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
-        """Return the residual network."""
-        return inference_network("wide", inputs, classes, self.config.width)
+        """Return the residual network, which rebuilds the image beside the label."""
+        return Recogniser(inputs, classes, image_shape, self.config.width)
+
+    def objective(
+        self,
+        network: nn.Module,
+        features: Tensor,
+        images: Tensor,
+        labels: Tensor,
+        source: torch.Generator,
+    ) -> Tensor:
+        """Return the error of the label; in training, that of the image beside it."""
+        if not isinstance(network, Recogniser):
+            return super().objective(network, features, images, labels, source)
+        logits, rebuilt = network.both(features)
+        error = self.loss(logits, images, labels)
+        return error + _IMAGE * log_error(rebuilt.float(), images) if network.training else error
 
 
 @EAVESDROPPERS.register
