@@ -92,7 +92,7 @@ class Epoch:
         channels_last(network)
         steps = len(self.observations)
         average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(steps / (1 + steps)))
-        optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE)
+        optimiser = torch.optim.Adam(network.parameters(), lr=_LEARNING_RATE, fused=True)
         for step, (heard, images) in enumerate(zip(self.observations, self.targets, strict=True)):
             # The first epoch warms up.
             optimiser.param_groups[0]["lr"] = _LEARNING_RATE * (step + 1) / steps

@@ -8,6 +8,7 @@ returns those whom an audit should have at least.
 from __future__ import annotations
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.bayes import BayesInference
 from semveil.adversary.eavesdrop.demodulation import DemodulatingInference
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Knowledge, Observations
 from semveil.adversary.eavesdrop.flow import FlowInversion
@@ -35,6 +36,7 @@ __all__ = [
     "EAVESDROPPERS",
     "RMLE",
     "STANDARD_VERSION",
+    "BayesInference",
     "DeconvInversion",
     "DemodulatingInference",
     "Eavesdropper",

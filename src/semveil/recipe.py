@@ -316,8 +316,8 @@ class AuditConfig(OpenSection):
             loss.
         each_snr: Whether every Eve is trained anew for each of her SNRs, instead of once for all of
             them: stronger, and as many times slower.
-        shift: Pixels by which Eve moves her images at most when she has them sent anew; never more
-            than a sixteenth of an image's side.
+        shift: Pixels by which Eve moves her images at most when she has them sent anew, turned and
+            scaled a little; never more than a sixteenth of an image's side. At 0 they stay.
         patience: Epochs without a better validation loss before early stopping.
         batch: Received signals per training step of an Eve at most; fewer on small sets.
         images: Number of test images that are reconstructed, the first ones.

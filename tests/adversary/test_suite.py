@@ -7,11 +7,16 @@ import math
 import pytest
 import torch
 
+from semveil.adversary.eavesdrop.bayes import BayesInference, posterior
 from semveil.adversary.eavesdrop.choice import chosen
 from semveil.adversary.eavesdrop.demodulation import SoftDemodulator, points_of
+from semveil.adversary.eavesdrop.eavesdropper import Observations
+from semveil.adversary.eavesdrop.inference import WideInference
+from semveil.adversary.eavesdrop.inversion import WideInversion
 from semveil.adversary.eavesdrop.losses import LOSSES, missing_information
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, moved
 from semveil.adversary.eavesdrop.suite import standard
+from semveil.adversary.eavesdrop.trainer import Effort
 from semveil.channel import Channel
 from semveil.metrics import psnr_db
 from semveil.metrics.information import mi_bits
@@ -37,21 +42,29 @@ def plain(images, source, messages):
     return torch.view_as_complex(reals.unflatten(1, (-1, 2)).contiguous())
 
 
-def test_an_image_is_moved_as_a_whole_and_its_edge_repeated():
-    images = pictures(50)
+def test_half_of_the_images_are_moved_as_wholes_by_the_pixels_allowed_and_a_small_turn():
+    """A blob at 8 pixels from the centre, of 48: its own place tells how it was moved."""
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(48.0), indexing="ij")
+    blob = torch.exp(-((rows - 23.5).square() + (columns - 31.5).square()) / 8)
+    images = (255 * blob).round().to(torch.uint8).expand(400, 3, -1, -1)
     found = moved(images, 2, generator(3))
-    padded = torch.nn.functional.pad(images.float(), (2,) * 4, mode="replicate").to(torch.uint8)
-    ways = set()
-    for one, after in zip(padded, found, strict=True):
-        fits = [
-            (y, x)
-            for y in range(5)
-            for x in range(5)
-            if torch.equal(one[:, y : y + 12, x : x + 12], after)
-        ]
-        assert fits
-        ways.add(fits[0])
-    assert len(ways) > 15
+    assert found.dtype == torch.uint8
+    assert torch.equal(found[:, 0], found[:, 2])
+    left = (found == images).flatten(1).all(1)
+    # Five standard deviations of 400 fair coins.
+    assert abs(int(left.sum()) - 200) < 50
+    weight = found[~left, 0].float()
+    weight = weight / weight.sum((1, 2), keepdim=True)
+    place = torch.stack([(weight * axis).sum((1, 2)) for axis in (rows, columns)], 1)
+    distance = (place - torch.tensor([23.5, 31.5])).abs()
+    # 2 pixels, 8 % of 8 pixels, a turn by 0.16 rad and a slant by 0.12 of 8 pixels.
+    assert float(distance.max()) < 2 + 0.7 + 1.3 + 1
+    assert float(distance.amax(0).min()) > 2
+
+
+def test_what_is_moved_in_repeats_the_edge():
+    images = torch.full((40, 1, 12, 12), 200, dtype=torch.uint8)
+    assert torch.equal(moved(images, 2, generator(4)), images)
 
 
 def test_what_would_not_differ_is_not_sent_again():
@@ -132,6 +145,94 @@ def test_points_are_found_where_there_are_few():
     assert float(nearest.max()) < 1e-3
     turned = sent * torch.polar(torch.ones(40, 8), torch.rand(40, 8, generator=generator(9)))
     assert points_of(turned) is None
+
+
+def few_waveforms(count=40):
+    """Return a transmitter of images that are numbers, each with a waveform of its own."""
+    waveforms = torch.randn(count, 6, dtype=torch.complex64, generator=generator(12))
+
+    def send(images, source, messages):
+        return waveforms[(images.flatten(1)[:, 0] * 255).round().long()]
+
+    def record(purpose):
+        numbers = torch.arange(count, dtype=torch.uint8).repeat(10)
+        images = numbers[:, None, None, None].expand(-1, 1, 8, 8)
+        labels = numbers.long() % 10
+        return Recording(send, images, labels, purpose=purpose, seed=0, device=CPU)
+
+    return waveforms, record
+
+
+def observed(record):
+    training, validation = (
+        Intercepts(record(purpose), Channel("rayleigh")) for purpose in ("adversary", "validation")
+    )
+    return Observations(training, validation, (0.0,), 10, Effort(1, 1), 0, lambda: None)
+
+
+def test_likelihoods_are_those_of_the_channel():
+    waveforms, _ = few_waveforms()
+    heard = Channel("rayleigh")(waveforms, 3.0, generator=generator(13))
+    reals = torch.view_as_real(waveforms).flatten(1)
+    found = posterior(heard.features(), reals, mismatch=0.3)
+    distance = (heard.symbols[:, None] - heard.csi[:, None] * waveforms).abs().square().sum(2)
+    variance = heard.noise_variance + 0.3 * heard.csi.abs().square()
+    torch.testing.assert_close(found, (-distance / variance).softmax(1), atol=1e-4, rtol=1e-3)
+
+
+def test_bayes_rule_decides_as_maximum_likelihood_where_her_images_are_all_there_are():
+    """An untrained network beside it does not mislead her: validation chooses the weights."""
+    waveforms, record = few_waveforms()
+    eve = BayesInference(width=8)
+    eve.fit(observed(record))
+    test = Intercepts(record("test"), Channel("rayleigh"))
+    heard = test.receive(torch.arange(len(test)), 0.0, generator(14))
+    gains = (heard.symbols[:, None] - heard.csi[:, None] * waveforms).abs().square().sum(2)
+    nearest = gains.argmin(1) % 10
+    best = float((nearest == test.labels).float().mean())
+    guesses = eve.listen(heard, 0.0).argmax(1)
+    found = float((guesses == test.labels).float().mean())
+    assert 0.3 < best < 0.9
+    # The posterior of the class is the best guess; the nearest waveform is almost as good. Four
+    # standard deviations of 400 decisions, of which those agree that matter.
+    assert found > best - 4 * (best * (1 - best) / 400) ** 0.5 / 2
+
+
+def test_wide_eavesdroppers_are_one_network_trained_once():
+    given = observed(few_waveforms()[1])
+    losses = list(WideInference.losses)
+    told = []
+    inverters = [WideInversion(loss=loss, width=16) for loss in losses]
+    for eve in inverters:
+        eve.fit(given, lambda done, most: told.append(done))
+    assert told == [1]
+    label = WideInference(width=16)
+    label.fit(given, lambda done, most: told.append(done))
+    assert told == [1]
+    heard = given.validation.receive(torch.arange(5), 0.0, generator(15))
+    images = [eve.listen(heard, 0.0) for eve in inverters]
+    assert not torch.equal(images[0], images[1])
+    # Whoever is trained first, the network is the same.
+    again = observed(few_waveforms()[1])
+    other = WideInference(width=16)
+    other.fit(again)
+    assert torch.equal(other.listen(heard, 0.0), label.listen(heard, 0.0))
+    last = WideInversion(loss=losses[-1], width=16)
+    last.fit(again)
+    assert torch.equal(last.listen(heard, 0.0), images[-1])
+
+
+def test_detailed_features_have_unit_mean_power_at_every_snr():
+    waveforms = torch.randn(500, 20, dtype=torch.complex64, generator=generator(16))
+    for snr_db in (-10.0, 0.0, 20.0):
+        heard = Channel("rayleigh")(waveforms, snr_db, generator=generator(17))
+        details = heard.details()
+        power = details[:, 40:80].square().mean() * 2
+        # 20,000 reals: five standard deviations.
+        assert float(power) == pytest.approx(1, abs=5 * (2 / 20000) ** 0.5)
+        gain_db = 10 * (heard.csi.abs().square() / heard.noise_variance).log10()
+        near = details[:, 80:89].argmax(1) * 5.0 - 15
+        torch.testing.assert_close(near, gain_db[:, 0].clamp(-15, 25), atol=2.51, rtol=0)
 
 
 def test_posteriors_are_those_of_the_channel():

@@ -156,7 +156,8 @@ class FreshEavesdroppers:
             best = self.best.get(eve.target, -1.0)
             if not eve.needs and snr_db == middle and records[0].value > best:
                 self.best[eve.target] = records[0].value
-                case.findings.eavesdroppers[eve.target] = eve
+                if eve.target == "image" or eve.trained is not None:
+                    case.findings.eavesdroppers[eve.target] = eve
                 if eve.target == "image":
                     case.keep("eve", output)
 

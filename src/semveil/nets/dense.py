@@ -61,6 +61,32 @@ class ResidualMlp(nn.Module):
         return self.leave(state)
 
 
+class ResidualBlock(nn.Module):
+    """A residual block of layer norm and two linear layers that starts as the identity.
+
+    Shape:
+        float ``[B, width]`` → float ``[B, width]``.
+
+    Example:
+        >>> ResidualBlock(2)(torch.tensor([[3.0, 4.0]]))
+        tensor([[3., 4.]], grad_fn=<AddBackward0>)
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        leave = nn.Linear(width, width)
+        nn.init.zeros_(leave.weight)
+        nn.init.zeros_(leave.bias)
+        self.change = nn.Sequential(
+            nn.LayerNorm(width), nn.Linear(width, width), nn.GELU(approximate="tanh"), leave
+        )
+
+    def forward(self, state: Tensor) -> Tensor:
+        """Change ``[B, width]``."""
+        changed: Tensor = state + self.change(state)
+        return changed
+
+
 class DenseImage(nn.Module):
     """A dense network whose output is an image in [0, 1]."""
 

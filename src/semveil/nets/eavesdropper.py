@@ -10,11 +10,11 @@ from torch import Tensor, nn
 
 from semveil.errors import unknown
 from semveil.nets.convolutional import ImageShape, Reconstructor, ResidualReconstructor
-from semveil.nets.dense import DenseImage, Mlp, ResidualMlp
+from semveil.nets.dense import DenseImage, Mlp, ResidualBlock, ResidualMlp
 from semveil.nets.sets import SetMlp
 
 INFERENCE = ("linear", "mlp", "wide", "set")
-INVERSION = ("linear", "mlp", "wide", "deconv", "residual", "set")
+INVERSION = ("linear", "mlp", "deconv", "residual", "set")
 
 
 def inference_network(
@@ -75,8 +75,6 @@ def inversion_network(
         return DenseImage(Mlp(inputs, (), pixels), image_shape)
     if capacity == "mlp":
         return DenseImage(Mlp(inputs, 2 * (units or 512,), pixels), image_shape)
-    if capacity == "wide":
-        return DenseImage(ResidualMlp(inputs, units or 512, 3, pixels), image_shape)
     if capacity == "deconv":
         return Reconstructor(inputs, image_shape)
     if capacity == "residual":
@@ -86,24 +84,26 @@ def inversion_network(
     raise unknown("inversion capacity", capacity, INVERSION)
 
 
-class Recogniser(nn.Module):
-    """A residual network that infers the label, and learns to rebuild the image beside it.
+class MultiHead(nn.Module):
+    """A wide residual network that infers the label and rebuilds the image in several ways.
 
-    What it must keep to rebuild the image keeps it from learning few images by heart.
+    What it keeps to rebuild the image keeps it from learning the labels of few images by heart.
 
     Args:
         inputs: Reals observed per image.
         classes: Number of classes.
         image_shape: Channels, height, width.
         units: Units of a hidden layer.
+        ways: Names of the ways in which it rebuilds the image.
         front: What observations pass first; ``inputs`` counts its outputs.
 
     Shape:
         float ``[B, inputs]`` → logits ``[B, classes]``.
 
     Example:
-        >>> logits, images = Recogniser(17, 10, (1, 8, 8), 32).both(torch.zeros(2, 17))
-        >>> logits.shape, images.shape
+        >>> network = MultiHead(17, 10, (1, 8, 8), 32, ["sharp"])
+        >>> logits, images = network.all(torch.zeros(2, 17))
+        >>> logits.shape, images["sharp"].shape
         (torch.Size([2, 10]), torch.Size([2, 1, 8, 8]))
     """
 
@@ -113,21 +113,65 @@ class Recogniser(nn.Module):
         classes: int,
         image_shape: ImageShape,
         units: int,
+        ways: Iterable[str],
         front: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        self.classes, self.image_shape = classes, image_shape
-        self.front = front or nn.Identity()
-        self.network = ResidualMlp(inputs, units, 3, classes + math.prod(image_shape))
+        self.image_shape = image_shape
+        blocks = [ResidualBlock(units) for _ in range(3)]
+        self.trunk = nn.Sequential(front or nn.Identity(), nn.Linear(inputs, units), *blocks)
+        self.label = _head(units, classes)
+        self.picture = ResidualBlock(units)
+        self.images = nn.ModuleDict({way: _head(units, math.prod(image_shape)) for way in ways})
 
-    def both(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """Return logits ``[B, classes]`` and images ``[B, C, H, W]``."""
-        found: Tensor = self.network(self.front(observations))
-        return found[:, : self.classes], found[:, self.classes :].unflatten(1, self.image_shape)
+    def all(self, observations: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return logits ``[B, classes]`` and images ``[B, C, H, W]`` in [0, 1] by their ways."""
+        state = self.trunk(observations)
+        picture = self.picture(state)
+        return self.label(state), {way: self._image(picture, way) for way in self.images}
+
+    def image(self, observations: Tensor, way: str) -> Tensor:
+        """Rebuild the image in one way, ``[B, C, H, W]`` in [0, 1]."""
+        return self._image(self.picture(self.trunk(observations)), way)
+
+    def _image(self, picture: Tensor, way: str) -> Tensor:
+        return torch.sigmoid(self.images[way](picture)).unflatten(1, self.image_shape)
 
     def forward(self, observations: Tensor) -> Tensor:
         """Infer the label, logits ``[B, classes]``."""
-        return self.both(observations)[0]
+        logits: Tensor = self.label(self.trunk(observations))
+        return logits
+
+
+def _head(units: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.LayerNorm(units), nn.GELU(approximate="tanh"), nn.Linear(units, outputs)
+    )
+
+
+class ImageHead(nn.Module):
+    """One of the ways in which a network rebuilds the image.
+
+    Args:
+        network: The network.
+        way: The way.
+
+    Shape:
+        float ``[B, inputs]`` → images ``[B, C, H, W]`` in [0, 1].
+
+    Example:
+        >>> several = MultiHead(17, 10, (1, 8, 8), 32, ["sharp", "smooth"])
+        >>> ImageHead(several, "sharp")(torch.zeros(2, 17)).shape
+        torch.Size([2, 1, 8, 8])
+    """
+
+    def __init__(self, network: MultiHead, way: str) -> None:
+        super().__init__()
+        self.network, self.way = network, way
+
+    def forward(self, observations: Tensor) -> Tensor:
+        """Rebuild the image."""
+        return self.network.image(observations, self.way)
 
 
 class Ensemble(nn.Module):

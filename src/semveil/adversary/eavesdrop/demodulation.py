@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +11,7 @@ from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Observations
 from semveil.adversary.eavesdrop.inference import WideInference
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import Recogniser
+from semveil.nets.eavesdropper import MultiHead
 
 _MOST_POINTS = 64
 
@@ -67,6 +69,7 @@ class DemodulatingInference(WideInference):
 
     name = "inference/demodulating"
     detailed = False
+    losses: ClassVar[dict[str, float]] = {"log-mse": 0.5}
     description = "infers the label from the posteriors of constellation points"
     source = "the project's own; soft demodulation is standard in receivers"
     points: Tensor | None = None
@@ -82,4 +85,4 @@ class DemodulatingInference(WideInference):
         points = torch.ones(4, dtype=torch.complex64) if self.points is None else self.points
         wider = inputs + len(points) * (inputs - 1) // 2
         front = SoftDemodulator(points)
-        return Recogniser(wider, classes, image_shape, self.config.width, front)
+        return MultiHead(wider, classes, image_shape, self.config.width, self.losses, front)

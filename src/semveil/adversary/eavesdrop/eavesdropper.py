@@ -209,10 +209,6 @@ class Eavesdropper(Configured, ABC):
         """Return what her network reads of a reception, float ``[B, inputs]``."""
         return reception.details() if self.detailed else reception.features()
 
-    def before(self) -> Eavesdropper | None:
-        """Return the one whose weights hers start from; None if she starts afresh."""
-        return None
-
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
         """Train her to convergence.
 
@@ -239,11 +235,6 @@ class Eavesdropper(Configured, ABC):
             network = self.network(inputs, given.classes, (channels, height, width))
         network = channels_last(network.to(device))
         effort = replace(effort, max_epochs=math.ceil(self.pace * effort.max_epochs))
-        before = self.before()
-        if before is not None:
-            before.fit(given, progress)
-            if before.trained is not None:
-                network.load_state_dict(before.trained.state_dict())
         self._check(network, inputs, training, given.classes)
 
         def loss(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import torch
 from pydantic import Field
@@ -10,14 +10,12 @@ from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
-from semveil.adversary.eavesdrop.losses import log_error
+from semveil.adversary.eavesdrop.losses import LOSSES
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import Recogniser, inference_network
+from semveil.nets.eavesdropper import MultiHead, inference_network
 from semveil.section import Section
 
 Width = Annotated[int, Field(ge=2, le=65536)]
-# What the logarithm of the image's error weighs beside the label's.
-_IMAGE = 0.5
 _SOURCE = "the project's own; fresh adversaries of several capacities"
 
 
@@ -72,11 +70,19 @@ class MLPInference(DenseInference):
 
 @EAVESDROPPERS.register
 class WideInference(DenseInference):
-    """A residual network with 20 times as many weights as Bob's."""
+    """A residual network with 20 times as many weights as Bob's, who rebuilds the image too.
+
+    The wide inverters of the losses that she trains for are heads of her network.
+
+    Attributes:
+        losses: What the loss of each way to rebuild the image weighs beside that of the label.
+    """
 
     name = "inference/wide"
     detailed = True
-    description = "infers the label by a residual network of 20 times Bob's size"
+    pace = 2 / 3
+    losses: ClassVar[dict[str, float]] = {"log-mse": 0.5, "ssim": 2.0, "mi": 0.25}
+    description = "infers the label by a wide residual network, which learns to rebuild images too"
     source = _SOURCE
 
     class Config(DenseConfig):
@@ -91,8 +97,8 @@ class WideInference(DenseInference):
     config: Config
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
-        """Return the residual network, which rebuilds the image beside the label."""
-        return Recogniser(inputs, classes, image_shape, self.config.width)
+        """Return the residual network."""
+        return MultiHead(inputs, classes, image_shape, self.config.width, self.losses)
 
     def objective(
         self,
@@ -102,12 +108,14 @@ class WideInference(DenseInference):
         labels: Tensor,
         source: torch.Generator,
     ) -> Tensor:
-        """Return the error of the label; in training, that of the image beside it."""
-        if not isinstance(network, Recogniser):
+        """Return the error of the label and of the image in every way."""
+        if not isinstance(network, MultiHead):
             return super().objective(network, features, images, labels, source)
-        logits, rebuilt = network.both(features)
+        logits, found = network.all(features)
         error = self.loss(logits, images, labels)
-        return error + _IMAGE * log_error(rebuilt.float(), images) if network.training else error
+        for name, weight in self.losses.items():
+            error = error + weight * LOSSES[name](found[name].float(), images)
+        return error
 
 
 @EAVESDROPPERS.register

@@ -10,10 +10,11 @@ from torch.nn import functional as F
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Observations, Progress
+from semveil.adversary.eavesdrop.inference import WideInference
 from semveil.adversary.eavesdrop.losses import LOSSES
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import inversion_network
+from semveil.nets.eavesdropper import ImageHead, MultiHead, inversion_network
 from semveil.recipe import InversionLoss
 from semveil.section import Section
 
@@ -110,28 +111,32 @@ class MLPInversion(DenseInversion):
 
 @EAVESDROPPERS.register
 class WideInversion(DenseInversion):
-    """Wide residual blocks.
+    """A wide residual network.
 
-    Who learns similarity or information starts from her who learned the error, which both need.
+    For the losses that the wide network for the label is trained for too, she is a head of it.
     """
 
     name = "inversion/wide"
+    detailed = True
     description = "reconstructs the image by a wide residual network"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
         """Return a residual network."""
-        return inversion_network("wide", inputs, image_shape, self.config.width)
+        loss, known = self.config.loss, WideInference.losses
+        ways = known if loss in known else [loss]
+        return ImageHead(MultiHead(inputs, classes, image_shape, self.config.width, ways), loss)
 
-    @property
-    def pace(self) -> float:  # type: ignore[override]
-        """Half as many epochs for her who starts from the one of least error."""
-        return 1.0 if self.before() is None else 0.5
-
-    def before(self) -> Eavesdropper | None:
-        """Return the one of least error, for those of another loss."""
-        error = type(self)(self.config.model_copy(update={"loss": "log-mse"}))
-        return error if self.config.loss in ("ssim", "mi") else None
+    def fit(self, given: Observations, progress: Progress | None = None) -> None:
+        """Train the network that serves the label too, if it does; see :class:`Eavesdropper`."""
+        if self.config.loss not in WideInference.losses:
+            super().fit(given, progress)
+            return
+        together = WideInference(width=self.config.width)
+        together.fit(given, progress)
+        assert isinstance(together.trained, MultiHead)
+        self.trained = ImageHead(together.trained, self.config.loss)
+        self.converged = together.converged
 
 
 @EAVESDROPPERS.register

@@ -7,6 +7,7 @@ from copy import copy
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from semveil.channel import Channel, Reception
 from semveil.link import as_float
@@ -19,6 +20,8 @@ Send = Callable[[Tensor, torch.Generator, Tensor], Tensor]
 """The same, with the numbers of the messages, int64 ``[B]``, that Alice and Bob both know."""
 
 _BATCH = 500
+# How far images are turned (radians), scaled and slanted at most.
+_TURN, _SCALE, _SLANT = 0.16, 0.08, 0.12
 # Where only the images' places differ, more repetitions teach nothing new.
 _MOST_SHIFTS = 16
 # Bytes of waveforms that are kept for the next eavesdropper instead of being made again.
@@ -108,7 +111,7 @@ class Recording:
 
         Args:
             number: Which repetition; each has randomness and message numbers of its own.
-            shift: Pixels by which an image is moved at most, in every direction.
+            shift: Pixels by which an image is moved at most, in every direction; see :func:`moved`.
         """
         if not (self.randomised or shift):
             return self
@@ -126,26 +129,41 @@ class Recording:
 
 
 def moved(images: Tensor, shift: int, source: torch.Generator) -> Tensor:
-    """Return images moved by up to some pixels, each in a direction of its own.
+    """Return half of the images moved, turned, scaled and slanted, and the others as they are.
+
+    Each is moved by up to some pixels in a direction of its own, turned by up to 9°, scaled by up
+    to 8 % and slanted by up to 12 %.
 
     Args:
-        images: ``[N, C, H, W]``.
+        images: uint8 ``[N, C, H, W]``.
         shift: Pixels at most, in each direction; what comes in repeats the edge.
         source: Randomness.
 
     Example:
-        >>> moved(torch.arange(3).reshape(1, 1, 1, 3), 1, generator(4)).flatten()
-        tensor([0, 0, 1])
+        >>> moved(torch.full((2, 1, 4, 4), 7, dtype=torch.uint8), 1, generator(0)).unique()
+        tensor([7], dtype=torch.uint8)
     """
-    count, channels, height, width = images.shape
-    by = torch.randint(-shift, shift + 1, (2, count, 1), generator=source, device=images.device)
-    rows, columns = (
-        (torch.arange(size, device=images.device) + way).clamp(0, size - 1)
-        for size, way in zip((height, width), by, strict=True)
+    parts = [_moved(part, shift, source) for part in images.split(_BATCH)]
+    return torch.cat(parts)
+
+
+def _moved(images: Tensor, shift: int, source: torch.Generator) -> Tensor:
+    count, _, height, width = images.shape
+    turn, slant, wider, higher, across, down, some = (
+        2 * torch.rand(7, count, generator=source, device=images.device) - 1
     )
-    image = torch.arange(count, device=images.device)[:, None, None, None]
-    channel = torch.arange(channels, device=images.device)[:, None, None]
-    return images[image, channel, rows[:, None, :, None], columns[:, None, None, :]]
+    sine, cosine = (_TURN * turn).sin(), (_TURN * turn).cos()
+    wider, higher, slant = 1 + _SCALE * wider, 1 + _SCALE * higher, _SLANT * slant
+    rows = [
+        torch.stack([cosine * wider, slant - sine * higher, 2 * shift / width * across], dim=1),
+        torch.stack([sine * wider, cosine * higher, 2 * shift / height * down], dim=1),
+    ]
+    places = functional.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    found = functional.grid_sample(
+        images.float(), places, mode="bicubic", padding_mode="border", align_corners=False
+    )
+    found = found.clamp(0, 255).round().to(images.dtype)
+    return torch.where((some < 0)[:, None, None, None], found, images)
 
 
 class Intercepts:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from semveil.adversary.eavesdrop.bayes import BayesInference
 from semveil.adversary.eavesdrop.demodulation import DemodulatingInference
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.adversary.eavesdrop.flow import FlowInversion
@@ -19,7 +20,7 @@ from semveil.adversary.eavesdrop.inversion import (
     WideInversion,
 )
 
-STANDARD_VERSION = "1"
+STANDARD_VERSION = "2"
 """Version of the suite: figures of different versions do not compare."""
 
 
@@ -35,7 +36,7 @@ def standard(permutes: bool = True) -> list[Eavesdropper]:
 
     Example:
         >>> len(standard()), len(standard(permutes=False))
-        (13, 11)
+        (14, 12)
     """
     sets: list[Eavesdropper] = [SetInference(), SetInversion()] if permutes else []
     return [
@@ -43,6 +44,7 @@ def standard(permutes: bool = True) -> list[Eavesdropper]:
         MLPInference(),
         WideInference(),
         DemodulatingInference(),
+        BayesInference(),
         LinearInversion(),
         MLPInversion(loss="log-mse"),
         WideInversion(loss="log-mse"),

@@ -104,7 +104,7 @@ def train_network(
     for turn in range(effort.rounds):
         network.load_state_dict(best_state)
         peak, before, stale, taken = _LEARNING_RATE / 2**turn, best, 0, 0
-        optimiser = torch.optim.Adam(learned, lr=peak)
+        optimiser = torch.optim.Adam(learned, lr=peak, fused=True)
         average = AveragedModel(
             network, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / (1 + reach)), use_buffers=True
         )
