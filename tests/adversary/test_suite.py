@@ -129,8 +129,7 @@ def test_a_step_along_the_gradient_lowers_the_loss(loss):
 def test_similarity_is_learned_as_it_is_measured(shape):
     originals = torch.rand(8, *shape, generator=generator(7)).mul(255).round() / 255
     images = (0.8 * originals + 0.1).mul(255).round() / 255
-    error = 2 * (images - originals).square().mean()
-    expected = 1 - ssim(images, originals).mean() + error
+    expected = 1 - ssim(images, originals).mean()
     torch.testing.assert_close(LOSSES["ssim"](images, originals), expected, atol=1e-5, rtol=0)
 
 
@@ -222,11 +221,30 @@ def test_wide_eavesdroppers_are_one_network_trained_once():
     assert torch.equal(last.listen(heard, 0.0), images[-1])
 
 
-def test_detailed_features_have_unit_mean_power_at_every_snr():
+def test_every_head_has_the_weights_that_were_best_for_it():
+    eve = WideInference(width=8)
+    eve.best, eve.trained = {}, eve.network(5, 10, (1, 4, 4))
+    totals = []
+    for number, losses in enumerate([(1.0, 5.0, 5.0, 5.0), (2.0, 4.0, 6.0, 4.0)]):
+        for weight in eve.trained.parameters():
+            weight.data.fill_(float(number))
+        totals.append(eve.validated(eve.trained, torch.tensor(losses)))
+    # The sum falls as long as any head improves.
+    assert totals == [16.0, 14.0]
+    found = {loss: next(eve.image_head(loss).parameters()) for loss in eve.losses}
+    assert {loss: float(weight.flatten()[0]) for loss, weight in found.items()} == {
+        "log-mse": 1.0,
+        "ssim": 0.0,
+        "mi": 1.0,
+    }
+    assert math.isnan(eve.validated(eve.trained, torch.tensor([1.0, math.nan, 1.0, 1.0])))
+
+
+def test_scaled_features_have_unit_mean_power_at_every_snr():
     waveforms = torch.randn(500, 20, dtype=torch.complex64, generator=generator(16))
     for snr_db in (-10.0, 0.0, 20.0):
         heard = Channel("rayleigh")(waveforms, snr_db, generator=generator(17))
-        details = heard.details()
+        details = heard.details(scaled=True)
         power = details[:, 40:80].square().mean() * 2
         # 20,000 reals: five standard deviations.
         assert float(power) == pytest.approx(1, abs=5 * (2 / 20000) ** 0.5)

@@ -48,32 +48,37 @@ class Reception:
         """
         return torch.cat([self._equalised(), self._reliability().mean(1, keepdim=True)], dim=1)
 
-    def details(self) -> Tensor:
-        """Return all that is known of a reception, float ``[B, 4k + 10]`` or ``[B, 5k + 2P + 10]``.
+    def details(self, scaled: bool = False) -> Tensor:
+        """Return all that is known of a reception, float ``[B, 2k + 1]`` or ``[B, 3k + 2P + 1]``.
 
-        MMSE-equalised symbols; the same at unit mean power, whatever the SNR; where every symbol
-        has a channel coefficient of its own, the reliability of each, and received pilots; the SNR
-        of the reception in dB, by nine bumps that overlap; and the mean reliability.
+        Where every symbol has a channel coefficient of its own, the reliability of each and the
+        received pilots stand between the symbols and the mean reliability.
+
+        Args:
+            scaled: Whether the symbols stand there at unit mean power too, whatever the SNR, and
+                the SNR itself, by nine bumps of 5 dB that overlap: ``2k + 9`` reals more.
 
         Example:
             >>> y = torch.ones(1, 2, dtype=torch.complex64)
-            >>> Reception(y, y[:, :1], torch.tensor(1.0)).details().shape
-            torch.Size([1, 18])
-            >>> Reception(y, 2 * y, torch.tensor(1.0), y[:, None]).details().shape
-            torch.Size([1, 24])
+            >>> reception = Reception(y, 2 * y, torch.tensor(1.0), y[:, None])
+            >>> reception.details().shape, reception.details(scaled=True).shape
+            (torch.Size([1, 11]), torch.Size([1, 24]))
         """
         reliability, equalised = self._reliability(), self._equalised()
         mean = reliability.mean(1, keepdim=True)
-        level = reliability.clamp(min=1e-6).sqrt()
-        each = level if level.shape[1] == 1 else level.repeat_interleave(2, dim=1)
-        parts = [equalised, equalised / each]
+        parts = [equalised]
+        if scaled:
+            level = reliability.clamp(min=1e-6).sqrt()
+            parts.append(equalised / level.repeat_interleave(1 if level.shape[1] == 1 else 2, 1))
         if reliability.shape[1] > 1:
             parts.append(reliability)
-        if self.pilots is not None:
-            parts.append(torch.view_as_real(self.pilots.resolve_conj()).flatten(1))
-        snr_db = 10 * mean.logit(1e-6) / math.log(10)
-        centres = torch.linspace(-15.0, 25.0, 9, device=mean.device)
-        return torch.cat([*parts, torch.exp(-((snr_db - centres) / 5).square()), mean], dim=1)
+            if self.pilots is not None:
+                parts.append(torch.view_as_real(self.pilots.resolve_conj()).flatten(1))
+        if scaled:
+            snr_db = 10 * mean.logit(1e-6) / math.log(10)
+            centres = torch.linspace(-15.0, 25.0, 9, device=mean.device)
+            parts.append(torch.exp(-((snr_db - centres) / 5).square()))
+        return torch.cat([*parts, mean], dim=1)
 
     def _equalised(self) -> Tensor:
         equalised = phy.mmse(self.symbols, self.csi, self.noise_variance)

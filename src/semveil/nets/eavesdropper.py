@@ -85,7 +85,7 @@ def inversion_network(
 
 
 class MultiHead(nn.Module):
-    """A wide residual network that infers the label and rebuilds the image in several ways.
+    """A wide residual network that infers the label and rebuilds the image by several heads.
 
     What it keeps to rebuild the image keeps it from learning the labels of few images by heart.
 
@@ -94,7 +94,7 @@ class MultiHead(nn.Module):
         classes: Number of classes.
         image_shape: Channels, height, width.
         units: Units of a hidden layer.
-        ways: Names of the ways in which it rebuilds the image.
+        heads: Names of the heads that rebuild the image.
         front: What observations pass first; ``inputs`` counts its outputs.
 
     Shape:
@@ -113,7 +113,7 @@ class MultiHead(nn.Module):
         classes: int,
         image_shape: ImageShape,
         units: int,
-        ways: Iterable[str],
+        heads: Iterable[str],
         front: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -122,20 +122,20 @@ class MultiHead(nn.Module):
         self.trunk = nn.Sequential(front or nn.Identity(), nn.Linear(inputs, units), *blocks)
         self.label = _head(units, classes)
         self.picture = ResidualBlock(units)
-        self.images = nn.ModuleDict({way: _head(units, math.prod(image_shape)) for way in ways})
+        self.images = nn.ModuleDict({name: _head(units, math.prod(image_shape)) for name in heads})
 
     def all(self, observations: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return logits ``[B, classes]`` and images ``[B, C, H, W]`` in [0, 1] by their ways."""
+        """Return logits ``[B, classes]`` and images ``[B, C, H, W]`` in [0, 1] by head."""
         state = self.trunk(observations)
         picture = self.picture(state)
-        return self.label(state), {way: self._image(picture, way) for way in self.images}
+        return self.label(state), {name: self._image(picture, name) for name in self.images}
 
-    def image(self, observations: Tensor, way: str) -> Tensor:
-        """Rebuild the image in one way, ``[B, C, H, W]`` in [0, 1]."""
-        return self._image(self.picture(self.trunk(observations)), way)
+    def image(self, observations: Tensor, head: str) -> Tensor:
+        """Rebuild the image by one head, ``[B, C, H, W]`` in [0, 1]."""
+        return self._image(self.picture(self.trunk(observations)), head)
 
-    def _image(self, picture: Tensor, way: str) -> Tensor:
-        return torch.sigmoid(self.images[way](picture)).unflatten(1, self.image_shape)
+    def _image(self, picture: Tensor, head: str) -> Tensor:
+        return torch.sigmoid(self.images[head](picture)).unflatten(1, self.image_shape)
 
     def forward(self, observations: Tensor) -> Tensor:
         """Infer the label, logits ``[B, classes]``."""
@@ -150,11 +150,11 @@ def _head(units: int, outputs: int) -> nn.Sequential:
 
 
 class ImageHead(nn.Module):
-    """One of the ways in which a network rebuilds the image.
+    """One of the heads by which a network rebuilds the image.
 
     Args:
         network: The network.
-        way: The way.
+        head: Name of the head.
 
     Shape:
         float ``[B, inputs]`` → images ``[B, C, H, W]`` in [0, 1].
@@ -165,13 +165,13 @@ class ImageHead(nn.Module):
         torch.Size([2, 1, 8, 8])
     """
 
-    def __init__(self, network: MultiHead, way: str) -> None:
+    def __init__(self, network: MultiHead, head: str) -> None:
         super().__init__()
-        self.network, self.way = network, way
+        self.network, self.head = network, head
 
     def forward(self, observations: Tensor) -> Tensor:
         """Rebuild the image."""
-        return self.network.image(observations, self.way)
+        return self.network.image(observations, self.head)
 
 
 class Ensemble(nn.Module):

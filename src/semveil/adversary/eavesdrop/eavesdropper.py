@@ -125,6 +125,7 @@ class Eavesdropper(Configured, ABC):
         pleases_judge: Whether she learned from the network that judges reconstructions, which is
             then no judge of hers.
         detailed: Whether, over OFDM, she reads the reliability of every symbol and the pilots too.
+        scaled: Whether, if so, she reads the symbols at unit mean power and the SNR in dB too.
         pace: Epochs of her rounds over those that an audit gives: fewer where each takes long or
             little is left to learn, more where they cost nearly nothing.
         converged: Whether her training ended because it had ceased to improve; None where there was
@@ -143,6 +144,7 @@ class Eavesdropper(Configured, ABC):
     needs: ClassVar[frozenset[str]] = frozenset()
     at_once: ClassVar[int] = _AT_ONCE
     detailed: ClassVar[bool] = False
+    scaled: ClassVar[bool] = False
     pleases_judge: bool = False
     pace: float = 1.0
     trained: nn.Module | None = None
@@ -198,8 +200,20 @@ class Eavesdropper(Configured, ABC):
         labels: Tensor,
         source: torch.Generator,
     ) -> Tensor:
-        """Return her loss for a batch, a scalar; ``source`` is for what she draws herself."""
+        """Return her loss for a batch, a scalar; ``source`` is for what she draws herself.
+
+        If it returns several losses ``[H]``, training minimises their sum.
+        """
         return self.loss(network(features), images, labels)
+
+    def validated(self, network: nn.Module, losses: Tensor) -> float:
+        """Return the number by which training chooses weights and ends: the validation loss.
+
+        Args:
+            network: Her network with the weights of this epoch.
+            losses: Validation losses, as :meth:`objective` returns them.
+        """
+        return float(losses.sum())
 
     def applies(self, given: Observations) -> bool:
         """Tell whether all that she needs is there."""
@@ -207,7 +221,7 @@ class Eavesdropper(Configured, ABC):
 
     def features(self, reception: Reception) -> Tensor:
         """Return what her network reads of a reception, float ``[B, inputs]``."""
-        return reception.details() if self.detailed else reception.features()
+        return reception.details(self.scaled) if self.detailed else reception.features()
 
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
         """Train her to convergence.
@@ -221,8 +235,7 @@ class Eavesdropper(Configured, ABC):
         """
         settled = (type(self), repr(self))
         if settled in given.fitted:
-            twin = given.fitted[settled]
-            self.trained, self.converged = twin.trained, twin.converged
+            vars(self).update(vars(given.fitted[settled]))
             return
         training, validation, sent = given.training, given.validation, given.training
         device, scope, effort = training.device, self.scope, given.effort
@@ -250,16 +263,16 @@ class Eavesdropper(Configured, ABC):
 
         def step(rows: Tensor, source: torch.Generator) -> Tensor:
             heard = sent.receive(rows, any_of(levels, rows, source), source)
-            return loss(sent, self.features(heard), rows, source)
+            return loss(sent, self.features(heard), rows, source).sum()
 
         def validate() -> float:
             every = torch.arange(len(held_out), device=device)
             same = generator(given.seed, *scope, "validation draws", device=device)
             parts = [
-                float(loss(validation, held_out[rows], rows, same)) * len(rows)
+                loss(validation, held_out[rows], rows, same) * len(rows) / len(held_out)
                 for rows in every.split(_AT_ONCE)
             ]
-            return sum(parts) / len(held_out)
+            return self.validated(network, torch.stack(parts).sum(0))
 
         self.converged = train_network(
             network,

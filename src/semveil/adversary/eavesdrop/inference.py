@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import math
 from typing import Annotated, ClassVar
 
 import torch
@@ -9,10 +11,10 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
-from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Observations, Progress
 from semveil.adversary.eavesdrop.losses import LOSSES
 from semveil.nets.convolutional import ImageShape
-from semveil.nets.eavesdropper import MultiHead, inference_network
+from semveil.nets.eavesdropper import ImageHead, MultiHead, inference_network
 from semveil.section import Section
 
 Width = Annotated[int, Field(ge=2, le=65536)]
@@ -72,7 +74,8 @@ class MLPInference(DenseInference):
 class WideInference(DenseInference):
     """A residual network with 20 times as many weights as Bob's, who rebuilds the image too.
 
-    The wide inverters of the losses that she trains for are heads of her network.
+    The wide inverters of the losses that she trains for are heads of her network, each with the
+    weights of the epoch that was best for it.
 
     Attributes:
         losses: What the loss of each way to rebuild the image weighs beside that of the label.
@@ -80,8 +83,9 @@ class WideInference(DenseInference):
 
     name = "inference/wide"
     detailed = True
+    scaled = True
     pace = 2 / 3
-    losses: ClassVar[dict[str, float]] = {"log-mse": 0.5, "ssim": 2.0, "mi": 0.25}
+    losses: ClassVar[dict[str, float]] = {"log-mse": 0.5, "ssim": 3.0, "mi": 0.25}
     description = "infers the label by a wide residual network, which learns to rebuild images too"
     source = _SOURCE
 
@@ -95,6 +99,7 @@ class WideInference(DenseInference):
         width: Width = 512
 
     config: Config
+    best: dict[str, tuple[float, dict[str, Tensor]]]
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
         """Return the residual network."""
@@ -108,14 +113,38 @@ class WideInference(DenseInference):
         labels: Tensor,
         source: torch.Generator,
     ) -> Tensor:
-        """Return the error of the label and of the image in every way."""
+        """Return the losses of all heads, that of the label first."""
         if not isinstance(network, MultiHead):
             return super().objective(network, features, images, labels, source)
         logits, found = network.all(features)
-        error = self.loss(logits, images, labels)
-        for name, weight in self.losses.items():
-            error = error + weight * LOSSES[name](found[name].float(), images)
-        return error
+        of_images = [
+            weight * LOSSES[name](found[name].float(), images)
+            for name, weight in self.losses.items()
+        ]
+        return torch.stack([self.loss(logits, images, labels), *of_images])
+
+    def validated(self, network: nn.Module, losses: Tensor) -> float:
+        """Keep the best weights of every head, and return the sum of their least losses so far."""
+        state = copy.deepcopy(network.state_dict())
+        for head, loss in zip(("label", *self.losses), losses.tolist(), strict=True):
+            if loss < self.best.get(head, (math.inf, state))[0]:
+                self.best[head] = loss, state
+        known = sum(loss for loss, _ in self.best.values())
+        return math.nan if bool(losses.isnan().any()) else known
+
+    def fit(self, given: Observations, progress: Progress | None = None) -> None:
+        """Train the network for all heads; see :class:`Eavesdropper`."""
+        self.best = {}
+        super().fit(given, progress)
+        assert self.trained is not None
+        self.trained.load_state_dict(self.best["label"][1])
+
+    def image_head(self, loss: str) -> ImageHead:
+        """Return the head for a loss, with the weights that are best for it."""
+        network = copy.deepcopy(self.trained)
+        assert isinstance(network, MultiHead)
+        network.load_state_dict(self.best[loss][1])
+        return ImageHead(network, loss)
 
 
 @EAVESDROPPERS.register

@@ -26,7 +26,7 @@ class InversionConfig(Section):
 
     Attributes:
         loss: ``mse``, ``log-mse`` (for the mean PSNR), ``ssim``, ``mi`` (for the excess mutual
-            information) or ``perceptual``; the last three beside the squared error.
+            information) or ``perceptual``; the last two beside the squared error.
     """
 
     loss: InversionLoss = "mse"
@@ -118,14 +118,15 @@ class WideInversion(DenseInversion):
 
     name = "inversion/wide"
     detailed = True
+    scaled = True
     description = "reconstructs the image by a wide residual network"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
         """Return a residual network."""
         loss, known = self.config.loss, WideInference.losses
-        ways = known if loss in known else [loss]
-        return ImageHead(MultiHead(inputs, classes, image_shape, self.config.width, ways), loss)
+        heads = known if loss in known else [loss]
+        return ImageHead(MultiHead(inputs, classes, image_shape, self.config.width, heads), loss)
 
     def fit(self, given: Observations, progress: Progress | None = None) -> None:
         """Train the network that serves the label too, if it does; see :class:`Eavesdropper`."""
@@ -134,8 +135,7 @@ class WideInversion(DenseInversion):
             return
         together = WideInference(width=self.config.width)
         together.fit(given, progress)
-        assert isinstance(together.trained, MultiHead)
-        self.trained = ImageHead(together.trained, self.config.loss)
+        self.trained = together.image_head(self.config.loss)
         self.converged = together.converged
 
 

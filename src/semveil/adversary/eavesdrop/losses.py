@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from semveil.metrics.structural_similarity import deviation
 
 _BINS = 20
-# What the squared error weighs beside similarity and information, which are blind to the mean.
+# What the squared error weighs beside information, which is blind to the mean.
 _ERROR = 2.0
 
 
@@ -22,8 +22,8 @@ def log_error(images: Tensor, originals: Tensor) -> Tensor:
 
 
 def dissimilarity(images: Tensor, originals: Tensor) -> Tensor:
-    """Return one minus the mean SSIM, and the squared error."""
-    return 1 - similarity(images, originals).mean() + _ERROR * F.mse_loss(images, originals)
+    """Return one minus the mean SSIM."""
+    return 1 - similarity(images, originals).mean()
 
 
 def similarity(images: Tensor, originals: Tensor) -> Tensor:
