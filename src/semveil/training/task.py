@@ -29,6 +29,8 @@ from semveil.training.objective import Batch, Losses, Turn
 
 # An Eve without influence need not keep pace: she only has to be trained in the end.
 _IDLE_EVE_STEPS = 4
+# Of a large batch she hears so many images: more would cost as much as the link itself.
+_HEARD = 128
 
 
 class InverterConfig(Section):
@@ -106,12 +108,13 @@ class TaskOriented:
     def _invert(self, batch: Batch, source: Randomness) -> Losses:
         # What Alice has just sent: encoding it anew would cost a third of her turn.
         assert self.sent is not None
-        return {"total": F.mse_loss(self._overhear(self.sent, source).float(), batch.images)}
+        rebuilt = self._overhear(self.sent, source).float()
+        return {"total": F.mse_loss(rebuilt, batch.images[:_HEARD])}
 
     def _pair(self, batch: Batch, source: Randomness) -> Losses:
         snr_db = draw_snr_db(self.recipe, len(batch.images), source, batch.images.device)
         sent = self.link.exchange(batch.encoded, snr_db, source)
-        self.sent = sent.waveform.detach()
+        self.sent = sent.waveform[:_HEARD].detach()
         smooth = self.recipe.train.label_smoothing
         ce = F.cross_entropy(sent.answer.scores, batch.labels, label_smoothing=smooth)
         losses = {"bob_ce": ce, **sent.losses}
@@ -129,12 +132,15 @@ class TaskOriented:
             losses["wrong_key_loss"] = wrong
             total = total + self.key_weight * wrong
         if self.inverter.weight:
-            error = bounded_error(self._overhear(sent.waveform, source), batch.images)
+            heard = sent.waveform[:_HEARD]
+            error = bounded_error(self._overhear(heard, source), batch.images[:_HEARD])
             losses["eve_error"] = error.mean()
-            total = total - self.inverter.weight * (self._weight(snr_db, batch) * error).mean()
+            weight = self.inverter.weight * self._weight(snr_db, batch)
+            total = total - (weight * error).mean()
         return {**losses, "total": total}
 
     def _weight(self, snr_db: Tensor | float, batch: Batch) -> Tensor:
         if self.inverter.form == "static":
             return torch.ones((), device=batch.images.device)
-        return 1 / (1 + noise_per_real(snr_db).to(batch.images.device))
+        weight = 1 / (1 + noise_per_real(snr_db).to(batch.images.device))
+        return weight[:_HEARD] if weight.dim() else weight
