@@ -259,12 +259,19 @@ def test_results_of_a_dirty_checkout_are_refused(line, tmp_path):
     assert refused == f"{folder}: tally/tally-0 ran from a dirty checkout (and 2 more)"
 
 
+def test_results_of_an_unknown_commit_are_refused(line, tmp_path):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder, commit=None))
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{folder}: results of an unknown commit (jobs: 3)"
+
+
 def test_results_of_several_commits_are_refused(line, tmp_path):
     folder = tmp_path / "all"
     assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
     succeed(tally(line, folder, commit=OTHER))
     refused = refusal(line("reproduce", "--check", folder))
-    assert refused == f"{folder}: results of 2 commits: 1111111 (2 jobs), 2222222 (1 jobs)"
+    assert refused == f"{folder}: results of 2 commits: 1111111 (jobs: 2), 2222222 (jobs: 1)"
 
 
 @pytest.mark.slow
@@ -276,7 +283,7 @@ def test_a_link_of_another_commit_counts(line, tmp_path):
         succeed(line(*words, folder, folder=tmp_path, before=before))
     succeed(line("reproduce", "--check", "first", folder=tmp_path))
     refused = refusal(line("reproduce", "--check", "second", folder=tmp_path))
-    assert refused == "second: results of 2 commits: 1111111 (3 jobs), 2222222 (3 jobs)"
+    assert refused == "second: results of 2 commits: 1111111 (jobs: 3), 2222222 (jobs: 3)"
 
 
 @pytest.mark.parametrize(

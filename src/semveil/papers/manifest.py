@@ -150,9 +150,9 @@ def check(folder: Path) -> Manifest:
         for commit in {state.commit or "unknown" for state in job.code} or {"unknown"}
     )
     if "unknown" in commits:
-        raise SemveilError(f"{folder}: {commits['unknown']} jobs ran from an unknown commit")
+        raise SemveilError(f"{folder}: results of an unknown commit (jobs: {commits['unknown']})")
     if len(commits) > 1:
-        parts = [f"{commit[:7]} ({jobs} jobs)" for commit, jobs in commits.most_common()]
+        parts = [f"{commit[:7]} (jobs: {jobs})" for commit, jobs in sorted(commits.items())]
         raise SemveilError(f"{folder}: results of {len(commits)} commits: {', '.join(parts)}")
     for name, study in manifest.studies.items():
         if study.records != digest(folder / name):
