@@ -1,0 +1,78 @@
+"""The entries that come with the project: complete, small, indexed, and as good as they say."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import semveil
+from commands import succeed
+from semveil.data import DATASETS
+from semveil.schemes import SCHEMES
+from semveil.zoo import places
+from semveil.zoo.entry import read_entry
+
+EMBEDDED = places.Place(places.EMBEDDED, "in the package").entries()
+INDEX = places.read_index(places.EMBEDDED / "index.json")
+
+
+def published() -> dict[str, Path]:
+    """Return all entries of the repository."""
+    inside = places.checkout()
+    return EMBEDDED | (places.Place(inside, "").entries() if inside else {})
+
+
+def test_the_index_is_that_of_the_entries():
+    found = published()
+    assert set(found) == set(INDEX)
+    for name, folder in found.items():
+        body = (folder / "config.json").read_bytes()
+        assert INDEX[name].sha256 == hashlib.sha256(body).hexdigest(), name
+        assert INDEX[name].bytes == len(body), name
+
+
+def test_the_package_has_what_the_script_makes():
+    script = (Path(__file__).parents[2] / "zoo/digits.sh").read_text()
+    made = set(re.findall(r"\[([a-z0-9-]+)\]=", script))
+    assert made <= set(SCHEMES.names())
+    assert {f"digits/{name}" for name in made} == set(EMBEDDED)
+
+
+def test_entries_are_small():
+    def size(folder: Path) -> int:
+        return sum(path.stat().st_size for path in folder.iterdir())
+
+    assert sum(map(size, EMBEDDED.values())) <= 2_000_000
+    assert sum(map(size, published().values())) <= 100_000_000
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_an_entry_is_what_may_be_published(name):
+    entry = read_entry(published()[name], name)
+    images = entry.run["recipe"]["data"]["name"]
+    assert DATASETS.get(images).origin is None
+    assert "dirty" not in entry.run["version"]
+    text = json.dumps(entry.run)
+    assert not any(word in text for word in ("/home/", "/root", "/tmp", "/work"))
+
+
+def test_every_entry_is_as_good_as_its_card_says(semveil):
+    found = json.loads(succeed(semveil("zoo", "verify", "--all", "--json")).out)
+    assert {each["name"] for each in found} == set(published())
+    for each in found:
+        assert each["agrees"], each
+
+
+def test_a_link_of_the_package_is_better_than_chance():
+    digits = semveil.data.load("digits")
+    for name in ("digits/deepjscc", "digits/rotation", "digits/ibal"):
+        answer = semveil.load(name).send(
+            digits.test.x, snr_db=12, generator=torch.Generator().manual_seed(0)
+        )
+        right = answer.logits.argmax(1).numpy() == digits.test.y
+        assert right.mean() > 0.85, name
