@@ -239,6 +239,7 @@ def test_every_scheme_states_its_threat_model_and_its_guarantee(semveil):
         "multitask",
         "deepjscc",
         "deepjscc-image",
+        "residual-jscc",
         "mobilesc",
         "jscc-ofdm",
         "mobilenetv2",
