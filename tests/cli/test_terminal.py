@@ -98,7 +98,7 @@ def completed(*words):
 
 
 def test_shells_complete_commands_options_and_recipes():
-    assert completed("rep") == ["report"]
+    assert completed("rep") == ["reproduce", "report"]
     assert completed("run", "--res") == ["--resume"]
     assert completed("run", "quick") == ["quickstart"]
 
