@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
+from semveil.adversary.eavesdrop.calibration import affine
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Observations, Progress
 from semveil.adversary.eavesdrop.inference import WideInference
 from semveil.adversary.eavesdrop.losses import LOSSES
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss
+from semveil.channel import Reception
+from semveil.link import as_float
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import ImageHead, MultiHead, inversion_network
 from semveil.recipe import InversionLoss
+from semveil.rng import generator
 from semveil.section import Section
 
+# Losses of the error, which gain and offset change; and how many images they are chosen on.
+_ERRORS, _CALIBRATED_ON = ("mse", "log-mse"), 2000
 _SOURCE = "the project's own; fresh adversaries of several capacities"
 
 
@@ -39,6 +48,7 @@ class Inversion(Eavesdropper):
     Config = InversionConfig
     config: InversionConfig
     perceptual: PerceptualLoss | None = None
+    calibration: Mapping[float, tuple[float, float]] = MappingProxyType({})
 
     @property
     def adversary(self) -> str:
@@ -50,6 +60,32 @@ class Inversion(Eavesdropper):
         self.pleases_judge = self.config.loss == "perceptual"
         self.perceptual = given.perceptual() if self.pleases_judge else None
         super().fit(given, progress)
+        self.calibrate(given)
+
+    @torch.no_grad()
+    def calibrate(self, given: Observations) -> None:
+        """Choose gain and offset of her pictures at each SNR, where she is after the error."""
+        if self.config.loss not in _ERRORS:
+            return
+        validation = given.validation
+        rows = torch.arange(min(_CALIBRATED_ON, len(validation)), device=validation.device)
+        originals = as_float(validation.images[rows])
+        found = {}
+        for snr_db in given.snrs_db:
+            scope = (*self.scope, "calibration", str(snr_db))
+            source = generator(given.seed, *scope, device=validation.device)
+            pictures = Eavesdropper.listen(self, validation.receive(rows, snr_db, source), snr_db)
+            logarithmic = self.config.loss == "log-mse"
+            found[snr_db] = affine(pictures.float(), originals, logarithmic)
+        self.calibration = found
+
+    def listen(self, reception: Reception, snr_db: float) -> Tensor:
+        """Return her pictures, calibrated at SNRs of her training; see :class:`Eavesdropper`."""
+        pictures = super().listen(reception, snr_db)
+        gain, offset = self.calibration.get(snr_db, (1.0, 0.0))
+        if (gain, offset) == (1.0, 0.0):
+            return pictures
+        return (gain * pictures + offset).clamp(0, 1)
 
     def loss(self, output: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """Return the loss that the settings name, a scalar."""
@@ -137,6 +173,7 @@ class WideInversion(DenseInversion):
         together.fit(given, progress)
         self.trained = together.image_head(self.config.loss)
         self.converged = together.converged
+        self.calibrate(given)
 
 
 @EAVESDROPPERS.register
