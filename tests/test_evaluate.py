@@ -117,8 +117,8 @@ def digits_as_cifar10(tmp_path, monkeypatch):
     digits = load_digits()
     pixels = np.kron(digits.images / 16 * 255, np.ones((4, 4))).astype(np.uint8)
     rows = np.repeat(pixels[:, None], 3, axis=1).reshape(len(pixels), -1)
-    parts = {f"data_batch_{n}": slice(90 * n - 90, 90 * n) for n in range(1, 6)}
-    parts["test_batch"] = slice(450, 550)
+    parts = {f"data_batch_{n}": slice(160 * n - 160, 160 * n) for n in range(1, 6)}
+    parts["test_batch"] = slice(800, 900)
     folder = tmp_path / "data" / "cifar-10-batches-py"
     folder.mkdir(parents=True)
     contents = {

@@ -20,6 +20,7 @@ from semveil import data
 from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
 from semveil.data.splits import ImageSplits
+from semveil.device import channels_last
 from semveil.errors import SemveilError, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
@@ -192,7 +193,7 @@ class Run(MeasuredFolder):
             trained = self.untrained()
             load(trained, path, self.recipe, self.seed)
             self._remove_checkpoints(trained)
-            return trained.to(self.hardware.device)
+            return self._placed(trained)
         started = time.monotonic()
         with self._cpu_time():
             trained, history = train(
@@ -208,7 +209,12 @@ class Run(MeasuredFolder):
         save(trained, path, self.recipe, self.seed)
         self._remove_checkpoints(trained)
         self._add_time(started)
-        return trained.to(self.hardware.device)
+        return self._placed(trained)
+
+    def _placed(self, trained: TrainedNetworks) -> TrainedNetworks:
+        """Return networks where they are used, in one layout: rounding depends on it."""
+        channels_last(trained.to(self.hardware.device))
+        return trained
 
     @contextmanager
     def _cpu_time(self) -> Iterator[None]:
