@@ -16,15 +16,14 @@ from semveil.schemes.parts import modulation
 
 @SCHEMES.register
 class ResidualJSCC(DeepJsccImage):
-    """A stronger image link of the project's own."""
+    """An image link of the project's own."""
 
     name = "residual-jscc"
     description = "residual joint source-channel code for image transmission: no task"
     source = "the project's own"
     reference = "residual-jscc"
     deviations: ClassVar[tuple[str, ...]] = (
-        "The decoder is told the reliability of what it received, and serves every SNR; the "
-        "encoder is told none.",
+        "The decoder is told how reliable what it received is; the encoder is told no SNR.",
     )
 
     class Config(DeepJsccImage.Config):

@@ -52,8 +52,8 @@ def posterior(features: Tensor, sent: Tensor, mismatch: float) -> Tensor:
 class BayesInference(Eavesdropper):
     """The posterior of the label by the likelihoods of her images' waveforms, and a network's.
 
-    Her images are the prior, as they are and moved. At low SNR this beats trained networks; its
-    geometric mean with the posterior of the wide network beats both. Their weights, and how far the
+    Her images are the prior, as they are and moved. The answer is the geometric mean with the
+    posterior of the wide network. Their weights, and how far the
     image that was sent may be from the nearest of hers, are chosen on validation images, for each
     SNR.
 
