@@ -1,7 +1,7 @@
 """Networks of the task-oriented links: a trunk, encoders and classifiers on it.
 
-The papers state no trunk, or one of 64 channels with one residual block (VFE); ours is of a
-network that learns quickly (our reading): the width is a setting, and the depth depends on the size.
+The papers state no trunk, or one of 64 channels with one residual block (VFE); ours is that
+of a network that learns quickly (our reading): width is a setting, depth depends on the size.
 """
 
 from __future__ import annotations
