@@ -153,6 +153,7 @@ class EavesdropperFacts(Facts):
     name: str
     config: dict[str, Any]
     classes: Annotated[list[str], Field(min_length=1)]
+    learned: dict[str, Any] = {}
 
 
 def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:

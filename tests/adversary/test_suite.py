@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import pytest
@@ -9,7 +10,11 @@ import torch
 
 from semveil.adversary.eavesdrop.bayes import BayesInference, posterior
 from semveil.adversary.eavesdrop.choice import chosen
-from semveil.adversary.eavesdrop.demodulation import SoftDemodulator, points_of
+from semveil.adversary.eavesdrop.demodulation import (
+    DemodulatingInference,
+    SoftDemodulator,
+    points_of,
+)
 from semveil.adversary.eavesdrop.eavesdropper import Observations
 from semveil.adversary.eavesdrop.inference import WideInference
 from semveil.adversary.eavesdrop.inversion import WideInversion
@@ -276,3 +281,17 @@ def test_a_setting_of_a_recipe_reaches_the_suite():
     settings = AuditConfig.model_validate({"inference/wide": {"width": 64}})
     wide = next(eve for eve in chosen(settings) if eve.adversary == "inference/wide")
     assert wide.config.width == 64
+
+
+def test_the_demodulator_recalls_the_constellation_she_learned():
+    """Her network cannot be built again without it."""
+    points = torch.polar(torch.ones(8), torch.arange(8) * (math.pi / 4))
+    eve, again = DemodulatingInference(), DemodulatingInference()
+    eve.points = points
+    again.recall(DemodulatingInference.Learned(**json.loads(eve.learned().model_dump_json())))
+    shapes = [
+        {key: value.shape for key, value in each.network(17, 10, (1, 8, 8)).state_dict().items()}
+        for each in (eve, again)
+    ]
+    assert shapes[0] == shapes[1]
+    assert torch.equal(again.points, points)

@@ -144,7 +144,8 @@ def test_a_model_of_a_version_without_digests_is_read(semveil, folder, changes):
 @pytest.mark.parametrize(
     "changes",
     [{"name": 5}, {"name": "inference/none"}, {"classes": 10}, {"classes": []}, {"config": []},
-     {"config": {"unheard": 1}}],
+     {"config": {"unheard": 1}}, {"learned": []}, {"learned": {"unheard": 1}},
+     {"learned": {"calibration": [[10.0, 1.0]]}}],
 )  # fmt: skip
 def test_facts_of_an_eavesdropper(semveil, finished, folder, changes):
     shutil.copy(finished / "records.jsonl", folder)

@@ -28,6 +28,7 @@ def keep(run: Path, stream: str, eves: Mapping[str, Eavesdropper], classes: Sequ
                 "name": eve.name,
                 "config": eve.config.model_dump(),
                 "classes": list(classes),
+                "learned": eve.learned().model_dump(mode="json"),
             }
             path = _path(run, stream, target)
             try:
@@ -48,6 +49,7 @@ def kept(link: Link, target: str, heard: Reception) -> tuple[Eavesdropper, list[
     kind = EAVESDROPPERS.get(stated.name)
     try:
         eve = kind(kind.Config(**stated.config))
+        eve.recall(kind.Learned(**stated.learned))
     except ValidationError as error:
         raise SemveilError(f"{path}: {explain(error, tuple)}") from None
     network = eve.network(eve.features(heard).shape[1], len(stated.classes), link.image_shape)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
@@ -12,6 +13,7 @@ from semveil.adversary.eavesdrop.eavesdropper import Observations
 from semveil.adversary.eavesdrop.inference import WideInference
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.eavesdropper import MultiHead
+from semveil.section import Section
 
 _MOST_POINTS = 64
 
@@ -63,6 +65,16 @@ class SoftDemodulator(nn.Module):
         return torch.cat([shares.flatten(1), features], dim=1)
 
 
+class Constellation(Section):
+    """What she learns besides her network's weights.
+
+    Attributes:
+        points: I and Q of the points that symbols come from.
+    """
+
+    points: Annotated[list[tuple[float, float]], Field(min_length=2, max_length=65536)]
+
+
 @EAVESDROPPERS.register
 class DemodulatingInference(WideInference):
     """Soft demodulation before a residual network, where symbols are points of a constellation."""
@@ -73,11 +85,22 @@ class DemodulatingInference(WideInference):
     description = "infers the label from the posteriors of constellation points"
     source = "the project's own; soft demodulation is standard in receivers"
     points: Tensor | None = None
+    Learned = Constellation
 
     def applies(self, given: Observations) -> bool:
         """Tell whether symbols come from few points."""
         self.points = given.constellation
         return self.points is not None
+
+    def learned(self) -> Constellation:
+        """Return the points; see :class:`Eavesdropper`."""
+        assert self.points is not None
+        return Constellation(points=torch.view_as_real(self.points).tolist())
+
+    def recall(self, learned: Section) -> None:
+        """Take the points; see :class:`Eavesdropper`."""
+        assert isinstance(learned, Constellation)
+        self.points = torch.view_as_complex(torch.tensor(learned.points))
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
         """Return the demodulator and the residual network after it."""

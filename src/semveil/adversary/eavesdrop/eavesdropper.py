@@ -26,6 +26,7 @@ from semveil.nets.convolutional import ImageShape
 from semveil.plugin_errors import where
 from semveil.registry import OURS, origin
 from semveil.rng import generator, seeded
+from semveil.section import Section
 
 Progress = Callable[[int, int], None]
 """Called with the epochs done and the largest number of epochs."""
@@ -130,6 +131,7 @@ class Eavesdropper(Configured, ABC):
             little is left to learn, more where they cost nearly nothing.
         converged: Whether her training ended because it had ceased to improve; None where there was
             no training.
+        Learned: What she learns besides her network's weights, kept with them.
 
     Example:
         >>> class Linear(Eavesdropper):
@@ -145,6 +147,7 @@ class Eavesdropper(Configured, ABC):
     at_once: ClassVar[int] = _AT_ONCE
     detailed: ClassVar[bool] = False
     scaled: ClassVar[bool] = False
+    Learned: ClassVar[type[Section]] = Section
     pleases_judge: bool = False
     pace: float = 1.0
     trained: nn.Module | None = None
@@ -325,6 +328,17 @@ class Eavesdropper(Configured, ABC):
             raise ValueError(f"{self.name} is trained before she listens")
         guesses: Tensor = self.trained(self.features(reception))
         return guesses
+
+    def learned(self) -> Section:
+        """Return what she learned besides her network's weights."""
+        return self.Learned()
+
+    def recall(self, learned: Section) -> None:
+        """Take what one of her kind had learned; before the network is built.
+
+        Args:
+            learned: Of her class ``Learned``.
+        """
 
     def limit(self, images: int) -> int:
         """Return how many test images she is given where an audit reconstructs ``images``."""

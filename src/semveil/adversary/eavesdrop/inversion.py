@@ -41,11 +41,22 @@ class InversionConfig(Section):
     loss: InversionLoss = "mse"
 
 
+class Calibration(Section):
+    """What an inverter learns besides her network's weights.
+
+    Attributes:
+        calibration: SNR in dB, gain and offset of her pictures at it.
+    """
+
+    calibration: list[tuple[float, float, float]] = []
+
+
 class Inversion(Eavesdropper):
     """An eavesdropper who reconstructs the image by a trained network."""
 
     target = "image"
     Config = InversionConfig
+    Learned = Calibration
     config: InversionConfig
     perceptual: PerceptualLoss | None = None
     calibration: Mapping[float, tuple[float, float]] = MappingProxyType({})
@@ -86,6 +97,15 @@ class Inversion(Eavesdropper):
         if (gain, offset) == (1.0, 0.0):
             return pictures
         return (gain * pictures + offset).clamp(0, 1)
+
+    def learned(self) -> Calibration:
+        """Return gain and offset at each SNR; see :class:`Eavesdropper`."""
+        return Calibration(calibration=[(at, *found) for at, found in self.calibration.items()])
+
+    def recall(self, learned: Section) -> None:
+        """Take gain and offset at each SNR; see :class:`Eavesdropper`."""
+        assert isinstance(learned, Calibration)
+        self.calibration = {at: (gain, offset) for at, gain, offset in learned.calibration}
 
     def loss(self, output: Tensor, images: Tensor, labels: Tensor) -> Tensor:
         """Return the loss that the settings name, a scalar."""
