@@ -12,9 +12,10 @@ import stat
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from glob import escape
 from pathlib import Path
+from typing import BinaryIO
 
 from semveil.errors import SemveilError
 
@@ -42,6 +43,41 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     finally:
         with suppress(OSError):
             scrap.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_files(*paths: Path) -> Iterator[list[BinaryIO]]:
+    """Open new files for writing that appear under their names together, when all are complete.
+
+    They appear in their order, so that the last one is there only if all are. On failure none of
+    them is left.
+
+    Raises:
+        SemveilError: If one exists, or cannot be written.
+    """
+    for path in paths:
+        if os.path.lexists(path):
+            raise SemveilError(f"{path} exists already: name another, or remove it")
+    scraps = [_scrap(path) for path in paths]
+    try:
+        with ExitStack() as stack:
+            handles: list[BinaryIO] = []
+            for scrap in scraps:
+                made = os.open(scrap, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+                handles.append(stack.enter_context(os.fdopen(made, "w+b")))
+            yield handles
+            for handle in handles:
+                handle.flush()
+                os.fsync(handle.fileno())
+        for path, scrap in zip(paths, scraps, strict=True):
+            os.rename(scrap, path)
+        _flush(paths[0].parent)
+    except OSError as error:
+        raise SemveilError(f"cannot write {paths[0]}: {error.strerror or error}") from error
+    finally:
+        for scrap in scraps:
+            with suppress(OSError):
+                scrap.unlink(missing_ok=True)
 
 
 def _scrap(path: Path) -> Path:
