@@ -321,16 +321,25 @@ class Demodulator:
             for row in range(len(symbols))
         ]
 
+    def snr_db(self, tracked: Tracked, found: Estimate) -> Tensor:
+        """Return received energy per symbol over the noise variance of a symbol, dB ``[B]``."""
+        energy = squared_magnitude(found.response).double().sum(1)
+        frame = self.frame
+        energy = energy / (frame.subcarriers if frame.single else len(frame.used))
+        return 10 * torch.log10(energy / self._noise(tracked, found))
+
+    def _noise(self, tracked: Tracked, found: Estimate) -> Tensor:
+        """Return the noise variance of a symbol, by preamble and pilots, float64 ``[B]``."""
+        ahead = len(self._fine[0])
+        total = ahead * (found.noise + found.error) + tracked.count * tracked.residual
+        return total / (ahead + tracked.count)
+
     def _equalised(
         self, tracked: Tracked, found: Estimate, blocks: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return data symbols, their channel, complex64 ``[B, k']`` both, and noise ``[B]``."""
         frame = self.frame
-        ahead = 2 * len(found.response[0])
-        noise = (ahead * (found.noise + found.error) + tracked.count * tracked.residual) / (
-            ahead + tracked.count
-        )
-        response = found.response[:, None]
+        noise, response = self._noise(tracked, found), found.response[:, None]
         if not frame.single:
             mask = ~frame.pilot_mask
             data = tracked.received[..., mask].flatten(1)
