@@ -21,13 +21,15 @@ from torch import Tensor
 
 from semveil.errors import SemveilError
 from semveil.phy.gold import gold_sequence
-from semveil.phy.pilots import zadoff_chu
 from semveil.phy.rrc import root_raised_cosine_response
 
 Carrier = Literal["ofdm", "single"]
 
-_PILOTS, _WHITENING = 0x2D5A, 0x1C3F
+_PREAMBLE, _PILOTS, _WHITENING = 0x3E71, 0x2D5A, 0x1C3F
 """Seeds of the pseudo-random sequences; part of the format."""
+
+_TRIALS = 64
+"""Sequences of which the one of the lowest peak is the preamble's."""
 
 
 @dataclass(frozen=True)
@@ -241,21 +243,16 @@ def _within(name: str, value: float, least: float, most: float) -> None:
 
 @cache
 def _sequence(frame: FrameFormat) -> Tensor:
+    # Pseudo-random rather than Zadoff-Chu: a chirp that is offset in frequency looks like one that
+    # is offset in time.
     half = frame.preamble * frame.subcarriers
     if frame.single:
-        spectrum = torch.fft.fft(zadoff_chu(half, root=_root(half)), norm="ortho")
-        return spectrum[frame.bins(half) % half]
-    count = len(frame.bins(half))
-    return zadoff_chu(count, root=_root(count))
-
-
-def _root(length: int) -> int:
-    """Return a root by which an offset in frequency moves the correlation far away in time."""
-    # The golden ratio keeps the first multiples of the root apart, modulo the length.
-    root = round(length * (math.sqrt(5) - 1) / 2)
-    while math.gcd(root, length) != 1:
-        root += 1
-    return root
+        return torch.fft.fft(_signs(_PREAMBLE, half), norm="ortho")[frame.bins(half) % half]
+    bins = frame.bins(half)
+    tried = _signs(_PREAMBLE, _TRIALS * len(bins)).view(_TRIALS, -1)
+    grid = tried.new_zeros(_TRIALS, 2 * half)
+    grid[:, bins % (2 * half)] = tried
+    return tried[torch.fft.ifft(grid).abs().amax(1).argmin()]
 
 
 def _signs(seed: int, symbols: int) -> Tensor:
