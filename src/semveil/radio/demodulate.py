@@ -7,6 +7,7 @@ has no loop to lock and no delay, and phases are smoothed over neighbouring bloc
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -20,7 +21,7 @@ from semveil.radio.modulate import amplitude, flip, preamble
 
 _TURN = 2 * torch.pi
 
-_MOST_STRETCH, _USUAL_STRETCH = 100e-6, 25e-6
+MOST_STRETCH, _USUAL_STRETCH = 100e-6, 25e-6
 """Clock offsets that are searched, and the standard deviation of those of ordinary oscillators."""
 
 _MOST_TURN = 0.05
@@ -50,6 +51,20 @@ class Estimate:
     response: Tensor
     noise: Tensor
     error: Tensor
+
+    def split(self) -> list[Estimate]:
+        """Return the estimates of single frames."""
+        parts = (self.response.split(1), self.noise.split(1), self.error.split(1))
+        return [Estimate(*each) for each in zip(*parts, strict=True)]
+
+    @classmethod
+    def join(cls, estimates: Sequence[Estimate]) -> Estimate:
+        """Put estimates of frames together."""
+        return cls(
+            torch.cat([each.response for each in estimates]),
+            torch.cat([each.noise for each in estimates]),
+            torch.cat([each.error for each in estimates]),
+        )
 
 
 @dataclass(frozen=True)
@@ -113,9 +128,7 @@ class Demodulator:
 
     def derotate(self, samples: Tensor, cfo: Tensor) -> Tensor:
         """Undo frequency offsets, float64 ``[B]``; the phase is zero at the first sample."""
-        place = torch.arange(samples.shape[1], dtype=torch.float64)
-        phase = (cfo[:, None] * place % 1.0) * -_TURN
-        return samples * torch.polar(torch.ones_like(phase), phase).to(samples.dtype)
+        return samples * phasors(-cfo, samples.shape[1])
 
     def estimate(self, samples: Tensor) -> Estimate:
         """Estimate channel and noise from the preambles of derotated samples."""
@@ -152,14 +165,14 @@ class Demodulator:
         """
         count = len(blocks)
         # Windows stay within the prefix for so many blocks at the largest clock offset.
-        safe = max(8, int(self.prefix / 4 / _MOST_STRETCH / self.frame.block_length))
+        safe = max(8, int(self.prefix / 4 / MOST_STRETCH / self.frame.block_length))
         stretch = samples.new_zeros(len(samples), dtype=torch.float64)
         if count > safe:
             matched = self._matched(samples, found, blocks[:safe], stretch)[1]
-            stretch = self._stretch(matched, found, blocks[:safe], stretch, _MOST_STRETCH)
+            stretch = self._stretch(matched, found, blocks[:safe], stretch, MOST_STRETCH)
             reach = 8 / (safe * self.frame.block_length)
         else:
-            reach = _MOST_STRETCH
+            reach = MOST_STRETCH
         received, matched = self._matched(samples, found, blocks, stretch)
         finer = self._stretch(matched, found, blocks, stretch, reach)
         place = self._places(count)
@@ -233,21 +246,13 @@ class Demodulator:
         # A quarter of a turn at the edge of the band, over the whole frame.
         step = min(reach, self.size / (4 * float(frequencies.abs().max() * place.max())) / 2)
         grid = torch.arange(-int(reach / step) - 1, int(reach / step) + 2) * step
-        angle = grid[:, None] * place.double()
+        turns = _turns(grid, place, frequencies / self.size)
         score = torch.stack(
-            [
-                (matched * self._turn(each, frequencies)).sum(-1).abs().double().sum(1)
-                for each in angle
-            ],
-            1,
+            [(matched * each).sum(-1).abs().double().sum(1) for each in turns.unbind()], 1
         )
         offset = start[:, None] + grid
         score = score * (2 / found.noise[:, None]) - (offset / _USUAL_STRETCH) ** 2 / 2
         return start + step * (_peak(score) - (len(grid) // 2))
-
-    def _turn(self, delay: Tensor, frequencies: Tensor) -> Tensor:
-        angle = delay[:, None] * (frequencies * (_TURN / self.size))
-        return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
 
     def _phase(self, phasor: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
         """Return the phase of every block, float64 ``[B, S]``, and the frequency in it ``[B]``."""
@@ -370,6 +375,21 @@ def _transform(bins: Tensor, support: Tensor, size: int) -> Tensor:
     """Return ``exp(−2πj·k·t/size)``, complex64 ``[A, T]``."""
     angle = (bins[:, None] * support[None] % size).double() * (-_TURN / size)
     return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+
+
+def phasors(frequency: Tensor, length: int) -> Tensor:
+    """Return ``exp(2πj·f·n)`` for cycles per sample, float64 ``[B]``: complex64 ``[B, length]``."""
+    # Sine and cosine of every sample would take longer than the products.
+    step = 256
+    fine = _unit(frequency[:, None] * torch.arange(step))
+    coarse = _unit(frequency[:, None] * (step * torch.arange(-(-length // step))) % 1.0)
+    whole = coarse.to(torch.complex64)[..., None] * fine.to(torch.complex64)[:, None]
+    return whole.flatten(1)[:, :length]
+
+
+def _turns(grid: Tensor, place: Tensor, frequencies: Tensor) -> Tensor:
+    """Return the factors that undo each clock offset of a grid, complex64 ``[G, S, P]``."""
+    return _unit(grid[:, None, None] * place[:, None] * frequencies).to(torch.complex64)
 
 
 def _unit(turns: Tensor) -> Tensor:

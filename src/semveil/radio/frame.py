@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Literal
 
 import torch
@@ -121,7 +121,7 @@ class FrameFormat:
         """Subcarrier spacing ``Δf`` (of a single carrier: one over the block's length), Hz."""
         return self.sample_rate / (self.subcarriers * self.oversampling)
 
-    @property
+    @cached_property
     def used(self) -> Tensor:
         """Used frequencies in units of the spacing, in ascending order, int64 ``[A]``."""
         return self.bins(self.subcarriers)
@@ -145,13 +145,13 @@ class FrameFormat:
             return root_raised_cosine_response(self.bins(size) / size, self.roll_off)
         return torch.ones(len(self.bins(size)))
 
-    @property
+    @cached_property
     def pilot_mask(self) -> Tensor:
         """Which used subcarriers of an OFDM block are pilots, bool ``[A]``."""
         place = torch.arange(len(self.used))
         return place % self.pilot_spacing == self.pilot_spacing // 2
 
-    @property
+    @cached_property
     def data_per_block(self) -> int:
         """The link's symbols per block."""
         return self.subcarriers if self.single else int((~self.pilot_mask).sum())
@@ -181,12 +181,12 @@ class FrameFormat:
         """Samples of the preamble, prefix included."""
         return 2 * self.half_length + self.prefix * self.oversampling
 
-    @property
+    @cached_property
     def header_blocks(self) -> int:
         """Data blocks of the header."""
         return -(-self.header_symbols // self.data_per_block)
 
-    @property
+    @cached_property
     def header_bits(self) -> int:
         """Coded bits of the header: all of its blocks in QPSK."""
         return 2 * self.header_blocks * self.data_per_block
@@ -207,7 +207,7 @@ class FrameFormat:
         mask[-1] = True
         return mask
 
-    @property
+    @cached_property
     def header_length(self) -> int:
         """Samples from the start of a frame to the end of its header."""
         return self.preamble_length + len(self.known_blocks(self.header_blocks)) * self.block_length

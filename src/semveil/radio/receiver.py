@@ -13,12 +13,12 @@ from torch import Tensor
 from semveil.channel import Reception
 from semveil.errors import SemveilError
 from semveil.radio.decimate import Decimator
-from semveil.radio.demodulate import Demodulator, Estimate
+from semveil.radio.demodulate import MOST_STRETCH, Demodulator, Estimate
 from semveil.radio.frame import FrameFormat
 from semveil.radio.header import MOST_SYMBOLS, Header, decode
 from semveil.radio.search import Found, Search
 
-_STEP = 1 << 16
+_STEP = 1 << 18
 """Samples between two searches."""
 
 _MOST_BATCH = 1 << 20
@@ -70,6 +70,7 @@ class _Candidate:
     header: Header | str
     evm: float
     snr_db: float
+    estimate: Estimate
 
 
 class Receiver:
@@ -193,29 +194,40 @@ class Receiver:
             self._waiting.append(each)
             length = self._inner.preamble_length
             if isinstance(each.header, Header):
-                # The next frame may follow at once, and clocks differ.
-                length = self._inner.frame_length(each.header.payload) - self._inner.prefix
+                # The next frame may follow at once.
+                length = self._shortest(each.header) - self._search.prefix
             self._busy = each.start + length
+
+    def _shortest(self, header: Header) -> int:
+        """Return the samples of a frame at the largest clock offset."""
+        return math.floor(self._inner.frame_length(header.payload) * (1 - MOST_STRETCH))
+
+    def _longest(self, header: Header) -> int:
+        return math.ceil(self._inner.frame_length(header.payload) * (1 + MOST_STRETCH))
 
     def _read(self, found: Found, end: int) -> list[_Candidate]:
         """Read the headers behind preambles."""
         if not len(found.start):
             return []
         length = self._inner.header_length
-        samples, estimate = self._synchronised(found.start, found.cfo, length + self._slack)
+        samples = self._derotated(found.start, found.cfo, length + self._slack)
+        estimate = self._demodulator.estimate(samples)
         known = self._inner.known_blocks(self._inner.header_blocks)
         tracked = self._demodulator.track(samples, estimate, known)
         headers = decode(self._demodulator.matched(tracked, estimate, known))
         snr_db = self._demodulator.snr_db(tracked, estimate).tolist()
         return [
-            _Candidate(start, cfo, metric, self._checked(header, start + length > end), evm, snr)
-            for start, cfo, metric, header, evm, snr in zip(
+            _Candidate(
+                start, cfo, metric, self._checked(header, start + length > end), evm, snr, each
+            )
+            for start, cfo, metric, header, evm, snr, each in zip(
                 found.start.tolist(),
                 found.cfo.tolist(),
                 found.metric.tolist(),
                 headers,
                 tracked.evm.tolist(),
                 snr_db,
+                estimate.split(),
                 strict=True,
             )
         ]
@@ -231,14 +243,16 @@ class Receiver:
             )
         return header
 
-    def _synchronised(self, start: Tensor, cfo: Tensor, length: int) -> tuple[Tensor, Estimate]:
-        """Return derotated samples of frames and the estimates from their preambles."""
+    def _derotated(self, start: Tensor, cfo: Tensor, length: int) -> Tensor:
+        """Return samples of frames without their frequency offsets, complex64 ``[B, length]``."""
         place = (start - self._first)[:, None] + torch.arange(length)
-        samples = self._buffer[place.clamp(0, len(self._buffer) - 1)]
+        inside = (place >= 0) & (place < len(self._buffer))
+        samples = self._buffer[place.clamp(0, len(self._buffer) - 1)] * inside
         if self._inner.guard_dc and not self._inner.single:
-            samples = samples - samples.mean(1, keepdim=True)
-        samples = self._demodulator.derotate(samples, cfo)
-        return samples, self._demodulator.estimate(samples)
+            # Nothing is sent at DC; what is there would leak once the offset is undone.
+            mean = samples[:, : self._inner.header_length].mean(1, keepdim=True)
+            samples = samples - mean
+        return self._demodulator.derotate(samples, cfo)
 
     def _deliver(self, end: int, last: bool) -> list[ReceivedFrame]:
         """Return the frames of the queue whose samples are there."""
@@ -254,15 +268,13 @@ class Receiver:
                 flush()
                 out.append(self._failed(each, each.header))
             else:
-                length = self._inner.frame_length(each.header.payload)
-                cut = each.start + length > end
-                if cut and not last:
+                if not last and each.start + self._longest(each.header) > end:
                     break
-                if cut:
+                if each.start + self._shortest(each.header) > end:
                     flush()
                     out.append(self._failed(each, "the stream ends within the frame"))
                 else:
-                    if batch and not _alike(batch, each, length):
+                    if batch and not _alike(batch, each, self._longest(each.header)):
                         flush()
                     batch.append(each)
             self._waiting.popleft()
@@ -279,8 +291,8 @@ class Receiver:
         blocks = torch.cat([head, frame.known_blocks(frame.data_blocks(header.payload))])
         start = torch.tensor([each.start for each in batch])
         cfo = torch.tensor([each.cfo for each in batch], dtype=torch.float64)
-        length = frame.frame_length(header.payload)
-        samples, estimate = self._synchronised(start, cfo, length)
+        samples = self._derotated(start, cfo, self._longest(header))
+        estimate = Estimate.join([each.estimate for each in batch])
         tracked = self._demodulator.track(samples, estimate, blocks)
         receptions = self._demodulator.reception(
             tracked, estimate, blocks, len(head), header.images, header.symbols

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from semveil.phy.broadcast import squared_magnitude
 from semveil.phy.schmidl_cox import schmidl_cox, schmidl_cox_threshold
+from semveil.radio.demodulate import phasors
 from semveil.radio.frame import FrameFormat
 from semveil.radio.modulate import preamble
 
@@ -68,8 +69,10 @@ class Search:
         tests = len(self.offsets) * (2 * self.reach + 1)
         self.dimensions = self._basis.shape[1]
         chance = min(false_alarms / (_CANDIDATES * tests), 0.5)
-        # Of 2L dimensions of noise so many lie in the space of the delayed sequences.
-        law = stats.beta(self.dimensions, 2 * self.half - self.dimensions)
+        # Of the dimensions of noise so many lie in the space of the delayed sequences. Noise within
+        # the band only has the fewest.
+        whole = 2 * len(frame.bins(frame.preamble * frame.subcarriers))
+        law = stats.beta(self.dimensions, whole - self.dimensions)
         self.threshold = float(law.isf(chance))
 
     @property
@@ -121,7 +124,7 @@ class Search:
         place = (body - self.reach)[:, None] + torch.arange(4 * self.half)
         inside = (place >= 0) & (place < len(samples))
         heard = samples[place.clamp(0, len(samples) - 1)] * inside
-        heard = _derotated(heard, cfo)
+        heard = heard * phasors(-cfo, heard.shape[1])
         spectrum = torch.fft.fft(heard)
         # An offset of 1/half is four bins of the transform.
         bins = (torch.arange(4 * self.half) + 4 * self.offsets[:, None]) % (4 * self.half)
@@ -143,7 +146,8 @@ class Search:
         # The decision: energy in the space of the delayed sequences over the whole.
         place = (start - self.margin)[:, None] + torch.arange(2 * self.half)
         inside = (place >= 0) & (place < len(samples))
-        heard = _derotated(samples[place.clamp(0, len(samples) - 1)] * inside, cfo)
+        heard = samples[place.clamp(0, len(samples) - 1)] * inside
+        heard = heard * phasors(-cfo, heard.shape[1])
         whole = squared_magnitude(heard).double().sum(1).clamp(min=1e-200)
         explained = squared_magnitude(heard @ self._basis.conj()).double().sum(1) / whole
         first, second = heard.to(torch.complex128).tensor_split(2, 1)
@@ -153,12 +157,6 @@ class Search:
 
 def _none() -> Found:
     return Found(torch.empty(0, dtype=torch.int64), *torch.empty(2, 0, dtype=torch.float64))
-
-
-def _derotated(samples: Tensor, cfo: Tensor) -> Tensor:
-    place = torch.arange(samples.shape[1], dtype=torch.float64)
-    phase = cfo[:, None] * place * (-2 * torch.pi)
-    return samples * torch.polar(torch.ones_like(phase), phase).to(samples.dtype)
 
 
 def _peaks(metric: Tensor, threshold: float, reach: int) -> Tensor:
