@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,12 @@ from semveil import recipe as recipes
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.perturb import ATTACKS
 from semveil.adversary.perturb.attack import in_order
+from semveil.air import commands as air
+from semveil.air.commands import Transmission
+from semveil.air.inspect import inspect as inspect_samples
+from semveil.air.listen import Listening
+from semveil.air.soapy import Radio
+from semveil.air.stated import frame_format, stated_format
 from semveil.data import DATASETS
 from semveil.data.folder import DESCRIPTION as IMAGE_FOLDER
 from semveil.device import pick_device
@@ -40,7 +46,9 @@ from semveil.papers.manifest import Manifest, read_manifest
 from semveil.plugin_errors import of_plugin
 from semveil.protect import PROTECTIONS, added_symbols
 from semveil.protect.keys import require_key
+from semveil.radio import HardwareChannel
 from semveil.recipe import Recipe
+from semveil.recording import open_recording
 from semveil.registry import OURS, Registry
 from semveil.report.folder import refuse_damage
 from semveil.result import Result, read_result
@@ -342,6 +350,257 @@ def send(
 
         save(reconstruction_grid(sent.pictures(), columns=12), Path(picture))
     return sent
+
+
+def transmit(
+    images: Sequence[str | Path],
+    link: str | Path,
+    out: str | Path | None = None,
+    *,
+    system: str | None = None,
+    key: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    datatype: str = "cf32_le",
+    seed: int = 0,
+    radio: str | None = None,
+    frequency_hz: float | None = None,
+    gain_db: float | None = None,
+    device: str = "auto",
+) -> Transmission:
+    """Turn images into frames of a trained link: a SigMF recording, or a radio's transmission.
+
+    Args:
+        images: Image files, or folders of them; each is cropped to its central square and resized.
+        link: Folder of a trained run, or name of a zoo entry.
+        out: Recording to make, ``OUT.sigmf-data`` and ``OUT.sigmf-meta``; may be None with a radio.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        key: File with the session key of a keyed link, 32 bytes or 64 hexadecimal digits. The
+            counters that were used are kept beside it. If None, the link's public research key.
+        settings: Fields of :class:`~semveil.radio.frame.FrameFormat` to change, such as
+            ``{"sample_rate": 2e6}``.
+        datatype: ``cf32_le``, or ``ci16_le`` where a component of 1 is full scale.
+        seed: Seed of Alice's own randomness, where she has any.
+        radio: Arguments of a radio that sends the frames, as SoapySDR takes them.
+        frequency_hz: Its centre frequency.
+        gain_db: Its gain.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        SemveilError: If the link, a file or a setting does not fit, or the recording exists.
+    """
+    used = frame_format(settings or {})
+    return air.transmit(
+        load(link, system, device=device),
+        [Path(image) for image in images],
+        None if out is None else Path(out),
+        used,
+        None if key is None else Path(key),
+        datatype,
+        seed,
+        None if radio is None else _radio(radio, used.sample_rate, frequency_hz, gain_db),
+    )
+
+
+def _radio(
+    arguments: str, rate_hz: float, frequency_hz: float | None, gain_db: float | None
+) -> Radio:
+    if frequency_hz is None:
+        raise SemveilError("frequency: required with a radio, in Hz")
+    return Radio(arguments, rate_hz, frequency_hz, gain_db)
+
+
+def apply_channel(
+    recording: str | Path,
+    out: str | Path,
+    changes: Mapping[str, Any] | None = None,
+    *,
+    seed: int = 0,
+) -> Path:
+    """Write a recording as it leaves a channel and imperfect radios.
+
+    Args:
+        recording: The recording.
+        out: Recording to make.
+        changes: Fields of :class:`~semveil.radio.impairments.HardwareChannel`, such as
+            ``{"snr_db": 10.0, "cfo_hz": 500.0}``.
+        seed: Seed of taps, phase and noise.
+
+    Returns:
+        The path without suffix.
+
+    Raises:
+        SemveilError: If the recording is damaged, or a setting does not fit.
+    """
+    channel = HardwareChannel(**(changes or {}))
+    return air.apply_channel(open_recording(recording), Path(out), channel, seed)
+
+
+def receive(
+    recording: str | Path | None,
+    link: str | Path,
+    *,
+    system: str | None = None,
+    key: str | Path | None = None,
+    originals: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    datatype: str = "cf32_le",
+    radio: str | None = None,
+    frequency_hz: float | None = None,
+    gain_db: float | None = None,
+    seconds: float = 1.0,
+    device: str = "auto",
+) -> Listening:
+    """Find the frames of a recording, and decode them to answers and pictures.
+
+    Args:
+        recording: The recording; ``-`` for samples from the standard input; None with a radio.
+        link: Folder of a trained run, or name of a zoo entry.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        key: File with the session key, as for :func:`transmit`. The counters that were accepted
+            are kept beside it, so that a replayed message is refused.
+        originals: Images that were sent, in this order, for the PSNR.
+        out: Folder to make for the pictures; ``RECORDING-received`` if omitted.
+        settings: Fields of the frame format to change; those that the recording states if omitted.
+        datatype: Data type of samples from the standard input.
+        radio: Arguments of a radio to listen to, as SoapySDR takes them.
+        frequency_hz: Its centre frequency.
+        gain_db: Its gain.
+        seconds: How long to listen to it.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        SemveilError: If the recording is damaged, there is no frame in it, or no frame can be
+            decoded: it is of another link, key or version, or a replay.
+    """
+    heard = None
+    if radio is not None:
+        rate_hz = frame_format(settings or {}).sample_rate
+        heard = (_radio(radio, rate_hz, frequency_hz, gain_db), seconds)
+    path = None if recording is None else Path(recording)
+    source = air.source_of(path, settings or {}, datatype, heard)
+    return air.receive(
+        load(link, system, device=device),
+        source,
+        [Path(original) for original in originals],
+        None if out is None else Path(out),
+        None if key is None else Path(key),
+    )
+
+
+def overhear(
+    recording: str | Path,
+    link: str | Path,
+    *,
+    system: str | None = None,
+    originals: Sequence[str | Path] = (),
+    out: str | Path | None = None,
+    settings: Mapping[str, Any] | None = None,
+    datatype: str = "cf32_le",
+    device: str = "auto",
+) -> list[Listening]:
+    """Let the eavesdroppers whom an audit kept listen to a recording.
+
+    Args:
+        recording: What their antenna recorded; ``-`` for samples from the standard input.
+        link: Folder of an audited run.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        originals: Images that were sent, in this order, for the PSNR.
+        out: Folder to make for the pictures; ``RECORDING-overheard`` if omitted.
+        settings: Fields of the frame format to change; those that the recording states if omitted.
+        datatype: Data type of samples from the standard input.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        What each of them makes of the frames.
+
+    Raises:
+        SemveilError: If the recording is damaged or holds no frame of the link, or no eavesdropper
+            was kept.
+    """
+    source = air.source_of(Path(recording), settings or {}, datatype)
+    images = [Path(original) for original in originals]
+    folder = None if out is None else Path(out)
+    return air.overhear(load(link, system, device=device), source, images, folder)
+
+
+def jam(
+    recording: str | Path,
+    link: str | Path,
+    out: str | Path,
+    attack: str = "jamming",
+    psr_db: float = -10.0,
+    *,
+    system: str | None = None,
+    synchronised: bool = True,
+    changes: recipes.Changes = (),
+    seed: int = 0,
+    device: str = "auto",
+    data: Path | None = None,
+    progress: Progress | None = None,
+) -> tuple[Path, int]:
+    """Add an attack to the frames of a recording, fitted on the link that sent them.
+
+    Args:
+        recording: The recording, best before noise is added to it.
+        link: Folder of a trained run, or name of a zoo entry.
+        out: Recording to make.
+        attack: An attack of ``semveil list attacks``.
+        psr_db: Energy of the perturbation over that of the frame at the antenna, dB.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        synchronised: Whether it arrives with the frame's timing, phase and carrier; otherwise with
+            a random shift, phase, carrier offset and multipath channel of its own.
+        changes: Settings of attacks to change, such as ``{"attack.pgd.steps": 40}``.
+        seed: Seed of every random number.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        data: Folder of the data sets, on which attacks are fitted; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+
+    Returns:
+        The path without suffix, and the number of frames that were attacked.
+
+    Raises:
+        SemveilError: If the recording holds no frame of the link, or the attack does not apply.
+    """
+    victim = load(link, system, device=device, data=data)
+    assert victim.run is not None
+    asked = recipes.override(victim.run.recipe, changes, only={"attack"})
+    chosen = {"attack": {"names": [attack], "psr_db": [psr_db]}}
+    settings = recipes.update(asked, chosen).attack
+    source = open_recording(recording)
+    return air.jam(victim, source, Path(out), settings, synchronised, seed, progress)
+
+
+def inspect_recording(
+    recording: str | Path,
+    out: str | Path | None = None,
+    link: str | Path | None = None,
+    *,
+    system: str | None = None,
+    device: str = "auto",
+) -> Path:
+    """Write a self-contained page on a recording: spectrum, power, frames and symbols.
+
+    Args:
+        recording: The recording.
+        out: ``.html`` file to write; ``RECORDING.html`` if omitted.
+        link: Whose frames they should be: a run's folder or a zoo entry; any link's if omitted.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        device: ``auto``, ``cpu`` or ``cuda``.
+
+    Returns:
+        The page.
+
+    Raises:
+        SemveilError: If the recording is damaged or empty, or the page cannot be written.
+    """
+    from semveil.report.recording_page import write_recording_page
+
+    source = open_recording(recording)
+    page = source.base.with_name(f"{source.base.name}.html") if out is None else Path(out)
+    wanted = None if link is None else load(link, system, device=device)
+    write_recording_page(page, inspect_samples(source, stated_format(source), wanted))
+    return page
 
 
 def study(

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from attack_runs import PSRS, bob, sound, sweep
-from report.test_browser import CHROMIUM, chromium
+from browser import CHROMIUM, chromium
 from semveil.adversary.perturb import ATTACKS
 from semveil.records import Record, write_records
 from semveil.report.attack_rows import (

@@ -2,95 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
-import shutil
-import subprocess
-from html import unescape
 from pathlib import Path
-from typing import Any
 
 import pytest
 from PIL import Image
 
-CHROMIUM = shutil.which("chromium")
-
-PROBE = """
-<script>
-addEventListener("load", () => {
-  for (const part of document.querySelectorAll("details")) part.open = true;
-  const root = document.documentElement;
-  const sizes = [...document.querySelectorAll("svg, img, image")].map((drawing) => {
-    const box = drawing.getBoundingClientRect();
-    return Math.min(box.width, box.height);
-  });
-  parent.postMessage(JSON.stringify({
-    wide: innerWidth,
-    overflow: root.scrollWidth - root.clientWidth,
-    drawings: document.querySelectorAll("svg").length,
-    smallest: Math.min(...sizes),
-    loaded: performance.getEntriesByType("resource").filter(
-      (entry) => !entry.name.startsWith("data:")).length,
-    background: getComputedStyle(document.body).backgroundColor,
-  }), "*");
-});
-</script>
-"""
-
-
-# Chromium has no window narrower than 500 pixels, but a frame may be.
-FRAME = """<!doctype html><meta name="color-scheme" content="light dark">
-<script>
-onmessage = (event) => document.documentElement.setAttribute("data-probe", event.data);
-</script>
-<iframe src="probed.html" style="border: 0; width: WIDTHpx; height: HEIGHTpx"></iframe>
-"""
-
-
-def chromium(folder: Path, page: Path, width: int, height: int, *options: str) -> str:
-    """Open a page without a screen and return what chromium prints."""
-    assert CHROMIUM is not None
-    command = [
-        CHROMIUM,
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--no-first-run",
-        "--hide-scrollbars",
-        f"--user-data-dir={folder / 'profile'}",
-        f"--window-size={width},{height}",
-        *options,
-        page.as_uri(),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    return done.stdout
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory, page: Path) -> Path:
-    """A folder with a copy of the page that tells how it was laid out."""
-    folder = tmp_path_factory.mktemp("browser")
-    # The page's own policy forbids scripts.
-    scripted = re.sub(r"<meta http-equiv[^>]*>", "", page.read_text())
-    (folder / "probed.html").write_text(scripted.replace("</body>", PROBE + "</body>"))
-    return folder
+from browser import CHROMIUM, chromium, looked_at
 
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on this machine")
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_page_fits_the_window(folder: Path, width: int, height: int, dark: bool) -> None:
-    outer = folder / "outer.html"
-    outer.write_text(FRAME.replace("WIDTH", str(width)).replace("HEIGHT", str(height)))
-    theme = ["--blink-settings=preferredColorScheme=0"] if dark else []
-    options = ["--dump-dom", "--virtual-time-budget=5000", *theme]
-    dom = chromium(folder, outer, 1400, 1000, *options)
-    match = re.search(r'data-probe="([^"]*)"', dom)
-    assert match is not None
-    seen: dict[str, Any] = json.loads(unescape(match[1]))
-    assert seen["wide"] == width
+@pytest.mark.parametrize("width", [1280, 390])
+def test_page_fits_the_window(page: Path, tmp_path: Path, width: int, dark: bool) -> None:
+    seen = looked_at(page, tmp_path, width, dark=dark)
     assert seen["overflow"] == 0
     assert seen["drawings"] == 7
     assert seen["smallest"] > 0
@@ -101,9 +26,9 @@ def test_page_fits_the_window(folder: Path, width: int, height: int, dark: bool)
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not on this machine")
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
-def test_page_can_be_painted(folder: Path, page: Path, width: int, height: int) -> None:
-    picture = folder / f"{width}.png"
-    chromium(folder, page, width, height, f"--screenshot={picture}")
+def test_page_can_be_painted(page: Path, tmp_path: Path, width: int, height: int) -> None:
+    picture = tmp_path / f"{width}.png"
+    chromium(tmp_path, page, width, height, f"--screenshot={picture}")
     with Image.open(picture) as painted:
         assert painted.size == (width, height)
         assert len(painted.convert("L").getcolors() or []) > 20

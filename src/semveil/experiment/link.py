@@ -52,6 +52,7 @@ class Link:
         network: Encoder, channel and decoder as one torch module.
         layer: What is laid on the waveform; None if nothing is.
         transform: Keyed transform of the waveform; None if there is none.
+        key: Its session key.
         key_origin: Where its key comes from, in words.
         counters: Message counters of the last transmission, int64 ``[B]``; None before it, and
             where there is no key.
@@ -81,7 +82,7 @@ class Link:
         self.network: LinkNetwork = networks.link(plan.link.stream)
         self.layer = None if plan.layer is None else networks.layer(plan.stream)
         self.transform, self._tag, self._sender = None, None, None
-        session = key or research_key(seed, plan.stream)
+        self.key = session = key or research_key(seed, plan.stream)
         self.key_origin = "given" if key else "public, derived from the seed; for experiments only"
         if plan.transform is not None:
             self.transform = plan.transform(self.network, session)
@@ -280,7 +281,7 @@ class Link:
             waveform = self.network.transmit_signed(images, cast(Tensor, messages), self._tag)
         if self.layer is not None:
             waveform = self.layer(waveform, source)
-        self._width = waveform.shape[-1] + self.added_symbols
+        self.channel_uses = waveform.shape[-1] + self.added_symbols
         if self.transform is None:
             return waveform
         return self.transform.encrypt(waveform, cast(Tensor, messages))
@@ -299,7 +300,7 @@ class Link:
 
     @cached_property
     @torch.no_grad()
-    def _width(self) -> int:
+    def channel_uses(self) -> int:
         """Symbols per image: those of a blank one before the first transmission."""
         blank = torch.zeros(1, *self.image_shape, device=self.device)
         sent = self.network.transmit(blank, generator(0, "width", device=self.device))
@@ -308,9 +309,10 @@ class Link:
     def _check_width(self, reception: Reception) -> None:
         """Refuse another number of symbols than the link sends."""
         width = reception.symbols.shape[-1]
-        if width != self._width:
+        if width != self.channel_uses:
             raise SemveilError(
-                f"receive: {width} symbols per image were received; the link sends {self._width}"
+                f"receive: {width} symbols per image were received; the link sends "
+                f"{self.channel_uses}"
             )
 
     def _pixels(self, images: Tensor | np.ndarray[Any, Any]) -> Tensor:

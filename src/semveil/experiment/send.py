@@ -76,7 +76,7 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
         waveform = link.transmit(originals, source)
         answer = link.receive(link.channel(waveform, level, generator=source))
     sent = torch.from_numpy(originals).to(link.device)
-    bob = _received("Bob", answer.logits, answer.images, link.run.class_names, sent)
+    bob = received_by("Bob", answer.logits, answer.images, link.run.class_names, sent)
     if answer.accepted is not None:
         bob = replace(bob, accepted=answer.accepted.tolist())
     received = [bob]
@@ -88,7 +88,7 @@ def send(link: Link, files: Sequence[Path], snr_db: float | None = None, seed: i
             eve, classes = found
             guess = eve.listen(heard, level)
             logits, images = (guess, None) if target == "label" else (None, guess)
-            received.append(_received(eve.adversary, logits, images, classes, sent))
+            received.append(received_by(eve.adversary, logits, images, classes, sent))
     if len(received) == 1:
         raise SemveilError(
             f"{link.run.folder} keeps no eavesdropper of {link.name.label}: "
@@ -108,20 +108,22 @@ def fitted(files: Sequence[Path], image_shape: ImageShape) -> NDArray[np.uint8]:
     return images
 
 
-def _received(
+def received_by(
     party: str,
     logits: Tensor | None,
     images: Tensor | None,
     classes: Sequence[str],
-    sent: Tensor,
+    sent: Tensor | None = None,
 ) -> Received:
+    """Return what a party makes of images, from its logits or its reconstructions of them."""
     found: dict[str, Any] = {}
     if logits is not None:
         best = logits.float().softmax(1).max(1)
         found["answers"] = [classes[number] for number in best.indices.tolist()]
         found["probabilities"] = best.values.tolist()
     if images is not None:
-        found["psnr_db"] = psnr_db(images.float(), as_float(sent)).tolist()
+        if sent is not None:
+            found["psnr_db"] = psnr_db(images.float(), as_float(sent)).tolist()
         pixels = (images.float().clamp(0, 1) * 255).round().to(torch.uint8)
         found["images"] = pixels.cpu().numpy()
     return Received(party, **found)

@@ -53,6 +53,24 @@ def subkey(key: bytes, *scope: str | int) -> bytes:
     return HKDFExpand(SHA256(), KEY_BYTES, purpose).derive(require_key(key))
 
 
+def fingerprint(key: bytes) -> bytes:
+    """Return 4 bytes that tell keys apart and reveal nothing of them.
+
+    A header in the clear carries it, so that Bob knows a wrong key from a bad reception.
+
+    Args:
+        key: 32 secret bytes.
+
+    Raises:
+        SemveilError: If ``key`` has another length.
+
+    Example:
+        >>> fingerprint(bytes(32)).hex() == fingerprint(bytes(32)).hex() != bytes(4).hex()
+        True
+    """
+    return subkey(key, "fingerprint")[:4]
+
+
 def research_key(seed: int, *scope: str | int) -> bytes:
     """Return a key that follows from a seed, for reproducible experiments only.
 

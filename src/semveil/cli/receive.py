@@ -1,0 +1,127 @@
+"""``semveil receive``: the frames of a recording, and what Bob makes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from semveil.cli.options import AsJson, Quiet
+from semveil.cli.output import console
+from semveil.cli.radio_options import (
+    Carrier,
+    Datatype,
+    DeviceOrRadio,
+    Frequency,
+    Gain,
+    KeyFile,
+    OfLink,
+    OfSystem,
+    Originals,
+    Oversampling,
+    PictureFolder,
+    Rate,
+    given,
+    split_device,
+)
+
+if TYPE_CHECKING:
+    from semveil.air.listen import Listening
+
+
+def receive(
+    link: OfLink,
+    recording: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="RECORDING",
+            help="A SigMF recording; - for samples from the standard input; none with a radio.",
+        ),
+    ] = None,
+    system: OfSystem = None,
+    key: KeyFile = None,
+    original: Originals = None,
+    out: PictureFolder = None,
+    rate: Rate = None,
+    carrier: Carrier = None,
+    oversampling: Oversampling = None,
+    datatype: Datatype = "cf32_le",
+    device: DeviceOrRadio = "auto",
+    frequency: Frequency = None,
+    gain: Gain = None,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="How long to listen to a radio.")
+    ] = 1.0,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find the frames of a recording, synchronise, and decode them to answers and pictures."""
+    compute, radio = split_device(device)
+    from semveil import api
+
+    found = api.receive(
+        recording,
+        link,
+        system=system,
+        key=key,
+        originals=original or (),
+        out=out,
+        settings=given(sample_rate=rate, carrier=carrier, oversampling=oversampling),
+        datatype=datatype,
+        radio=radio,
+        frequency_hz=frequency,
+        gain_db=gain,
+        seconds=seconds,
+        device=compute,
+    )
+    if as_json:
+        print(json.dumps(found.plain()))
+    elif not quiet:
+        print_listening(found)
+
+
+def print_listening(found: Listening) -> None:
+    """Print one row per frame, and where the pictures are."""
+    console().print(_table(found))
+    decoded, frames = len(found.decoded), len(found.frames)
+    print(f"{decoded} of {frames} frames decoded")
+    if found.folder is not None:
+        print(f"Pictures: {found.folder}")
+
+
+def _table(found: Listening) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, title=f"{found.party}, {found.system}", title_justify="left")
+    for title in ("sample", "counter", "sync", "CFO (Hz)", "SRO (ppm)", "EVM (%)", "SNR (dB)"):
+        table.add_column(title, justify="right")
+    answers = any(frame.answer is not None for frame in found.frames)
+    pictures = any(frame.psnr_db is not None for frame in found.frames)
+    if answers:
+        table.add_column("class")
+    if pictures:
+        table.add_column("PSNR (dB)", justify="right")
+    table.add_column("", overflow="fold")
+    for frame in found.frames:
+        cells = [
+            str(frame.start),
+            "" if frame.counter is None else str(frame.counter),
+            f"{frame.sync_metric:.2f}",
+            f"{frame.cfo_hz:.1f}",
+            f"{frame.sro_ppm:.1f}",
+            f"{frame.evm_percent:.1f}",
+            f"{frame.snr_db:.1f}",
+        ]
+        if answers:
+            cells.append(
+                "" if frame.answer is None else f"{frame.answer} ({frame.probability:.0%})"
+            )
+        if pictures:
+            cells.append("" if frame.psnr_db is None else f"{frame.psnr_db:.1f}")
+        rejected = "rejected: changed on the way" if frame.accepted is False else ""
+        cells.append(frame.problem or rejected)
+        table.add_row(*cells)
+    return table
