@@ -35,6 +35,7 @@ def jammed(semveil, clean):
     return found
 
 
+@pytest.mark.slow
 def test_every_frame_gets_exactly_the_psr(clean, jammed):
     before = open_recording(clean)
     for base in jammed.values():
@@ -48,6 +49,7 @@ def test_every_frame_gets_exactly_the_psr(clean, jammed):
             assert 10 * np.log10(ratio) == pytest.approx(-6, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_crafted_attack_needs_timing_and_noise_does_not(semveil, clean, jammed, tmp_path):
     none = psnr(semveil, clean, tmp_path / "none")
     found = {key: psnr(semveil, base, tmp_path / "-".join(key)) for key, base in jammed.items()}
@@ -55,11 +57,13 @@ def test_a_crafted_attack_needs_timing_and_noise_does_not(semveil, clean, jammed
     assert found["pgd", "synchronised"] < found["pgd", "unsynchronised"]
 
 
+@pytest.mark.slow
 def test_the_metadata_says_what_was_done(jammed):
     stated = open_recording(jammed["pgd", "unsynchronised"]).fields["semveil:jammed"]
     assert stated == {"attack": "pgd", "psr_db": -6.0, "synchronised": False}
 
 
+@pytest.mark.slow
 def test_what_a_key_hides_cannot_be_crafted_for(semveil, tmp_path):
     base = tmp_path / "keyed"
     succeed(semveil("transmit", DIGITS, "--link", ROTATION, "--out", base))
@@ -82,6 +86,7 @@ def test_pieces_are_added_across_blocks_of_any_size():
         np.testing.assert_allclose(np.concatenate(list(added(blocks, pieces, 5))), whole, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_kept_eve_hears_what_she_hears_over_her_own_channel(semveil, finished, tmp_path):
     base = tmp_path / "capture"
     succeed(semveil("transmit", DIGITS, "--link", finished, "--out", base))

@@ -78,6 +78,7 @@ def test_sixteen_bits_carry_the_same_pictures(semveil, tmp_path):
     assert all(frame["problem"] is None for frame in listening(semveil(*words))["frames"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("extra", [["--carrier", "single", "--oversampling", "2"], []])
 def test_any_format_is_found_in_the_metadata(semveil, tmp_path, extra):
     base = tmp_path / "other"
@@ -90,6 +91,7 @@ def test_any_format_is_found_in_the_metadata(semveil, tmp_path, extra):
     assert found["folder"] is None
 
 
+@pytest.mark.slow
 def test_a_pipe_is_received_like_a_recording(semveil, noisy, tmp_path):
     command = [sys.executable, "-m", "semveil", "receive", "-", "--link", IMAGES, "--json"]
     with open(f"{noisy}.sigmf-data", "rb") as samples:
@@ -139,6 +141,7 @@ def test_a_wrong_key_decodes_nothing(semveil, key, tmp_path):
     assert sum(f["answer"] == y for f, y in zip(right["frames"], labels, strict=True)) >= 4
 
 
+@pytest.mark.slow
 def test_a_message_is_received_once_and_a_counter_used_once(semveil, key, tmp_path):
     succeed(keyed(semveil, tmp_path, "--key", key))
     words = ["--link", ROTATION, "--key", key]

@@ -246,7 +246,9 @@ def receive(
     link = with_key_file(link, key_file)
     counters = counters_of(link, key_file)
     check = HeaderCheck(link, link.key if link.keyed else None)
-    rows = decode_frames(frames_in(source.blocks(), source.format), check, Bob(link), counters)
+    rows = decode_frames(
+        frames_in(source.blocks(), source.format, check.width), check, Bob(link), counters
+    )
     require_frames(rows, source.name)
     found = _finished(Listening(Bob.party, link.name.label, rows), link, source, originals, out)
     if counters is not None and key_file is not None:
@@ -286,7 +288,7 @@ def jam(
 ) -> tuple[Path, int]:
     """Write a recording with an attack added to its frames; return its path and the frames."""
     format, check = stated_format(source), HeaderCheck(link, None)
-    found = list(frames_in(source.blocks(), format))
+    found = list(frames_in(source.blocks(), format, check.width))
     frames = [frame for frame in found if check.problem(frame) is None]
     if not frames:
         problems = {check.problem(frame) for frame in found} or {"no frame in it"}

@@ -85,7 +85,11 @@ def inspect(recording: Recording, format: FrameFormat, link: Link | None = None)
         raise SemveilError(f"{recording.base} has no samples")
     rate = format.sample_rate
     measured = Measured(recording.count, rate)
-    frames = list(frames_in(measured.through(recording.blocks()), format))
+    frames = list(
+        frames_in(
+            measured.through(recording.blocks()), format, 0 if link is None else link.channel_uses
+        )
+    )
     check = None if link is None else HeaderCheck(link, link.key if link.keyed else None)
     problems = [frame.reason if check is None else check.problem(frame) for frame in frames]
     good = [frame for frame, problem in zip(frames, problems, strict=True) if problem is None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,11 +45,16 @@ class Listening:
     def plain(self) -> dict[str, Any]:
         """Return everything but the pictures, as JSON takes it."""
         rows = [
-            {key: value for key, value in vars(frame).items() if key != "image"}
+            {key: _plain(value) for key, value in vars(frame).items() if key != "image"}
             for frame in self.frames
         ]
         folder = None if self.folder is None else str(self.folder)
         return {"party": self.party, "system": self.system, "frames": rows, "folder": folder}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON has it, which has no NaN: what could not be measured is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def require_frames(frames: Sequence[FrameResult], name: str) -> None:

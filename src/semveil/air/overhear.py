@@ -23,7 +23,7 @@ def overhear(
     Raises:
         SemveilError: If no frame fits, or no eavesdropper was kept.
     """
-    frames, check = list(frames_in(blocks, format)), HeaderCheck(link, None)
+    frames, check = list(frames_in(blocks, format, link.channel_uses)), HeaderCheck(link, None)
     require_frames(decode_frames(frames, check, lambda *_: Received("Eve")), name)
     example = joined([next(frame for frame in frames if check.problem(frame) is None)])
     return [

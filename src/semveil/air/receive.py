@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from semveil.recording.samples import Samples
 
 _AT_ONCE = 256  # frames that are decoded together
+# A forged header keeps the receiver busy for no longer than this.
+_MOST_SYMBOLS = 1 << 16
 Decode = Callable[[Reception, Tensor], Received]
 """Receptions and message counters → what a party makes of them."""
 
@@ -124,9 +126,17 @@ def decode_frames(
     return found
 
 
-def frames_in(blocks: Iterable[Samples], format: FrameFormat) -> Iterator[ReceivedFrame]:
-    """Yield the frames in samples, as a receiver with bounded memory finds them."""
-    modem = Modem(format)
+def frames_in(
+    blocks: Iterable[Samples], format: FrameFormat, symbols: int = 0
+) -> Iterator[ReceivedFrame]:
+    """Yield the frames in samples, as a receiver with bounded memory finds them.
+
+    Args:
+        blocks: Samples, complex64 ``[T]``, block by block.
+        format: Format of the frames.
+        symbols: Symbols per frame of the link whose frames are wanted.
+    """
+    modem = Modem(format, max_symbols=max(symbols, _MOST_SYMBOLS))
     for block in blocks:
         yield from modem.feed(torch.from_numpy(block))
     yield from modem.finish()

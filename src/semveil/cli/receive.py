@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -110,10 +111,7 @@ def _table(found: Listening) -> Any:
             str(frame.start),
             "" if frame.counter is None else str(frame.counter),
             f"{frame.sync_metric:.2f}",
-            f"{frame.cfo_hz:.1f}",
-            f"{frame.sro_ppm:.1f}",
-            f"{frame.evm_percent:.1f}",
-            f"{frame.snr_db:.1f}",
+            *map(_short, (frame.cfo_hz, frame.sro_ppm, frame.evm_percent, frame.snr_db)),
         ]
         if answers:
             cells.append(
@@ -125,3 +123,8 @@ def _table(found: Listening) -> Any:
         cells.append(frame.problem or rejected)
         table.add_row(*cells)
     return table
+
+
+def _short(value: float) -> str:
+    """Return a figure with one decimal; nothing if it could not be measured."""
+    return "" if math.isnan(value) else f"{value:.1f}"
