@@ -13,8 +13,9 @@ from torch import Tensor
 
 from semveil.phy.broadcast import squared_magnitude
 
-_FLOOR = 1e-10
-"""Energy of a half that is taken for rounding errors, relative to that of all samples."""
+_FLOOR, _ROUNDING = 1e-10, 1e-6
+"""Energy of a half that is taken for rounding errors, relative to that of all samples, and to that
+of the half with its mean."""
 
 
 def schmidl_cox(samples: Tensor, half: int) -> tuple[Tensor, Tensor]:
@@ -48,8 +49,9 @@ def schmidl_cox(samples: Tensor, half: int) -> tuple[Tensor, Tensor]:
     inner = _sums(samples[:-half].conj() * samples[half:], half)[:positions]
     sums = _sums(samples, half)
     power = squared_magnitude(samples)
-    energy = _sums(power, half).sub_(squared_magnitude(sums), alpha=1 / half)
-    energy.clamp_(min=max(_FLOOR * float(power.sum()), 1e-30))
+    energy = _sums(power, half)
+    floor = energy * _ROUNDING + max(_FLOOR * float(power.sum()), 1e-30)
+    energy = energy.sub_(squared_magnitude(sums), alpha=1 / half).maximum(floor)
     inner = inner - sums[:-half].conj() * sums[half:] / half
     return squared_magnitude(inner) / energy[:-half] / energy[half:], inner
 

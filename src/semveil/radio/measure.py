@@ -81,7 +81,7 @@ def detection(
 
     Example:
         >>> result = detection(FrameFormat(), HardwareChannel(snr_db=20.0), 4, 96)
-        >>> result.sent, result.found, result.read, result.loss_db < 0.5
+        >>> result.sent, result.found, result.read, result.loss_db < 1
         (4, 4, 4, True)
     """
     receiver = Receiver(frame, max_cfo=cfo + 0.5)
