@@ -178,7 +178,7 @@ class Demodulator:
         place = self._places(count)
         turn = self._slope(place[None] * (finer - stretch)[:, None])
         aligned = matched * self._pick(turn, blocks)
-        phase, frequency = self._phase(aligned.sum(-1), blocks)
+        phase, frequency = self._phase(aligned.sum(-1), found, blocks)
         turn = turn * torch.polar(torch.ones_like(phase), -phase)[..., None].to(turn.dtype)
         received = received * turn
         error, power, n = self._error(received, found, blocks)
@@ -254,17 +254,28 @@ class Demodulator:
         score = score * (2 / found.noise[:, None]) - (offset / _USUAL_STRETCH) ** 2 / 2
         return start + step * (_peak(score) - (len(grid) // 2))
 
-    def _phase(self, phasor: Tensor, blocks: Tensor) -> tuple[Tensor, Tensor]:
+    def _phase(self, phasor: Tensor, found: Estimate, blocks: Tensor) -> tuple[Tensor, Tensor]:
         """Return the phase of every block, float64 ``[B, S]``, and the frequency in it ``[B]``."""
-        place = torch.arange(len(blocks), dtype=torch.float64)
-        known = place[blocks] if self.frame.single else place
+        frame = self.frame
+        # In blocks, from the middle of the preamble, whose phase is that of the estimate.
+        place = self._places(len(blocks)) / frame.block_length
         phasor = phasor.to(torch.complex128)
-        step = 0.25 / max(float(known.max() - known.min()), 1.0)
+        energy = squared_magnitude(found.response).double().sum(1, keepdim=True)
+        known = place
+        if frame.single:
+            known = torch.cat([place.new_zeros(1), place[blocks]])
+            phasor = torch.cat([(2 * frame.preamble * energy).to(phasor.dtype), phasor], 1)
+        # The halves of the preamble leave this much of the frequency open.
+        ratio = energy / len(frame.used) / found.noise[:, None]
+        spread = (1 / ratio + 1 / (2 * ratio**2)).div(len(self._fine[0])).sqrt()
+        spread = spread * frame.block_length / (_TURN * frame.half_length)
+        step = 0.25 / max(float(known.max()), 1.0)
         grid = torch.arange(-int(_MOST_TURN / step) - 1, int(_MOST_TURN / step) + 2) * step
         score = (phasor @ _unit(-grid[None] * known[:, None])).abs()
+        score = score * (2 / found.noise[:, None]) - (grid / spread) ** 2 / 2
         turns = step * (_peak(score) - (len(grid) // 2))
         still = phasor * _unit(-turns[:, None] * known)
-        width = _SMOOTH // self.frame.pilot_spacing if self.frame.single else _SMOOTH
+        width = _SMOOTH // frame.pilot_spacing if frame.single else _SMOOTH
         kernel = 1 - torch.arange(-width, width + 1).abs() / (width + 1.0)
         smooth = torch.nn.functional.conv1d(
             torch.view_as_real(still).mT.flatten(0, 1)[:, None],
@@ -272,10 +283,10 @@ class Demodulator:
             padding=width,
         )
         smooth = torch.view_as_complex(smooth[:, 0].unflatten(0, (-1, 2)).mT.contiguous())
-        if self.frame.single:
+        if frame.single:
             smooth = _between(smooth, known, place)
         phase = smooth.angle() + _TURN * turns[:, None] * place
-        return phase, turns / self.frame.block_length
+        return phase, turns / frame.block_length
 
     def _error(
         self, received: Tensor, found: Estimate, blocks: Tensor
@@ -406,9 +417,7 @@ def _peak(score: Tensor) -> Tensor:
 
 def _between(values: Tensor, known: Tensor, place: Tensor) -> Tensor:
     """Interpolate complex values ``[B, S']`` at places, linearly; constant beyond both ends."""
-    after = torch.searchsorted(known, place).clamp(1, len(known) - 1) if len(known) > 1 else None
-    if after is None:
-        return values.expand(-1, len(place))
+    after = torch.searchsorted(known, place).clamp(1, len(known) - 1)
     low, high = known[after - 1], known[after]
     share = ((place - low) / (high - low)).clamp(0, 1)
     return values[:, after - 1] * (1 - share) + values[:, after] * share

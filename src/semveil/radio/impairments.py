@@ -72,8 +72,9 @@ class HardwareChannel:
             raise SemveilError(f"sro_ppm: {self.sro_ppm} is beyond ±1000")
         if self.bits is not None and not 2 <= self.bits <= 24:
             raise SemveilError(f"bits: {self.bits} is not within 2 and 24")
-        if self.clip_ratio is not None and not self.clip_ratio > 0:
-            raise SemveilError(f"clip_ratio: {self.clip_ratio} is not positive")
+        for name in ("clip_ratio", "decay"):
+            if not numbers.get(name, 1) > 0:
+                raise SemveilError(f"{name}: {numbers[name]} is not positive")
 
     def __call__(
         self, samples: Tensor, frame: FrameFormat, *, generator: Randomness = None

@@ -187,7 +187,9 @@ class Receiver:
         heard = self._buffer[max(low - self._first, 0) : high + self._search.after - self._first]
         found = self._search(heard)
         start = found.start + max(low, self._first)
-        rows = ((start >= max(first, self._busy)) & (start < high)).nonzero().squeeze(1)
+        # A stream may begin within a prefix.
+        least = max(first, self._busy, -self._search.prefix)
+        rows = ((start >= least) & (start < high)).nonzero().squeeze(1)
         for each in self._read(Found(start[rows], found.cfo[rows], found.metric[rows]), end):
             if each.start < self._busy:
                 continue

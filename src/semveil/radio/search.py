@@ -121,9 +121,7 @@ class Search:
     def _test(self, samples: Tensor, body: Tensor, cfo: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return starts, offsets and shares of energy of candidates."""
         width = 2 * self.reach + 1
-        place = (body - self.reach)[:, None] + torch.arange(4 * self.half)
-        inside = (place >= 0) & (place < len(samples))
-        heard = samples[place.clamp(0, len(samples) - 1)] * inside
+        heard = _cut(samples, body - self.reach, 4 * self.half)
         heard = heard * phasors(-cfo, heard.shape[1])
         spectrum = torch.fft.fft(heard)
         # An offset of 1/half is four bins of the transform.
@@ -135,6 +133,9 @@ class Search:
         padded = torch.nn.functional.pad(power, (0, length))
         total = padded.cumsum(-1)
         energy = padded[..., :width] + total[..., length - 1 : -1] - total[..., :width]
+        # Over all energy that was received, so that a louder neighbour counts no more.
+        whole = squared_magnitude(heard).unfold(1, 2 * self.half, 1)[:, :width].sum(-1)
+        energy = energy / whole.clamp(min=1e-30)[:, None]
         best = energy.flatten(1).argmax(1)
         offset, delay = best // width, best % width
         cfo = cfo + self.offsets[offset] / self.half
@@ -144,15 +145,21 @@ class Search:
         delay = delay + matters.to(torch.uint8).argmax(1)
         start = body - self.reach + delay
         # The decision: energy in the space of the delayed sequences over the whole.
-        place = (start - self.margin)[:, None] + torch.arange(2 * self.half)
-        inside = (place >= 0) & (place < len(samples))
-        heard = samples[place.clamp(0, len(samples) - 1)] * inside
+        heard = _cut(samples, start - self.margin, 2 * self.half)
+        heard = heard - heard.mean(1, keepdim=True)
         heard = heard * phasors(-cfo, heard.shape[1])
         whole = squared_magnitude(heard).double().sum(1).clamp(min=1e-200)
         explained = squared_magnitude(heard @ self._basis.conj()).double().sum(1) / whole
         first, second = heard.to(torch.complex128).tensor_split(2, 1)
         rest = (first.conj() * second).sum(1).angle() / (2 * torch.pi * self.half)
         return start - self.prefix, cfo + rest, explained
+
+
+def _cut(samples: Tensor, first: Tensor, length: int) -> Tensor:
+    """Return pieces of samples, zero beyond the ends, complex64 ``[C, length]``."""
+    place = first[:, None] + torch.arange(length)
+    inside = (place >= 0) & (place < len(samples))
+    return samples[place.clamp(0, len(samples) - 1)] * inside
 
 
 def _none() -> Found:
