@@ -108,6 +108,35 @@ def test_a_kept_eve_hears_what_she_hears_over_her_own_channel(semveil, finished,
     assert all(frame["psnr_db"] is not None for frame in heard[1]["frames"])
 
 
+def audited(semveil, folder, recipe, *eves):
+    """Return a run in which one eavesdropper for each target was trained for an epoch."""
+    inference, inversion = eves
+    quick = ["data.limit=320", "link.width=4", "train.epochs=1", "train.batch=16"]
+    quick += ["audit.max_epochs=1", "audit.rounds=1", "audit.pictures=2"]
+    quick += ["audit.bob_snr_db=[10]", "audit.eve_snr_db=[10]"]
+    quick += [f"audit.inference=[{inference}]", f"audit.inversion=[{inversion}]"]
+    out = folder / f"{recipe}-{inference}"
+    succeed(semveil("run", recipe, *(f"--set={each}" for each in quick), "--out", out))
+    return out
+
+
+@pytest.mark.slow
+def test_eves_of_every_kind_listen_on_the_air(semveil, tmp_path):
+    """Those who read details of receptions too: over flat fading, and not over OFDM."""
+    for recipe, eves in {
+        "deepjscc-digits": ("wide", "wide"),
+        "mobilesc-digits": ("mlp", "linear"),
+    }.items():
+        run, base = audited(semveil, tmp_path, recipe, *eves), tmp_path / recipe
+        succeed(semveil("transmit", DIGITS, "--link", run, "--out", base))
+        heard = json.loads(succeed(semveil("overhear", base, "--link", run, "--json")).out)
+        assert [len(each["frames"]) for each in heard] == [5, 5]
+    run, base = audited(semveil, tmp_path, "mobilesc-digits", "wide", "linear"), tmp_path / "wide"
+    succeed(semveil("transmit", DIGITS, "--link", run, "--out", base))
+    line = refusal(semveil("overhear", base, "--link", run))
+    assert "reads the pilots of the link's own OFDM frames" in line
+
+
 def test_a_run_without_eavesdroppers_is_refused(semveil, clean):
     line = refusal(semveil("overhear", clean, "--link", IMAGES))
     assert "keeps no eavesdropper of deepjscc-image" in line

@@ -92,6 +92,47 @@ def test_any_format_is_found_in_the_metadata(semveil, tmp_path, extra):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("link", ["digits/mobilesc", "digits/lbvq"])
+def test_links_over_ofdm_and_digital_links_answer(semveil, tmp_path, link):
+    succeed(semveil("transmit", DIGITS, "--link", link, "--out", tmp_path / "sent"))
+    words = ["--snr", "15", "--taps", "6", "--cfo", "-5000", "--seed", "2"]
+    succeed(semveil("channel", tmp_path / "sent", "--out", tmp_path / "heard", *words))
+    found = listening(semveil("receive", tmp_path / "heard", "--link", link, "--json"))
+    labels = package.data.load("digits").test.y[:5].astype(str).tolist()
+    assert sum(f["answer"] == y for f, y in zip(found["frames"], labels, strict=True)) >= 4
+
+
+LONG = """
+import resource, sys
+from semveil.cli import main
+sys.argv = ["semveil", *sys.argv[1:]]
+try:
+    main()
+finally:
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_a_long_recording_takes_no_more_memory(clean, tmp_path):
+    recording = open_recording(clean)
+    frames, silence = recording.read(), np.zeros(250_000, np.complex64)
+    peaks = {}
+    for count in (1, 32):
+        blocks = (block for _ in range(count) for block in (frames, silence))
+        base = write_recording(tmp_path / f"long{count}", blocks, 1e6)
+        words = ["receive", base, "--link", IMAGES, "--out", tmp_path / f"out{count}", "--json"]
+        done = subprocess.run(
+            [sys.executable, "-c", LONG, *words], capture_output=True, text=True, check=True
+        )
+        assert len(json.loads(done.stdout)["frames"]) == 5 * count
+        peaks[count] = int(done.stderr.split()[-1])
+    size = os.path.getsize(f"{base}.sigmf-data") / 1024
+    assert size > 60_000
+    assert peaks[32] - peaks[1] < size / 2  # kB
+
+
+@pytest.mark.slow
 def test_a_pipe_is_received_like_a_recording(semveil, noisy, tmp_path):
     command = [sys.executable, "-m", "semveil", "receive", "-", "--link", IMAGES, "--json"]
     with open(f"{noisy}.sigmf-data", "rb") as samples:

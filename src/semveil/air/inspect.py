@@ -113,7 +113,7 @@ def inspect(recording: Recording, format: FrameFormat, link: Link | None = None)
 def _facts(recording: Recording) -> Iterator[tuple[str, str]]:
     assert recording.sample_rate_hz is not None
     rate = recording.sample_rate_hz
-    yield "sample rate", f"{rate:,g} samples per second"
+    yield "sample rate", f"{rate:,.0f} samples per second"
     yield "length", f"{recording.count:,} samples, {recording.count / rate:.3g} s"
     yield "data type", recording.datatype
     for key, value in recording.fields.items():

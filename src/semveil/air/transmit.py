@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -91,13 +92,17 @@ class Transmitter:
     def fields(self) -> dict[str, Any]:
         """Return what the metadata states of the link; nothing of the key but its fingerprint."""
         stated: dict[str, Any] = {
-            "semveil:link": link_digest(self.link).hex(),
+            "semveil:link": self._digest.hex(),
             "semveil:format": asdict(self.format),
             "semveil:version": VERSION,
         }
         if self.link.keyed:
             stated["semveil:key_fingerprint"] = self._fingerprint.hex()
         return stated
+
+    @cached_property
+    def _digest(self) -> bytes:
+        return link_digest(self.link)
 
     @property
     def _fingerprint(self) -> bytes:
@@ -117,7 +122,7 @@ class Transmitter:
         pixels = as_float(torch.from_numpy(fitted(files, link.image_shape)).to(link.device))
         source = generator(self.seed, "air", "transmit", first, device=link.device)
         symbols = link.transmit_numbered(pixels, source, counters.to(link.device)).cpu()
-        digest, mark = link_digest(link), self._fingerprint
-        headers = [Header(digest, 1, symbols.shape[1], mark, int(number)) for number in counters]
+        digest, mark, uses = self._digest, self._fingerprint, symbols.shape[1]
+        headers = [Header(digest, 1, uses, mark, int(number)) for number in counters]
         samples: NDArray[np.complex64] = modulate(self.format, headers, symbols).numpy()
         return samples

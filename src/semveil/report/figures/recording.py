@@ -61,7 +61,7 @@ def equalised(symbols: NDArray[np.complex64]) -> Figure:
         symbols.imag,
         ".",
         color=CYCLE[0],
-        markersize=2.5,
+        markersize=2.5 if len(symbols) > 500 else 5,
         alpha=0.6,
         markeredgewidth=0,
         rasterized=True,
