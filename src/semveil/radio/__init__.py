@@ -4,6 +4,7 @@
 real radios and the air do to them in between.
 """
 
+from semveil.radio.adapt import like
 from semveil.radio.frame import FrameFormat
 from semveil.radio.header import Header
 from semveil.radio.impairments import HardwareChannel
@@ -17,6 +18,7 @@ __all__ = [
     "ReceivedFrame",
     "Receiver",
     "burst",
+    "like",
     "modulate",
     "receive",
 ]

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from semveil.channel import Reception
 from semveil.phy.broadcast import squared_magnitude
+from semveil.phy.pilots import zadoff_chu
 from semveil.radio.frame import FrameFormat
 from semveil.radio.modulate import amplitude, flip, preamble
 
@@ -46,16 +47,18 @@ class Estimate:
             ``[B, A]``.
         noise: Noise variance per frequency, float64 ``[B]``.
         error: Error variance of the response, float64 ``[B]``.
+        taps: Channel taps, those before the window's margin first, complex64 ``[B, T]``.
     """
 
     response: Tensor
     noise: Tensor
     error: Tensor
+    taps: Tensor
 
     def split(self) -> list[Estimate]:
         """Return the estimates of single frames."""
-        parts = (self.response.split(1), self.noise.split(1), self.error.split(1))
-        return [Estimate(*each) for each in zip(*parts, strict=True)]
+        parts = (self.response, self.noise, self.error, self.taps)
+        return [Estimate(*each) for each in zip(*(part.split(1) for part in parts), strict=True)]
 
     @classmethod
     def join(cls, estimates: Sequence[Estimate]) -> Estimate:
@@ -64,6 +67,7 @@ class Estimate:
             torch.cat([each.response for each in estimates]),
             torch.cat([each.noise for each in estimates]),
             torch.cat([each.error for each in estimates]),
+            torch.cat([each.taps for each in estimates]),
         )
 
 
@@ -126,6 +130,13 @@ class Demodulator:
         gain = amplitude(frame) * frame.weights(frame.subcarriers)
         return gain[:, None] * _transform(frame.used, self.support, self.size)
 
+    @cached_property
+    def _pilots(self) -> Tensor:
+        """Transform from taps to the pilot symbol of the link's OFDM, complex64 ``[T, N]``."""
+        size = self.frame.subcarriers
+        transform = _transform(torch.arange(size), self.support - self.margin, size)
+        return amplitude(self.frame) * (transform * zadoff_chu(size)[:, None]).T
+
     def derotate(self, samples: Tensor, cfo: Tensor) -> Tensor:
         """Undo frequency offsets, float64 ``[B]``; the phase is zero at the first sample."""
         return samples * phasors(-cfo, samples.shape[1])
@@ -153,7 +164,8 @@ class Demodulator:
             prior = (squared_magnitude(taps) / told).clamp(min=1e-30)
         coarse = self._coarse.to(torch.complex128)
         error = (spread * (coarse.mH @ coarse).T).sum((1, 2)).real / len(coarse)
-        return Estimate(taps.to(torch.complex64) @ self._coarse.T, noise, error)
+        taps = taps.to(torch.complex64)
+        return Estimate(taps @ self._coarse.T, noise, error, taps)
 
     def track(self, samples: Tensor, found: Estimate, blocks: Tensor) -> Tracked:
         """Demodulate blocks and undo what clock and oscillator do to them.
@@ -328,11 +340,21 @@ class Demodulator:
         symbols, size = symbols / scale, size / scale
         variance = variance / scale.squeeze(1).square()
         shape = (images, k)
+        if self.frame.single:
+            # One channel for all symbols, as of flat fading.
+            return [
+                Reception(symbols[row, : images * k].reshape(shape), one.expand(images, 1), noise)
+                for row, (one, noise) in enumerate(
+                    zip(size[:, :1].to(torch.complex64), variance.float(), strict=True)
+                )
+            ]
+        pilots = (found.taps @ self._pilots / scale)[:, None]
         return [
             Reception(
                 symbols[row, : images * k].reshape(shape),
                 size[row, : images * k].reshape(shape).to(torch.complex64),
                 variance[row].float(),
+                pilots[row].expand(images, 1, -1),
             )
             for row in range(len(symbols))
         ]

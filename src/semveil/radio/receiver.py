@@ -36,7 +36,10 @@ class ReceivedFrame:
         reason: Why there is no header or no reception, in one line; None if there are both.
         reception: The link's symbols, one row per image, complex ``[images, symbols]``, with the
             channel on each and the noise variance, as a channel of
-            :mod:`semveil.channel` gives them; None if there is no header or the frame is cut.
+            :mod:`semveil.channel` gives them. With OFDM the channel is one real number per symbol
+            and ``pilots`` are those of an :class:`~semveil.phy.OFDM` of the format's size, as the
+            estimated channel would have them, ``[images, 1, N]``; of a single carrier it is one
+            number per image. None if there is no header or the frame is cut.
         sync_metric: Share of the received energy of the preamble that the known sequence explains,
             0 to 1.
         cfo_hz: Carrier frequency offset, transmitter minus receiver, Hz.
