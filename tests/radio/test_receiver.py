@@ -18,6 +18,7 @@ OTHERS = [
     FrameFormat(oversampling=4),
     FrameFormat(guard_dc=False, guard_edges=0, pilot_spacing=16),
     FrameFormat(subcarriers=128, prefix=20, guard_edges=10, preamble=2, level=3.0),
+    FrameFormat(subcarriers=512, prefix=64, guard_edges=40, preamble=1),
     FrameFormat(carrier="single", oversampling=4, roll_off=0.5, whitening=False),
 ]
 K = 192
@@ -267,6 +268,12 @@ def test_a_clock_offset_is_tracked_over_the_frame_of_a_large_image(frame, ppm):
     assert result.read == 3
     assert result.loss_db < 0.5
     assert result.sro_ppm == pytest.approx(ppm, abs=3)
+
+
+@pytest.mark.parametrize(("linewidth", "bound"), [(10.0, 0.5), (200.0, 1.8)])
+def test_phases_are_smoothed_over_as_many_blocks_as_phase_noise_allows(linewidth, bound):
+    channel = HardwareChannel(snr_db=10.0, phase_noise=linewidth)
+    assert detection(OFDM, channel, 32, 960).loss_db < bound
 
 
 def test_multipath_within_the_prefix_costs_what_estimation_costs():

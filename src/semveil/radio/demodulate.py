@@ -34,8 +34,8 @@ _LEAST_NOISE = 1e-7
 _ROUNDS = 4
 """Rounds in which the powers of the channel's taps are learned."""
 
-_SMOOTH = 4
-"""Blocks on each side over which phases are smoothed."""
+_WIDTHS = (0, 1, 2, 4, 8, 16)
+"""Blocks on each side over which phases may be smoothed."""
 
 
 @dataclass(frozen=True)
@@ -287,18 +287,16 @@ class Demodulator:
         score = score * (2 / found.noise[:, None]) - (grid / spread) ** 2 / 2
         turns = step * (_peak(score) - (len(grid) // 2))
         still = phasor * _unit(-turns[:, None] * known)
-        width = _SMOOTH // frame.pilot_spacing if frame.single else _SMOOTH
-        kernel = 1 - torch.arange(-width, width + 1).abs() / (width + 1.0)
-        smooth = torch.nn.functional.conv1d(
-            torch.view_as_real(still).mT.flatten(0, 1)[:, None],
-            kernel.double()[None, None],
-            padding=width,
-        )
-        smooth = torch.view_as_complex(smooth[:, 0].unflatten(0, (-1, 2)).mT.contiguous())
+        smooth = _smoothed(still, self._jitter(found, blocks), int(frame.single))
         if frame.single:
             smooth = _between(smooth, known, place)
         phase = smooth.angle() + _TURN * turns[:, None] * place
         return phase, turns / frame.block_length
+
+    def _jitter(self, found: Estimate, blocks: Tensor) -> Tensor:
+        """Return the variance that noise gives the phase of a block's pilots, float64 ``[B]``."""
+        expected = self._pick(found.response[:, None].expand(-1, len(blocks), -1), blocks)
+        return found.noise / (2 * squared_magnitude(expected[:, 0]).double().sum(1))
 
     def _error(
         self, received: Tensor, found: Estimate, blocks: Tensor
@@ -408,6 +406,36 @@ def _transform(bins: Tensor, support: Tensor, size: int) -> Tensor:
     """Return ``exp(−2πj·k·t/size)``, complex64 ``[A, T]``."""
     angle = (bins[:, None] * support[None] % size).double() * (-_TURN / size)
     return torch.polar(torch.ones_like(angle), angle).to(torch.complex64)
+
+
+def _smoothed(phasor: Tensor, jitter: Tensor, skip: int) -> Tensor:
+    """Smooth phasors ``[B, S]`` over neighbours, over as many as noise and phase noise suggest.
+
+    Phases are a random walk, whose steps are measured, in noise of the variance ``jitter``. Of all
+    triangular windows each frame has that of the least error. ``skip`` phasors at the beginning are
+    no part of the walk.
+    """
+    walk = torch.zeros_like(jitter)
+    for apart in (1, 4):
+        last = max(phasor.shape[1] - apart, skip)
+        steps = phasor[:, skip + apart :] * phasor[:, skip:last].conj()
+        count = max(steps.shape[1], 1)
+        # Beyond what chance makes of noise alone.
+        excess = steps.angle().square().sum(1) / count - 2 * jitter * (1 + count**-0.5)
+        walk = walk.maximum(excess / apart)
+    smooth, errors = list[Tensor](), list[Tensor]()
+    for width in _WIDTHS:
+        place = torch.arange(-width, width + 1, dtype=torch.float64)
+        window = 1 - place.abs() / (width + 1)
+        window = window / window.sum()
+        half, far = window[width + 1 :], place[width + 1 :]
+        shared = (half[:, None] * half * torch.minimum(far[:, None], far)).sum()
+        errors.append(jitter * window.square().sum() + walk * 2 * shared)
+        parts = torch.view_as_real(phasor).mT.flatten(0, 1)[:, None]
+        parts = torch.nn.functional.conv1d(parts, window[None, None], padding=width)
+        smooth.append(torch.view_as_complex(parts[:, 0].unflatten(0, (-1, 2)).mT.contiguous()))
+    best = torch.stack(errors).argmin(0)
+    return torch.stack(smooth)[best, torch.arange(len(phasor))]
 
 
 def phasors(frequency: Tensor, length: int) -> Tensor:
