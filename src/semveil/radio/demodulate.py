@@ -34,6 +34,9 @@ _LEAST_NOISE = 1e-7
 _ROUNDS = 4
 """Rounds in which the powers of the channel's taps are learned."""
 
+_MOST_JITTER = 0.1
+"""Variance of a block's phase up to which phase noise is measured, rad²."""
+
 _WIDTHS = (0, 1, 2, 4, 8, 16)
 """Blocks on each side over which phases may be smoothed."""
 
@@ -280,7 +283,7 @@ class Demodulator:
         # The halves of the preamble leave this much of the frequency open.
         ratio = energy / len(frame.used) / found.noise[:, None]
         spread = (1 / ratio + 1 / (2 * ratio**2)).div(len(self._fine[0])).sqrt()
-        spread = spread * frame.block_length / (_TURN * frame.half_length)
+        spread = 1.5 * spread * frame.block_length / (_TURN * frame.half_length)
         step = 0.25 / max(float(known.max()), 1.0)
         grid = torch.arange(-int(_MOST_TURN / step) - 1, int(_MOST_TURN / step) + 2) * step
         score = (phasor @ _unit(-grid[None] * known[:, None])).abs()
@@ -296,7 +299,8 @@ class Demodulator:
     def _jitter(self, found: Estimate, blocks: Tensor) -> Tensor:
         """Return the variance that noise gives the phase of a block's pilots, float64 ``[B]``."""
         expected = self._pick(found.response[:, None].expand(-1, len(blocks), -1), blocks)
-        return found.noise / (2 * squared_magnitude(expected[:, 0]).double().sum(1))
+        energy = squared_magnitude(expected[:, 0]).double().sum(1).clamp(min=1e-30)
+        return found.noise / (2 * energy)
 
     def _error(
         self, received: Tensor, found: Estimate, blocks: Tensor
@@ -423,6 +427,8 @@ def _smoothed(phasor: Tensor, jitter: Tensor, skip: int) -> Tensor:
         # Beyond what chance makes of noise alone.
         excess = steps.angle().square().sum(1) / count - 2 * jitter * (1 + count**-0.5)
         walk = walk.maximum(excess / apart)
+    # In stronger noise angles wrap, and their variance is no longer that of the noise.
+    walk = torch.where(jitter < _MOST_JITTER, walk, 0)
     smooth, errors = list[Tensor](), list[Tensor]()
     for width in _WIDTHS:
         place = torch.arange(-width, width + 1, dtype=torch.float64)
