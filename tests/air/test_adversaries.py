@@ -12,7 +12,7 @@ import semveil as package
 from commands import refusal, succeed
 from recordings import DIGITS, IMAGES, ROTATION
 from semveil.air.jam import added
-from semveil.recording import open_recording
+from semveil.recording import open_recording, write_recording
 
 
 def psnr(semveil, base, folder):
@@ -55,6 +55,21 @@ def test_a_crafted_attack_needs_timing_and_noise_does_not(semveil, clean, jammed
     found = {key: psnr(semveil, base, tmp_path / "-".join(key)) for key, base in jammed.items()}
     assert found["pgd", "synchronised"] < found["jamming", "synchronised"] < none
     assert found["pgd", "synchronised"] < found["pgd", "unsynchronised"]
+
+
+@pytest.mark.slow
+def test_a_frame_without_silence_around_it_is_jammed(semveil, clean, tmp_path):
+    recording = open_recording(clean)
+    frame = recording.annotations[0]
+    for cut in (0, 1):
+        samples = recording.read(frame.start + cut, frame.count - cut)
+        fields = {"semveil:format": recording.fields["semveil:format"]}
+        base = write_recording(tmp_path / f"tight{cut}", [samples], 1e6, fields=fields)
+        words = ["jam", base, "--link", IMAGES, "--out", tmp_path / f"jammed{cut}", "--psr", "-20"]
+        succeed(semveil(*words))
+        after = open_recording(tmp_path / f"jammed{cut}").read()
+        ratio = np.sum(np.abs(after - samples) ** 2) / np.sum(np.abs(samples) ** 2)
+        assert 10 * np.log10(ratio) == pytest.approx(-20, abs=0.1)
 
 
 @pytest.mark.slow

@@ -88,7 +88,7 @@ class Jammer:
             known = modulate(self.format, headers, torch.zeros_like(symbols))
             sent = modulate(self.format, headers, symbols) - known
             for place, frame in enumerate(some):
-                heard = torch.from_numpy(recording.read(frame.start, known.shape[1]))
+                heard = _heard(recording, frame.start, known.shape[1])
                 source = generator(self.seed, "air", "jam", "path", first + place)
                 yield self._arriving(sent[place], known[place], heard, frame, source)
 
@@ -156,6 +156,13 @@ class Jammer:
         return delta * torch.polar(torch.ones_like(angle), angle), round(
             late * self.format.block_length
         )
+
+
+def _heard(recording: Recording, start: int, count: int) -> Tensor:
+    """Return samples of a recording, silence beyond its ends: a start is an estimate."""
+    first, last = max(start, 0), min(start + count, recording.count)
+    inside = torch.from_numpy(recording.read(first, last - first))
+    return torch.nn.functional.pad(inside, (first - start, start + count - last))
 
 
 def _arrival(link: Link, heard: Tensor) -> Arrival:
