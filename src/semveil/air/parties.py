@@ -8,16 +8,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from semveil import phy
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
 from semveil.air.counters import receiver_of
 from semveil.air.identity import read_key
-from semveil.channel import OfdmChannel, Reception, channel_of
+from semveil.channel import Reception, channel_of
 from semveil.errors import SemveilError
 from semveil.experiment.kept import kept
 from semveil.experiment.link import Link
 from semveil.experiment.send import Received, received_by
 from semveil.protect.session import Receiver
+from semveil.radio import like
 
 
 def with_key_file(link: Link, key_file: Path | None) -> Link:
@@ -69,7 +69,7 @@ class Eve:
         """Return what she makes of receptions; the counters do not help her."""
         gain = reception.csi.abs().square().mean(1)
         snr_db = float(10 * (gain / reception.noise_variance).mean().log10())
-        heard = _as_trained(self.link, _on(reception, self.link))
+        heard = like(_on(reception, self.link), channel_of(self.link.recipe.eve))
         guess = self.listener.listen(heard, snr_db)
         logits, images = (guess, None) if self.target == "label" else (None, guess)
         return received_by(self.party, logits, images, self.classes)
@@ -79,11 +79,11 @@ def kept_eves(link: Link, example: Reception) -> list[Eve]:
     """Return the strongest eavesdroppers whom an audit kept, for receptions like the example.
 
     Raises:
-        SemveilError: If none was kept, or one reads what frames on the air do not have.
+        SemveilError: If none was kept, or they were trained on OFDM and these frames are not.
     """
     found = []
     for target in ("label", "image"):
-        one = kept(link, target, _as_trained(link, _on(example, link)))
+        one = kept(link, target, like(_on(example, link), channel_of(link.recipe.eve)))
         if one is not None:
             found.append(Eve(link, target, *one))
     if not found:
@@ -93,22 +93,6 @@ def kept_eves(link: Link, example: Reception) -> list[Eve]:
             "run that `semveil audit` has audited"
         )
     return found
-
-
-def _as_trained(link: Link, reception: Reception) -> Reception:
-    """Return a reception in the form of those that Eve was trained on.
-
-    Over flat fading she has one coefficient per image. This one keeps the equalised symbols and
-    the mean reliability as they are.
-    """
-    if isinstance(channel_of(link.recipe.eve), OfdmChannel):
-        return reception
-    gain = reception.csi.abs().square()
-    reliability = (gain / (gain + reception.noise_variance[:, None])).mean(1).clamp(1e-6, 1 - 1e-6)
-    noise = (1 - reliability) / reliability
-    equalised = phy.mmse(reception.symbols, reception.csi, reception.noise_variance)
-    known = torch.ones_like(equalised[:, :1])
-    return Reception(equalised * (1 + noise)[:, None], known, noise)
 
 
 def _on(reception: Reception, link: Link) -> Reception:

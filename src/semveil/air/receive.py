@@ -200,8 +200,10 @@ def _decode(
 def joined(frames: Sequence[ReceivedFrame]) -> Reception:
     """Return the receptions of frames of one image each as one batch."""
     parts = [frame.reception for frame in frames if frame.reception is not None]
+    pilots = [each.pilots for each in parts if each.pilots is not None]
     return Reception(
         torch.cat([each.symbols for each in parts]),
         torch.cat([each.csi for each in parts]),
         torch.cat([each.noise_variance.reshape(-1) for each in parts]),
+        torch.cat(pilots) if pilots else None,
     )

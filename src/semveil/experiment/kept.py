@@ -10,7 +10,7 @@ from torch import nn
 
 from semveil.adversary.eavesdrop import EAVESDROPPERS
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
-from semveil.channel import OfdmChannel, Reception, channel_of
+from semveil.channel import Reception
 from semveil.errors import SemveilError
 from semveil.experiment.link import Link
 from semveil.facts import EavesdropperFacts, check_facts
@@ -52,12 +52,6 @@ def kept(link: Link, target: str, heard: Reception) -> tuple[Eavesdropper, list[
         eve.recall(kind.Learned(**stated.learned))
     except ValidationError as error:
         raise SemveilError(f"{path}: {explain(error, tuple)}") from None
-    over_ofdm = isinstance(channel_of(link.recipe.eve), OfdmChannel)
-    if eve.detailed and over_ofdm and heard.pilots is None:
-        raise SemveilError(
-            f"{eve.adversary} reads the pilots of the link's own OFDM frames, which other frames "
-            "do not have: audit the run with eavesdroppers such as linear and mlp"
-        )
     network = eve.network(eve.features(heard).shape[1], len(stated.classes), link.image_shape)
     load_weights(network, tensors, path)
     eve.trained = network.to(link.device).eval().requires_grad_(False)
