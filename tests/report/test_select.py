@@ -122,12 +122,16 @@ def test_floor_is_narrowed_while_records_agree() -> None:
     assert floor(table, "psnr_db", dataset="digits") is None
 
 
-def test_over_seeds_spans_all_intervals() -> None:
-    first = dataclasses.replace(EVE, value=0.3, ci_low=0.2, ci_high=0.35)
-    second = dataclasses.replace(EVE, value=0.5, ci_low=0.4, ci_high=0.6, seed=1)
-    merged = over_seeds(frame([first, second]))
-    assert merged["value"].tolist() == pytest.approx([0.4])
-    assert merged[["ci_low", "ci_high"]].to_numpy().tolist() == [[0.2, 0.6]]
+def test_seeds_are_merged_with_one_interval_which_stays_possible() -> None:
+    first = dataclasses.replace(EVE, value=0.98, ci_low=0.96, ci_high=0.99)
+    second = dataclasses.replace(EVE, value=1.0, ci_low=0.98, ci_high=1.0, seed=1)
+    other = dataclasses.replace(EVE, test_snr_db=4.0, value=0.5, ci_low=None, ci_high=None)
+    merged = over_seeds(frame([first, second, other])).sort_values("test_snr_db")
+    assert merged["value"].tolist() == pytest.approx([0.5, 0.99])
+    lone, both = merged[["ci_low", "ci_high"]].to_numpy().tolist()
+    assert lone == [0.5, 0.5]
+    assert both[0] < 0.97
+    assert both[1] == 1.0
 
 
 def test_where_matches_missing_values() -> None:

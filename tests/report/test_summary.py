@@ -145,12 +145,17 @@ def test_several_seeds_are_one_row(quick: list[Record]) -> None:
     ]
     row, one = row_of([*quick, *shifted], "minmax"), row_of(quick, "minmax")
     assert row.seeds == (0, 1)
-    assert row.at("adaptive") == one.at("adaptive")
+    eve, same = row.at("adaptive"), one.at("adaptive")
+    assert eve is not None
+    assert same is not None
+    assert (eve.value, eve.low, eve.high) == pytest.approx((same.value, same.low, same.high), 1e-3)
     bob, alone = row.at("bob"), one.at("bob")
     assert bob is not None
     assert alone is not None
     assert bob.value == pytest.approx(alone.value - 0.05)
-    assert (bob.low, bob.high) == (pytest.approx(alone.low - 0.1), alone.high)
+    # Beyond either seed, whose values are a tenth apart.
+    assert bob.low < alone.value - 0.1
+    assert bob.high > alone.value
     assert "seeds 0, 1" in plain([*quick, *shifted])
 
 

@@ -1,5 +1,7 @@
 """Confidence intervals at 95 %: Wilson for rates, order statistics for medians, else the bootstrap.
 
+Over several seeds the hierarchical bootstrap spans seeds and images.
+
 torch and scipy are imported where they are used: reports know metrics without them.
 """
 
@@ -7,16 +9,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median
+from functools import cache
+from statistics import NormalDist, fmean, median
 from typing import TYPE_CHECKING
 
 from semveil.records import Estimate
 
 if TYPE_CHECKING:
+    import numpy as np
     from torch import Tensor
 
 _CONFIDENCE = 0.95
 RESAMPLES = 1000
+_RESAMPLES_OF_SEEDS = 10_000
 ENDS = (0.025, 0.975)
 
 
@@ -127,3 +132,58 @@ def median_of(values: Sequence[float]) -> Estimate:
     # The smallest k with P(Bin ≤ k) > 2.5 % is the largest with P(Bin < k) ≤ 2.5 %.
     k = max(1, int(binom.ppf((1 - _CONFIDENCE) / 2, len(ordered), 0.5)))
     return Estimate(median(ordered), ordered[k - 1], ordered[-k], len(ordered))
+
+
+def hierarchical(found: Sequence[Estimate]) -> Estimate:
+    """Return the mean over seeds with the interval of the hierarchical bootstrap.
+
+    Seeds are resampled with replacement. Their deviations from the mean are stretched by
+    ``√(S / (S − 1))``, without which few seeds vary too little (Rao and Wu, 1988). Within a seed
+    the number is drawn from its own distribution, of which its interval states the ends: Wilson's
+    of a binomial rate, the bootstrap's of a mean, normal on either side of the value. All seeds
+    are tested on the same images, so that one draw moves all of them alike. For normal intervals
+    the variance is therefore ``s² / S + w²``, with the variance ``s²`` between seeds and the
+    standard error ``w`` over images: more seeds of the same images do not make more images.
+    Where seeds differ by far more than images do, few of them cover less than 95 %: three 81 %,
+    five 85 %, ten 93 % of normal means.
+
+    Args:
+        found: The number as each seed has it, at least one; one seed has its own interval.
+
+    Raises:
+        ValueError: If there is none.
+
+    Example:
+        >>> e = hierarchical([Estimate(0.80, 0.78, 0.82, 900), Estimate(0.90, 0.88, 0.92, 900)])
+        >>> round(e.value, 2), e.low < 0.80, e.high > 0.90
+        (0.85, True, True)
+    """
+    import numpy as np
+
+    if not found:
+        raise ValueError("no seed has no mean")
+    if len(found) == 1:
+        return found[0]
+    value = fmean(each.value for each in found)
+    stretch = math.sqrt(len(found) / (len(found) - 1))
+    seeds = np.array([value + stretch * (each.value - value) for each in found])
+    below = np.array([each.value - each.low for each in found])
+    above = np.array([each.high - each.value for each in found])
+    shares, draw = _resamples(len(found))
+    images = np.where(draw < 0, shares @ below, shares @ above) * draw
+    low, high = np.quantile(shares @ seeds + images, ENDS)
+    n = max(each.n for each in found)
+    return Estimate(value, min(value, float(low)), max(value, float(high)), n)
+
+
+@cache
+def _resamples(seeds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of each seed in every resample, and one draw in units of half intervals."""
+    import numpy as np
+
+    source = np.random.default_rng(seeds)
+    shares = source.multinomial(seeds, [1 / seeds] * seeds, _RESAMPLES_OF_SEEDS) / seeds
+    normal = NormalDist(sigma=1 / NormalDist().inv_cdf(ENDS[1]))
+    # Evenly spread instead of drawn: the ends hardly depend on chance.
+    draws = [normal.inv_cdf((i + 0.5) / _RESAMPLES_OF_SEEDS) for i in range(_RESAMPLES_OF_SEEDS)]
+    return shares, np.array(draws)

@@ -20,7 +20,8 @@ choice by another field, ``{by: dataset, mnist: 0.02, else: 0.05}``. Where ``rol
 attacks. Where ``image_class`` is not selected, records of single classes are left out. ``for:
 NAME`` takes the fields of a case's group.
 
-The fields must leave one number. Seeds are merged: mean value, interval that spans those of all.
+The fields must leave one number. Seeds are merged: their mean, with an interval over seeds and
+images (:func:`semveil.metrics.intervals.hierarchical`).
 Of several Eves the strongest counts. ``take`` reduces what else is left: ``max``, ``min``,
 ``mean``, or ``mean_of_rest`` (all but the largest). Where a claim is judged, the interval of the
 best of several numbers is widened for their count (Bonferroni).
@@ -41,7 +42,7 @@ import pandas as pd
 from semveil.errors import SemveilError, unknown
 from semveil.metrics import metric_of
 from semveil.records import Estimate
-from semveil.report.select import estimate_of, strongest
+from semveil.report.select import pooled, strongest
 from semveil.report.summary import widened
 
 Fields = Mapping[str, Any]
@@ -291,9 +292,7 @@ def _corrected(found: Found, tests: int | None) -> Found:
 
 
 def _over_seeds(rows: pd.DataFrame) -> Found:
-    merged = {"value": rows["value"].mean(), "n": rows["n"].max()}
-    merged |= {"ci_low": rows["ci_low"].min(), "ci_high": rows["ci_high"].max()}
-    return Found(estimate_of(merged), {str(name): value for name, value in rows.iloc[0].items()})
+    return Found(pooled(rows), {str(name): value for name, value in rows.iloc[0].items()})
 
 
 def function(name: str) -> Callable[..., Any]:

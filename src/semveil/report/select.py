@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 import pandas as pd
 
 from semveil.metrics import MAIN, metric_of
+from semveil.metrics.intervals import hierarchical
 from semveil.records import FIELDS, Estimate, Record, SystemName
 
 NUMERIC = (
@@ -202,8 +204,22 @@ def paired(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(channel=channels)
 
 
+def pooled(rows: pd.DataFrame) -> Estimate:
+    """Return the one number of these rows over seeds and images; NaN if no seed has it."""
+    known = rows[rows["value"].notna()].drop_duplicates("seed")
+    if known.empty:
+        return Estimate(math.nan, math.nan, math.nan, int(rows["n"].max()))
+    found = hierarchical([estimate_of(row) for _, row in known.iterrows()])
+    least, greatest = metric_of(str(known["metric"].iloc[0])).bounds
+    ends = max(found.low, min(least, found.value)), min(found.high, max(greatest, found.value))
+    return Estimate(found.value, *ends, found.n)
+
+
 def over_seeds(table: pd.DataFrame, *apart: str, **kept: tuple[str, str]) -> pd.DataFrame:
     """Merge rows that differ in nothing but the seed into one: for curves, not for tables."""
     keys = [key for key in (*present(table, CONTEST), "role", *apart) if key != "seed"]
-    ends = {"value": ("value", "mean"), "ci_low": ("ci_low", "min"), "ci_high": ("ci_high", "max")}
-    return table.groupby(keys, dropna=False, sort=False).agg(**ends, **kept).reset_index()
+    groups = table.groupby(keys, dropna=False, sort=False)
+    merged = groups.agg(value=("value", "first"), **kept).reset_index()
+    found = [pooled(rows) for _, rows in groups]
+    ends = {"value": "value", "ci_low": "low", "ci_high": "high"}
+    return merged.assign(**{n: [getattr(f, end) for f in found] for n, end in ends.items()})

@@ -17,12 +17,12 @@ from semveil.report.attack_rows import floor_line
 from semveil.report.looks import PARTIES
 from semveil.report.select import (
     SETTING,
-    estimate_of,
     first,
     floor,
     frame,
     home_snr,
     paired,
+    pooled,
     present,
     strongest,
     where,
@@ -357,18 +357,6 @@ def _states_no_protection(table: pd.DataFrame, context: Mapping[str, Any]) -> bo
     return not where(table, role="system", metric=UNPROTECTED, **where_from).empty
 
 
-def pooled(rows: pd.DataFrame) -> Estimate:
-    """Return the mean over seeds, with the span of the seeds' intervals."""
-    each = rows[rows["value"].notna()].drop_duplicates("seed")
-    found = [estimate_of(row) for _, row in each.iterrows()]
-    return Estimate(
-        sum(one.value for one in found) / len(found),
-        min(one.low for one in found),
-        max(one.high for one in found),
-        max(one.n for one in found),
-    )
-
-
 def _levels(eves: pd.DataFrame, target: str) -> dict[tuple[float, str], Estimate]:
     """Return the stronger Eve of both protocols at each SNR at which a fresh one was tried."""
     found = {}
@@ -456,7 +444,7 @@ def about_verdicts(found: Sequence[Row]) -> str:
     """Return what holds of all verdicts: their correction, and their seeds."""
     several = [row for row in found if len(row.seeds) > 1]
     seeds = (
-        "Over several seeds: their mean and the span of their intervals."
+        "Over several seeds: their mean; intervals span seeds and images."
         if several
         else "One seed: intervals do not cover how a training turns out."
     )

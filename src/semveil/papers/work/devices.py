@@ -27,6 +27,7 @@ from semveil.profiling.devices import (
 )
 from semveil.protect.laplace import DpConfig, Laplace
 from semveil.records import Estimate, Record, SystemName
+from semveil.report.select import pooled
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -134,12 +135,8 @@ def measure_training(folder: Path, job: Job, means: JobContext) -> None:
 
 def _by_devices(rows: pd.DataFrame) -> dict[int, Estimate]:
     """Return one number by how many devices there were, seeds merged."""
-    found = {}
-    for devices, part in rows.groupby(rows["params.devices"].astype(int)):
-        value = float(part["value"].mean())
-        low, high = part["ci_low"].fillna(value).min(), part["ci_high"].fillna(value).max()
-        found[int(str(devices))] = Estimate(value, low, high, int(part["n"].max()))
-    return found
+    parts = rows.groupby(rows["params.devices"].astype(int))
+    return {int(str(devices)): pooled(part) for devices, part in parts}
 
 
 def _law(rows: pd.DataFrame) -> PowerLaw | None:

@@ -44,7 +44,7 @@ def against_snr(
         colours: Colour of each system (see `palette`).
 
     Returns:
-        The figure; an interval over several seeds spans those of all of them.
+        The figure; over several seeds intervals span seeds and images.
     """
     table = parties(frame, metric)
     table = table[table["test_snr_db"].notna()]

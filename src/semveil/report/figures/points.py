@@ -17,7 +17,7 @@ from semveil.report.figures.lines import Look, entries, unit
 from semveil.report.figures.style import styled
 from semveil.report.looks import FLOOR, PARTIES, floor_entry, markers, palette
 from semveil.report.looks import series as look_of
-from semveil.report.select import estimate_of, floor, strongest, where
+from semveil.report.select import estimate_of, floor, pooled, strongest, where
 from semveil.report.summary import Row, rows
 from semveil.report.table import heading
 from semveil.style import FAINT, GREY
@@ -334,9 +334,8 @@ def by_attribute(
         for (line, system), (at, metric) in product(enumerate(systems), enumerate(metrics)):
             found = where(bob, system=system, attribute=attribute, metric=metric)
             if len(found):
-                low, high = found["ci_low"].min(), found["ci_high"].max()
-                number = Estimate(found["value"].mean(), low, high, len(found))
-                dots.append((line, 0.3 * at - 0.15, number, looks[metric_of(metric).title]))
+                look = looks[metric_of(metric).title]
+                dots.append((line, 0.3 * at - 0.15, pooled(found), look))
         dots += [
             (systems.index(system), 0.0, Estimate(rate, rate, rate, 1), cross)
             for (system, of), rate in (published or {}).items()
