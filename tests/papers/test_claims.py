@@ -80,7 +80,7 @@ def test_every_case_is_judged_in_every_column():
     found = judge(one, Selector(table(*records)))
     assert list(found.columns) == [-6.0, -2.0]
     assert verdicts(found) == {("mnist",): [YES, YES], ("cifar10",): [NO, YES]}
-    assert found.counts == {"confirmed": 3, "refuted": 1, "undecided": 0, "not shown": 0}
+    assert found.counts == {"confirmed": 3, "refuted": 1, "undecided": 0, "not judged": 0}
 
 
 @pytest.mark.parametrize(("least", "verdict"), [(0.8, YES), (0.85, OPEN), (0.95, NO)])
@@ -239,7 +239,7 @@ def test_a_claim_does_not_fall_by_a_setting_that_is_left_open_and_not_varied(val
     [
         (0.9, {None: 0.2, 1.0: 0.1}, NO),
         (0.9, {None: 0.2, 1.0: 0.7}, YES),
-        (0.5, {None: 0.2, 1.0: 0.7}, "not shown"),
+        (0.5, {None: 0.2, 1.0: 0.7}, "not judged"),
     ],
 )
 def test_no_reading_confirms_what_an_adversary_who_fails_anyway_shows(bare, left, verdict):

@@ -90,7 +90,7 @@ def test_test_images_have_no_influence_on_the_mode(tmp_path, monkeypatch):
 
 
 def made(mobilesc: float):
-    """Make records in which MobileSC has a PSNR everywhere and JPEG 2000 has 20 dB."""
+    """Make records in which MobileSC has a PSNR everywhere and JPEG 2000 has 27 dB."""
     found = []
 
     def add(system, metric, value, role="bob", **fields):
@@ -117,7 +117,7 @@ def made(mobilesc: float):
         add(system, "ssim", 0.9, "system")
         for snr_db in SNRS_DB:
             heard = {"test_snr_db": snr_db}
-            add(system, "psnr_db", 20.0, **heard)
+            add(system, "psnr_db", 27.0, **heard)
             add(system, "ssim", 0.7, **heard)
             add(system, "lost_rate", 0.25, **heard)
             if "mode" in job.params:
@@ -132,7 +132,8 @@ def made(mobilesc: float):
 
 
 @pytest.mark.parametrize(
-    ("mobilesc", "verdict"), [(24.0, "confirmed"), (16.0, "refuted"), (20.5, "undecided")]
+    ("mobilesc", "verdict"),
+    [(31.0, "confirmed"), (25.0, "refuted"), (27.5, "undecided"), (24.0, "not judged")],
 )
 def test_the_verdict_follows_the_records(mobilesc, verdict):
     table = made(mobilesc)

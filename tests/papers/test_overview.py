@@ -27,7 +27,7 @@ def test_the_index_follows_the_records():
         "confirmed": 6,
         "refuted": 0,
         "undecided": 0,
-        "not shown": 0,
+        "not judged": 0,
     }
 
 

@@ -22,7 +22,7 @@ def judged(plain, hidden):
             rows.append(row(rate + 0.001 * seed, 0.005, **common, **eve, **score))
             floor = {"role": "system", "metric": "balanced_accuracy_floor", "target": "color"}
             rows.append(row(0.25, 0.0, **common, **floor))
-            rows.append(row(0.9, 0.005, **common))
+            rows.append(row(0.97, 0.005, **common))
     return {
         one.claim.claim: {verdict: n for verdict, n in one.counts.items() if n}
         for one in PAPER.judge(table(*rows))
@@ -34,7 +34,7 @@ def judged(plain, hidden):
     [
         (0.35, 0.25, {"confirmed": 1}, {"confirmed": 1}),
         (0.35, 0.34, {"confirmed": 1}, {"refuted": 1}),
-        (0.25, 0.25, {"not shown": 1}, {"not shown": 1}),
+        (0.25, 0.25, {"not judged": 1}, {"not judged": 1}),
     ],
 )
 def test_the_game_is_judged_where_eve_succeeds_without_it(plain, hidden, lowers, chance):

@@ -1,6 +1,8 @@
 """Claims of papers, judged by the whole intervals of records.
 
-``claims.yaml`` holds ``values`` that all claims share, by name, and ``claims``, a list. A claim has
+``claims.yaml`` holds ``values`` that all claims share, by name, ``links`` with their published
+levels, ``claims``, a list, and ``include``, another such file, relative to this one, whose values
+and links come first. A claim has
 
 - ``claim``: what the paper says; ``source``: where it says it (``ours`` if we do);
 - ``reading``: how its words were taken, and what the numbers are;
@@ -22,15 +24,19 @@
   ``increasing: [values]``, ``decreasing: [values]``. What is compared with is a number, a choice,
   or a value with an interval of its own;
 - ``requires``: parts like those of ``judge`` without which the claim cannot be judged, such as an
-  adversary who succeeds on the unprotected link: unless all are confirmed, the case is *not shown*.
-  ``else`` says why, in words;
+  adversary who succeeds by so much on the unprotected link: unless all are confirmed, the case is
+  *not judged*. ``else`` says why, in words;
+- ``links``: the trained links that it rests on, by their names in the file's ``links``: where one
+  is weaker than published (:mod:`semveil.papers.strength`), the case is *not judged*;
 - ``beside``: parts without a comparison, shown next to the verdict.
 
 ``show`` names how a part is printed (:data:`semveil.papers.words.FORMATS`) and ``as`` what is put
 before it; it may name fields of the record in braces, such as ``{image_class:g}``. A part holds
 (*confirmed*) if the whole interval lies beyond what is compared with, fails (*refuted*) if it lies
-short of it, and is *undecided* across it. A case in which a part was not measured has no verdict; a
-claim without any says so. A number that is the best of several, such as the strongest Eve's, has
+short of it, and is *undecided* across it. A part that compares attacks with each other is *not
+judged* where all of them leave Bob at chance: at such a budget nothing can be ranked. A case in
+which a part was not measured has no verdict; a claim without any says so. A number that is the best
+of several, such as the strongest Eve's, has
 its interval widened for their count (Bonferroni); a claim that a reading confirms must stand as
 the best of all readings as well.
 """
@@ -38,14 +44,20 @@ the best of all readings as well.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from itertools import pairwise, product
+from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from semveil.errors import SemveilError, unknown
+from semveil.metrics import metric_of
+from semveil.papers.cases import Case, cases
+from semveil.papers.files import read
+from semveil.papers.strength import Level, Strength, strengths
 from semveil.papers.values import (
     FORMS,
     TAKES,
@@ -70,7 +82,7 @@ class Verdict(StrEnum):
     CONFIRMED = "confirmed"
     REFUTED = "refuted"
     UNDECIDED = "undecided"
-    NOT_SHOWN = "not shown"
+    NOT_JUDGED = "not judged"
 
 
 def at_least(found: Estimate, least: Estimate) -> Verdict:
@@ -140,6 +152,7 @@ class Claim(_Spec):
     values: dict[str, Any] = Field(default_factory=dict)
     judge: list[dict[str, Any]] = Field(min_length=1)
     requires: list[dict[str, Any]] = Field(default_factory=list)
+    links: list[str] = Field(default_factory=list)
     beside: list[dict[str, Any]] = Field(default_factory=list)
 
     @model_validator(mode="after")
@@ -163,7 +176,7 @@ class Claim(_Spec):
             own = ("else",) if part in self.requires else ()
             check_value(part, (*COMPARISONS, *ORDERS, "value", "show", "as", *own))
         if not all(isinstance(part.get("else"), str) for part in self.requires):
-            raise ValueError("requires: each part says in `else` why the claim is not shown")
+            raise ValueError("requires: each part says in `else` why the claim is not judged")
         for part in self.beside:
             check_value(part, ("value", "show", "as"))
         return self
@@ -172,14 +185,35 @@ class Claim(_Spec):
 class Claims(_Spec):
     """The content of ``claims.yaml``."""
 
+    include: str | None = None
     values: dict[str, Any] = Field(default_factory=dict)
+    links: dict[str, Level] = Field(default_factory=dict)
     claims: list[Claim] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _checked(self) -> Claims:
-        for value in self.values.values():
+        for value in (*self.values.values(), *(link.value for link in self.links.values())):
             check_value(value)
+        if self.include is None:
+            for name in (name for claim in self.claims for name in claim.links):
+                if name not in self.links:
+                    raise unknown("link", name, self.links)
         return self
+
+
+def load(path: Path) -> Claims:
+    """Read a ``claims.yaml`` with what it includes."""
+    claims = read(path, Claims)
+    if claims.include is None:
+        return claims
+    other = load(path.parent / claims.include)
+    parts = claims.model_dump(exclude={"include"})
+    for part in ("values", "links"):
+        parts[part] = {**other.model_dump()[part], **parts[part]}
+    try:
+        return Claims.model_validate(parts)
+    except SemveilError as error:
+        raise SemveilError(f"{path}: {error}") from error
 
 
 def check_value(value: Any, more: Sequence[str] = ()) -> None:
@@ -207,57 +241,15 @@ def check_value(value: Any, more: Sequence[str] = ()) -> None:
 
 
 @dataclass(frozen=True)
-class Case:
-    """One combination of the axes of a claim or a table."""
-
-    fields: Fields = field(default_factory=dict)
-    groups: Mapping[str, Fields] = field(default_factory=dict)
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        """How it is named in tables, one text per axis."""
-        return (
-            *(named(name, value) for name, value in self.fields.items()),
-            *(", ".join(named(n, v) for n, v in group.items()) for group in self.groups.values()),
-        )
-
-
-def cases(selector: Selector, where: Fields, axes: Mapping[str, Any]) -> list[Case]:
-    """Return the combinations of axes, in the order of the records."""
-    groups = {n: axis for n, axis in axes.items() if isinstance(axis, Mapping) and "of" in axis}
-    plain = {name: axis for name, axis in axes.items() if name not in groups}
-    listed = {name: axis for name, axis in plain.items() if isinstance(axis, list)}
-    found = [name for name in plain if name not in listed]
-    settled = {n: v for n, v in where.items() if not (isinstance(v, Mapping) and "by" in v)}
-    excluded = {name: axis for name, axis in plain.items() if isinstance(axis, Mapping)}
-    rows = selector.rows({**settled, **listed, **excluded})
-    occurring = selector.distinct(rows, found) if found else [{}]
-    if len(found) == 1 and {type(each[found[0]]) for each in occurring} <= {float, type(None)}:
-        occurring = sorted(occurring, key=lambda each: (each[found[0]] is not None, each[found[0]]))
-    grouped = [
-        selector.distinct(selector.rows({**settled, **group.get("where", {})}), group["of"])
-        for group in groups.values()
-    ]
-    return [
-        Case(
-            {name: {**each, **dict(zip(listed, values, strict=True))}[name] for name in plain},
-            dict(zip(groups, members, strict=True)),
-        )
-        for each in occurring
-        for values in product(*listed.values())
-        for members in product(*grouped)
-    ]
-
-
-@dataclass(frozen=True)
 class Finding:
     """A verdict and the numbers behind it, in words."""
 
     verdict: Verdict
     words: str
+    reason: str = ""  # why it is not judged
 
     def __str__(self) -> str:
-        return f"**{self.verdict}**: {self.words}"
+        return f"**{self.verdict}**: {'; '.join(filter(None, [self.reason, self.words]))}"
 
 
 @dataclass(frozen=True)
@@ -267,6 +259,7 @@ class Judged:
     claim: Claim
     columns: Sequence[Any]  # values of the axis that goes across
     findings: Mapping[tuple[str, ...], Sequence[Finding | None]]  # by case, one per column
+    links: Sequence[Strength] = ()  # that it rests on
 
     @property
     def counts(self) -> dict[str, int]:
@@ -280,7 +273,12 @@ class Judged:
         return bool(self.findings)
 
 
-def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = None) -> Judged:
+def judge(
+    claim: Claim,
+    selector: Selector,
+    shared: Mapping[str, Any] | None = None,
+    links: Sequence[Strength] = (),
+) -> Judged:
     """Judge a claim in all its cases; those without any finding are left out."""
     values = {**(shared or {}), **claim.values}
     rows = cases(selector, claim.where, claim.cases)
@@ -288,7 +286,7 @@ def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = N
     findings = {}
     for row in rows:
         scope = Scope(selector, values, {}, row.groups, tests=1)
-        found = [_best(claim, scope, {**row.fields, **each.fields}) for each in across]
+        found = [_best(claim, scope, {**row.fields, **each.fields}, links) for each in across]
         if any(found):
             findings[row.words] = found
     seen = [i for i in range(len(across)) if any(found[i] for found in findings.values())]
@@ -296,6 +294,7 @@ def judge(claim: Claim, selector: Selector, shared: Mapping[str, Any] | None = N
         claim,
         [across[i].fields[axis] for axis in claim.columns for i in seen],
         {words: [found[i] for i in seen] for words, found in findings.items()},
+        links,
     )
 
 
@@ -303,9 +302,12 @@ def _lists(axes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: axis for name, axis in axes.items() if isinstance(axis, list)}
 
 
-def _best(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
+def _best(claim: Claim, scope: Scope, case: Fields, links: Sequence[Strength]) -> Finding | None:
     """Return the finding under the reading that favours a claim most."""
     found = _read(claim, scope, case)
+    weak = next((link for link in links if link.weak and link.of({**claim.where, **case})), None)
+    if found and weak:
+        return Finding(Verdict.NOT_JUDGED, found.words, weak.words)
     if found and found.verdict is Verdict.REFUTED and claim.open:
         return Finding(Verdict.UNDECIDED, f"{found.words}; not varied: {claim.open}")
     return found
@@ -319,7 +321,7 @@ def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
     measured = [(each, finding) for each, finding in found if finding]
     if not measured:
         return None
-    order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.NOT_SHOWN, Verdict.REFUTED]
+    order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.NOT_JUDGED, Verdict.REFUTED]
     reading, best = min(measured, key=lambda pair: order.index(pair[1].verdict))
     if best.verdict is Verdict.CONFIRMED:
         reading, best = _best_of(measured, claim, scope, case)
@@ -329,7 +331,7 @@ def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
         return Finding(
             Verdict.UNDECIDED, f"{words}; {missing} of {len(found)} readings not measured"
         )
-    return Finding(best.verdict, words)
+    return Finding(best.verdict, words, best.reason)
 
 
 def _best_of(
@@ -352,22 +354,52 @@ def _reading(case: Case) -> str:
 
 def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
     scope = scope.within({**claim.where, **case})
-    verdicts, words = [], []
+    verdicts, words, saturated = [], [], ""
     for part in claim.judge:
-        judged = _judged(part, scope)
+        seen: list[Found] = []
+        judged = _judged(part, replace(scope, seen=seen))
         if judged is None:
             return None
         verdicts.append(judged[0])
         words += judged[1]
+        saturated = saturated or _saturated(seen, scope.selector)
     found = [(part, scope.find(_value(part))) for part in claim.beside]
     beside = [_words(part, each) for part, each in found if each is not None]
+    shown = "; ".join([", ".join(words), *beside])
+    reason = _unmet(claim, scope) or saturated
+    return Finding(Verdict.NOT_JUDGED if reason else all_of(verdicts), shown, reason)
+
+
+def _unmet(claim: Claim, scope: Scope) -> str:
+    """Return why a claim cannot be judged by its ``requires``; nothing if it can."""
     for part in claim.requires:
         plain = {name: each for name, each in part.items() if name != "else"}
         judged = _judged(plain, scope)
         if judged is None or judged[0] is not Verdict.CONFIRMED:
-            why = [part["else"], *(judged[1] if judged else ["not measured"])]
-            return Finding(Verdict.NOT_SHOWN, "; ".join([": ".join(why), *words, *beside]))
-    return Finding(all_of(verdicts), "; ".join([", ".join(words), *beside]))
+            return ": ".join([part["else"], *(judged[1] if judged else ["not measured"])])
+    return ""
+
+
+def _saturated(seen: Sequence[Found], selector: Selector) -> str:
+    """Return that the attacks which a part compares all leave Bob at chance; nothing otherwise."""
+    attacked = [found for found in seen if found.fields.get("role") == "bob" and _psr(found)]
+    floors = [selector.floor(found.fields) for found in attacked]
+    if len(attacked) < 2 or any(
+        floor is None or found.number.low > floor
+        for found, floor in zip(attacked, floors, strict=True)
+    ):
+        return ""
+    kind = metric_of(attacked[0].fields["metric"])
+    left = " and ".join(f"{kind.format(found.number.value)} {kind.unit}" for found in attacked)
+    return (
+        f"the budget saturates: Bob is left {left}, all at {kind.floor_title} "
+        f"({kind.format(floors[0] or 0.0)} {kind.unit})"
+    )
+
+
+def _psr(found: Found) -> bool:
+    """Tell whether a number is one under an attack of a stated budget."""
+    return not pd.isna(found.fields.get("psr_db")) and not pd.isna(found.fields.get("adversary"))
 
 
 def _judged(part: Mapping[str, Any], scope: Scope) -> tuple[Verdict, list[str]] | None:
@@ -412,4 +444,8 @@ def _words(part: Mapping[str, Any], found: Found) -> str:
 def verdicts(claims: Claims, table: pd.DataFrame) -> list[Judged]:
     """Judge all claims of a paper by a frame of records."""
     selector = Selector(table)
-    return [judge(claim, selector, claims.values) for claim in claims.claims]
+    known = {name: strengths(name, link, selector) for name, link in claims.links.items()}
+    return [
+        judge(claim, selector, claims.values, [one for name in claim.links for one in known[name]])
+        for claim in claims.claims
+    ]

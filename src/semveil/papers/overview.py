@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from semveil.papers.claims import Verdict
 from semveil.papers.paper import PAPERS, Paper
 from semveil.records import read_records
 from semveil.report.select import frame
@@ -43,8 +44,7 @@ def _judged(paper: Paper, path: Path | None) -> dict[str, Any]:
 
 
 def in_words(claims: list[dict[str, Any]]) -> str:
-    """Return how often claims were confirmed, refuted and left undecided."""
-    verdicts = ("confirmed", "refuted", "undecided", "not shown")
-    sums = {verdict: sum(claim.get(verdict, 0) for claim in claims) for verdict in verdicts}
+    """Return how often claims were confirmed, refuted, left undecided and not judged."""
+    sums = {each.value: sum(claim.get(each.value, 0) for claim in claims) for each in Verdict}
     found = [f"{number} {verdict}" for verdict, number in sums.items() if number]
     return ", ".join(found) or "not measured"

@@ -35,7 +35,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError
 from semveil.errors import SemveilError
 from semveil.metrics import metric_of
 from semveil.papers import words
-from semveil.papers.claims import Judged, Verdict, cases, check_value
+from semveil.papers.cases import cases
+from semveil.papers.claims import Finding, Judged, Verdict, check_value
+from semveil.papers.strength import Strength
 from semveil.papers.values import Scope, Selector, choose, function
 from semveil.papers.words import ABSENT, FORMATS, head, markdown_table, named, signed
 from semveil.records import Estimate
@@ -48,6 +50,11 @@ _SEVERAL_CASES = (
     "Every case is judged by itself. Where the truth lies exactly at the limit of a claim, chance "
     "decides one case in twenty; no correction is made "
     "for the number of cases."
+)
+_LINKS = (
+    "Claims about trained links are judged only where these come within two points of accuracy, or "
+    "half a decibel of PSNR, of the published level. Where none is published, nothing is asked of "
+    "the link, and a verdict holds for links of this strength alone."
 )
 SHARED = Path(__file__).parent / "shared"
 
@@ -185,11 +192,14 @@ class _Filler:
         return pd.concat([rows, found.drop(index=rows.index, errors="ignore")])
 
     def claims(self) -> str:
-        # Only where some claim requires an adversary who succeeds.
+        # Only where some claim has conditions.
         shown = [
             verdict
             for verdict in Verdict
-            if verdict is not Verdict.NOT_SHOWN or any(one.claim.requires for one in self.judged)
+            if verdict is not Verdict.NOT_JUDGED
+            or any(
+                one.claim.requires or one.claim.links or one.counts[verdict] for one in self.judged
+            )
         ]
         lines = [
             [
@@ -198,7 +208,8 @@ class _Filler:
             ]
             for at, one in enumerate(self.judged, start=1)
         ]
-        parts = [markdown_table(["claim", *shown], lines), _SEVERAL_CASES]
+        links = list({id(link): link for one in self.judged for link in one.links}.values())
+        parts = [markdown_table(["claim", *shown], lines), _SEVERAL_CASES, _about(links)]
         return "\n\n".join([*parts, *(section(at, one) for at, one in enumerate(self.judged, 1))])
 
     def facts(self) -> str:
@@ -235,6 +246,17 @@ def _in_report(name: str) -> str:
     return f"semveil.report.figures.{module}:{drawing}"
 
 
+def _about(links: Sequence[Strength]) -> str:
+    """Return the table of the links that claims rest on, beside their published levels."""
+    if not links:
+        return ""
+    lines = [
+        [", ".join([link.name, *link.case.words]), link.measured, link.level, link.source]
+        for link in links
+    ]
+    return f"{_LINKS}\n\n{markdown_table(['link', 'measured', 'published', 'source'], lines)}"
+
+
 def section(number: int, judged: Judged) -> str:
     """Return a claim as a section of a page."""
     claim = judged.claim
@@ -249,11 +271,22 @@ def section(number: int, judged: Judged) -> str:
         for axis in claim.columns
         for value in judged.columns
     ] or ["verdict"]
+    every = [finding for row in judged.findings.values() for finding in row if finding]
+    reasons = [finding.reason for finding in every if finding.reason]
+    shared = [each for each in dict.fromkeys(reasons) if reasons.count(each) > 1]
     lines = [
-        [*case, *(str(finding) if finding else ABSENT for finding in findings)]
+        [*case, *(_cell(finding, shared) if finding else ABSENT for finding in findings)]
         for case, findings in judged.findings.items()
     ]
-    return f"{above}\n\n{markdown_table([*axes, *across], lines)}"
+    notes = [f"[{at}] Not judged: {reason}." for at, reason in enumerate(shared, start=1)]
+    return "\n\n".join([above, markdown_table([*axes, *across], lines), *notes])
+
+
+def _cell(finding: Finding, shared: Sequence[str]) -> str:
+    """Return a finding; a reason that several cases share is written once below the table."""
+    if finding.reason not in shared:
+        return str(finding)
+    return f"**{finding.verdict}** [{shared.index(finding.reason) + 1}]: {finding.words}"
 
 
 def _unit(axis: str) -> str:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from semveil.errors import SemveilError
 from semveil.experiment.jobs import Job
 from semveil.papers import jobs, page
-from semveil.papers.claims import Claims, Judged, verdicts
-from semveil.papers.files import read
+from semveil.papers.claims import Claims, Judged, load, verdicts
 from semveil.papers.values import function
 from semveil.registry import Registry
 
@@ -68,7 +67,7 @@ class Paper:
 
     def claims(self) -> Claims:
         """Return what the paper claims."""
-        return read(self.folder / CLAIMS, Claims)
+        return load(self.folder / CLAIMS)
 
     def judge(self, table: pd.DataFrame) -> list[Judged]:
         """Judge its claims by a frame of records."""

@@ -42,7 +42,7 @@ import pandas as pd
 from semveil.errors import SemveilError, unknown
 from semveil.metrics import metric_of
 from semveil.records import Estimate
-from semveil.report.select import pooled, strongest
+from semveil.report.select import floor, pooled, strongest
 from semveil.report.summary import widened
 
 Fields = Mapping[str, Any]
@@ -116,6 +116,7 @@ class Selector:
         # A copy has a block per type instead of one per column: rows are taken much faster.
         self.table = table.copy()
         self._masks: dict[tuple[str, str], np.ndarray] = {}
+        self._floors: dict[tuple[str, str], float | None] = {}
 
     def rows(self, fields: Fields) -> pd.DataFrame:
         """Return the records that agree with fields."""
@@ -141,6 +142,13 @@ class Selector:
             else:
                 raise unknown("field", name, self.table.columns)
         return self._masks[key]
+
+    def floor(self, fields: Fields) -> float | None:
+        """Return the floor of a record's metric on its data set; None if it is not known."""
+        key = str(fields["metric"]), str(fields["dataset"])
+        if key not in self._floors:
+            self._floors[key] = floor(self.table, key[0], dataset=key[1])
+        return self._floors[key]
 
     def distinct(self, rows: pd.DataFrame, names: Sequence[str]) -> list[Fields]:
         """Return the combinations of fields that occur, in order; a missing value is None."""
@@ -174,6 +182,8 @@ class Scope:
     groups: Mapping[str, Fields] = field(default_factory=dict)
     # How many numbers a verdict is the best of, besides the choice within each; None for a table.
     tests: int | None = None
+    # Collects the numbers of records that are found.
+    seen: list[Found] | None = None
 
     def within(self, fields: Fields) -> Scope:
         """Return the scope in which more fields are demanded; choices are made, groups taken."""
@@ -204,7 +214,10 @@ class Scope:
         }
         scope = self.within(fields)
         if form is None:
-            return single(scope.selector.rows(scope.fields), value.get("take"), self.tests)
+            one = single(scope.selector.rows(scope.fields), value.get("take"), self.tests)
+            if one and self.seen is not None:
+                self.seen.append(one)
+            return one
         made = scope._made(form, value)
         return None if made is None else Found(made, scope.fields)
 
