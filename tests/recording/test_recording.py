@@ -143,6 +143,11 @@ BAD = {
     "other type": (changed(core_datatype="ri8"), "of type ri8 cannot be read"),
     "two channels": (changed(core_num_channels=2), "several channels"),
     "rate": (changed(core_sample_rate="fast"), "core:sample_rate: 'fast' is not"),
+    "no rate": (changed(core_sample_rate=0), "is no rate|core:sample_rate"),
+    "needs more": (
+        changed(core_extensions=[{"name": "theirs", "version": "1.0.0", "optional": False}]),
+        "without the extension theirs",
+    ),
     "trailing": (changed(core_trailing_bytes=8), "other content"),
 }
 

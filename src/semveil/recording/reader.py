@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 from semveil.reading import require_regular
-from semveil.recording.metadata import DATA, META, base_of, beside, read_metadata
+from semveil.recording.metadata import DATA, EXTENSION, META, base_of, beside, read_metadata
 from semveil.recording.samples import DATATYPES, Samples, from_bytes, require_finite
 from semveil.recording.writer import Annotation
 
@@ -151,6 +152,8 @@ def open_recording(path: str | Path, *, verify: bool = True) -> Recording:
                 f"{data} was changed: its SHA-512 checksum differs from the one in {meta.name}"
             )
     rate = fields.get("core:sample_rate")
+    if rate is not None and not 0 < rate < math.inf:
+        raise SemveilError(f"{meta}: core:sample_rate: {rate} is no rate")
     return Recording(
         base,
         None if rate is None else float(rate),
@@ -171,6 +174,12 @@ def _readable(fields: dict[str, Any], found: dict[str, Any], meta: Path) -> str:
         )
     if fields.get("core:num_channels", 1) != 1:
         raise SemveilError(f"{meta}: several channels in one file; extract the one that is meant")
+    for extension in fields.get("core:extensions", []):
+        if not extension["optional"] and extension["name"] != EXTENSION["name"]:
+            raise SemveilError(
+                f"{meta}: its samples cannot be read without the extension "
+                f"{shown(extension['name'])}"
+            )
     skipped = any(each.get("core:header_bytes", 0) for each in found["captures"])
     if skipped or fields.get("core:trailing_bytes", 0) or fields.get("core:dataset"):
         raise SemveilError(f"{meta}: a file of samples with other content cannot be read here")
