@@ -401,7 +401,7 @@ class Demodulator:
 def _lmmse(gram: Tensor, matched: Tensor, prior: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
     """Return LMMSE taps ``[B, T]`` and their error covariance ``[B, T, T]``."""
     precision = gram / variance[:, None, None] + torch.diag_embed((1 / prior).to(gram.dtype))
-    inverse = torch.linalg.inv(precision)
+    inverse = torch.cholesky_inverse(torch.linalg.cholesky(precision))
     taps = (inverse @ (matched / variance[:, None])[..., None]).squeeze(-1)
     return taps, inverse
 

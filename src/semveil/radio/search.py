@@ -134,8 +134,10 @@ class Search:
         total = padded.cumsum(-1)
         energy = padded[..., :width] + total[..., length - 1 : -1] - total[..., :width]
         # Over all energy that was received, so that a louder neighbour counts no more.
-        whole = squared_magnitude(heard).unfold(1, 2 * self.half, 1)[:, :width].sum(-1)
-        energy = energy / whole.clamp(min=1e-30)[:, None]
+        total = torch.nn.functional.pad(squared_magnitude(heard).double().cumsum(1), (1, 0))
+        whole = (total[:, 2 * self.half :] - total[:, : -2 * self.half])[:, :width]
+        whole = whole.maximum(1e-12 * total[:, -1:]).clamp(min=1e-30)
+        energy = energy / whole[:, None]
         best = energy.flatten(1).argmax(1)
         offset, delay = best // width, best % width
         cfo = cfo + self.offsets[offset] / self.half
