@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from semveil import phy
 from semveil.channel import Arrival, Channel, Reception
 from semveil.errors import SemveilError
-from semveil.nets.convolutional import ConvEncoder, ImageShape, Reconstructor
-from semveil.nets.dense import Mlp
+from semveil.nets.convolutional import ImageShape, ResidualReconstructor
+from semveil.nets.task import MapEncoder, TaskHead
 from semveil.nets.whitening import Prepared
 from semveil.protect.base import Mechanism
 from semveil.protect.tag import FrameTag
@@ -317,9 +317,9 @@ def multitask_link(
         raise ValueError(f"latent_dim must be even and positive, not {latent_dim}")
     observed = latent_dim + 1
     return LinkNetwork(
-        ConvEncoder(image_shape, latent_dim, width),
-        Mlp(observed, (head_width, head_width), classes),
-        Reconstructor(observed, image_shape, width) if reconstructs else None,
+        MapEncoder(image_shape, latent_dim, width),
+        TaskHead(observed, head_width, classes),
+        ResidualReconstructor(observed, image_shape) if reconstructs else None,
         channel or Channel(),
     )
 

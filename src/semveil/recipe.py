@@ -176,6 +176,8 @@ class TrainConfig(Section):
         image_loss: Loss of Bob's images: ``mse``, or ``log-mse``, the mean of its logarithm, which
             falls as the mean PSNR rises.
         max_grad_norm: Gradients are scaled down to this norm.
+        weight_average: Decay per step of the average of weights that the link ends with, such as
+            0.99; 0 takes the weights of the last step.
         snr_span_db: Bob's SNR in training is uniform within this distance of ``bob.snr_db``, dB,
             one draw per image; 0 trains at one SNR. Not with a min-max game.
         precision: ``auto`` uses bfloat16 where the processor supports it in hardware.
@@ -195,6 +197,7 @@ class TrainConfig(Section):
     reconstruction_weight: Weight = 10.0
     image_loss: Literal["mse", "log-mse"] = "mse"
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    weight_average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     snr_span_db: Annotated[float, Field(ge=0, le=40)] = 0.0
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
 

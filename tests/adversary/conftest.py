@@ -10,8 +10,10 @@ from torch.nn import functional as F
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording, numbered
 from semveil.channel import Channel
 from semveil.data import load
-from semveil.link import LinkNetwork, as_float, multitask_link
+from semveil.link import LinkNetwork, as_float
 from semveil.metrics import psnr_db
+from semveil.nets.convolutional import ConvEncoder, Reconstructor
+from semveil.nets.dense import Mlp
 from semveil.rng import generator, seeded
 
 
@@ -53,8 +55,12 @@ class Victim:
 
 
 def fresh_link(seed):
+    """Return a plain link, without normalisation, that attacks neither break at once nor miss."""
+    shape = (1, 8, 8)
     with seeded(seed, "link"):
-        return multitask_link((1, 8, 8), 10, 32, width=8, head_width=64)
+        return LinkNetwork(
+            ConvEncoder(shape, 32, 8), Mlp(33, (64, 64), 10), Reconstructor(33, shape, 8), Channel()
+        )
 
 
 def trained(seed, epochs):

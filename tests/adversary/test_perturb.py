@@ -36,7 +36,7 @@ def system(form, psr_db=-6.0, **perturbation):
     )
     settings = recipe.of(PerturbationConfig)
     with seeded(3, "test"):
-        link = multitask_link((1, 8, 8), 10, 32, width=4).requires_grad_(False)
+        link = multitask_link((1, 8, 8), 10, 32, width=4).eval().requires_grad_(False)
         eve = Mlp(33, (32,), 10).requires_grad_(False)
         if form == "learned":
             return settings, LearnedLayer(settings, 32), link, eve

@@ -22,7 +22,7 @@ def test_one_loud_image_does_not_borrow_from_its_batch():
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (1, 28, 28), (3, 32, 32), (3, 64, 48)])
 def test_a_link_rebuilds_images_of_the_shape_it_was_built_for(shape):
-    link = multitask_link(shape, 7, 10, width=4)
+    link = multitask_link(shape, 7, 10, width=4).eval()
     answer = link(torch.rand(2, *shape), snr_db=torch.tensor([0.0, 20.0]))
     assert answer.logits.shape == (2, 7)
     assert answer.images.shape == (2, *shape)

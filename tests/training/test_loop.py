@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -61,8 +62,10 @@ def test_a_weight_of_zero_is_plain_multitask_training_to_the_last_bit(fabric):
         images = as_float(IMAGES[chosen]).contiguous(memory_format=torch.channels_last)
         source = generator(0, "game", "step", step)
         if step % 2 == 0:
+            link.eval()
             with torch.no_grad():
                 plain.eve_channel(link.transmit(images), 10.0, generator=source)
+            link.train()
         # Hers are the first draws of the step; what she draws after his concerns nobody.
         answer = link(images, 10.0, generator=source)
         loss = F.cross_entropy(answer.logits, MANY_LABELS[chosen])
@@ -81,7 +84,7 @@ def test_the_game_ends_elsewhere(fabric):
     plain, played = game(weight=0.0), game(weight=1.0)
     for objective in (plain, played):
         fit(objective, IMAGES, MANY_LABELS, schedule(1), fabric)
-    one, other = snapshot(plain.link.encoder), snapshot(played.link.encoder)
+    one, other = (dict(each.link.encoder.named_parameters()) for each in (plain, played))
     assert not any(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -270,3 +273,34 @@ def test_progress_is_told_up_to_the_end(fabric):
     line = Line(lambda weight, step, batch, source: {"total": weight.sum()})
     fit(line, IMAGES, MANY_LABELS, schedule(8), fabric, progress=lambda *news: told.append(news))
     assert told == [("line", 20, 48), ("line", 40, 48), ("line", 48, 48)]
+
+
+def test_an_average_of_weights_is_their_moving_average_and_goes_on_after_a_break(
+    fabric, tmp_path, monkeypatch
+):
+    """Against a loop written out here; the last weights of every step are those without it."""
+    seen = []
+
+    def loss(weight, step, batch, source):
+        seen.append(float(weight.detach()))
+        return {"total": (weight - 3).square().sum()}
+
+    plan = replace(schedule(4, lr=0.1), average=0.9)
+    plain = Line(loss)
+    fit(plain, IMAGES, MANY_LABELS, replace(plan, average=0.0), fabric)
+    values = [*seen[1:], float(plain.weight)]
+    expected = values[0]
+    for value in values[1:]:
+        expected = 0.9 * expected + 0.1 * value
+
+    monkeypatch.setattr(loop, "_SAVE_EVERY_S", -1)
+    broken = unplug_at(Line(loss), 22)
+    with pytest.raises(UnpluggedError):
+        fit(broken, IMAGES, MANY_LABELS, plan, fabric, tmp_path)
+    averaged = Line(loss)
+    fit(averaged, IMAGES, MANY_LABELS, plan, fabric, tmp_path)
+    assert float(averaged.weight) == pytest.approx(expected, rel=1e-5)
+    assert abs(float(averaged.weight) - float(plain.weight)) > 1e-3
+    again = Line(loss)
+    fit(again, IMAGES, MANY_LABELS, plan, fabric, tmp_path)
+    assert torch.equal(again.weight, averaged.weight)

@@ -241,12 +241,13 @@ def link_schedule(recipe: Recipe, seed: int) -> Schedule:
         settings.muon_lr if settings.optimiser == "muon" else None,
         settings.schedule,
         changes if settings.crop or settings.flip or settings.progressive_size else None,
+        settings.weight_average,
     )
 
 
 def plain(schedule: Schedule) -> Schedule:
     """Return the schedule of what follows a link's training: Adam, on images as they are."""
-    return replace(schedule, muon_lr=None, falls="cosine", augmentation=None)
+    return replace(schedule, muon_lr=None, falls="cosine", augmentation=None, average=0.0)
 
 
 def _adopt(trained: TrainedNetworks, name: str, path: Path) -> None:

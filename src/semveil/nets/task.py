@@ -130,6 +130,33 @@ class TaskEncoder(nn.Module):
         return self.project(self.maps(images))
 
 
+class MapEncoder(nn.Module):
+    """Images to features that tell what is where: the trunk, then one linear layer on its maps.
+
+    Args:
+        image_shape: Channels, height, width of the source.
+        latent_dim: Features, ``d``.
+        width: Channels of the trunk's first stage.
+
+    Shape:
+        images float ``[B, C, H, W]`` in [0, 1] → features float ``[B, d]``.
+
+    Example:
+        >>> MapEncoder((1, 28, 28), latent_dim=16, width=4)(torch.zeros(2, 1, 28, 28)).shape
+        torch.Size([2, 16])
+    """
+
+    def __init__(self, image_shape: ImageShape, latent_dim: int, width: int) -> None:
+        super().__init__()
+        trunk = Trunk(image_shape, width, padded=True)
+        self.maps = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(4), nn.Flatten())
+        self.project = nn.Linear(16 * trunk.channels, latent_dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
+        return self.project(self.maps(images))
+
+
 class GatedEncoder(nn.Module):
     """Bounded features with amplitudes and directions learned separately (VFE).
 

@@ -28,6 +28,7 @@ from semveil.rng import Randomness, Shard, generator
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 from semveil.training.augment import Augmentation, Augmented
+from semveil.training.average import WeightAverage
 from semveil.training.checkpoint import (
     load_tensors,
     load_weights,
@@ -60,6 +61,7 @@ class Schedule:
             them by Adam.
         falls: ``cosine``, after a ramp, or ``linear``.
         augmentation: How images are changed; None leaves them as they are.
+        average: Decay per step of the average of weights that training ends with; 0 for the last.
     """
 
     epochs: int
@@ -71,6 +73,7 @@ class Schedule:
     muon_lr: float | None = None
     falls: str = "cosine"
     augmentation: Augmentation | None = None
+    average: float = 0.0
 
 
 def resolve_precision(wanted: str, device: torch.device) -> str:
@@ -91,6 +94,8 @@ class _Run:
             player: optimisers(objective, parameters, schedule.lr, schedule.muon_lr)
             for player, parameters in objective.players.items()
         }
+        average = schedule.average
+        self.average = WeightAverage(objective.modules, average) if average else None
 
     def _named(self) -> Iterator[tuple[str, Optimizer]]:
         """Yield the optimisers with their names in checkpoints."""
@@ -101,7 +106,7 @@ class _Run:
         tensors = {f"module/{k}": v for k, v in self.objective.modules.state_dict().items()}
         for name, optimiser in self._named():
             tensors |= optimiser_tensors(name, optimiser)
-        return tensors
+        return tensors if self.average is None else tensors | self.average.state()
 
     def restore(self, tensors: dict[str, Tensor], where: Path) -> None:
         weights = {
@@ -112,6 +117,8 @@ class _Run:
         load_weights(self.objective.modules, weights, where)
         for name, optimiser in self._named():
             restore_optimiser(name, optimiser, tensors, where)
+        if self.average is not None:
+            self.average.restore(tensors, where)
 
     def randomness(self, *scope: str | int) -> Randomness:
         fresh = generator(
@@ -246,6 +253,10 @@ def fit(
             # Recorded on the device and read every 20 steps, so that no step waits.
             bad = torch.where(sound | (bad < done), bad, done)
         last = done == steps
+        if run.average is not None:
+            run.average.update(objective.modules)
+            if last:
+                run.average.hand_over(objective.modules)
         if done % _LOG_EVERY == 0 or last:
             if int(bad) <= steps:
                 there = checkpoint is not None and checkpoint.exists()

@@ -120,7 +120,7 @@ class MinMax:
         In the last epochs only Bob is trained, for the encoder as the game left it.
         """
         if "bob" in self.players and step >= self.polish_from * steps_per_epoch:
-            return [Turn("bob", self._tasks)]
+            return [Turn("bob", self._polish)]
         playing = step >= self.settings.pretrain_epochs * steps_per_epoch
         pair = Turn("link", self._game if playing and self.weight else self._tasks)
         if step % self.settings.link_steps:
@@ -131,16 +131,22 @@ class MinMax:
     def _overhear(self, waveform: Tensor, source: Randomness) -> Tensor:
         return self.eve_channel(waveform, self.eve_snr_db, generator=source).features()
 
+    @torch.no_grad()
+    def _frozen(self, images: Tensor) -> Tensor:
+        """Return what Alice sends as she is, and leave her normalisation's statistics alone."""
+        self.link.encoder.eval()
+        waveform = self.link.transmit(images)
+        self.link.encoder.train()
+        return waveform
+
     def _infer(self, batch: Batch, source: Randomness) -> Losses:
-        with torch.no_grad():
-            heard = self._overhear(self.link.transmit(batch.images), source)
+        heard = self._overhear(self._frozen(batch.images), source)
         # Each learns by herself: a common loss would make specialists of them.
         each = [F.cross_entropy(o.float(), batch.eve_labels) for o in self.eve.each(heard)]
         return {"total": torch.stack(each).sum()}
 
     def _invert(self, batch: Batch, source: Randomness) -> Losses:
-        with torch.no_grad():
-            heard = self._overhear(self.link.transmit(batch.images), source)
+        heard = self._overhear(self._frozen(batch.images), source)
         return {"total": F.mse_loss(self.eve.image(heard).float(), batch.images)}
 
     def _bob(self, waveform: Tensor, batch: Batch, source: Randomness) -> Losses:
@@ -153,6 +159,9 @@ class MinMax:
 
     def _tasks(self, batch: Batch, source: Randomness) -> Losses:
         return self._bob(self.link.transmit(batch.images), batch, source)
+
+    def _polish(self, batch: Batch, source: Randomness) -> Losses:
+        return self._bob(self._frozen(batch.images), batch, source)
 
     def _game(self, batch: Batch, source: Randomness) -> Losses:
         waveform = self.link.transmit(batch.images)
