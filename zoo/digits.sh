@@ -6,14 +6,14 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 runs=build/zoo
 # Default settings of the recipes, but for sizes that would not fit.
-heads="--set=link.head_width=64"
+heads="--set=link.head_width=64 --set=link.width=6"
 # Alice's layer carries the simulated Eve with it.
 surrogate="--set=privacy.eve_capacity=linear"
 trunk="--set=link.width=6"
 maps="--set=link.width=4 --set=semantic.classifier_width=2 --set=semantic.blocks=1"
 declare -A settings=(
     [multitask]=$heads [minmax]=$heads
-    [cooperative]="$heads $surrogate" [minmax-cooperative]="$heads $surrogate --set=link.width=10"
+    [cooperative]="$heads $surrogate" [minmax-cooperative]="$heads $surrogate"
     [deepjscc]=$trunk [dp]=$trunk [shuffle]=$trunk [cipher]=$trunk [vfe]=$trunk [ibal]=$trunk
     [rotation]="$trunk --set=audit.variants=false"
     [lbvq]="--set=link.width=4" [uis]="--set=link.width=4"

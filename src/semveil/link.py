@@ -316,10 +316,12 @@ def multitask_link(
     if latent_dim < 2 or latent_dim % 2:
         raise ValueError(f"latent_dim must be even and positive, not {latent_dim}")
     observed = latent_dim + 1
+    # Groups of four channels are normalised together.
+    maps = 4 * max(2, 3 * width // 8)
     return LinkNetwork(
         MapEncoder(image_shape, latent_dim, width),
         TaskHead(observed, head_width, classes),
-        ResidualReconstructor(observed, image_shape) if reconstructs else None,
+        ResidualReconstructor(observed, image_shape, maps) if reconstructs else None,
         channel or Channel(),
     )
 

@@ -23,9 +23,9 @@ class Multitask(Scheme):
     composes = True
     keyed_only = True
     deviations = (
-        "Layer sizes, loss weights and SNRs are not in the part of the paper that is public: 3×3 "
-        "convolutions, a linear layer to the latent, dense semantic head, transposed "
-        "convolutions for the image (our reading).",
+        "Layer sizes, loss weights and SNRs are not in the part of the paper that is public: the "
+        "trunk of the task-oriented links, a linear layer to the latent, a dense semantic head, "
+        "residual blocks beside a linear map for the image (our reading).",
         "Receivers see MMSE-equalised symbols and their reliability; CSI perfect by default.",
         "The simulated Eve learns alongside, without influence on Alice.",
     )
