@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 runs=build/zoo
 # Default settings of the recipes, but for sizes that would not fit.
-heads="--set=link.head_width=64 --set=link.width=6"
+heads="--set=link.head_width=64 --set=link.width=3"
 # Alice's layer carries the simulated Eve with it.
 surrogate="--set=privacy.eve_capacity=linear"
 trunk="--set=link.width=6"
