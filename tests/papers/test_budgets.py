@@ -102,6 +102,8 @@ def test_relays_are_judged_beside_jamming(uap, relay, verdicts):
         (-6.0, ["confirmed", "confirmed"]),
         (-19.0, ["undecided", "undecided"]),
         (-30.0, ["undecided", "refuted"]),
+        # The search found nothing: its limit stands for the least power.
+        (20.0, ["not judged", "not judged"]),
     ],
 )
 def test_least_powers_are_compared_with_those_of_the_coded_link(learned, verdicts):
