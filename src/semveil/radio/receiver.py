@@ -6,6 +6,7 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -124,9 +125,11 @@ class Receiver:
         # All positions count samples at the receiver's own rate.
         self._first = self._next = self._busy = -self._search.before
         self._buffer = torch.zeros(self._search.before, dtype=torch.complex64)
+        # Small pieces are put together before the buffer is copied.
+        self._fresh, self._ready = list[Tensor](), 0
         self._waiting: deque[_Candidate] = deque()
 
-    @property
+    @cached_property
     def _ahead(self) -> int:
         """Samples that a search needs from its first position on."""
         header = self._inner.header_length + self._slack
@@ -147,7 +150,11 @@ class Receiver:
             )
         found = list[ReceivedFrame]()
         for piece in samples.split(_STEP * self._factor):
-            self._take(self._decimator.feed(_finite(piece)))
+            self._fresh.append(self._decimator.feed(_finite(piece)))
+            self._ready += len(self._fresh[-1])
+            if self._end + self._ready < self._wanted:
+                continue
+            self._take()
             while self._next + self._ahead <= self._end:
                 self._advance(self._end)
             found += self._deliver(self._end, last=False)
@@ -159,9 +166,11 @@ class Receiver:
         The receiver then begins anew, at sample 0.
         """
         if self._factor > 1:
-            self._take(self._decimator.finish())
+            self._fresh.append(self._decimator.finish())
+        self._take()
         end = self._end
-        self._take(torch.zeros(self._ahead + _STEP, dtype=torch.complex64))
+        self._fresh.append(torch.zeros(self._ahead + _STEP, dtype=torch.complex64))
+        self._take()
         while self._next < end:
             self._advance(end)
         found = self._deliver(end, last=True)
@@ -172,14 +181,25 @@ class Receiver:
     def _end(self) -> int:
         return self._first + len(self._buffer)
 
-    def _take(self, samples: Tensor) -> None:
-        """Put samples behind those that are still needed."""
+    @property
+    def _wanted(self) -> int:
+        """The end that the stream must have for the next search or the next frame."""
+        search = self._next + self._ahead
+        if not self._waiting:
+            return search
+        first = self._waiting[0]
+        return min(search, first.start + self._longest(_header(first)))
+
+    def _take(self) -> None:
+        """Put fresh samples behind those that are still needed."""
         needed = self._next - self._search.before
         if self._waiting:
             needed = min(needed, self._waiting[0].start - self._slack)
         drop = min(max(needed - self._first, 0), len(self._buffer))
-        self._buffer = torch.cat([self._buffer[drop:], samples])
+        self._buffer = torch.cat([self._buffer[drop:], *self._fresh])
         self._first += drop
+        self._ready = 0
+        self._fresh.clear()
 
     def _advance(self, end: int) -> None:
         """Search the next step of the stream, which ends at ``end`` as far as is known."""
@@ -290,8 +310,7 @@ class Receiver:
         """Demodulate frames of equal length."""
         if not batch:
             return []
-        frame, header = self._inner, batch[0].header
-        assert isinstance(header, Header)
+        frame, header = self._inner, _header(batch[0])
         head = frame.known_blocks(frame.header_blocks)
         blocks = torch.cat([head, frame.known_blocks(frame.data_blocks(header.payload))])
         start = torch.tensor([each.start for each in batch])
@@ -372,8 +391,11 @@ def _finite(samples: Tensor) -> Tensor:
 
 def _alike(batch: Sequence[_Candidate], each: _Candidate, length: int) -> bool:
     """Whether a frame may join a batch."""
-    first = batch[0].header
-    assert isinstance(first, Header)
-    assert isinstance(each.header, Header)
-    same = (first.images, first.symbols) == (each.header.images, each.header.symbols)
+    first, other = _header(batch[0]), _header(each)
+    same = (first.images, first.symbols) == (other.images, other.symbols)
     return same and (len(batch) + 1) * length <= _MOST_BATCH
+
+
+def _header(each: _Candidate) -> Header:
+    assert isinstance(each.header, Header)
+    return each.header
