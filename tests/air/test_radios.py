@@ -65,7 +65,11 @@ def test_without_soapy_the_line_says_what_to_install(semveil):
     assert "python3-soapysdr" in line
 
 
-@pytest.mark.skipif(not (SYSTEM / "SoapySDR.py").exists(), reason="SoapySDR is not on this machine")
+@pytest.mark.skipif(
+    # Built for one version of Python.
+    not list(SYSTEM.glob(f"_SoapySDR.{sys.implementation.cache_tag}-*")),
+    reason="SoapySDR for this Python is not on this machine",
+)
 def test_the_null_device_of_soapy_takes_no_samples(semveil, tmp_path):
     """The real library: its null device is set up, and refuses to stream."""
     for file in SYSTEM.glob("*SoapySDR*"):
