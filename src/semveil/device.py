@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import nn
@@ -39,6 +39,21 @@ def native_bfloat16(device: torch.device) -> bool:
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+
+
+def full_precision(device: torch.device) -> AbstractContextManager[object]:
+    """Return a block whose operations autocast leaves in the precision of their tensors.
+
+    Example:
+        >>> row = torch.ones(1, 2)
+        >>> with torch.autocast("cpu", torch.bfloat16), full_precision(row.device):
+        ...     print((row @ row.T).dtype)
+        torch.float32
+    """
+    # Tensors without memory know no autocast.
+    if device.type == "meta":
+        return nullcontext()
+    return torch.autocast(device.type, enabled=False)
 
 
 def channels_last(network: nn.Module) -> nn.Module:

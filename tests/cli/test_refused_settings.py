@@ -204,7 +204,7 @@ def test_settings_that_do_not_fit_each_other_or_the_data_are_refused(refuse, set
     ("settings", "message"),
     [
         (["link.width=512", "link.head_width=4096"], "the networks take "),
-        (["train.batch=512", "link.width=64"], "one training step of 512 images take "),
+        (["train.batch=512", "link.width=16"], "one training step of 512 images take "),
         (["link.latent_dim=16384", "audit.inversion=[mlp]"], "the networks "),
         (["data.name=folder:set", "data.image_size=512"], "24 images of 512×512 pixels take"),
     ],

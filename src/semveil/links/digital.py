@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semveil.channel import Channel
+from semveil.device import full_precision
 from semveil.errors import SemveilError
 from semveil.link import Answer, Disturb, Exchange, LinkNetwork, as_float
 from semveil.nets.codebook import Codebook
@@ -106,7 +107,7 @@ class DigitalLink(LinkNetwork):
         return self.mechanism(tokens.flatten(1), source).unflatten(1, tokens.shape[1:])
 
     def _symbols(self, sent: Tensor) -> Tensor:
-        with torch.autocast(sent.device.type, enabled=False):
+        with full_precision(sent.device):
             parts = sent.float() @ self.table
         return torch.view_as_complex(parts.unflatten(2, (-1, 2))).flatten(1)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semveil.device import full_precision
 from semveil.rng import Randomness, uniform
 
 Rule = Literal["gumbel", "nearest"]
@@ -74,7 +75,7 @@ class Codebook(nn.Module):
     def forward(self, tokens: Tensor, source: Randomness = None) -> Choice:
         """Choose codewords for ``[B, T, dim]``; random in training if the rule is ``gumbel``."""
         tokens, words = tokens.float(), self.words.float()
-        with torch.autocast(tokens.device.type, enabled=False):
+        with full_precision(tokens.device):
             if self.rule == "gumbel":
                 scores = tokens @ words.T / tokens.shape[-1] ** 0.5
             else:

@@ -104,7 +104,9 @@ class _Resample(torch.autograd.Function):
 def _cast(maps: Tensor, *parameters: Tensor | None) -> tuple[Tensor, ...]:
     """Cast a layer's maps and parameters to autocast's dtype where autocast is on."""
     device = maps.device.type
-    dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else maps.dtype
+    # Tensors without memory know no autocast.
+    active = device != "meta" and torch.is_autocast_enabled(device)
+    dtype = torch.get_autocast_dtype(device) if active else maps.dtype
     return tuple(x.to(dtype) for x in (maps, *parameters) if x is not None)
 
 

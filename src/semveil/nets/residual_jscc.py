@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semveil.device import full_precision
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.whitening import Prepared
 
@@ -134,7 +135,7 @@ class ResidualEncoder(Prepared):
         """Encode ``[B, C, H, W]`` into ``[B, d]``."""
         patches = F.pixel_unshuffle(2 * images - 1, _PATCH).permute(0, 2, 3, 1)
         found = self.layers(2 * images - 1).permute(0, 2, 3, 1).float()
-        with torch.autocast(images.device.type, enabled=False):
+        with full_precision(images.device):
             found = found + self.linear(patches.float() - self.mean)
         return found.flatten(1)
 
@@ -194,7 +195,7 @@ class ResidualDecoder(Prepared):
         maps = self.modulate[0](self.enter(received.permute(0, 3, 1, 2)), reliability)
         maps = self.modulate[1](self.grow(self.low(maps)), reliability)
         detail = self.leave(self.high(maps)).float()
-        with torch.autocast(features.device.type, enabled=False):
+        with full_precision(features.device):
             coarse = self.linear(received.float()).permute(0, 3, 1, 2)
         image = (F.pixel_shuffle(coarse, _PATCH) + detail + 1) / 2
         return image if self.training else image.clamp(0, 1)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semveil.device import full_precision
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.whitening import Whitening
 
@@ -292,7 +293,7 @@ class TaskHead(nn.Sequential):
 
     def forward(self, observations: Tensor) -> Tensor:
         """Classify ``[B, inputs]``."""
-        with torch.autocast(observations.device.type, enabled=False):
+        with full_precision(observations.device):
             logits: Tensor = super().forward(observations.float())
         return logits
 
