@@ -7,9 +7,10 @@ of a network that learns quickly (our reading): width is a setting, depth depend
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from torch.nn import functional as F
 
 from semveil.device import full_precision
@@ -53,12 +54,57 @@ class FilterConv(nn.Conv2d):
         nn.init.dirac_(self.weight[: min(inputs, outputs)])
 
 
-def _shift_norm(channels: int) -> nn.BatchNorm2d:
-    """Return a batch normalisation that learns a shift and no scale."""
-    norm = nn.BatchNorm2d(channels, momentum=0.2)
-    del norm.weight
-    norm.register_parameter("weight", None)
-    return norm
+class _OverProcesses(torch.autograd.Function):
+    """The sum of a tensor over the processes that share a batch."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor) -> Tensor:
+        total = values.clone()
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        total = grads[0].clone()
+        distributed.all_reduce(total)
+        return total
+
+
+class ShiftNorm(nn.BatchNorm2d):
+    """A batch normalisation that learns a shift and no scale.
+
+    Processes that share a batch normalise by the statistics of the whole.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, momentum=0.2)
+        del self.weight
+        self.register_parameter("weight", None)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """Normalise ``[B, channels, H, W]``."""
+        shared = self.training and distributed.is_available() and distributed.is_initialized()
+        if not shared or distributed.get_world_size() == 1:
+            return super().forward(maps)
+        values = maps.float()
+        sums = torch.stack([values.sum((0, 2, 3)), values.square().sum((0, 2, 3))])
+        count = maps.numel() // maps.shape[1] * distributed.get_world_size()
+        mean, square = _OverProcesses.apply(sums) / count
+        variance = square - mean.square()
+        self._follow(mean.detach(), variance.detach() * count / (count - 1))
+        scale = (variance + self.eps).rsqrt()
+        normal = (values - mean[:, None, None]) * scale[:, None, None]
+        return (normal + self.bias[:, None, None]).to(maps.dtype)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, variance: Tensor) -> None:
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        assert self.num_batches_tracked is not None
+        assert self.momentum is not None
+        self.num_batches_tracked.add_(1)
+        self.running_mean.lerp_(mean, self.momentum)
+        self.running_var.lerp_(variance, self.momentum)
 
 
 class Trunk(nn.Sequential):
@@ -92,10 +138,10 @@ class Trunk(nn.Sequential):
             layers += [
                 FilterConv(channels, grown),
                 nn.MaxPool2d(2),
-                _shift_norm(grown),
+                ShiftNorm(grown),
                 nn.GELU(),
                 FilterConv(grown, grown),
-                _shift_norm(grown),
+                ShiftNorm(grown),
                 nn.GELU(),
             ]
             channels = grown
