@@ -55,9 +55,10 @@ from semveil.result import Result, read_result
 from semveil.schemes import SCHEMES
 from semveil.training import TRAININGS
 from semveil.zoo.entry import entry_at
-from semveil.zoo.open import open_entry
+from semveil.zoo.open import open_entry, unpack
 
 Progress = Callable[[str, int, int], None]
+RUNS = Path("runs")
 """Called with the name of a stage, the steps done, and the steps in all."""
 
 
@@ -216,7 +217,8 @@ def audit_run(
     """Let eavesdroppers attack every system of a trained run, and write the report.
 
     Args:
-        folder: Folder of the run; records and report are written into it.
+        folder: Folder of the run; records and report are written into it. Or name of a zoo entry:
+            ``digits/ibal`` becomes the run ``runs/digits-ibal``.
         device: ``auto``, ``cpu`` or ``cuda``.
         data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
         progress: Called with stage, steps done, steps in all.
@@ -224,7 +226,7 @@ def audit_run(
     Raises:
         SemveilError: If the folder holds no trained run.
     """
-    started = _open(folder, device, 1, data)
+    started = _unpacked(folder, device, 1, data)
     started.require_trained()
     with hold(started.folder), resumable(started.folder, "audit"):
         return _audited(started, progress)
@@ -244,7 +246,8 @@ def attack_run(
     """Attack Bob in the systems of a trained run, and write the report.
 
     Args:
-        folder: Folder of the run.
+        folder: Folder of the run, or name of a zoo entry, which becomes a run as in
+            :func:`audit_run`.
         changes: Settings of attacks to change, such as ``{"attack.names": ["pgd"]}``.
         systems: Labels of systems of the run; all if omitted.
         out: Folder to make; ``RUN/attacks``, or ``RUN/attacks-2`` and so on, if omitted.
@@ -262,7 +265,7 @@ def attack_run(
     elif folder is None:
         raise SemveilError("name the folder of a run, or a folder of interrupted attacks to resume")
     else:
-        attacked = _open(folder, device, 1, data)
+        attacked = _unpacked(folder, device, 1, data)
         recipe = recipes.override(attacked.recipe, changes, only={"attack"})
         place = Path(out) if out else unused_folder(attacked.folder / "attacks")
         job = AttackRun.create(place, attacked, recipe.attack, list(systems or []) or None)
@@ -287,7 +290,8 @@ def harden(
     """Train the link of a run against attacks, as a new run.
 
     Args:
-        folder: Folder of the trained run that it begins with, or a link of that run.
+        folder: Folder of the trained run that it begins with, or a link of that run; or name of a
+            zoo entry, which becomes a run as in :func:`audit_run`.
         method: A method of ``semveil list adversarial-training``.
         changes: Settings of ``harden`` and ``attack`` to change.
         out: Folder to make; ``RUN-METHOD`` if omitted.
@@ -305,7 +309,7 @@ def harden(
         if folder.run is None:
             raise SemveilError("this link is of no run: name the folder of a trained run")
         folder = folder.run.folder
-    plain = _open(folder, device, devices, data)
+    plain = _unpacked(folder, device, devices, data)
     chosen = recipes.update(plain.recipe, {"harden": {"method": method}})
     settings = recipes.override(chosen, changes, only={"harden", "attack"})
     place = Path(out) if out else unused_folder(_beside(plain.folder, method))
@@ -650,7 +654,7 @@ def study(
     else:
         paper = PAPERS.get(name)()
         execute.check(paper, budget, seed, hardware, data)
-        folder = Path(out) if out else unused_folder(Path("runs") / f"{name}-{budget}")
+        folder = Path(out) if out else unused_folder(RUNS / f"{name}-{budget}")
         execute.start(folder, paper, budget, seed)
     with hold(folder), resumable(folder, "study"):
         execute.execute(folder, paper, hardware, data, progress, runner, links)
@@ -714,7 +718,7 @@ def reproduce(
         read_manifest(folder)
     else:
         papers = reproduction.in_order(only)
-        folder = Path(out) if out else unused_folder(Path("runs") / f"reproduce-{budget}")
+        folder = Path(out) if out else unused_folder(RUNS / f"reproduce-{budget}")
         reproduction.start(folder, papers, budget, seed)
     with hold(folder), resumable(folder, "reproduce"):
         going_on = reproduction.Reproduction(
@@ -834,13 +838,19 @@ def _begin(
         raise SemveilError("name a recipe (see `semveil list`), or a folder to resume")
     recipe: Recipe = recipes.load(str(name), changes)
     stem = Path(name).stem
-    place = Path(out) if out else unused_folder(Path("runs") / stem)
+    place = Path(out) if out else unused_folder(RUNS / stem)
     schemes = with_reference(requested(recipe))
     return Run.create(place, stem, recipe, schemes, seed, _hardware(device, devices), data)
 
 
 def _open(folder: str | Path, device: str, devices: int, data: Path | None) -> Run:
     return Run.open(Path(folder), _hardware(device, devices), data)
+
+
+def _unpacked(folder: str | Path, device: str, devices: int, data: Path | None) -> Run:
+    """Open a run; an entry of the zoo becomes one under ``runs``."""
+    entry = entry_at(folder)
+    return _open(folder if entry is None else unpack(entry, RUNS), device, devices, data)
 
 
 def _hardware(device: str, devices: int = 1) -> Hardware:

@@ -228,3 +228,23 @@ def test_places_have_an_order(command, zoo, tmp_path):
     assert listed.count(NAME) == 1
     assert "[in SEMVEIL_ZOO]" in listed
     assert places.places()[-1].about == "fetched"
+
+
+def test_an_entry_is_attacked_audited_and_hardened_by_its_name(semveil, zoo, tmp_path):
+    def command(*words):
+        environment = {"SEMVEIL_ZOO": str(zoo)}
+        return semveil(*words, folder=tmp_path, environment=environment)
+
+    quick = ("--attacks", "jamming", "--psr=-10", "--set=attack.images=20")
+    succeed(command("attack", NAME, *quick))
+    run = tmp_path / "runs" / "digits-tiny"
+    facts = json.loads((run / "run.json").read_text())
+    assert facts["entry"] == {"name": NAME, "digest": config_of(zoo)["digest"]}
+    assert (run / "attacks" / "records.jsonl").exists()
+    # The same run serves again; another version of the entry is not mixed into it.
+    succeed(command("attack", NAME, *quick))
+    assert (run / "attacks-2" / "records.jsonl").exists()
+    succeed(command("harden", NAME, "--with", "noise", "--set=harden.epochs=1"))
+    assert (tmp_path / "runs" / "digits-tiny-noise" / "model.safetensors").exists()
+    (run / "run.json").write_text(json.dumps(facts | {"entry": {"name": NAME, "digest": "0"}}))
+    assert "holds another run than digits/tiny" in refusal(command("audit", NAME))

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, Resume, Set
+from semveil.cli.options import TRAINED, AsJson, DataRoot, Device, OnDevice, Quiet, Resume, Set
 from semveil.cli.output import print_result
 from semveil.errors import SemveilError
 
 
 def attack(
-    folder: Annotated[Path | None, typer.Argument(help="Folder of a trained run.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help=TRAINED)] = None,
     attacks: Annotated[
         str | None, typer.Option("--attacks", help="Names with commas between them, or 'all'.")
     ] = None,

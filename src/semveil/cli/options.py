@@ -40,7 +40,8 @@ RecipeName = Annotated[
         help="A recipe of `semveil list`, or a .yaml file.", autocompletion=complete_recipes
     ),
 ]
-RunFolder = Annotated[Path, typer.Argument(help="Folder of a trained run.")]
+TRAINED = "Folder of a trained run, or a link of `semveil zoo list`."
+RunFolder = Annotated[Path, typer.Argument(help=TRAINED)]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in link.latent_dim=64."),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from semveil.experiment.run import Run
+from semveil.errors import SemveilError
+from semveil.experiment.run import FACTS, Run
 from semveil.experiment.training import Hardware
-from semveil.zoo.entry import Entry
+from semveil.facts import RunFacts, read_facts
+from semveil.files import new_folder
+from semveil.zoo.entry import MODEL, Entry
 from semveil.zoo.places import CONFIG
 
 
@@ -22,3 +26,27 @@ def open_entry(entry: Entry, hardware: Hardware, root: Path | None = None) -> Ru
         SemveilError: If its recipe is of another version, or its weights are of another recipe.
     """
     return Run.of_facts(entry.run, entry.folder / CONFIG, hardware, root)
+
+
+def unpack(entry: Entry, runs: Path) -> Path:
+    """Return the folder of a run with an entry's weights, in which can be audited and attacked.
+
+    Args:
+        entry: A checked entry.
+        runs: Folder of runs; the run of ``digits/ibal`` is its ``digits-ibal``. One that was
+            unpacked before is used again, with what was measured in it.
+
+    Raises:
+        SemveilError: If another run has this folder.
+    """
+    name, digest = entry.facts.name, entry.facts.digest
+    folder = runs / name.replace("/", "-")
+    if not folder.exists():
+        facts = entry.run | {"entry": {"name": name, "digest": digest}}
+        weights = (entry.folder / MODEL).read_bytes()
+        new_folder(folder, {FACTS: json.dumps(facts, indent=1) + "\n", MODEL: weights})
+        return folder
+    missing = f"{folder} is in the way of a run of {name}: move it"
+    if read_facts(folder / FACTS, RunFacts, missing).get("entry", {}).get("digest") != digest:
+        raise SemveilError(f"{folder} holds another run than {name} of this version: move it")
+    return folder
