@@ -276,6 +276,12 @@ def to_line(record: Record) -> str:
     return json.dumps(plain)
 
 
+def short_line(record: Record) -> str:
+    """Return a record without fields that do not apply, but for those that mark the format."""
+    kept = {key: each for key, each in json.loads(to_line(record)).items() if each is not None}
+    return json.dumps({"variant": None, "value": None} | kept)
+
+
 def write_records(path: Path, records: Iterable[Record]) -> None:
     """Write records as ``records.jsonl``, whole or not at all."""
     write_atomic(path, "".join(to_line(record) + "\n" for record in records))

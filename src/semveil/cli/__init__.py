@@ -11,6 +11,7 @@ from semveil.cli import (
     harden,
     inspect_,
     jam,
+    leaderboard,
     list_,
     overhear,
     papers,
@@ -50,5 +51,6 @@ for _command in (
     command(_command)
 app.add_typer(data.data_app, name="data")
 app.add_typer(zoo.zoo_app, name="zoo")
+app.add_typer(leaderboard.leaderboard_app, name="leaderboard")
 command(list_.list_names, "list")
 command(bench.bench)

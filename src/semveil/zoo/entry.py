@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -169,15 +170,7 @@ def read_entry(folder: Path, name: str | None = None) -> Entry:
         raise SemveilError(f"{folder} is not {name}: its {CONFIG} says {shown(entry.facts.name)}")
     if entry.facts.files.keys() != set(FILES) - {CONFIG}:
         raise SemveilError(f"{folder / CONFIG} is damaged: files: expected {', '.join(FILES[1:])}")
-    try:
-        there = {path.name for path in folder.iterdir()}
-    except OSError as error:
-        raise SemveilError(f"cannot read {folder}: {error.strerror}") from None
-    for file in sorted(there - set(FILES)):
-        why = "does not belong to a zoo entry: remove it"
-        if Path(file).suffix in _PICKLED:
-            why = f"is not read: weights are {MODEL} alone, and pickled ones are refused; remove it"
-        raise SemveilError(f"{folder / file} {why}")
+    there = refuse_others(folder, FILES, "a zoo entry", MODEL)
     for file in FILES[1:]:
         if file not in there:
             raise SemveilError(f"{folder} is incomplete: {file} is missing; get the entry again")
@@ -185,14 +178,57 @@ def read_entry(folder: Path, name: str | None = None) -> Entry:
     return entry
 
 
-def _check_file(path: Path, stated: FileFacts) -> None:
+def refuse_others(folder: Path, known: Collection[str], what: str, weights: str) -> set[str]:
+    """Refuse files of a folder that do not belong there, pickled ones above all.
+
+    Args:
+        folder: The folder.
+        known: Names that may be there.
+        what: What the folder is, for errors.
+        weights: Name of the file that holds its weights.
+
+    Returns:
+        The names that are there.
+
+    Raises:
+        SemveilError: If there are others, or the folder cannot be read.
+    """
     try:
-        content = read_regular(path, _MOST_BYTES)
+        there = {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise SemveilError(f"cannot read {folder}: {error.strerror}") from None
+    for file in sorted(there - set(known)):
+        why = f"does not belong to {what}: remove it"
+        if Path(file).suffix in _PICKLED:
+            why = (
+                f"is not read: weights are {weights} alone, and pickled ones are refused; remove it"
+            )
+        raise SemveilError(f"{folder / file} {why}")
+    return there
+
+
+def read_tensor_file(path: Path) -> bytes:
+    """Return the content of a file of safetensors, of which nothing but its beginning is checked.
+
+    Raises:
+        SemveilError: If it cannot be read, is too large, or is pickled.
+    """
+    content = _read(path)
+    # A file of safetensors begins with the length of its header, which may begin in the same way.
+    if content.startswith(_PICKLES) and content[8:9] != b"{":
+        raise SemveilError(f"{path} is pickled, and pickled weights are refused: get it again")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, _MOST_BYTES)
     except OSError as error:
         raise SemveilError(f"cannot read {path}: {error.strerror or error}") from None
-    # A file of safetensors begins with the length of its header, which may begin in the same way.
-    if path.name == MODEL and content.startswith(_PICKLES) and content[8:9] != b"{":
-        raise SemveilError(f"{path} is pickled, and pickled weights are refused: get it again")
+
+
+def _check_file(path: Path, stated: FileFacts) -> None:
+    content = read_tensor_file(path) if path.name == MODEL else _read(path)
     if file_facts(content) != stated:
         raise SemveilError(f"{path} is altered: its SHA-256 is not that of {CONFIG}; get it again")
 

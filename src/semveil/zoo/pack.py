@@ -24,7 +24,8 @@ from semveil.experiment.plan import requested
 from semveil.experiment.run import Run
 from semveil.experiment.training import Hardware, identity
 from semveil.files import new_folder, temporary_folder
-from semveil.records import Record, read_records, to_line, to_plain
+from semveil.recipe import Recipe
+from semveil.records import Record, read_records, short_line, to_plain
 from semveil.training.checkpoint import save_tensors
 from semveil.zoo.card import card_text
 from semveil.zoo.check import checks_of, sent_values
@@ -140,7 +141,12 @@ def _refuse_unpublishable(run: Run, name: str) -> None:
             f"{shown(name)}: expected {images}/NAME, lower-case letters, digits, dots and hyphens, "
             f"as in {images}/{run.recipe.scheme}"
         )
-    for key, text in _texts(run.recipe.model_dump(), "recipe"):
+    refuse_files(run.recipe)
+
+
+def refuse_files(recipe: Recipe) -> None:
+    """Refuse settings that name files: an entry is complete in itself."""
+    for key, text in _texts(recipe.model_dump(), "recipe"):
         if text.startswith(("~", "\\")) or os.sep in text:
             raise SemveilError(
                 f"{key}: {shown(text)} is a file of this machine, which an entry must not name; "
@@ -181,20 +187,13 @@ def _files(run: Run, link: Link, name: str, version: int, stored: str) -> dict[s
     card = card_text(config, card_of(link).facts, _limits(link, audited), licence, link.keyed)
     files = {
         MODEL: (link.run.folder / MODEL).read_bytes(),
-        RECORDS: "".join(_short_line(record) + "\n" for record in records).encode(),
+        RECORDS: "".join(short_line(record) + "\n" for record in records).encode(),
         CARD: card.encode(),
     }
     config["files"] = {file: file_facts(content).model_dump() for file, content in files.items()}
     config["digest"] = digest_of(config)
     text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
     return {CONFIG: text.encode(), **files}
-
-
-def _short_line(record: Record) -> str:
-    """Return a record without fields that do not apply, but for those that mark the format."""
-    plain = json.loads(to_line(record))
-    kept = {key: each for key, each in plain.items() if each is not None}
-    return json.dumps({"variant": None, "value": None} | kept)
 
 
 def _stored(run: Run, weights: Weights, simulated_eve: bool, scratch: Path) -> tuple[Link, str]:
