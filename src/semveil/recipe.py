@@ -212,12 +212,15 @@ class AttackerConfig(Section):
             ``multipath``, drawn anew for every image and unknown to her.
         timing: Largest timing error of her perturbation, samples, early or late.
         phase: Whether her carrier's phase is unknown to her.
+        cfo: Largest offset of her carrier, cycles per sample, either way; subcarriers of an OFDM
+            with ``N`` of them are ``1/N`` apart.
         draws: Draws that a gradient is averaged over.
     """
 
     fading: Literal["none", "rayleigh", "multipath"] = "none"
     timing: Annotated[int, Field(ge=0, le=4096)] = 0
     phase: bool = False
+    cfo: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     draws: Annotated[int, Field(gt=0, le=1000)] = 1
 
 

@@ -88,3 +88,13 @@ def test_the_budget_is_met_at_bobs_antenna_over_any_attackers_channel(attacker):
 def test_recipes_say_what_she_does_not_know():
     settings = AttackerConfig(fading="multipath", timing=4, phase=True)
     assert attacker_channel(settings) == AttackerChannel("multipath", 4, True)
+
+
+def test_an_offset_carrier_turns_evenly_within_its_limit():
+    delta = torch.ones(500, 8, dtype=torch.complex64)
+    came = AttackerChannel(cfo=0.01)(delta, generator(0))
+    steps = (came[:, 1:] / came[:, :-1]).angle() / (2 * torch.pi)
+    assert torch.allclose(steps, steps[:, :1].expand_as(steps), atol=1e-6)
+    # Uniform on ±0.01 cycles per sample.
+    assert 0.0095 < steps.abs().max() <= 0.01 + 1e-6
+    assert steps.mean().abs() < 1e-3

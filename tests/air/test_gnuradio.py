@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -11,29 +10,16 @@ import pytest
 
 from commands import succeed
 from recordings import DIGITS, IMAGES
+from semveil.papers.work.gnuradio_process import installed, through_gnuradio
 from semveil.recording import open_recording, write_recording
 
-PYTHON = Path("/usr/bin/python3")
-SCRIPT = Path(__file__).parent / "gnuradio_channel.py"
+pytestmark = pytest.mark.skipif(not installed(), reason="GNU Radio is not on this machine")
 
 
-def _installed() -> bool:
-    if not PYTHON.exists():
-        return False
-    asked = [PYTHON, "-c", "from gnuradio import blocks, channels, gr"]
-    return subprocess.run(asked, capture_output=True, check=False).returncode == 0
-
-
-pytestmark = pytest.mark.skipif(not _installed(), reason="GNU Radio is not on this machine")
-
-
-def through_gnuradio(base: Path, out: Path, **settings) -> Path:
+def recorded(base: Path, out: Path, **settings) -> Path:
     """Write what GNU Radio's channel model makes of a recording."""
     recording = open_recording(base)
-    raw = out.with_suffix(".cf32")
-    command = [PYTHON, SCRIPT, f"{base}.sigmf-data", raw, json.dumps(settings)]
-    subprocess.run(command, check=True, timeout=60, capture_output=True)
-    heard = np.fromfile(raw, np.complex64)
+    heard = through_gnuradio(recording.read(), [settings])
     fields = {key: value for key, value in recording.fields.items() if key.startswith("semveil:")}
     fields["semveil:samples"] = len(heard)
     return write_recording(out, [heard], recording.sample_rate_hz, fields=fields)
@@ -56,7 +42,7 @@ def test_our_receiver_decodes_after_their_channel(semveil, clean, tmp_path):
         "taps": [[0.8, 0.1], [0.3, -0.4], [0.1, 0.2]],
         "seed": 3,
     }
-    base = through_gnuradio(clean, tmp_path / "gnuradio", **settings)
+    base = recorded(clean, tmp_path / "gnuradio", **settings)
     frames = received(semveil, base)
     assert [frame["counter"] for frame in frames] == [0, 1, 2, 3, 4]
     starts = [each.start for each in open_recording(clean).annotations]
@@ -71,7 +57,18 @@ def test_our_receiver_decodes_after_their_channel(semveil, clean, tmp_path):
 
 def test_gnuradio_opens_our_recording(clean, tmp_path):
     """Without noise and offsets its output is ours, three samples early and eight short."""
-    base = through_gnuradio(clean, tmp_path / "same")
+    base = recorded(clean, tmp_path / "same")
     ours, theirs = open_recording(clean).read(), open_recording(base).read()
     assert len(theirs) == len(ours) - 8
     np.testing.assert_allclose(theirs[:-3], ours[3:-8], atol=1e-4)
+
+
+def test_every_piece_goes_through_a_channel_of_its_own():
+    """Taps and offsets by their definition, on a constant and without noise."""
+    sent = np.ones(2000, np.complex64)
+    settings = [{"taps": [[0, 2]]}, {"frequency_offset": 0.01}]
+    first, second = np.split(through_gnuradio(sent, settings), 2)
+    assert len(first) == 992
+    np.testing.assert_allclose(first[20:], 2j, atol=1e-3)
+    turn = second[21:] / second[20:-1]
+    np.testing.assert_allclose(turn, np.exp(0.02j * np.pi), atol=1e-3)

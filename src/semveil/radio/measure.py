@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -31,8 +32,8 @@ class Detection:
         read: Frames found whose header was read without error.
         false: Frames reported where none starts.
         wrong: Of these, frames with a header.
-        snr_db: Mean SNR of the frames read, before and after synchronisation: what a receiver that
-            knows start, offsets and channel would have, and what ours has, dB.
+        losses_db: SNR that synchronisation and channel estimation cost each frame read: that of a
+            receiver that knows start, offsets and channel, less ours, dB.
         sro_ppm: Mean clock offset that was measured in the frames read.
     """
 
@@ -41,13 +42,13 @@ class Detection:
     read: int
     false: int
     wrong: int
-    snr_db: tuple[float, float]
+    losses_db: tuple[float, ...]
     sro_ppm: float
 
     @property
     def loss_db(self) -> float:
-        """SNR lost by synchronisation and channel estimation, dB."""
-        return self.snr_db[0] - self.snr_db[1]
+        """Mean SNR lost by synchronisation and channel estimation, dB."""
+        return sum(self.losses_db) / len(self.losses_db) if self.losses_db else float("nan")
 
 
 @dataclass(frozen=True)
@@ -160,15 +161,13 @@ def _judged(frame: FrameFormat, sent: list[_Sent], heard: Iterable[ReceivedFrame
         found.add(which)
         if each.header == sent[which].header and each.reception is not None:
             read.append((sent[which], each))
-    before = [each.snr for each, _ in read]
-    after = [_snr(each.symbols, other) for each, other in read]
     return Detection(
         len(sent),
         len(found),
         len(read),
         false,
         wrong,
-        (_mean_db(before), _mean_db(after)),
+        tuple(10 * math.log10(each.snr / _snr(each.symbols, other)) for each, other in read),
         sum(other.sro_ppm for _, other in read) / max(len(read), 1),
     )
 
@@ -179,10 +178,3 @@ def _snr(symbols: Tensor, heard: ReceivedFrame) -> float:
     csi = heard.reception.csi[0]
     error = squared_magnitude(heard.reception.symbols[0] - csi * symbols).mean()
     return float(squared_magnitude(csi).mean() / error)
-
-
-def _mean_db(values: list[float]) -> float:
-    """Return the mean of ratios in dB."""
-    if not values:
-        return float("nan")
-    return float((10 * torch.log10(torch.tensor(values))).mean())

@@ -22,6 +22,7 @@ class AttackerChannel:
         timing: Samples by which it may come early or late; it wraps round at the frame's ends, so
             that its energy stays.
         phase: Whether its carrier's phase is uniform.
+        cfo: Largest offset of its carrier, cycles per sample, either way.
 
     Example:
         >>> delta = torch.ones(2, 8, dtype=torch.complex64)
@@ -34,6 +35,7 @@ class AttackerChannel:
     fading: Literal["none", "rayleigh", "multipath"] = "none"
     timing: int = 0
     phase: bool = False
+    cfo: float = 0.0
 
     def __call__(self, delta: Tensor, source: Randomness = None) -> Tensor:
         """Return perturbations as they arrive, for those sent, both complex ``[B, T]``.
@@ -56,6 +58,10 @@ class AttackerChannel:
         if self.phase:
             turn = uniform((batch, 1), device=delta.device, generator=source) * (2 * torch.pi)
             delta = delta * torch.polar(torch.ones_like(turn), turn)
+        if self.cfo:
+            offset = (2 * uniform((batch, 1), device=delta.device, generator=source) - 1) * self.cfo
+            angle = 2 * torch.pi * offset * torch.arange(length, device=delta.device)
+            delta = delta * torch.polar(torch.ones_like(angle), angle)
         return delta
 
 
@@ -66,4 +72,4 @@ def attacker_channel(mallory: AttackerConfig) -> AttackerChannel:
         >>> attacker_channel(AttackerConfig(phase=True)).phase
         True
     """
-    return AttackerChannel(mallory.fading, mallory.timing, mallory.phase)
+    return AttackerChannel(mallory.fading, mallory.timing, mallory.phase, mallory.cfo)
