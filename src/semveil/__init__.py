@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from semveil import api, attacks, data, eavesdroppers, phy
+    from semveil import api, attacks, conform, data, eavesdroppers, phy
     from semveil.api import harden, load, run, train
     from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
@@ -25,6 +25,7 @@ _HOMES = {
     "attack": "semveil.evaluation.attack_api",
     "attacks": None,
     "audit": "semveil.evaluation.api",
+    "conform": None,
     "data": None,
     "eavesdroppers": None,
     "evaluate": "semveil.experiment.evaluate",
@@ -43,6 +44,7 @@ __all__ = [
     "attack",
     "attacks",
     "audit",
+    "conform",
     "data",
     "eavesdroppers",
     "evaluate",

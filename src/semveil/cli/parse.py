@@ -11,27 +11,29 @@ from semveil.errors import SemveilError
 _MOST = 1000
 
 
-def budgets(words: str) -> list[float]:
-    """Read budgets in dB: ``FIRST:LAST:STEP``, both ends included, or numbers with commas."""
+def budgets(words: str, option: str = "--psr") -> list[float]:
+    """Read levels in dB: ``FIRST:LAST:STEP``, both ends included, or numbers with commas."""
     parts = words.split(":") if ":" in words else words.split(",")
     try:
         numbers = [float(part) for part in parts]
     except ValueError:
         numbers = []
     if not numbers or not all(map(math.isfinite, numbers)):
-        raise SemveilError(f"--psr {words}: expected FIRST:LAST:STEP or numbers in dB, as in -6,-2")
+        raise SemveilError(
+            f"{option} {words}: expected FIRST:LAST:STEP or numbers in dB, as in -6,-2"
+        )
     if ":" not in words:
         return numbers
     if len(numbers) != 3:
-        raise SemveilError(f"--psr {words}: expected FIRST:LAST:STEP, as in -10:-2:2")
+        raise SemveilError(f"{option} {words}: expected FIRST:LAST:STEP, as in -10:-2:2")
     first, last, step = numbers
     if step == 0 or (last - first) / step < 0:
         raise SemveilError(
-            f"--psr {words}: steps of {step:g} dB do not lead from {first:g} to {last:g}"
+            f"{option} {words}: steps of {step:g} dB do not lead from {first:g} to {last:g}"
         )
     count = int((last - first) / step + 1e-9) + 1
     if count > _MOST:
-        raise SemveilError(f"--psr {words}: {count} budgets are too many")
+        raise SemveilError(f"{option} {words}: {count} levels are too many")
     return [round(first + step * number, 9) for number in range(count)]
 
 
