@@ -52,7 +52,7 @@ FORMAT = FrameFormat()
 OWN, KNOWN, OURS, THEIRS = "perfect", "perfect, channel known", "our receiver", "GNU Radio"
 SYNCHRONISED, UNAWARE, TRAINED = "synchronised", "not synchronised", "trained for it"
 _CFO, _SRO_PPM = 0.3, 20.0  # subcarriers; parts per million
-_GAP, _AT_ONCE, _DECODED = 500, 64, 256
+_GAP, _AT_ONCE, _DECODED, _PIECES = 500, 64, 256, 1000
 # Message counters of training, validation and test never meet.
 _SERIES = 1 << 32
 
@@ -166,7 +166,8 @@ class _Air:
             "epsilon": 1 + _SRO_PPM * 1e-6,
         }
         taps = torch.view_as_real(self.fading(len(sent.images), snr_db)).tolist()
-        for rows in torch.arange(len(sent.images)).split(_AT_ONCE):
+        # Its process takes longer to start than to do its work.
+        for rows in torch.arange(len(sent.images)).split(_PIECES):
             # Its generator of noise takes no seed of 0.
             channels = [common | {"taps": taps[row], "seed": 1 + row} for row in rows.tolist()]
             yield through_gnuradio(self._frames(sent, rows).flatten().numpy(), channels)
