@@ -1,8 +1,9 @@
 """Fills the tables of the pages from the code, and runs their Python blocks.
 
-A comment ``<!-- settings -->`` (or another name of ``TABLES``) on a page is replaced by that table,
-and ``<!-- file PATH -->`` by a file of the repository, which the tests run. Any error ends the
-build.
+The pages and figures in ``results/`` become part of the site, and the repository that
+``pyproject.toml`` states is linked. A comment ``<!-- settings -->`` (or another name of ``TABLES``)
+on a page is replaced by that table, and ``<!-- file PATH -->`` by a file of the repository, which
+the tests run. Any error ends the build.
 """
 
 from __future__ import annotations
@@ -11,13 +12,16 @@ import contextlib
 import inspect
 import json
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import griffe
+from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files, InclusionLevel
 from pydantic import BaseModel
 
 from semveil import recipe as recipes
@@ -35,9 +39,25 @@ from semveil.registry import Registry
 from semveil.schemes import SCHEMES
 from semveil.training import TRAININGS
 
-RESULTS = Path(__file__).parents[1] / "results"
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "results"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```$", re.M | re.S)
 LANGUAGES = {".py": "python", ".toml": "toml", ".yaml": "yaml", ".j2": "jinja"}
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Link the repository, where one is stated."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    config.repo_url = project.get("urls", {}).get("Repository")
+    config.repo_name = "Repository"
+
+
+def on_files(files: Files, config: MkDocsConfig) -> None:
+    """Add the results: pages, figures and records."""
+    for path in [RESULTS / "README.md", *sorted(RESULTS.glob("*/*.*"))]:
+        uri = path.relative_to(ROOT).as_posix()
+        inclusion = InclusionLevel.NOT_IN_NAV
+        files.append(File.generated(config, uri, abs_src_path=str(path), inclusion=inclusion))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
@@ -47,6 +67,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         missing = [name for name in FIELDS if f"| `{name}` |" not in markdown]
         if missing:
             raise PluginError(f"{where}: fields of a record without an explanation: {missing}")
+    if where.startswith("results/"):
+        return markdown.replace("](../docs/", "](../")
     if not where.startswith("reference/"):
         _run_blocks(markdown, where)
     markdown = re.sub(r"^<!-- file (\S+) -->$", lambda m: _file(m[1]), markdown, flags=re.M)
@@ -66,7 +88,7 @@ def _run_blocks(markdown: str, where: str) -> None:
 
 def _file(path: str) -> str:
     """Return a file of the repository as a block of code."""
-    text = (Path(__file__).parents[1] / path).read_text().rstrip()
+    text = (ROOT / path).read_text().rstrip()
     return f'```{LANGUAGES[Path(path).suffix]} title="{path}"\n{text}\n```'
 
 
@@ -189,12 +211,12 @@ def _papers() -> str:
             f"{paper['source']}, {paper['shows']}",
             paper["description"],
             f"`{paper['command']}`",
-            f"`results/{paper['name']}/records.jsonl`" if paper["records"] else "–",
+            f"[page](results/{paper['name']}/README.md)" if paper["records"] else "–",
             in_words(paper["claims"]),
         ]
         for paper in _overview()
     ]
-    return _table(["table or figure", "what is measured", "command", "records", "verdicts"], rows)
+    return _table(["table or figure", "what is measured", "command", "results", "verdicts"], rows)
 
 
 def _claims() -> str:

@@ -44,8 +44,10 @@ onmessage = (event) => document.documentElement.setAttribute("data-probe", event
 """
 
 
-def chromium(folder: Path, page: Path, width: int, height: int, *options: str) -> str:
-    """Open a page without a screen and return what chromium prints."""
+def chromium(
+    folder: Path, page: Path, width: int, height: int, *options: str, query: str = ""
+) -> str:
+    """Open a page without a screen, with words for its search, and return what chromium prints."""
     assert CHROMIUM is not None
     command = [
         CHROMIUM,
@@ -58,7 +60,7 @@ def chromium(folder: Path, page: Path, width: int, height: int, *options: str) -
         f"--user-data-dir={folder / 'profile'}",
         f"--window-size={width},{height}",
         *options,
-        page.as_uri(),
+        page.as_uri() + (f"?q={query}" if query else ""),
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout
