@@ -10,7 +10,7 @@ import typer
 from semveil.cli.options import DataRoot, Quiet
 
 leaderboard_app = typer.Typer(
-    help="The leaderboard: check an entry, score it, or make one of a trained link.",
+    help="The leaderboard: check an entry, score it, make one of a trained link, build the pages.",
     no_args_is_help=True,
 )
 
@@ -65,3 +65,19 @@ def add_entry(
     found = add(source, board=board, authors=authors or [OURS], licence=licence)
     if not quiet:
         print(f"{found.name}: {found.folder}")
+
+
+@leaderboard_app.command("build")
+def build_pages(
+    board: Annotated[Path, typer.Argument(help="Folder of the entries.")] = Path("leaderboard"),
+    out: Annotated[Path, typer.Option("--out", help="Folder of the pages.")] = Path(
+        "build/leaderboard"
+    ),
+    quiet: Quiet = False,
+) -> None:
+    """Write the pages: one of all entries, and one of each; they need nothing but themselves."""
+    from semveil.leaderboard.page import build
+
+    page = build(board, out)
+    if not quiet:
+        print(page)

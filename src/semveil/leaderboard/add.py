@@ -74,7 +74,6 @@ def _stated(
     facts, channels = packed.facts, link.image_shape
     config = file_facts((packed.folder / CONFIG).read_bytes()).sha256
     classifies = link.network.classifies
-    pictures = any(figure.metric == "psnr_db" for figure in facts.figures)
     tracks = ["task-privacy", "robustness", "both"] if classifies else []
     return {
         "name": name,
@@ -88,7 +87,7 @@ def _stated(
         "bandwidth_ratio": round(link.channel_uses / (channels[0] * channels[1] * channels[2]), 6),
         "asymmetry": link.asymmetry,
         "threat_model": f"{_EVE[link.asymmetry]} Mallory sees the waveform and knows the receiver.",
-        "tracks": (["image-privacy"] if pictures or not classifies else []) + tracks,
+        "tracks": ["image-privacy", *tracks],
         "claims": [
             {
                 "party": "bob",

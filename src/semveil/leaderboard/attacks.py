@@ -59,9 +59,11 @@ def scene(folder: str | Path, data: Path | None = None) -> Scene:
         SemveilError: If it is no link or defence, or is refused.
 
     Example:
+        >>> import tempfile
         >>> import semveil
-        >>> board = getfixture("leaderboard")
-        >>> found = scene(board / "digits-deepjscc")
+        >>> from semveil.leaderboard.add import add
+        >>> entry = add("digits/deepjscc", board=tempfile.mkdtemp())
+        >>> found = scene(entry.folder)
         >>> attack = semveil.attacks.PGD()
         >>> source = torch.Generator().manual_seed(0)
         >>> delta = attack.craft(found.victim, found.incoming, [-10.0], source)[0]

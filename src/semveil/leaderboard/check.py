@@ -18,6 +18,7 @@ from semveil.leaderboard.entry import (
     AttackFacts,
     BoardEntry,
     LinkFacts,
+    raised_flags,
     read_board,
     read_board_entry,
     refuse_lost_names,
@@ -130,16 +131,6 @@ def measure(
 
 
 _SHARED = ("study", "dataset", "channel", "train_snr_db", "latent_dim", "bandwidth_ratio", "seed")
-
-
-def raised_flags(records: Iterable[Record]) -> list[str]:
-    """Return the names of the flags that records raise, without notes."""
-    raised = {each.metric for each in records if each.metric in FLAGS and each.value}
-    return [
-        name.removeprefix("flag_")
-        for name, flag in FLAGS.items()
-        if name in raised and flag.severity != "note"
-    ]
 
 
 # Flags of the audit's effort, not of the system.

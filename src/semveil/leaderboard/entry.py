@@ -7,7 +7,7 @@ is code, and nothing of it is executed.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, 
 from semveil import strict_yaml
 from semveil.errors import SemveilError, shown, unknown
 from semveil.facts import About, check_facts, read_facts
-from semveil.flags import FLAGS
+from semveil.flags import FLAGS, admissions
 from semveil.records import Record, read_records, short_line
 from semveil.zoo.entry import Entry as ZooEntry
 from semveil.zoo.entry import file_facts, read_entry, read_tensor_file, refuse_others
@@ -355,6 +355,16 @@ def _score(folder: Path, subject: str | None) -> Score | None:
     found = read_records(records)
     _check_digest(records, records.read_bytes(), facts.records, RUN)
     return Score(facts, found)
+
+
+def raised_flags(records: Iterable[Record]) -> list[str]:
+    """Return the names of the flags that records of an entry raise, without notes."""
+    return [
+        flag.metric.removeprefix("flag_")
+        for found in admissions(records)
+        for flag in found.raised
+        if flag.severity != "note"
+    ]
 
 
 def write_score(facts: Mapping[str, object], records: list[Record]) -> dict[str, bytes]:

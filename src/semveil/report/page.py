@@ -114,6 +114,17 @@ def write_page(path: Path, runs: list[RunFolder], compared: Comparison | None = 
         write_atomic(path, _page(runs, compared).encode(errors="replace"))
 
 
+def environment() -> Environment:
+    """Return the templates of all pages."""
+    return Environment(
+        loader=PackageLoader("semveil.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+
+
 def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
     names, merged_names = run_names(runs), groups(runs)
     parts = [frame(run.records) for run in runs]
@@ -125,14 +136,8 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
     # A folder of attacks says nothing of Eve, not even that she was not tried.
     audited = [part for part in parts if not only_attacks(part)]
     every = [record for run in runs for record in run.records]
-    environment = Environment(
-        loader=PackageLoader("semveil.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    environment.globals |= {
+    templates = environment()
+    templates.globals |= {
         "number": number,
         "interval": interval,
         "signed": signed,
@@ -146,8 +151,8 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
         "TONES": TONES,
         "Verdict": Verdict,
     }
-    environment.filters["invoke"] = lambda row, name, *words: getattr(row, name)(*words)
-    return environment.get_template("page.html.j2").render(
+    templates.filters["invoke"] = lambda row, name, *words: getattr(row, name)(*words)
+    return templates.get_template("page.html.j2").render(
         title=", ".join(names),
         table=table,
         runs=[(name, *_facts(run.about)) for name, run in named.items() if run.about],

@@ -7,12 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from numpy.typing import NDArray
 
 from semveil.files import write_atomic
 from semveil.report.figures import recording as figures
-from semveil.report.page import Drawing, require_html
+from semveil.report.page import Drawing, environment, require_html
 
 MOST_SYMBOLS = 4000
 
@@ -62,13 +61,6 @@ def write_recording_page(path: Path, view: RecordingView) -> None:
     if len(view.symbols):
         shown = view.symbols[:: -(-len(view.symbols) // MOST_SYMBOLS)]
         drawn["constellation"] = figures.equalised(shown)
-    environment = Environment(
-        loader=PackageLoader("semveil.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
     drawings = {key: Drawing.of(figure, key) for key, figure in drawn.items()}
-    page = environment.get_template("recording.html.j2").render(view=view, drawings=drawings)
+    page = environment().get_template("recording.html.j2").render(view=view, drawings=drawings)
     write_atomic(path, page.encode(errors="replace"))

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 MOST_NAMED = 15
 LEAKAGE = "mi_excess_bits_20"
+FRONTIER: Look = {"color": GREY, "linewidth": 1.2, "zorder": 2}
 
 
 def point(place: Axes, x: Estimate, y: Estimate | float, look: Look) -> None:
@@ -44,7 +45,9 @@ def point(place: Axes, x: Estimate, y: Estimate | float, look: Look) -> None:
 
 
 @styled
-def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = None) -> Figure:
+def privacy_utility(
+    frame: pd.DataFrame, *, colours: Mapping[str, str] | None = None, frontier: bool = False
+) -> Figure:
     """Draw Bob's accuracy against the strongest fresh Eve's, both at Bob's SNR.
 
     A hollow marker is the Eve of the paper's training; an arrow leads from her to the fresh one. On
@@ -54,6 +57,7 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
     Args:
         frame: Frame of records.
         colours: Colour of each system (see `palette`).
+        frontier: Whether a line joins the systems that no other one surpasses on both axes.
 
     Returns:
         The figure, with a panel for each dataset or other setting.
@@ -73,6 +77,8 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
     for place, (title, group) in zip(axes, settings.items(), strict=True):
         place.set_title(title)
         _background(place, group)
+        if frontier:
+            place.step(*_frontier(group), where="post", **FRONTIER)
         for row in group:
             look = {"color": colours[row.system], "marker": marked[names[found.index(row)]]}
             _parties(place, row, look | {"markersize": sizes[_dimension(row)]})
@@ -86,10 +92,21 @@ def privacy_utility(frame: pd.DataFrame, *, colours: Mapping[str, str] | None = 
         height=3.7,
         x=f"Eve’s {accuracy.label}",
         y=f"Bob’s {accuracy.label}",
-        entries=entries(_legend(found, names, colours, marked)),
+        entries=entries(
+            _legend(found, names, colours, marked) + [("frontier", FRONTIER)] * frontier
+        ),
         gap=0.4,
     )
     return figure
+
+
+def _frontier(group: Sequence[Row]) -> tuple[list[float], list[float]]:
+    """Return the corners of what no system surpasses: the strongest Eve's and Bob's accuracy."""
+    points = [(eve.value, row.figures["bob", MAIN["label"]].value) for row in group
+              if (eve := row.strongest(MAIN["label"]))]  # fmt: skip
+    corners = [(eve, bob) for eve, bob in points if all(e > eve or b <= bob for e, b in points)]
+    corners.sort()
+    return [eve for eve, _ in corners], [bob for _, bob in corners]
 
 
 def _names(found: Sequence[Row]) -> list[str]:
