@@ -26,6 +26,8 @@ from semveil.air.soapy import Radio
 from semveil.air.stated import frame_format, stated_format
 from semveil.data import DATASETS
 from semveil.data.folder import DESCRIPTION as IMAGE_FOLDER
+from semveil.demo.page import LOOPBACK, serve
+from semveil.demo.studio import Studio
 from semveil.device import pick_device
 from semveil.errors import SemveilError, SemveilWarning, resumable, unknown
 from semveil.experiment.attack_run import AttackRun
@@ -56,6 +58,7 @@ from semveil.schemes import SCHEMES
 from semveil.training import TRAININGS
 from semveil.zoo.entry import entry_at
 from semveil.zoo.open import open_entry, unpack
+from semveil.zoo.places import entries
 
 Progress = Callable[[str, int, int], None]
 RUNS = Path("runs")
@@ -354,6 +357,44 @@ def send(
 
         save(reconstruction_grid(sent.pictures(), columns=12), Path(picture))
     return sent
+
+
+# The link that the demonstration begins with: Bob answers and rebuilds, and nothing protects it.
+_SHOWN_FIRST = "digits/multitask"
+
+
+def demo(
+    links: Sequence[str | Path] = (),
+    *,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    device: str = "cpu",
+    ready: Callable[[str], None] = print,
+) -> None:
+    """Serve a page on which a picture is sent over trained links, until it is interrupted.
+
+    The page needs the extra ``demo``. It loads nothing from elsewhere, and whoever reaches the
+    address can use it.
+
+    Args:
+        links: Zoo entries or folders of runs; the digits of the zoo if empty.
+        host: Address to listen on.
+        port: TCP port; the first free one from 7860 on if None.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        ready: Called with the address of the page.
+
+    Raises:
+        SemveilError: If a link is unknown or damaged, the extra is not installed, or nobody can
+            listen there.
+    """
+    names = [str(link) for link in links]
+    if not names:
+        names = [name for name in entries() if name.startswith("digits/")]
+        names.sort(key=lambda name: name != _SHOWN_FIRST)
+    studio = Studio(names, lambda name: load(name, device=device))
+    for name in names if links else names[:1]:
+        studio.link(name)
+    serve(studio, host, port, ready)
 
 
 def transmit(

@@ -1,0 +1,1 @@
+"""A page to play with: one picture over a trained link, with Bob, Eve and Mallory."""
