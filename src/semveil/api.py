@@ -61,8 +61,8 @@ from semveil.zoo.open import open_entry, unpack
 from semveil.zoo.places import entries
 
 Progress = Callable[[str, int, int], None]
-RUNS = Path("runs")
 """Called with the name of a stage, the steps done, and the steps in all."""
+RUNS = Path("runs")
 
 
 def load(
