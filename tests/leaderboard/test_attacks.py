@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from commands import refusal, succeed
@@ -96,11 +99,24 @@ def bob_psnr(board):
     return next(claim["value"] for claim in stated["claims"] if claim["metric"] == "psnr_db")
 
 
+def test_old_figures_and_entries_stay_and_are_marked(semveil, perturbing, tmp_path):
+    board, newer = perturbing.parent, perturbing.with_name("my-newer-pgd")
+    for _ in range(2):
+        succeed(semveil("leaderboard", "score", perturbing, "--quiet"))
+    shutil.copytree(perturbing, newer, ignore=shutil.ignore_patterns("superseded"))
+    restate(newer, name=newer.name, supersedes=perturbing.name)
+    succeed(semveil("leaderboard", "build", board, "--out", tmp_path / "pages"))
+    old, index = ((tmp_path / "pages" / name).read_text() for name in ("my-pgd.html", "index.html"))
+    assert "Superseded figures" in old
+    assert 'superseded by <a href="my-newer-pgd.html">' in old
+    (row,) = re.findall(r"<tr[^>]*><th[^>]*><a href=.my-pgd.html.*", index)
+    assert 'class="control"' in row
+    assert "superseded by my-newer-pgd" in row
+
+
 def rewrite(entry, change, metadata=None):
     """Change the tensors of an attack, with the right digest."""
     path = entry / "attack.safetensors"
-    from safetensors import safe_open
-
     with safe_open(str(path), framework="pt") as file:
         header = file.metadata()
     save_file(change(load_file(path)), path, header if metadata is None else metadata)

@@ -28,7 +28,14 @@ STATED, TENSORS, MODEL = "entry.yaml", "attack.safetensors", "model"
 RECORDS, RUN, OLD = "records.jsonl", "run.json", "superseded"
 _NAME = "^[a-z0-9][a-z0-9-]{1,63}$"
 
-Name = Annotated[str, Field(pattern=_NAME)]
+
+def _not_the_index(name: str) -> str:
+    if name == "index":
+        raise ValueError("index is the name of the page of all entries; choose another")
+    return name
+
+
+Name = Annotated[str, Field(pattern=_NAME), AfterValidator(_not_the_index)]
 Text = Annotated[str, Field(min_length=1, max_length=500)]
 Track = Literal["task-privacy", "image-privacy", "robustness", "both"]
 Licence = Literal[
