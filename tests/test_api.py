@@ -133,7 +133,7 @@ def test_the_card_of_a_link_without_records_says_so(tmp_path):
 def test_going_on_takes_nothing_new(semveil, finished):
     for words in (["quickstart"], ["--set=seed=1"], ["--out", "x"], ["--seed", "0"]):
         line = refusal(semveil("train", *words, "--resume", finished))
-        assert line == "--resume takes no recipe, --set, --out or --seed"
+        assert line == "--resume takes no recipe, --set, --out, --seed or --no-reference"
 
 
 def test_errors_of_functions_name_no_options(tmp_path):

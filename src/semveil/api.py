@@ -150,6 +150,7 @@ def train(
     *,
     out: str | Path | None = None,
     seed: int = 0,
+    reference: bool = True,
     device: str = "auto",
     devices: int = 1,
     data: Path | None = None,
@@ -163,6 +164,7 @@ def train(
         changes: Settings to change, such as ``{"link.latent_dim": 64}``.
         out: Folder to make; ``runs/NAME``, or ``runs/NAME-2`` and so on, if omitted.
         seed: Seed of every random number.
+        reference: Whether the unprotected reference is trained beside it, for comparison.
         device: ``auto``, ``cpu`` or ``cuda``.
         devices: Processes that train together.
         data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
@@ -179,7 +181,7 @@ def train(
         >>> link.name.label
         'deepjscc'
     """
-    run = _begin(recipe, changes, out, resume, seed, device, devices, data)
+    run = _begin(recipe, changes, out, resume, seed, reference, device, devices, data)
     with hold(run.folder), resumable(run.folder, "train"):
         refuse_damage(run.folder)
         run.train(progress)
@@ -192,6 +194,7 @@ def run(
     *,
     out: str | Path | None = None,
     seed: int = 0,
+    reference: bool = True,
     device: str = "auto",
     devices: int = 1,
     data: Path | None = None,
@@ -205,7 +208,7 @@ def run(
     Returns:
         What was measured of every system of the run.
     """
-    started = _begin(recipe, changes, out, resume, seed, device, devices, data)
+    started = _begin(recipe, changes, out, resume, seed, reference, device, devices, data)
     with hold(started.folder), resumable(started.folder, "run"):
         return _audited(started, progress)
 
@@ -868,6 +871,7 @@ def _begin(
     out: str | Path | None,
     resume: str | Path | None,
     seed: int,
+    reference: bool,
     device: str,
     devices: int,
     data: Path | None,
@@ -880,7 +884,8 @@ def _begin(
     recipe: Recipe = recipes.load(str(name), changes)
     stem = Path(name).stem
     place = Path(out) if out else unused_folder(RUNS / stem)
-    schemes = with_reference(requested(recipe))
+    asked = requested(recipe)
+    schemes = with_reference(asked) if reference else [asked]
     return Run.create(place, stem, recipe, schemes, seed, _hardware(device, devices), data)
 
 

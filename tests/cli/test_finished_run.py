@@ -72,6 +72,15 @@ def test_two_commands_are_as_good_as_one(semveil, finished, tmp_path):
         assert system[:18] in audited.out
 
 
+def test_a_scheme_is_trained_without_the_reference(semveil, tmp_path):
+    small = ("--set=data.limit=100", "--set=train.epochs=1", "--set=train.batch=20")
+    folder = tmp_path / "run"
+    succeed(semveil("train", "vfe-digits", *small, "--no-reference", "--out", folder))
+    assert json.loads((folder / "run.json").read_text())["schemes"] == ["vfe"]
+    stages = {json.loads(line)["stage"] for line in (folder / "history.jsonl").open()}
+    assert stages == {"vfe"}
+
+
 @pytest.mark.slow
 def test_the_seed_alone_decides(semveil, finished, tmp_path):
     """Two runs in one process, with other seeds, after all kinds of draws and settings."""

@@ -196,7 +196,7 @@ def test_a_folder_without_a_run(semveil, tmp_path, folder):
 def test_going_on_takes_no_new_settings(semveil, interrupted, tmp_path, words):
     before = content(interrupted)
     line = refusal(semveil("run", *words, "--resume", interrupted, folder=tmp_path))
-    assert line == "--resume takes no recipe, --set, --out or --seed"
+    assert line == "--resume takes no recipe, --set, --out, --seed or --no-reference"
     assert content(interrupted) == before
     assert list(tmp_path.iterdir()) == []
 

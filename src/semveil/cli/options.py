@@ -47,6 +47,13 @@ Set = Annotated[
     typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in link.latent_dim=64."),
 ]
 Out = Annotated[Path | None, typer.Option("--out", help="Folder to make; runs/NAME if omitted.")]
+Reference = Annotated[
+    bool,
+    typer.Option(
+        "--reference/--no-reference",
+        help="Also train the unprotected reference, which tables compare with.",
+    ),
+]
 Resume = Annotated[
     Path | None, typer.Option("--resume", help="Resume the interrupted run in this folder.")
 ]
@@ -95,11 +102,12 @@ def check_recipe(
     out: Path | None,
     resume: Path | None,
     seed: int | None,
+    reference: bool,
 ) -> None:
     """Refuse what is wrong with a recipe and its settings, before torch is imported."""
     if resume is None and recipe is not None:
         from semveil.recipe import load
 
         load(recipe, changes or ())
-    elif resume is not None and (recipe or changes or out or seed is not None):
-        raise SemveilError("--resume takes no recipe, --set, --out or --seed")
+    elif resume is not None and (recipe or changes or out or seed is not None or not reference):
+        raise SemveilError("--resume takes no recipe, --set, --out, --seed or --no-reference")

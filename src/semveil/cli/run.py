@@ -13,6 +13,7 @@ from semveil.cli.options import (
     Out,
     Quiet,
     RecipeName,
+    Reference,
     Resume,
     Seed,
     Set,
@@ -30,13 +31,14 @@ def _begun(name: str, about: str) -> Callable[..., None]:
         out: Out = None,
         resume: Resume = None,
         seed: Seed = None,
+        reference: Reference = True,
         device: OnDevice = Device.auto,
         devices: Devices = 1,
         data: DataRoot = None,
         quiet: Quiet = False,
         as_json: AsJson = False,
     ) -> None:
-        check_recipe(recipe, changes, out, resume, seed)
+        check_recipe(recipe, changes, out, resume, seed, reference)
         from semveil import api
         from semveil.progress import bars
 
@@ -47,6 +49,7 @@ def _begun(name: str, about: str) -> Callable[..., None]:
                 out=out,
                 resume=resume,
                 seed=seed or 0,
+                reference=reference,
                 device=device.value,
                 devices=devices,
                 data=data,
