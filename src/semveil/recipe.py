@@ -167,7 +167,7 @@ class TrainConfig(Section):
         schedule: How learning rates fall: ``cosine``, after a ramp, or ``linear``.
         label_smoothing: Share of a label's weight that goes to all classes alike.
         crop: Pixels by which training images are moved at random, reflected at their borders.
-        flip: Whether half of the training images are mirrored.
+        flip: Whether every training image is mirrored in every other epoch.
         progressive_size: Side in pixels of what Alice encodes early in training; smaller images
             train faster. The images' own if null. Task-oriented schemes only.
         progressive_share: Share of the steps with smaller images.

@@ -22,9 +22,9 @@ COLOUR = torch.randint(0, 256, (40, 3, 12, 16), dtype=torch.uint8, generator=gen
 
 
 def test_every_image_is_a_window_of_itself_reflected_and_perhaps_mirrored():
-    changes = Augmented(COLOUR, Augmentation(crop=2, flip=True))
+    changes = Augmented(COLOUR, Augmentation(crop=2, flip=True), generator(1))
     rows = torch.arange(40).repeat(50)
-    taken = changes.take(rows, generator(3))
+    taken = changes.take(rows, 0, generator(3))
     assert taken.dtype == torch.uint8
     # The library's own reflection, and all 2·5·5 results of every image.
     padded = F.pad(COLOUR.float(), (2, 2, 2, 2), mode="reflect").to(torch.uint8)
@@ -40,8 +40,17 @@ def test_every_image_is_a_window_of_itself_reflected_and_perhaps_mirrored():
     assert float((counts - 40).square().sum() / 40) < 85.4
 
 
+def test_an_image_comes_mirrored_in_every_other_epoch():
+    changes, rows = Augmented(COLOUR, Augmentation(flip=True), generator(1)), torch.arange(40)
+    plain = [(changes.take(rows, epoch, None) == COLOUR).flatten(1).all(1) for epoch in range(4)]
+    assert int(plain[0].sum()) == 20
+    assert torch.equal(plain[1], ~plain[0])
+    assert torch.equal(plain[2], plain[0])
+    assert torch.equal(plain[3], plain[1])
+
+
 def test_without_changes_it_is_the_images():
-    assert torch.equal(Augmented(COLOUR, Augmentation()).take(torch.arange(40), None), COLOUR)
+    assert torch.equal(Augmented(COLOUR, Augmentation()).take(torch.arange(40), 0, None), COLOUR)
 
 
 @pytest.mark.parametrize(("done", "smaller"), [(0.0, True), (0.29, True), (0.3, False)])

@@ -17,7 +17,9 @@ class Augmentation:
 
     Attributes:
         crop: Pixels by which they are moved at most, reflected at their borders.
-        flip: Whether half of them are mirrored.
+        flip: Whether every image is mirrored in every other epoch, half of them in each: an image
+            comes in both forms in two epochs, which it would not by chance (Jordan, arXiv
+            2404.00498).
         size: Side of what Alice encodes in the first steps; the images' own if None.
         share: Share of the steps with that size.
     """
@@ -34,10 +36,15 @@ class Augmented:
     Args:
         images: uint8 ``[N, C, H, W]``, on the device of the training.
         changes: How they are changed.
+        source: Draws which of them are mirrored first.
     """
 
-    def __init__(self, images: Tensor, changes: Augmentation) -> None:
+    def __init__(
+        self, images: Tensor, changes: Augmentation, source: torch.Generator | None = None
+    ) -> None:
         self.changes = changes
+        halves = torch.randperm(len(images), generator=source) % 2
+        self.first = halves.to(images.device)
         height, width = images.shape[2:]
         margin = changes.crop
         padded = images[:, :, _reflected(height, margin, images.device)]
@@ -45,14 +52,15 @@ class Augmented:
         # All shifts of all images, as a view.
         self.windows = padded.unfold(2, height, 1).unfold(3, width, 1)
 
-    def take(self, rows: Tensor, source: Randomness) -> Tensor:
-        """Return images ``rows``, int ``[B]``, uint8 ``[B, C, H, W]``."""
-        draws = uniform((len(rows), 3), device=rows.device, generator=source)
-        down, right = (draws[:, :2] * (2 * self.changes.crop + 1)).long().unbind(1)
+    def take(self, rows: Tensor, epoch: int, source: Randomness) -> Tensor:
+        """Return images ``rows``, int ``[B]``, uint8 ``[B, C, H, W]``, as an epoch has them."""
+        draws = uniform((len(rows), 2), device=rows.device, generator=source)
+        down, right = (draws * (2 * self.changes.crop + 1)).long().unbind(1)
         chosen = self.windows[rows, :, down, right]
         if not self.changes.flip:
             return chosen
-        return torch.where((draws[:, 2] < 0.5).view(-1, 1, 1, 1), chosen.flip(3), chosen)
+        mirrored = (self.first[rows] + epoch) % 2 == 0
+        return torch.where(mirrored.view(-1, 1, 1, 1), chosen.flip(3), chosen)
 
     def smaller(self, images: Tensor, done: float) -> Tensor | None:
         """Return images ``[B, C, H, W]`` in the size of the first steps; None in later ones.

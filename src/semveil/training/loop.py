@@ -208,7 +208,10 @@ def fit(
     changes = schedule.augmentation
     images, labels = images.to(fabric.device), labels.to(fabric.device)
     private = None if private is None else private.to(fabric.device)
-    augmented = None if changes is None else Augmented(images, changes)
+    augmented = None
+    if changes is not None:
+        mirrored = generator(schedule.seed, objective.name, "mirrored")
+        augmented = Augmented(images, changes, mirrored)
     per_epoch = len(images) // schedule.batch
     steps = per_epoch * schedule.epochs
     checkpoint = checkpoint_path(folder, objective.name) if folder else None
@@ -238,7 +241,7 @@ def fit(
         if augmented is None:
             taken, smaller = images[chosen], None
         else:
-            taken = augmented.take(chosen, run.randomness("augment", step))
+            taken = augmented.take(chosen, epoch, run.randomness("augment", step))
             smaller = augmented.smaller(as_float(taken), step / steps)
         pixels = as_float(taken).contiguous(memory_format=torch.channels_last)
         classes = None if private is None else private[chosen]
