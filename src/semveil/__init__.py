@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from semveil import api, attacks, conform, data, eavesdroppers, phy
-    from semveil.api import harden, load, run, train
+    from semveil.api import export, harden, load, run, train
     from semveil.evaluation.api import audit
     from semveil.evaluation.attack_api import attack
     from semveil.experiment.evaluate import evaluate
@@ -29,6 +29,7 @@ _HOMES = {
     "data": None,
     "eavesdroppers": None,
     "evaluate": "semveil.experiment.evaluate",
+    "export": "semveil.api",
     "harden": "semveil.api",
     "load": "semveil.api",
     "phy": None,
@@ -48,6 +49,7 @@ __all__ = [
     "data",
     "eavesdroppers",
     "evaluate",
+    "export",
     "harden",
     "load",
     "phy",

@@ -24,12 +24,13 @@ from semveil.air.inspect import inspect as inspect_samples
 from semveil.air.listen import Listening
 from semveil.air.soapy import Radio
 from semveil.air.stated import frame_format, stated_format
-from semveil.data import DATASETS
+from semveil.data import DATASETS, load_configured
 from semveil.data.folder import DESCRIPTION as IMAGE_FOLDER
 from semveil.demo.page import LOOPBACK, serve
 from semveil.demo.studio import Studio
 from semveil.device import pick_device
 from semveil.errors import SemveilError, SemveilWarning, resumable, unknown
+from semveil.evaluation.api import levels_of
 from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.jobs import Runner
@@ -41,6 +42,10 @@ from semveil.experiment.send import Sent
 from semveil.experiment.send import send as send_files
 from semveil.experiment.training import Hardware
 from semveil.files import hold, unused_folder
+from semveil.graphs.audit import audit_graph
+from semveil.graphs.export import ExportedLink, export_link
+from semveil.graphs.foreign import Equaliser
+from semveil.graphs.load import read_graph
 from semveil.metrics import METRICS
 from semveil.papers import PAPERS, execute
 from semveil.papers import reproduce as reproduction
@@ -238,6 +243,87 @@ def audit_run(
         return _audited(started, progress)
 
 
+def audit_model(
+    encoder: str | Path,
+    data: str,
+    *,
+    decoder: str | Path | None = None,
+    snr_db: Sequence[float] = (0.0, 10.0, 20.0),
+    changes: recipes.Changes = (),
+    fixed_gain: bool = False,
+    normalise: bool = False,
+    equaliser: Equaliser = "mmse",
+    name: str | None = None,
+    out: str | Path | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    root: Path | None = None,
+    progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
+) -> Result:
+    """Audit a model of ONNX files that was trained elsewhere, attack it, and write the report.
+
+    Eavesdroppers are trained against the encoder. Where there is a decoder, Bob is measured, and
+    attacked at the middle one of the SNRs, with gradients where its graph converts to torch.
+
+    Args:
+        encoder: ONNX file, images float32 ``[B, C, H, W]`` in [0, 1] → symbols: real and imaginary
+            parts ``[B, 2, k]``, pairs ``[B, k, 2]``, or reals of which two neighbours are one.
+        data: Name of a data set, or ``folder:PATH``.
+        decoder: ONNX file, symbols in the same form, and perhaps their reliability ``[B, 1]`` →
+            logits, images, or both.
+        snr_db: SNRs of Bob and Eve, dB.
+        changes: Settings of ``data``, ``bob``, ``eve``, ``audit`` and ``attack`` to change, such as
+            ``{"bob.fading": "awgn"}``.
+        fixed_gain: Allow powers that are one on average over the images only.
+        normalise: Scale every image's waveform to unit power, outside of the graph.
+        equaliser: ``mmse``, or ``zero-forcing``, which leaves symbols as received over AWGN.
+        name: Name in records and on the page; that of the file if omitted.
+        out: Folder to make; ``runs/NAME``, or ``runs/NAME-2`` and so on, if omitted.
+        seed: Seed of every random number.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        root: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+        say: Called with lines on how the graphs were read.
+
+    Raises:
+        SemveilError: If a file is damaged or refused, does not fit the images, its power is not one
+            per symbol, or a setting does not fit. Nothing of a refused file is run.
+    """
+    files = [Path(each) for each in (encoder, decoder) if each is not None]
+    for file in files:
+        read_graph(file)
+    levels = levels_of(snr_db, "snr_db")
+    settings = recipes.override(
+        recipes.update(Recipe(), {"data": {"name": data}}),
+        changes,
+        only={"data", "bob", "eve", "audit", "attack"},
+    )
+    splits = load_configured(settings.data, root, seed)
+    name = name or files[0].stem
+    folder = Path(out) if out else unused_folder(Path("runs") / name)
+    if folder.exists():
+        raise SemveilError(f"output folder {folder} exists already: name another")
+    found = audit_graph(
+        files[0],
+        splits,
+        settings,
+        levels,
+        decoder=files[1] if decoder is not None else None,
+        name=name,
+        fixed_gain=fixed_gain,
+        normalise=normalise,
+        equaliser=equaliser,
+        seed=seed,
+        device=device,
+        progress=progress,
+        say=say,
+    )
+    found.write(folder)
+    found.report(folder / "report.html")
+    return read_result(folder)
+
+
 def attack_run(
     folder: str | Path | None = None,
     changes: recipes.Changes = (),
@@ -398,6 +484,47 @@ def demo(
     for name in names if links else names[:1]:
         studio.link(name)
     serve(studio, host, port, ready)
+
+
+def export(
+    link: str | Path | Link,
+    out: str | Path,
+    *,
+    system: str | None = None,
+    int8: bool = True,
+    data: Path | None = None,
+    progress: Progress | None = None,
+) -> ExportedLink:
+    """Write both ends of a trained link as ONNX graphs, in float32 and in eight bits.
+
+    The folder gets ``encoder.onnx`` (images → ``symbols``, real I/Q ``[B, 2, k]``),
+    ``decoder.onnx``, the same in eight bits, ``reference.py`` with what stays outside of the
+    graphs (power, keyed transform, OFDM) in numpy alone, and a card.
+
+    Args:
+        link: A link, folder of a trained run, or name of a zoo entry.
+        out: Folder to make.
+        system: Which of the run's systems; the recipe's scheme if omitted.
+        int8: Whether to write the graphs in eight bits too, whose scales come from images of the
+            run's data set.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+
+    Returns:
+        The folder, and what its ``card.json`` states: differences from torch, sizes, shapes.
+
+    Raises:
+        SemveilError: If the link is no networks alone (a codec, noise or a perturbation for every
+            message; the message says which), the extra ``export`` is not installed, or the folder
+            exists.
+    """
+    if not isinstance(link, Link):
+        link = load(link, system, device="cpu", data=data)
+    elif system is not None:
+        raise SemveilError("system: a link is one system already; name the folder of its run")
+    if int8 and link.run is None:
+        raise SemveilError("int8: this link is of no run, and has no images to calibrate with")
+    return export_link(link, Path(out), int8=int8, progress=progress)
 
 
 def transmit(

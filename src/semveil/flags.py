@@ -88,6 +88,13 @@ _ALL = (
         "warning",
     ),
     Flag(
+        "flag_one_real",
+        "a symbol carries two reals",
+        "the imaginary part of every symbol is zero: a real has 3.01 dB more SNR than one of a "
+        "pair, and takes twice the channel uses; compare at equal bandwidth ratio",
+        "warning",
+    ),
+    Flag(
         "flag_gradient_masked",
         "attacks with gradients are at least as strong as those without",
         "an attack without gradients beats the attacks with gradients: the gradient of Bob’s "
@@ -99,6 +106,13 @@ _ALL = (
         "Bob’s answer has a gradient that is not zero",
         "the gradient of Bob’s answer is zero at every reception: attacks with gradients do "
         "nothing, and his accuracy under attack is overstated",
+        "warning",
+    ),
+    Flag(
+        "flag_no_gradient",
+        "Bob’s answer has a gradient",
+        "Bob’s answer has no gradient: attacks that need one were left out, and his accuracy under "
+        "attack may be overstated",
         "warning",
     ),
     Flag(

@@ -166,9 +166,14 @@ class LinkNetwork(nn.Module):
         self.mechanism = mechanism
         self.modulate = modulate
 
+    def encode(self, images: Tensor) -> Tensor:
+        """Return Alice's features before any noise, float ``[B, d]``, for images."""
+        features: Tensor = self.encoder(images)
+        return features
+
     def features(self, images: Tensor, source: Randomness = None) -> Tensor:
         """Return Alice's features, float ``[B, d]``, for images ``[B, C, H, W]``."""
-        features: Tensor = self.encoder(images)
+        features = self.encode(images)
         return features if self.mechanism is None else self.mechanism(features, source)
 
     def transmit(self, images: Tensor, source: Randomness = None) -> Tensor:
@@ -185,7 +190,7 @@ class LinkNetwork(nn.Module):
 
         Differentiable and a function of the image alone, for a white-box Eve.
         """
-        return self._in_mean(self.encoder(images))
+        return self._in_mean(self.encode(images))
 
     def _in_mean(self, features: Tensor) -> Tensor:
         if self.mechanism is None:

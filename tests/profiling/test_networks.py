@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from semveil.errors import SemveilError
+from semveil.graphs import exporter
+from semveil.graphs.exporter import Session, to_graph
 from semveil.nets.semantic import SemanticEncoder
-from semveil.profiling import networks
-from semveil.profiling.networks import Exported, Network, Prepare, timed
+from semveil.profiling.networks import Network, Prepare, timed
 from semveil.rng import generator, seeded, uniform
 
 
@@ -54,19 +55,19 @@ def test_an_exported_encoder_computes_the_same_for_any_batch() -> None:
         encoder = SemanticEncoder((1, 12, 9), channels=4, width=4, blocks=1)
     images = uniform((5, 1, 12, 9), generator=generator(0, "images"))
     encoder(images)  # running statistics that are not those of the beginning
-    run = Exported(encoder, (1, 12, 9))
+    run = Session(to_graph(encoder, [torch.zeros(2, 1, 12, 9)]))
     with torch.no_grad():
         expected = encoder.eval()(images)
     assert expected.abs().max() > 1e-3
     for batch in (1, 5):
-        found = torch.from_numpy(run(np.asarray(images[:batch])))
+        found = torch.from_numpy(run(np.asarray(images[:batch]))[0])
         torch.testing.assert_close(found, expected[:batch], atol=1e-5, rtol=1e-4)
 
 
 def test_a_missing_library_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
     monkeypatch.setattr(
-        networks, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
+        exporter, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
     )
     with pytest.raises(SemveilError, match=r"semveil\[export\]"):
-        Exported(nn.Linear(1, 1), (1,))
+        to_graph(nn.Linear(1, 1), [torch.zeros(2, 1)])

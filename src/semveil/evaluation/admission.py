@@ -43,6 +43,8 @@ def admit(case: Recorder) -> Iterator[Record]:
         "flag_random": case.test.randomised,
         "flag_constellation": has_constellation(case.test),
     }
+    if not bool(case.test.waveforms.imag.any()):
+        found["flag_one_real"] = True
     if len(sender.rows) > 1 and not found["flag_irreproducible"]:
         found["flag_batch_dependent"] = sender.batch_dependent()
     found |= _answers(case)

@@ -295,6 +295,8 @@ class _Report:
             )
         if any(r.adversary in with_gradient for r in table):
             found["flag_gradient_zero"] = self.test.gradient_is_zero()
+        if table and not self.test.system.differentiable:
+            found["flag_no_gradient"] = True
         if table:
             strongest = [
                 min(r.value for kind in each.values() for r in kind) for each in left.values()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -103,13 +103,21 @@ def evaluate(
             )
         )
     samples: Samples = {"originals": splits.test.x[:shown], "labels": splits.test.y[:shown]}
+    for part in parts:
+        samples |= part.samples
+    return Result(joined([part.records for part in parts]), samples)
+
+
+def joined(parts: Iterable[Sequence[Record]]) -> list[Record]:
+    """Return the records of several measurements of one system, an audit's first.
+
+    Beside the attacks, floors and Bob are measured again, on fewer images: these are left out.
+    """
     records = list[Record]()
     for part in parts:
-        # Beside the attacks, floors and Bob are measured again, on fewer images.
         known = {_key(record) for record in records} - {None}
-        records += [record for record in part.records if _key(record) not in known]
-        samples |= part.samples
-    return Result(records, samples)
+        records += [record for record in part if _key(record) not in known]
+    return records
 
 
 def _key(record: Record) -> tuple[Any, ...] | None:

@@ -89,9 +89,9 @@ class BottleneckLink(LinkNetwork):
             features = self.mechanism(features, source)
         return self.modulate(features)
 
-    def expected(self, images: Tensor) -> Tensor:
-        """Return the waveform without Alice's own randomness, complex ``[B, d/2]``."""
-        return self._in_mean(self._encode(images, self.snr_db))
+    def encode(self, images: Tensor) -> Tensor:
+        """Return Alice's features before any noise, float ``[B, d]``, at the SNR of training."""
+        return self._encode(images, self.snr_db)
 
     def active(self, snr_db: float) -> int:
         """Return the number of features that are switched on at an SNR."""

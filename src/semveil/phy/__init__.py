@@ -18,7 +18,7 @@ from semveil.phy.multipath import (
 from semveil.phy.noise import awgn, noise_variance_to_snr_db, snr_to_noise_variance
 from semveil.phy.ofdm import OFDM, Reception
 from semveil.phy.pilots import zadoff_chu
-from semveil.phy.power import average_power, normalise_power, papr_db
+from semveil.phy.power import average_power, normalise_power, normalise_reals, papr_db
 from semveil.phy.qam import BPSK, QPSK, Constellation
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "multipath_taps",
     "noise_variance_to_snr_db",
     "normalise_power",
+    "normalise_reals",
     "papr_db",
     "psr_db",
     "rayleigh",

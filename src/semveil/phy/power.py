@@ -31,15 +31,31 @@ def normalise_power(z: Tensor) -> Tensor:
                 [0.0000+0.0000j, 0.0000+0.0000j, 0.0000+0.0000j, 0.0000+0.0000j]])
     """
     parts = torch.view_as_real(z.resolve_conj())
-    flat = parts.flatten(1)
+    return torch.view_as_complex(normalise_reals(parts.flatten(1)).reshape(parts.shape))
+
+
+def normalise_reals(reals: Tensor) -> Tensor:
+    """Scale the reals of every image, two to a symbol, to unit mean power per symbol.
+
+    :func:`normalise_power` in real arithmetic, as graphs of other libraries need it.
+
+    Args:
+        reals: float ``[B, 2k]``.
+
+    Returns:
+        float ``[B, 2k]`` with ``Σx² = k`` in every row; a row of zeros stays zero.
+
+    Example:
+        >>> normalise_reals(torch.tensor([[3.0, 4.0, 0.0, 0.0]]))
+        tensor([[0.8485, 1.1314, 0.0000, 0.0000]])
+    """
     # The result does not depend on the scale of an image, so dividing by its peak first (a
     # constant to autograd) changes no gradient and keeps the squares from under- or overflowing.
-    peak = flat.detach().abs().amax(1, keepdim=True)
-    flat = flat / torch.where(peak > 0, peak, 1.0)
+    peak = reals.detach().abs().amax(1, keepdim=True)
+    flat = reals / torch.where(peak > 0, peak, 1.0)
     energy = flat.square().sum(1, keepdim=True)
     symbols = flat.shape[1] // 2
-    flat = flat * (symbols / torch.where(energy > 0, energy, 1.0)).sqrt()
-    return torch.view_as_complex(flat.reshape(parts.shape))
+    return flat * (symbols / torch.where(energy > 0, energy, 1.0)).sqrt()
 
 
 def papr_db(z: Tensor) -> Tensor:

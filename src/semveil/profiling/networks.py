@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
-from importlib.util import find_spec
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from semveil.device import channels_last
-from semveil.errors import SemveilError
+from semveil.graphs.exporter import Session, export_available, to_graph
 from semveil.metrics.intervals import Estimate, exact, median_of
 from semveil.nets.convolutional import ImageShape
 from semveil.nets.semantic import SemanticDecoder, SemanticEncoder, maps_shape
@@ -34,7 +28,6 @@ Prepare = Callable[[int], Work]
 
 # Within a round one input is processed again and again for at least so long.
 _LEAST_S = 0.05
-_EXPORT_LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
 
 
 @dataclass(frozen=True)
@@ -57,7 +50,8 @@ class Network:
 
     def prepare_exported(self) -> Prepare:
         """Export it, and return what prepares its runs."""
-        run = Exported(self.module, self.input_shape)
+        example = torch.zeros(2, *self.input_shape)
+        run = Session(to_graph(self.module, [example]))
 
         def prepare(batch: int) -> Work:
             inputs = self._inputs(batch).numpy()
@@ -143,50 +137,3 @@ def semantic_network(
             return Network(encoder, image_shape)
         decoder = SemanticDecoder(image_shape, channels, width, blocks, kind)
         return Network(decoder, (latent_dim,))
-
-
-def export_available() -> bool:
-    """Tell whether the libraries that exporting needs are installed."""
-    return all(find_spec(library) for library in _EXPORT_LIBRARIES)
-
-
-class Exported:
-    """A network as an ONNX graph, run by onnxruntime on one thread of the processor."""
-
-    def __init__(self, network: nn.Module, input_shape: tuple[int, ...]) -> None:
-        if not export_available():
-            raise SemveilError("exporting needs onnxruntime: pip install 'semveil[export]'")
-        runtime: Any = import_module("onnxruntime")
-        options = runtime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = runtime.InferenceSession(
-            _graph(network.eval(), input_shape), options, providers=["CPUExecutionProvider"]
-        )
-        self.input = self.session.get_inputs()[0].name
-
-    def __call__(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run on float32 ``[B, *input_shape]``."""
-        outputs: NDArray[np.float32] = self.session.run(None, {self.input: inputs})[0]
-        return outputs
-
-
-def _graph(network: nn.Module, input_shape: tuple[int, ...]) -> bytes:
-    # The exporter prints about libraries that are not needed here.
-    quiet = logging.getLogger("torch.onnx")
-    level = quiet.level
-    quiet.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            # From an example with a batch of one the exporter would infer a fixed batch.
-            program: Any = torch.onnx.export(
-                network,
-                (torch.zeros(2, *input_shape),),
-                dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-                verbose=False,
-            )
-    finally:
-        quiet.setLevel(level)
-    graph: bytes = program.model_proto.SerializeToString()
-    return graph

@@ -81,6 +81,18 @@ def normalise_blocks(latent: Tensor, blocks: Blocks = PAIRS) -> Tensor:
         >>> normalise_blocks(torch.tensor([[3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0]]))
         tensor([[0.8485+1.1314j, 0.0000+0.0000j, 0.0000+0.0000j, 0.0000+1.4142j]])
     """
+    return torch.view_as_complex(block_reals(latent, blocks).contiguous())
+
+
+def block_reals(latent: Tensor, blocks: Blocks = PAIRS) -> Tensor:
+    """Return the waveform of :func:`normalise_blocks` as reals, float ``[B, d/2, 2]``.
+
+    Arguments and errors are the same.
+
+    Example:
+        >>> block_reals(torch.tensor([[3.0, 4.0, 0.0, 0.0]])).tolist()
+        [[[0.8485281467437744, 1.1313709020614624], [0.0, 0.0]]]
+    """
     if latent.shape[1] % 2:
         raise SemveilError(f"{latent.shape[1]} reals are no whole symbols of two")
     # Double precision is kept; bfloat16 would void the guarantee.
@@ -97,7 +109,7 @@ def normalise_blocks(latent: Tensor, blocks: Blocks = PAIRS) -> Tensor:
     first = torch.zeros_like(parts[:1, :1])
     first[..., 0] = blocks.size**0.5
     filled = torch.where(energy > 0, directed, first).unflatten(2, (-1, 2))
-    return blocks.scatter(torch.view_as_complex(filled.contiguous()))
+    return torch.stack([blocks.scatter(each) for each in filled.unbind(3)], 2)
 
 
 def require_norm(waveform: Tensor, blocks: Blocks) -> None:
