@@ -177,7 +177,10 @@ def test_a_bad_file_is_refused_in_one_line_and_nothing_is_left(
     [
         ([], "--data: name the images of the encoder"),
         (["--data", "nothing"], "unknown data set 'nothing'"),
-        (["--data", "digits", "--snr", "loud"], "--snr loud: expected FIRST:LAST:STEP or numbers in dB"),
+        (
+            ["--data", "digits", "--snr", "loud"],
+            "--snr loud: expected FIRST:LAST:STEP or numbers in dB",
+        ),
         (["--data", "digits", "--set", "link.width=3"], "only settings of attack and audit"),
         (["--data", "digits", "--set", "attack.names=[nope]"], "unknown attack 'nope'"),
         (["--data", "digits"], "a symbol of two reals of unit power has a power of two"),
