@@ -64,21 +64,6 @@ def test_a_link_with_too_much_power_is_refused(semveil, tmp_path, check):
     assert "1.0 dB off" in line
 
 
-# Weights in networks of this package cannot see a batch; a graph that somebody enters can.
-BATCH = """
-from semveil.experiment.link import Link
-plain = Link.transmit_numbered
-def seen(self, images, source, messages):
-    return plain(self, (images - images.mean(0) + 0.5).clamp(0, 1), source, messages)
-Link.transmit_numbered = seen
-"""
-
-
-def test_a_defence_that_depends_on_its_batch_is_refused(board, check):
-    line = refusal(check(board / "digits-my-rotation", before=BATCH))
-    assert "depends on the other images of its batch" in line
-
-
 def no_licence(entry):
     restate(entry, licence=...)
 

@@ -78,8 +78,8 @@ def scene(folder: str | Path, data: Path | None = None) -> Scene:
 
 def _scene(submission: Submission, snr_db: float, key: bytes | None = None) -> Scene:
     system = submission.system
-    if key is not None and system.keyed:
-        system = submission.link.with_key(key).under_test()
+    if key is not None and submission.with_key is not None:
+        system = submission.with_key(key)
     assert system.receive is not None
     some = listed(submission.splits).test
     victim = Victim(
@@ -282,7 +282,7 @@ def _record(
     entry: BoardEntry, submission: Submission, metric: str, estimate: Estimate, **fields: object
 ) -> Record:
     conditions, system = submission.conditions, submission.system
-    uses = submission.link.channel_uses
+    uses = submission.channel_uses
     common = {
         "study": STUDY,
         "dataset": submission.splits.name,

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from semveil.errors import SemveilError
 from semveil.evaluation.attack_records import attack_system
 from semveil.evaluation.measure import Progress, audit_system
@@ -101,7 +103,7 @@ def measure(
     """Measure a system by a suite, on the fixed list or on all test images."""
     system, conditions = submission.system, submission.conditions
     splits = listed(submission.splits) if on_list else submission.splits
-    device = submission.link.device
+    device = torch.device("cpu")
     found = audit_system(
         system,
         splits,

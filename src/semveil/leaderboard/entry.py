@@ -6,6 +6,7 @@ is code, and nothing of it is executed.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from semveil.zoo.entry import file_facts, read_entry, read_tensor_file, refuse_o
 from semveil.zoo.places import CONFIG, Digest, find
 
 STATED, TENSORS, MODEL = "entry.yaml", "attack.safetensors", "model"
+ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 RECORDS, RUN, OLD = "records.jsonl", "run.json", "superseded"
 _NAME = "^[a-z0-9][a-z0-9-]{1,63}$"
 
@@ -88,6 +90,23 @@ class ModelFile(Stated):
     sha256: Digest
 
 
+class GraphFiles(Stated):
+    """Graphs in ONNX, ``model/encoder.onnx`` and ``model/decoder.onnx``.
+
+    Attributes:
+        encoder: SHA-256 of the encoder.
+        decoder: SHA-256 of the decoder.
+    """
+
+    encoder: Digest
+    decoder: Digest
+
+    @property
+    def sha256(self) -> str:
+        """Digest of both."""
+        return hashlib.sha256(f"{self.encoder} {self.decoder}".encode()).hexdigest()
+
+
 class AttackFile(Stated):
     """The file ``attack.safetensors``.
 
@@ -142,7 +161,7 @@ class LinkFacts(Common):
     asymmetry: Literal["task", "channel", "key", "knowledge"] | None
     bandwidth_ratio: Annotated[float, Field(gt=0)]
     tracks: Annotated[list[Track], Field(min_length=1)]
-    model: ModelFile
+    model: ModelFile | GraphFiles
 
 
 class AttackFacts(Common):
@@ -299,9 +318,16 @@ def read_board_entry(folder: Path) -> BoardEntry:
         if (facts.psr_db is None) == (facts.aim == "answer"):
             raise SemveilError(f"{path}: psr_db: expected with the aim answer, and only there")
     else:
-        own = {MODEL} if facts.model.zoo is None else set()
+        model = facts.model
+        own = {MODEL} if isinstance(model, GraphFiles) or model.zoo is None else set()
         refuse_others(folder, {STATED, RECORDS, RUN, OLD, *own}, "an entry", f"{MODEL}/")
-        zoo_entry(folder, facts)
+        if isinstance(model, GraphFiles):
+            refuse_others(folder / MODEL, {ENCODER, DECODER}, "graphs in ONNX", ENCODER)
+            for file, digest in ((ENCODER, model.encoder), (DECODER, model.decoder)):
+                path_of_graph = folder / MODEL / file
+                _check_digest(path_of_graph, read_tensor_file(path_of_graph), digest)
+        else:
+            zoo_entry(folder, model)
         if (facts.asymmetry is None) == (facts.kind == "defence"):
             raise SemveilError(
                 f"{path}: asymmetry: a defence names what protects it, and a link null"
@@ -309,12 +335,12 @@ def read_board_entry(folder: Path) -> BoardEntry:
     return BoardEntry(folder, facts)
 
 
-def zoo_entry(folder: Path, facts: LinkFacts) -> ZooEntry:
+def zoo_entry(folder: Path, model: ModelFile) -> ZooEntry:
     """Return the weights of an entry, as the zoo packs them, checked."""
-    name = facts.model.zoo
+    name = model.zoo
     place = folder / MODEL if name is None else find(name)
     found = read_entry(place, name)
-    _check_digest(place / CONFIG, (place / CONFIG).read_bytes(), facts.model.sha256)
+    _check_digest(place / CONFIG, (place / CONFIG).read_bytes(), model.sha256)
     return found
 
 
