@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from semveil.cli.groups import expanded
 from semveil.cli.output import survive_any_encoding
 from semveil.errors import Interrupted, SemveilError, SemveilWarning, Terminated, shown
 
@@ -98,11 +99,12 @@ def _about_arguments(error: typer.TyperException) -> str:
 
 def command(function: Callable[..., None], name: str | None = None) -> None:
     """Add a command; when it is interrupted, it names the command that resumes it."""
+    expand = expanded(function)
 
-    @wraps(function)
-    def run(*args: Any, **options: Any) -> None:
+    @wraps(expand)
+    def run(**options: Any) -> None:
         try:
-            function(*args, **options)
+            expand(**options)
         except Interrupted as stop:
             # Here, since typer turns it into an exit without a word.
             if str(stop):

@@ -8,18 +8,18 @@ from typing import Annotated
 import typer
 
 from semveil.cli.options import AsJson, DataRoot, Device, OnDevice, Quiet, Set
-from semveil.cli.radio_options import NewRecording, OfLink, OfSystem, RecordingPath
+from semveil.cli.radio_options import LinkOptions, NewRecording, RecordingPath
 
 
 def jam(
     recording: RecordingPath,
-    link: OfLink,
+    of: LinkOptions,
     out: NewRecording,
     attack: Annotated[
         str, typer.Option("--attack", help="An attack of `semveil list attacks`.")
     ] = "jamming",
     psr: Annotated[
-        float, typer.Option("--psr", help="Energy over that of the frame at the antenna, dB.")
+        float, typer.Option("--psr", help="Energy over that of the frame's data blocks, dB.")
     ] = -10.0,
     synchronised: Annotated[
         bool,
@@ -28,7 +28,6 @@ def jam(
             help="Whether it arrives with the frame's timing, phase and carrier.",
         ),
     ] = True,
-    system: OfSystem = None,
     changes: Set = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of every random number.")] = 0,
     device: OnDevice = Device.auto,
@@ -43,11 +42,11 @@ def jam(
     with bars(quiet or as_json) as progress:
         made, frames = api.jam(
             recording,
-            link,
+            of.link,
             out,
             attack,
             psr,
-            system=system,
+            system=of.system,
             synchronised=synchronised,
             changes=changes or (),
             seed=seed,

@@ -9,17 +9,7 @@ from typing import Annotated
 import typer
 
 from semveil.cli.options import AsJson, Device, OnDevice, Quiet
-from semveil.cli.radio_options import (
-    Carrier,
-    Datatype,
-    OfLink,
-    OfSystem,
-    Originals,
-    Oversampling,
-    PictureFolder,
-    Rate,
-    given,
-)
+from semveil.cli.radio_options import FrameOptions, LinkOptions, Originals, PictureFolder
 
 
 def overhear(
@@ -29,14 +19,10 @@ def overhear(
             metavar="RECORDING", help="A SigMF recording; - for samples from the standard input."
         ),
     ],
-    link: OfLink,
-    system: OfSystem = None,
+    of: LinkOptions,
+    frames: FrameOptions,
     original: Originals = None,
     out: PictureFolder = None,
-    rate: Rate = None,
-    carrier: Carrier = None,
-    oversampling: Oversampling = None,
-    datatype: Datatype = "cf32_le",
     device: OnDevice = Device.auto,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -47,12 +33,12 @@ def overhear(
 
     heard = api.overhear(
         recording,
-        link,
-        system=system,
+        of.link,
+        system=of.system,
         originals=original or (),
         out=out,
-        settings=given(sample_rate=rate, carrier=carrier, oversampling=oversampling),
-        datatype=datatype,
+        settings=frames.settings(),
+        datatype=frames.datatype,
         device=device.value,
     )
     if as_json:

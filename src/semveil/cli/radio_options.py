@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from semveil.cli.groups import OptionGroup
 from semveil.errors import SemveilError
 
 RecordingPath = Annotated[
     Path, typer.Argument(metavar="RECORDING", help="A SigMF recording, with or without suffix.")
-]
-OfLink = Annotated[
-    str,
-    typer.Option("--link", help="Folder of a trained run, or a link of `semveil zoo list`."),
-]
-OfSystem = Annotated[
-    str | None,
-    typer.Option("--system", metavar="NAME", help="This one of the run's systems."),
 ]
 KeyFile = Annotated[
     Path | None,
@@ -39,27 +33,71 @@ PictureFolder = Annotated[
     Path | None, typer.Option("--out", help="Folder to make for the pictures.")
 ]
 NewRecording = Annotated[Path, typer.Option("--out", help="Recording to make.")]
-DeviceOrRadio = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        help="What to compute on: auto, cpu or cuda; or a radio: soapy=driver=lime.",
-    ),
+LINK = "Folder of a trained run, or a link of `semveil zoo list`."
+OfSystem = Annotated[
+    str | None,
+    typer.Option("--system", metavar="NAME", help="This one of the run's systems."),
 ]
-Frequency = Annotated[
-    float | None, typer.Option("--frequency", help="Centre frequency of the radio, Hz.")
-]
-Gain = Annotated[float | None, typer.Option("--gain", help="Gain of the radio, dB.")]
-Rate = Annotated[
-    float | None, typer.Option("--rate", help="Samples per second, Hz; 1e6 if nothing states it.")
-]
-Carrier = Annotated[
-    str | None, typer.Option("--carrier", help="ofdm, or single for a single carrier.")
-]
-Oversampling = Annotated[
-    int | None, typer.Option("--oversampling", min=1, help="Samples per chip.")
-]
-Datatype = Annotated[str, typer.Option("--datatype", help="cf32_le (floats) or ci16_le (16 bits).")]
+
+
+@dataclass(frozen=True)
+class LinkOptions(OptionGroup):
+    """Which link."""
+
+    link: Annotated[str, typer.Option("--link", help=LINK)]
+    system: OfSystem = None
+
+
+@dataclass(frozen=True)
+class FrameOptions(OptionGroup):
+    """How frames and samples are sent."""
+
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", help="Samples per second, Hz; 1e6 if nothing states it."),
+    ] = None
+    carrier: Annotated[
+        str | None, typer.Option("--carrier", help="ofdm, or single for a single carrier.")
+    ] = None
+    oversampling: Annotated[
+        int | None, typer.Option("--oversampling", min=1, help="Samples per chip.")
+    ] = None
+    datatype: Annotated[
+        str, typer.Option("--datatype", help="cf32_le (floats) or ci16_le (16 bits).")
+    ] = "cf32_le"
+
+    def settings(self, **further: Any) -> dict[str, Any]:
+        """Return the settings of the frame that were given."""
+        return given(
+            sample_rate=self.rate, carrier=self.carrier, oversampling=self.oversampling, **further
+        )
+
+
+@dataclass(frozen=True)
+class RadioOptions(OptionGroup):
+    """What to compute on, and which radio to use, if any."""
+
+    device: Annotated[
+        str,
+        typer.Option(
+            "--device",
+            help="What to compute on: auto, cpu or cuda; or a radio: soapy=driver=lime.",
+        ),
+    ] = "auto"
+    frequency: Annotated[
+        float | None, typer.Option("--frequency", help="Centre frequency of the radio, Hz.")
+    ] = None
+    gain: Annotated[float | None, typer.Option("--gain", help="Gain of the radio, dB.")] = None
+
+    def chosen(self) -> dict[str, Any]:
+        """Return them as the functions of :mod:`semveil.api` take them."""
+        compute, radio = split_device(self.device)
+        return {
+            "device": compute,
+            "radio": radio,
+            "frequency_hz": self.frequency,
+            "gain_db": self.gain,
+        }
 
 
 def split_device(device: str) -> tuple[str, str | None]:

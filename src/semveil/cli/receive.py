@@ -12,20 +12,12 @@ import typer
 from semveil.cli.options import AsJson, Quiet
 from semveil.cli.output import console
 from semveil.cli.radio_options import (
-    Carrier,
-    Datatype,
-    DeviceOrRadio,
-    Frequency,
-    Gain,
+    FrameOptions,
     KeyFile,
-    OfLink,
-    OfSystem,
+    LinkOptions,
     Originals,
-    Oversampling,
     PictureFolder,
-    Rate,
-    given,
-    split_device,
+    RadioOptions,
 )
 
 if TYPE_CHECKING:
@@ -33,7 +25,9 @@ if TYPE_CHECKING:
 
 
 def receive(
-    link: OfLink,
+    of: LinkOptions,
+    frames: FrameOptions,
+    device: RadioOptions,
     recording: Annotated[
         Path | None,
         typer.Argument(
@@ -41,17 +35,9 @@ def receive(
             help="A SigMF recording; - for samples from the standard input; none with a radio.",
         ),
     ] = None,
-    system: OfSystem = None,
     key: KeyFile = None,
     original: Originals = None,
     out: PictureFolder = None,
-    rate: Rate = None,
-    carrier: Carrier = None,
-    oversampling: Oversampling = None,
-    datatype: Datatype = "cf32_le",
-    device: DeviceOrRadio = "auto",
-    frequency: Frequency = None,
-    gain: Gain = None,
     seconds: Annotated[
         float, typer.Option("--seconds", min=0, help="How long to listen to a radio.")
     ] = 1.0,
@@ -59,23 +45,20 @@ def receive(
     as_json: AsJson = False,
 ) -> None:
     """Find the frames of a recording, synchronise, and decode them to answers and pictures."""
-    compute, radio = split_device(device)
+    chosen = device.chosen()
     from semveil import api
 
     found = api.receive(
         recording,
-        link,
-        system=system,
+        of.link,
+        system=of.system,
         key=key,
         originals=original or (),
         out=out,
-        settings=given(sample_rate=rate, carrier=carrier, oversampling=oversampling),
-        datatype=datatype,
-        radio=radio,
-        frequency_hz=frequency,
-        gain_db=gain,
+        settings=frames.settings(),
+        datatype=frames.datatype,
         seconds=seconds,
-        device=compute,
+        **chosen,
     )
     if as_json:
         print(json.dumps(found.plain()))
