@@ -721,7 +721,7 @@ def jam(
         link: Folder of a trained run, or name of a zoo entry.
         out: Recording to make.
         attack: An attack of ``semveil list attacks``.
-        psr_db: Energy of the perturbation over that of the frame at the antenna, dB.
+        psr_db: Energy of the perturbation over that of the frame's data blocks at the antenna, dB.
         system: Which of the run's systems; the recipe's scheme if omitted.
         synchronised: Whether it arrives with the frame's timing, phase and carrier; otherwise with
             a random shift, phase, carrier offset and multipath channel of its own.

@@ -45,6 +45,13 @@ def write_atomic(path: Path, content: bytes | str) -> None:
             scrap.unlink(missing_ok=True)
 
 
+def refuse_existing(*paths: Path) -> None:
+    """Refuse to write where something is."""
+    for path in paths:
+        if os.path.lexists(path):
+            raise SemveilError(f"{path} exists already: name another, or remove it")
+
+
 @contextmanager
 def new_files(*paths: Path) -> Iterator[list[BinaryIO]]:
     """Open new files for writing that appear under their names together, when all are complete.
@@ -55,9 +62,7 @@ def new_files(*paths: Path) -> Iterator[list[BinaryIO]]:
     Raises:
         SemveilError: If one exists, or cannot be written.
     """
-    for path in paths:
-        if os.path.lexists(path):
-            raise SemveilError(f"{path} exists already: name another, or remove it")
+    refuse_existing(*paths)
     scraps = [_scrap(path) for path in paths]
     try:
         with ExitStack() as stack:

@@ -12,7 +12,10 @@ import semveil as package
 from commands import refusal, succeed
 from recordings import DIGITS, IMAGES, ROTATION
 from semveil.air.jam import added
+from semveil.radio import FrameFormat
 from semveil.recording import open_recording, write_recording
+
+HEADER = FrameFormat().header_length
 
 
 def psnr(semveil, base, folder):
@@ -42,7 +45,7 @@ def test_every_frame_gets_exactly_the_psr(clean, jammed):
         after = open_recording(base)
         delta = after.read() - before.read()
         for frame in before.annotations:
-            signal = before.read(frame.start, frame.count)
+            signal = before.read(frame.start + HEADER, frame.count - HEADER)
             # A frame and the silence around it, where a late perturbation ends.
             first, last = frame.start - 200, frame.start + frame.count + 200
             ratio = np.sum(np.abs(delta[first:last]) ** 2) / np.sum(np.abs(signal) ** 2)
@@ -68,7 +71,8 @@ def test_a_frame_without_silence_around_it_is_jammed(semveil, clean, tmp_path):
         words = ["jam", base, "--link", IMAGES, "--out", tmp_path / f"jammed{cut}", "--psr", "-20"]
         succeed(semveil(*words))
         after = open_recording(tmp_path / f"jammed{cut}").read()
-        ratio = np.sum(np.abs(after - samples) ** 2) / np.sum(np.abs(samples) ** 2)
+        data = samples[HEADER - cut :]
+        ratio = np.sum(np.abs(after - samples) ** 2) / np.sum(np.abs(data) ** 2)
         assert 10 * np.log10(ratio) == pytest.approx(-20, abs=0.1)
 
 

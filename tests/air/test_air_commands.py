@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 import semveil as package
 from commands import refusal, succeed
 from recordings import DIGITS, IMAGES, ROTATION
+from semveil.air import counters
 from semveil.recording import open_recording, write_recording
 
 
@@ -113,23 +115,93 @@ finally:
 """
 
 
+LONG_WORDS = {
+    "receive": ["--link", IMAGES],
+    "channel": ["--snr", "20", "--taps", "4", "--sro", "20", "--cfo", "100"],
+    "jam": ["--link", IMAGES],
+}
+
+
 @pytest.mark.slow
-def test_a_long_recording_takes_no_more_memory(clean, tmp_path):
+@pytest.mark.parametrize("command", LONG_WORDS)
+def test_a_long_recording_takes_no_more_memory(clean, tmp_path, command):
     recording = open_recording(clean)
     frames, silence = recording.read(), np.zeros(250_000, np.complex64)
     peaks = {}
     for count in (1, 32):
         blocks = (block for _ in range(count) for block in (frames, silence))
         base = write_recording(tmp_path / f"long{count}", blocks, 1e6)
-        words = ["receive", base, "--link", IMAGES, "--out", tmp_path / f"out{count}", "--json"]
+        words = [command, base, *LONG_WORDS[command], "--out", tmp_path / f"out{count}", "--json"]
         done = subprocess.run(
             [sys.executable, "-c", LONG, *words], capture_output=True, text=True, check=True
         )
-        assert len(json.loads(done.stdout)["frames"]) == 5 * count
+        found = json.loads(done.stdout)
+        if command == "receive":
+            assert len(found["frames"]) == 5 * count
         peaks[count] = int(done.stderr.split()[-1])
     size = os.path.getsize(f"{base}.sigmf-data") / 1024
     assert size > 60_000
     assert peaks[32] - peaks[1] < size / 2  # kB
+
+
+@pytest.mark.slow
+def test_transmit_and_receive_are_joined_by_a_pipe(tmp_path):
+    semveil = f"{sys.executable} -m semveil"
+    send = f"{semveil} transmit {DIGITS} --link {IMAGES} --out - --datatype ci16_le"
+    hear = f"{semveil} receive - --link {IMAGES} --datatype ci16_le --json"
+    done = subprocess.run(
+        f"{send} | {hear}", shell=True, capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert [frame["counter"] for frame in json.loads(done.stdout)["frames"]] == [0, 1, 2, 3, 4]
+    assert "5 frames, 12,512 samples" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["stdin-received"]
+
+
+def test_pictures_are_compared_with_their_own_originals_where_the_first_are_lost(
+    semveil, clean, tmp_path
+):
+    recording = open_recording(clean)
+    second = recording.annotations[1].start
+    write_recording(tmp_path / "late", [recording.read(second - 100)], 1e6)
+    words = ["--link", IMAGES, "--original", DIGITS, "--json"]
+    late = listening(semveil("receive", tmp_path / "late", *words, "--out", tmp_path / "a"))
+    whole = listening(semveil("receive", clean, *words, "--out", tmp_path / "b"))
+    measured = [frame["psnr_db"] for frame in late["frames"]]
+    assert measured == pytest.approx([f["psnr_db"] for f in whole["frames"][1:]], abs=0.1)
+
+
+def test_a_recording_that_is_repeated_gives_all_of_its_pictures(semveil, clean, tmp_path):
+    samples = open_recording(clean).read()
+    base = write_recording(tmp_path / "loop", [samples, samples], 1e6)
+    found = listening(semveil("receive", base, "--link", IMAGES, "--json"))
+    assert len(found["frames"]) == len(list(Path(found["folder"]).iterdir())) == 10
+
+
+def test_a_recording_without_a_level_is_told_to_have_none(semveil, tmp_path):
+    base = write_recording(tmp_path / "foreign", [np.ones(1000, np.complex64)], 1e6)
+    done = semveil("channel", base, "--snr", "10", "--out", tmp_path / "out")
+    assert "states no level of frames" in done.err
+
+
+def test_jam_refuses_what_exists_before_it_fits_anything(semveil, clean, tmp_path):
+    silent = write_recording(tmp_path / "silent", [np.zeros(1000, np.complex64)], 1e6)
+    line = refusal(semveil("jam", silent, "--link", IMAGES, "--out", clean))
+    assert "exists already" in line
+
+
+def test_an_option_changes_one_setting_of_the_metadata_and_no_other(semveil, tmp_path):
+    single = ["--carrier", "single", "--oversampling", "2"]
+    words = ["transmit", DIGITS, "--link", IMAGES, "--out", tmp_path / "single", *single]
+    succeed(semveil(*words))
+    words = ["receive", tmp_path / "single", "--link", IMAGES, "--oversampling", "2", "--json"]
+    assert len(listening(semveil(*words))["frames"]) == 5
+
+
+def test_samples_beyond_full_scale_are_told(semveil, tmp_path):
+    words = ["transmit", DIGITS, "--link", IMAGES, "--level", "1", "--out"]
+    loud = semveil(*words, tmp_path / "loud", "--datatype", "ci16_le")
+    assert "samples are beyond full scale and clipped: lower --level" in loud.err
+    assert semveil(*words, tmp_path / "floats").err == ""
 
 
 @pytest.mark.slow
@@ -194,6 +266,31 @@ def test_a_message_is_received_once_and_a_counter_used_once(semveil, key, tmp_pa
     second = listening(semveil("receive", tmp_path / "next", *words, "--json"))
     assert [frame["counter"] for frame in first["frames"]] == [0, 1, 2, 3, 4]
     assert [frame["counter"] for frame in second["frames"]] == [5]
+
+
+def take_three(key_file):
+    """Take counters as soon as all processes of the pool are there."""
+    together.wait()
+    return counters.next_counters(bytes(range(32)), key_file, 3).tolist()
+
+
+def share(barrier):
+    global together
+    together = barrier
+
+
+def test_commands_at_the_same_time_use_no_counter_twice(key):
+    fork = multiprocessing.get_context("fork")
+    with fork.Pool(8, share, [fork.Barrier(8)]) as pool:
+        taken = pool.map(take_three, [key] * 8, chunksize=1)
+    assert sorted(number for three in taken for number in three) == list(range(24))
+
+
+def test_one_command_at_a_time_receives_under_a_key(semveil, key, tmp_path):
+    succeed(keyed(semveil, tmp_path, "--key", key))
+    words = ["receive", tmp_path / "keyed", "--link", ROTATION, "--key", key]
+    with counters.accepted_counters(key.read_bytes(), key):
+        assert "another command receives under" in refusal(semveil(*words))
 
 
 def test_lost_counters_are_not_begun_again(semveil, key, tmp_path):
@@ -273,7 +370,12 @@ def flipped(base):
     data.write_bytes(content)
 
 
+def huge_blocks(base):
+    change(base, lambda f: f["semveil:format"].update(subcarriers=8192, prefix=8192, preamble=64))
+
+
 BAD = {
+    huge_blocks: "semveil:format: prefix: 8192 is more than 256 chips",
     other_rate: "its frames need 1e+06",
     other_version: "frames of version 9; this is version 1",
     bad_format: "semveil:format: subcarriers: 'many' is not of type int",

@@ -45,6 +45,15 @@ def test_the_spectrum_is_that_of_scipy(noisy):
     assert len(view.symbols) == 5 * 16
 
 
+def test_many_symbols_are_thinned_evenly(noisy, monkeypatch):
+    recording = open_recording(noisy)
+    whole = inspect(recording, stated_format(recording)).symbols
+    monkeypatch.setattr("semveil.air.inspect._SYMBOLS", 30)
+    few = inspect(recording, stated_format(recording)).symbols
+    assert 10 <= len(few) <= 30
+    assert set(few.tolist()) < set(whole.tolist())
+
+
 def test_frames_that_are_not_the_links_are_listed_as_refused(semveil, noisy, tmp_path):
     out = tmp_path / "other.html"
     succeed(semveil("inspect", noisy, "--link", "digits/deepjscc", "--out", out))

@@ -37,6 +37,16 @@ def test_splits_of_a_seed_are_for_ever() -> None:
     assert hashlib.sha256(content).hexdigest().startswith("629ef99ce7bd9c2c")
 
 
+def test_a_folder_that_is_named_like_a_set_is_not_the_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits").mkdir()
+    assert load("digits").image_shape == (1, 8, 8)
+    with pytest.raises(SemveilError, match="image_size"):
+        load("./digits")
+
+
 def test_no_torch_needed() -> None:
     code = "import semveil.data, semveil.data.fetch, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -148,3 +148,40 @@ def test_settings_out_of_range_are_refused_by_name(settings, word):
     with pytest.raises(SemveilError, match=word) as refused:
         HardwareChannel(**settings)
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("frame", [FRAME, SINGLE])
+def test_a_stream_leaves_the_channel_alike_however_it_is_cut(frame, monkeypatch):
+    monkeypatch.setattr("semveil.radio.impairments._STREAMED", 700)
+    channel = HardwareChannel(
+        snr_db=10.0, cfo_hz=333.0, sro_ppm=-80.0, taps=5, delay=900.4, phase_noise=50.0,
+        clip_ratio=2.0, iq_gain_db=0.5, dc_offset=0.1, bits=12,
+    )  # fmt: skip
+    x = _noise(n=5000)[0]
+    found = []
+    for cuts in ([5000], [1] * 10 + [4990], [700] * 7 + [100], [333] * 15 + [5]):
+        passed = channel.stream(x.split(cuts), frame, generator=generator(3))
+        found.append(torch.cat(list(passed)))
+        assert len(found[-1]) == channel.length(5000, frame)
+    assert all(torch.equal(each, found[0]) for each in found)
+
+
+def test_a_stream_without_randomness_is_the_whole_at_once(monkeypatch):
+    whole = HardwareChannel(cfo_hz=333.0, sro_ppm=90.0, delay=1200.7)
+    x = _noise(n=4000)
+    monkeypatch.setattr("semveil.radio.impairments._STREAMED", 500)
+    for channel in (whole, HardwareChannel(sro_ppm=-1000.0), HardwareChannel(delay=3.0)):
+        passed = torch.cat(list(channel.stream(x[0].split(123), FRAME)))
+        torch.testing.assert_close(passed, channel(x, FRAME)[0], rtol=0, atol=1e-6)
+    # Multipath of one draw is a convolution over the seams too.
+    spread = HardwareChannel(taps=100)
+    passed = torch.cat(list(spread.stream(x[0].split(123), FRAME, generator=generator(4))))
+    expected = spread(x, FRAME, generator=generator(4))[0]
+    torch.testing.assert_close(passed, expected, rtol=0, atol=1e-5)
+    assert len(list(spread.stream([], FRAME))) == 1
+
+
+@pytest.mark.parametrize("setting", [{"delay": 1e12}, {"taps": 100_000}])
+def test_a_channel_that_never_ends_is_refused(setting):
+    with pytest.raises(SemveilError, match="is more than"):
+        HardwareChannel(**setting)

@@ -66,7 +66,7 @@ def test_other_tools_recordings_are_read(tmp_path, datatype):
     np.testing.assert_array_equal(ours.read(), sigmf.fromfile(tmp_path / "theirs").read_samples())
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 1000), st.integers(1, 700), st.integers(0, 1 << 30))
 def test_blocks_and_map_give_every_sample_exactly(tmp_path_factory, count, size, seed):
     path = tmp_path_factory.mktemp("exact") / "capture"

@@ -51,6 +51,15 @@ def test_an_entry_states_what_it_is(zoo, trained):
     assert index["sha256"] == hashlib.sha256((folder / "config.json").read_bytes()).hexdigest()
 
 
+def test_a_folder_that_is_named_like_an_entry_is_not_the_entry(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "digits" / "deepjscc").mkdir(parents=True)
+    assert semveil.load("digits/deepjscc").name.label == "deepjscc"
+    (tmp_path / "digits" / "deepjscc" / "run.json").write_text("{")
+    with pytest.raises(SemveilError, match=r"run\.json"):
+        semveil.load("digits/deepjscc")
+
+
 def test_an_entry_says_nothing_of_the_machine_it_was_made_on(zoo, trained):
     for name, body in content(zoo / NAME).items():
         for private in (str(trained.parent), str(trained.parents[2]), platform.node()):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from semveil.adversary.perturb.attack import Progress
-from semveil.air.counters import keep_receiver
 from semveil.air.jam import Jammer, added
 from semveil.air.listen import Listening, compared, require_frames, write_pictures
 from semveil.air.overhear import overhear as listen_to
@@ -20,25 +21,30 @@ from semveil.air.receive import HeaderCheck, decode_frames, frames_in
 from semveil.air.soapy import Radio, receive_samples, transmit_samples
 from semveil.air.stated import frame_format, stated_format
 from semveil.air.transmit import Transmitter, image_files
-from semveil.device import free_memory
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, SemveilWarning
 from semveil.experiment.link import Link
 from semveil.experiment.send import fitted
-from semveil.files import unused_folder
-from semveil.memory import require_memory
-from semveil.radio import FrameFormat, HardwareChannel
+from semveil.files import refuse_existing, unused_folder
+from semveil.radio import FrameFormat, HardwareChannel, ReceivedFrame
 from semveil.recipe import AttackConfig
 from semveil.recording import (
     Annotation,
     Recording,
+    files_of,
     open_recording,
     read_raw,
     write_recording,
 )
-from semveil.recording.samples import Samples, require_datatype
+from semveil.recording.samples import (
+    Samples,
+    beyond_full_scale,
+    require_datatype,
+    to_bytes,
+    warn_of_clipping,
+)
 from semveil.rng import generator
 
-STANDARD_INPUT = Path("-")
+STANDARD_STREAM = Path("-")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,7 @@ class Transmission:
     """What was written or sent.
 
     Attributes:
-        recording: Its path without suffix; None if it went to a radio alone.
+        recording: Its path without suffix; None if there is none.
         system: Label of the link.
         frames: Frames, one image each.
         samples: Complex samples.
@@ -107,24 +113,16 @@ def source_of(
         return Source(f"radio {radio[0].arguments}", format, None, Path("radio"), radio=radio)
     if path is None:
         raise SemveilError("name a recording, - for the standard input, or a radio")
-    if path == STANDARD_INPUT:
+    if path == STANDARD_STREAM:
         require_datatype(datatype)
         return Source(
             "standard input", frame_format(settings), None, Path("stdin"), datatype=datatype
         )
     recording = open_recording(path)
-    stated = (
-        recording.fields
-        if not settings
-        else {
-            **recording.fields,
-            "semveil:format": {"sample_rate": recording.sample_rate_hz, **settings},
-        }
-    )
-    recording = replace(recording, fields=dict(stated))
     counters = [each.fields.get("semveil:counter") for each in recording.annotations]
-    first = min((each for each in counters if isinstance(each, int)), default=None)
-    return Source(str(recording.base), stated_format(recording), first, recording.base, recording)
+    first = min((each for each in counters if type(each) is int and each >= 0), default=None)
+    format = stated_format(recording, settings)
+    return Source(str(recording.base), format, first, recording.base, recording)
 
 
 def transmit(
@@ -137,9 +135,11 @@ def transmit(
     seed: int = 0,
     radio: Radio | None = None,
 ) -> Transmission:
-    """Write images as a recording, or send them by a radio, or both."""
+    """Write images as a recording or to the standard output, or send them by a radio."""
     if out is None and radio is None:
         raise SemveilError("out: name the recording to make, or a radio to send it")
+    if out == STANDARD_STREAM and radio is not None:
+        raise SemveilError("out: a radio's samples go to a recording, not to the standard output")
     if not images:
         raise SemveilError("name at least one image")
     link = with_key_file(link, key_file)
@@ -152,14 +152,20 @@ def transmit(
             count += len(block)
             yield block
 
-    blocks: Iterable[Samples] = counted()
-    if radio is not None and out is not None:
-        blocks = list(blocks)
+    if out == STANDARD_STREAM:
+        require_datatype(datatype)
+        lost = 0
+        for block in counted():
+            lost += 0 if datatype == "cf32_le" else beyond_full_scale(block)
+            sys.stdout.buffer.write(to_bytes(block, datatype))
+        sys.stdout.buffer.flush()
+        warn_of_clipping("standard output", lost, count)
+        out = None
     base = None
     if out is not None:
         base = write_recording(
             out,
-            blocks,
+            counted(),
             format.sample_rate,
             datatype=datatype,
             annotations=sender.annotations,
@@ -168,7 +174,8 @@ def transmit(
             frequency_hz=None if radio is None else radio.frequency_hz,
         )
     if radio is not None:
-        transmit_samples(radio, blocks)
+        recorded = None if base is None else open_recording(base, verify=False).blocks()
+        transmit_samples(radio, counted() if recorded is None else recorded)
     numbers = [int(each.fields["semveil:counter"]) for each in sender.annotations]
     return Transmission(
         base,
@@ -184,19 +191,20 @@ def transmit(
 def apply_channel(source: Recording, out: Path, channel: HardwareChannel, seed: int = 0) -> Path:
     """Write a recording as it leaves a channel and imperfect radios."""
     format = stated_format(source)
-    require_memory(
-        40 * source.count,
-        f"{source.count} samples",
-        "cut the recording into shorter ones",
-        free_memory(torch.device("cpu")),
-    )
-    samples = torch.from_numpy(source.read())[None]
-    passed = channel(samples, format, generator=generator(seed, "air", "channel"))[0].numpy()
+    if "semveil:format" not in source.fields:
+        text = (
+            f"{source.base}: its metadata states no level of frames: SNR, clipping and DC offset "
+            f"are relative to {format.level:g}"
+        )
+        warnings.warn(text, SemveilWarning, stacklevel=2)
+    blocks = (torch.from_numpy(block) for block in source.blocks())
+    passed = channel.stream(blocks, format, generator=generator(seed, "air", "channel"))
+    length = channel.length(source.count, format)
     rate = 1 + channel.sro_ppm * 1e-6
 
     def moved(each: Annotation) -> Annotation:
         start = round(each.start / rate + channel.delay)
-        count = min(each.count, len(passed) - start)
+        count = min(each.count, length - start)
         return replace(each, start=start, count=count)
 
     changes = {
@@ -204,9 +212,8 @@ def apply_channel(source: Recording, out: Path, channel: HardwareChannel, seed: 
         for name, value in vars(channel).items()
         if value not in (None, 0) and name != "decay"
     }
-    return copied(
-        source, out, [passed], {"semveil:channel": changes}, map(moved, source.annotations)
-    )
+    made = (block.numpy() for block in passed)
+    return copied(source, out, made, {"semveil:channel": changes}, map(moved, source.annotations))
 
 
 def copied(
@@ -244,16 +251,14 @@ def receive(
 ) -> Listening:
     """Let Bob receive, and write the pictures that he gets."""
     link = with_key_file(link, key_file)
-    counters = counters_of(link, key_file)
     check = HeaderCheck(link, link.key if link.keyed else None)
-    rows = decode_frames(
-        frames_in(source.blocks(), source.format, check.width), check, Bob(link), counters
-    )
-    require_frames(rows, source.name)
-    found = _finished(Listening(Bob.party, link.name.label, rows), link, source, originals, out)
-    if counters is not None and key_file is not None:
-        keep_receiver(counters, key_file)
-    return found
+    with counters_of(link, key_file) as counters:
+        frames = frames_in(source.blocks(), source.format, check.width)
+        rows = decode_frames(frames, check, Bob(link), counters)
+        require_frames(rows, source.name)
+        first = source.first if link.keyed and key_file is not None else source.first or 0
+        found = Listening(Bob.party, link.name.label, rows)
+        return _finished(found, link, source, originals, first, out)
 
 
 def overhear(
@@ -261,17 +266,26 @@ def overhear(
 ) -> list[Listening]:
     """Let the eavesdroppers who were kept for a link listen, and write the pictures they get."""
     heard = listen_to(link, source.blocks(), source.format, source.name)
-    return [_finished(each, link, source, originals, out) for each in heard]
+    first = source.first if link.keyed else source.first or 0
+    return [_finished(each, link, source, originals, first, out) for each in heard]
 
 
 def _finished(
-    found: Listening, link: Link, source: Source, originals: Sequence[Path], out: Path | None
+    found: Listening,
+    link: Link,
+    source: Source,
+    originals: Sequence[Path],
+    first: int | None,
+    out: Path | None,
 ) -> Listening:
-    """Return what a party made with PSNRs, and with its pictures written."""
+    """Return what a party made with PSNRs, and with its pictures written.
+
+    Counters begin at 0, unless they are those of a session key.
+    """
     rows = found.frames
     if originals:
         images = fitted(image_files(originals), link.image_shape)
-        rows = compared(rows, images, source.first)
+        rows = compared(rows, images, first)
     word = "received" if found.party == Bob.party else "overheard"
     folder = out or unused_folder(source.beside.with_name(f"{source.beside.name}-{word}"))
     return replace(found, frames=rows, folder=write_pictures(folder, rows))
@@ -287,21 +301,35 @@ def jam(
     progress: Progress | None = None,
 ) -> tuple[Path, int]:
     """Write a recording with an attack added to its frames; return its path and the frames."""
+    refuse_existing(*files_of(out))
     format, check = stated_format(source), HeaderCheck(link, None)
-    found = list(frames_in(source.blocks(), format, check.width))
-    frames = [frame for frame in found if check.problem(frame) is None]
-    if not frames:
-        problems = {check.problem(frame) for frame in found} or {"no frame in it"}
-        raise SemveilError(f"{source.base}: nothing to attack: {'; '.join(map(str, problems))}")
+    problems, count = set[str | None](), 0
+
+    def good() -> Iterator[ReceivedFrame]:
+        nonlocal count
+        for frame in frames_in(source.blocks(), format, check.width):
+            problem = check.problem(frame)
+            count += problem is None
+            if problem is None:
+                yield frame
+            else:
+                problems.add(problem)
+
+    # An attack is fitted only where there is a frame.
+    frames = good()
+    first = next(frames, None)
+    if first is None:
+        found = "; ".join(map(str, problems or {"no frame in it"}))
+        raise SemveilError(f"{source.base}: nothing to attack: {found}")
     jammer = Jammer(link, settings, format, synchronised, seed, progress or _silent)
-    pieces = jammer.perturbations(frames, source)
+    pieces = jammer.perturbations(chain([first], frames), source)
     stated = {
         "attack": jammer.attack.name,
         "psr_db": jammer.psr_db,
         "synchronised": synchronised,
     }
     blocks = added(source.blocks(), pieces, 2 * format.block_length)
-    return copied(source, out, blocks, {"semveil:jammed": stated}), len(frames)
+    return copied(source, out, blocks, {"semveil:jammed": stated}), count
 
 
 def _silent(stage: str, done: int, of: int) -> None:

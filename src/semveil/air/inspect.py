@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from semveil import phy
@@ -20,6 +19,7 @@ from semveil.report.recording_page import RecordingView
 
 _BINS = 1024  # of the spectrum
 _POINTS = 1200  # of the power against time
+_SYMBOLS = 1 << 20  # that are kept
 COLUMNS = (
     "frame",
     "first sample",
@@ -85,29 +85,46 @@ def inspect(recording: Recording, format: FrameFormat, link: Link | None = None)
         raise SemveilError(f"{recording.base} has no samples")
     rate = format.sample_rate
     measured = Measured(recording.count, rate)
-    frames = list(
-        frames_in(
-            measured.through(recording.blocks()), format, 0 if link is None else link.channel_uses
-        )
-    )
     check = None if link is None else HeaderCheck(link, link.key if link.keyed else None)
-    problems = [frame.reason if check is None else check.problem(frame) for frame in frames]
-    good = [frame for frame, problem in zip(frames, problems, strict=True) if problem is None]
+    rows, spans, refused = list[tuple[str, ...]](), list[tuple[float, float]](), list[str]()
+    symbols = _Thinned()
+    blocks = measured.through(recording.blocks())
+    for frame in frames_in(blocks, format, 0 if link is None else link.channel_uses):
+        spans.append((frame.start / rate, (frame.start + frame.length) / rate))
+        problem = frame.reason if check is None else check.problem(frame)
+        if problem is not None:
+            refused.append(f"frame at sample {frame.start}: {problem}")
+            continue
+        rows.append(_row(len(rows), frame))
+        symbols.add(_symbols(frame))
     return RecordingView(
         recording.base.name,
         list(_facts(recording)),
         *measured.spectrum(),
         *measured.power(),
         COLUMNS,
-        [_row(number, frame) for number, frame in enumerate(good)],
-        [(frame.start / rate, (frame.start + frame.length) / rate) for frame in frames],
-        _symbols(good),
-        [
-            f"frame at sample {frame.start}: {problem}"
-            for frame, problem in zip(frames, problems, strict=True)
-            if problem is not None
-        ],
+        rows,
+        spans,
+        symbols.kept(),
+        refused,
     )
+
+
+class _Thinned:
+    """Keeps symbols of a stream, one in 1, 2, 4 and so on, so that they stay few."""
+
+    def __init__(self) -> None:
+        self.step, self.count, self.parts = 1, 0, list[NDArray[np.complex64]]()
+
+    def add(self, symbols: NDArray[np.complex64]) -> None:
+        self.parts.append(symbols[:: self.step])
+        self.count += len(self.parts[-1])
+        if self.count > _SYMBOLS:
+            self.parts, self.step = [self.kept()[::2]], 2 * self.step
+            self.count = len(self.parts[0])
+
+    def kept(self) -> NDArray[np.complex64]:
+        return np.concatenate(self.parts) if self.parts else np.empty(0, np.complex64)
 
 
 def _facts(recording: Recording) -> Iterator[tuple[str, str]]:
@@ -142,13 +159,12 @@ def _row(number: int, frame: ReceivedFrame) -> tuple[str, ...]:
     )
 
 
-def _symbols(frames: list[ReceivedFrame]) -> NDArray[np.complex64]:
-    parts = [
-        phy.mmse(each.symbols, each.csi, each.noise_variance).flatten()
-        for frame in frames
-        if (each := frame.reception) is not None
-    ]
-    return torch.cat(parts).numpy() if parts else np.empty(0, np.complex64)
+def _symbols(frame: ReceivedFrame) -> NDArray[np.complex64]:
+    """Return the equalised symbols of a frame."""
+    heard = frame.reception
+    assert heard is not None
+    found: NDArray[np.complex64] = phy.mmse(heard.symbols, heard.csi, heard.noise_variance).numpy()
+    return found.ravel()
 
 
 def _db(power: NDArray[np.float64]) -> NDArray[np.float64]:

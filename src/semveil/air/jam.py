@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -13,7 +13,7 @@ from semveil import phy
 from semveil.adversary.perturb.attack import Attack, Progress, chosen, goal_of
 from semveil.adversary.perturb.psr import to_psr
 from semveil.adversary.perturb.victim import IncomingBatch, Victim
-from semveil.air.receive import joined
+from semveil.air.receive import batches, joined
 from semveil.channel import Arrival, OfdmChannel, Reception
 from semveil.errors import SemveilError
 from semveil.evaluation.robustness import RobustnessTest
@@ -77,11 +77,11 @@ class Jammer:
         (self.psr_db,) = self.settings.psr_db
 
     def perturbations(
-        self, frames: Sequence[ReceivedFrame], recording: Recording
+        self, frames: Iterable[ReceivedFrame], recording: Recording
     ) -> Iterator[tuple[int, Samples]]:
         """Yield what is added to frames: first sample and samples, in the order of time."""
-        for first in range(0, len(frames), _AT_ONCE):
-            some = frames[first : first + _AT_ONCE]
+        first = 0
+        for some in batches(frames, _AT_ONCE):
             symbols = self._symbols(joined(some), first).cpu()
             headers = [frame.header for frame in some if frame.header is not None]
             # Samples are linear in the symbols, but for preamble, header and pilots.
@@ -91,6 +91,7 @@ class Jammer:
                 heard = _heard(recording, frame.start, known.shape[1])
                 source = generator(self.seed, "air", "jam", "path", first + place)
                 yield self._arriving(sent[place], known[place], heard, frame, source)
+            first += len(some)
 
     def _symbols(self, reception: Reception, number: int) -> Tensor:
         """Return the perturbation of data symbols, complex ``[B, k]``."""
@@ -137,7 +138,8 @@ class Jammer:
         else:
             delta, late = self._unsynchronised(sent, source)
             start = max(0, start + late)
-        energy = float(heard.abs().square().sum())
+        # Preamble and header are no part of the link's waveform.
+        energy = float(heard[self.format.header_length :].abs().square().sum())
         noise = 10 ** (-frame.snr_db / 10) / self.format.occupied
         reference = torch.full((1, 1), (energy / (1 + noise)) ** 0.5, dtype=delta.dtype)
         return start, to_psr(delta[None], reference, self.psr_db)[0].numpy()

@@ -102,10 +102,13 @@ def compared(
 
 
 def write_pictures(folder: Path, frames: Sequence[FrameResult]) -> Path | None:
-    """Write the images of frames as ``image-COUNTER.png``, all or none; None if there are none."""
+    """Write the images of frames as ``image-COUNTER.png``, all or none; None if there are none.
+
+    A message that was received again is ``image-COUNTER-2.png`` and so on.
+    """
     from PIL import Image
 
-    files: dict[str, bytes | str] = {}
+    files, sent = dict[str, bytes | str](), dict[int | None, int]()
     for frame in frames:
         if frame.image is not None:
             pixels = np.moveaxis(frame.image, 0, -1)
@@ -113,7 +116,9 @@ def write_pictures(folder: Path, frames: Sequence[FrameResult]) -> Path | None:
             Image.fromarray(pixels.squeeze(-1) if pixels.shape[-1] == 1 else pixels).save(
                 content, "PNG"
             )
-            files[f"image-{frame.counter:06}.png"] = content.getvalue()
+            times = sent[frame.counter] = sent.get(frame.counter, 0) + 1
+            again = "" if times == 1 else f"-{times}"
+            files[f"image-{frame.counter:06}{again}.png"] = content.getvalue()
     if not files:
         return None
     new_folder(folder, files)

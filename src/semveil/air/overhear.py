@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from semveil.air.listen import Listening, require_frames
-from semveil.air.parties import kept_eves
-from semveil.air.receive import HeaderCheck, decode_frames, frames_in, joined
+from semveil.air.parties import Eve, kept_eves
+from semveil.air.receive import FrameResult, HeaderCheck, batches, decode_frames, frames_in, joined
 from semveil.experiment.link import Link
 from semveil.experiment.send import Received
 from semveil.radio import FrameFormat
@@ -23,10 +23,20 @@ def overhear(
     Raises:
         SemveilError: If no frame fits, or no eavesdropper was kept.
     """
-    frames, check = list(frames_in(blocks, format, link.channel_uses)), HeaderCheck(link, None)
-    require_frames(decode_frames(frames, check, lambda *_: Received("Eve")), name)
-    example = joined([next(frame for frame in frames if check.problem(frame) is None)])
-    return [
-        Listening(eve.party, link.name.label, decode_frames(frames, check, eve))
-        for eve in kept_eves(link, example)
-    ]
+    check = HeaderCheck(link, None)
+    eves, rows, before = list[Eve](), list[list[FrameResult]](), list[FrameResult]()
+    for some in batches(frames_in(blocks, format, link.channel_uses)):
+        example = next((frame for frame in some if check.problem(frame) is None), None)
+        if example is not None and not eves:
+            eves = kept_eves(link, joined([example]))
+            rows = [before.copy() for _ in eves]
+        if not eves:
+            before += decode_frames(some, check, _nobody)
+        for eve, own in zip(eves, rows, strict=True):
+            own += decode_frames(some, check, eve)
+    require_frames(rows[0] if rows else before, name)
+    return [Listening(eve.party, link.name.label, own) for eve, own in zip(eves, rows, strict=True)]
+
+
+def _nobody(*_: object) -> Received:
+    return Received("Eve")

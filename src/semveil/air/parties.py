@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper
-from semveil.air.counters import receiver_of
+from semveil.air.counters import accepted_counters
 from semveil.air.identity import read_key
 from semveil.channel import Reception, channel_of
 from semveil.errors import SemveilError
@@ -29,13 +31,16 @@ def with_key_file(link: Link, key_file: Path | None) -> Link:
     return link.with_key(read_key(key_file))
 
 
-def counters_of(link: Link, key_file: Path | None) -> Receiver | None:
-    """Return what refuses counters that came before; None where there is no key."""
+@contextmanager
+def counters_of(link: Link, key_file: Path | None) -> Iterator[Receiver | None]:
+    """Hold what refuses counters that came before; None where there is no key."""
     if not link.keyed:
-        return None
-    if key_file is None:
-        return Receiver(link.key, new_key=True)
-    return receiver_of(link.key, key_file)
+        yield None
+    elif key_file is None:
+        yield Receiver(link.key, new_key=True)
+    else:
+        with accepted_counters(link.key, key_file) as counters:
+            yield counters
 
 
 class Bob:

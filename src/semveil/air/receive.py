@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -117,7 +118,7 @@ def decode_frames(
         counters: Refuses counters that came before; None where there is no key.
     """
     found: list[FrameResult] = []
-    for some in _batches(frames, _AT_ONCE):
+    for some in batches(frames):
         problems = [check.problem(frame) for frame in some]
         good = [frame for frame, problem in zip(some, problems, strict=True) if problem is None]
         decoded = iter(_decode(good, decode, counters))
@@ -142,14 +143,10 @@ def frames_in(
     yield from modem.finish()
 
 
-def _batches(frames: Iterable[ReceivedFrame], size: int) -> Iterator[list[ReceivedFrame]]:
-    batch: list[ReceivedFrame] = []
-    for frame in frames:
-        batch.append(frame)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
+def batches(frames: Iterable[ReceivedFrame], size: int = _AT_ONCE) -> Iterator[list[ReceivedFrame]]:
+    """Yield frames in groups that are decoded together."""
+    source = iter(frames)
+    while batch := list(islice(source, size)):
         yield batch
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from semveil.errors import SemveilError, SemveilWarning
-from semveil.recording.samples import Samples
+from semveil.recording.samples import Samples, beyond_full_scale, warn_of_clipping
 
 PREFIX = "soapy="
 _CHANNEL = 0
@@ -46,10 +46,11 @@ def transmit_samples(radio: Radio, blocks: Iterable[Samples]) -> int:
         SemveilError: If SoapySDR or the radio is missing, or it refuses a setting or samples.
     """
     soapy = _soapy()
-    sent = 0
+    sent = lost = 0
     with _stream(soapy, radio, soapy.SOAPY_SDR_TX) as (device, stream):
         for block in blocks:
             rest = np.ascontiguousarray(block, np.complex64)
+            lost += beyond_full_scale(rest)
             while len(rest):
                 status = device.writeStream(stream, [rest], len(rest), 0, 0, _TIMEOUT_US)
                 count = _count(soapy, status, "samples were not sent")
@@ -58,6 +59,7 @@ def transmit_samples(radio: Radio, blocks: Iterable[Samples]) -> int:
         end = np.zeros(1, np.complex64)
         status = device.writeStream(stream, [end], 1, soapy.SOAPY_SDR_END_BURST, 0, _TIMEOUT_US)
         _count(soapy, status, "the burst was not ended")
+    warn_of_clipping(f"radio {radio.arguments}", lost, sent)
     return sent
 
 

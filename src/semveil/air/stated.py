@@ -34,8 +34,12 @@ def frame_format(settings: Mapping[str, Any]) -> FrameFormat:
     return FrameFormat(**settings)
 
 
-def stated_format(recording: Recording) -> FrameFormat:
+def stated_format(recording: Recording, changes: Mapping[str, Any] | None = None) -> FrameFormat:
     """Return the format that the metadata states, or the default at the recording's rate.
+
+    Args:
+        recording: The recording.
+        changes: Settings that are to differ from it.
 
     Raises:
         SemveilError: If it is of another version or another sample rate, or does not fit.
@@ -50,9 +54,9 @@ def stated_format(recording: Recording) -> FrameFormat:
         )
     settings = stated.get("semveil:format")
     if not isinstance(settings, dict):
-        return frame_format({"sample_rate": rate})
+        settings = {"sample_rate": rate}
     try:
-        found = frame_format(settings)
+        found = frame_format({**settings, **(changes or {})})
     except SemveilError as error:
         raise SemveilError(f"{recording.base}: semveil:format: {error}") from None
     if abs(found.sample_rate / rate - 1) > 1e-9:

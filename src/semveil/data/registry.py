@@ -47,9 +47,13 @@ def status(root: Path | None = None) -> list[Status]:
 
 
 def is_folder(name: str) -> bool:
-    """Return whether a name is the path of an image folder, not a registered data set."""
-    path = os.path.expanduser(name)
-    return name.startswith(FOLDER_PREFIX) or os.sep in name or os.path.isdir(path)
+    """Return whether a name is the path of an image folder.
+
+    The name of a registered data set is never a path: a folder of that name is ``./digits``.
+    """
+    if name.startswith(FOLDER_PREFIX) or os.sep in name:
+        return True
+    return name not in DATASETS and os.path.isdir(os.path.expanduser(name))
 
 
 def is_resized(name: str) -> bool:

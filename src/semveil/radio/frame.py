@@ -28,6 +28,8 @@ Carrier = Literal["ofdm", "single"]
 _PREAMBLE, _PILOTS, _WHITENING = 0x3E71, 0x2D5A, 0x1C3F
 """Seeds of the pseudo-random sequences; part of the format."""
 
+_MOST_PREFIX, _MOST_HALF = 256, 8192
+
 _TRIALS = 64
 """Sequences of which the one of the lowest peak is the preamble's."""
 
@@ -94,6 +96,14 @@ class FrameFormat:
         _within("level", self.level, 1e-6, 1e6)
         _within("preamble", self.preamble, 1, 64)
         _within("header_symbols", self.header_symbols, 160, 1 << 16)
+        # A receiver solves for the taps within the prefix, from the whole preamble.
+        if self.prefix > _MOST_PREFIX:
+            raise SemveilError(f"prefix: {self.prefix} is more than {_MOST_PREFIX} chips")
+        if self.preamble * self.subcarriers > _MOST_HALF:
+            raise SemveilError(
+                f"preamble: halves of {self.preamble} blocks of {self.subcarriers} are more than "
+                f"{_MOST_HALF} chips"
+            )
         if self.subcarriers % 2:
             raise SemveilError(f"subcarriers: {self.subcarriers} is odd; set an even number")
         if self.carrier == "single" and self.oversampling % 2:

@@ -2,12 +2,13 @@
 
 from semveil.recording.reader import Recording, open_recording, read_raw
 from semveil.recording.samples import DATATYPES, from_bytes, to_bytes
-from semveil.recording.writer import Annotation, write_recording
+from semveil.recording.writer import Annotation, files_of, write_recording
 
 __all__ = [
     "DATATYPES",
     "Annotation",
     "Recording",
+    "files_of",
     "from_bytes",
     "open_recording",
     "read_raw",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from numpy.typing import NDArray
 
-from semveil.errors import SemveilError, unknown
+from semveil.errors import SemveilError, SemveilWarning, unknown
 
 Samples = NDArray[np.complex64]
 DATATYPES = {"cf32_le": 8, "ci16_le": 4}
@@ -41,6 +43,24 @@ def to_bytes(samples: Samples, datatype: str) -> bytes:
     parts = np.ascontiguousarray(samples, np.complex64).view(np.float32)
     levels = np.rint(parts * _FULL_SCALE).clip(-_FULL_SCALE, _FULL_SCALE - 1)
     return levels.astype("<i2").tobytes()
+
+
+def beyond_full_scale(samples: Samples) -> int:
+    """Return how many samples have a part beyond 1, which integers and radios clip.
+
+    Example:
+        >>> beyond_full_scale(np.array([1, 1.5j, -2 + 3j], np.complex64))
+        2
+    """
+    parts = np.ascontiguousarray(samples, np.complex64).view(np.float32).reshape(-1, 2)
+    return int((np.abs(parts) > 1).any(1).sum())
+
+
+def warn_of_clipping(what: str, lost: int, count: int) -> None:
+    """Warn if samples were clipped."""
+    if lost:
+        text = f"{what}: {lost} of {count} samples are beyond full scale and clipped: lower --level"
+        warnings.warn(text, SemveilWarning, stacklevel=3)
 
 
 def from_bytes(data: bytes | NDArray[np.uint8], datatype: str) -> Samples:

@@ -15,9 +15,11 @@ from semveil.recording.metadata import DATA, META, base_of, beside, compose
 from semveil.recording.samples import (
     DATATYPES,
     Samples,
+    beyond_full_scale,
     require_datatype,
     require_finite,
     to_bytes,
+    warn_of_clipping,
 )
 
 
@@ -36,6 +38,17 @@ class Annotation:
     count: int
     label: str = ""
     fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def files_of(path: str | Path) -> tuple[Path, Path]:
+    """Return the files of a recording: samples, metadata.
+
+    Example:
+        >>> [file.name for file in files_of("a/capture")]
+        ['capture.sigmf-data', 'capture.sigmf-meta']
+    """
+    base = base_of(Path(path))
+    return beside(base, DATA), beside(base, META)
 
 
 def write_recording(
@@ -67,6 +80,9 @@ def write_recording(
     Raises:
         SemveilError: If a file exists, cannot be written, or a sample is not finite.
 
+    Warns:
+        SemveilWarning: If samples are beyond the full scale of integers.
+
     Example:
         >>> import tempfile, numpy as np
         >>> from semveil.recording import open_recording
@@ -80,13 +96,14 @@ def write_recording(
     require_datatype(datatype)
     if not 0 < sample_rate_hz <= 1e12:
         raise SemveilError(f"sample rate: {sample_rate_hz:g} Hz is not between 0 and 1e12")
-    digest, count = hashlib.sha512(), 0
-    with new_files(beside(base, DATA), beside(base, META)) as (data, meta):
+    digest, count, lost = hashlib.sha512(), 0, 0
+    with new_files(*files_of(base)) as (data, meta):
         for block in blocks:
             written = to_bytes(require_finite(block, count, str(base)), datatype)
             data.write(written)
             digest.update(written)
             count += len(written) // DATATYPES[datatype]
+            lost += 0 if datatype == "cf32_le" else beyond_full_scale(block)
         capture: dict[str, Any] = {"core:datetime": _now()}
         if frequency_hz is not None:
             capture["core:frequency"] = frequency_hz
@@ -108,6 +125,7 @@ def write_recording(
             for each in annotations
         ]
         meta.write(compose(stated, capture, pieces).encode())
+    warn_of_clipping(str(base), lost, count)
     return base
 
 

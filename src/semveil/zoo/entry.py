@@ -236,6 +236,8 @@ def _check_file(path: Path, stated: FileFacts) -> None:
 def entry_at(where: str | Path) -> Entry | None:
     """Return the entry that a name or a folder means, checked; None if it means something else.
 
+    A folder that has the name of an entry counts only if it holds a run or an entry.
+
     Args:
         where: Name of an entry, folder of one, or anything else, such as the folder of a run.
 
@@ -243,11 +245,15 @@ def entry_at(where: str | Path) -> Entry | None:
         SemveilError: If the entry is damaged, or a name is that of no entry and resembles one.
     """
     path, text = Path(where), str(where)
-    if (path / CONFIG).exists() and not (path / "run.json").exists():
+    if (path / "run.json").exists():
+        return None
+    if (path / CONFIG).exists():
         return read_entry(path)
-    if path.exists() or not is_name(text):
+    if not is_name(text):
         return None
     names = known()
+    if path.exists() and text not in names:
+        return None
     sets = {name.partition("/")[0] for name in names}
     if text.partition("/")[0] not in sets and not difflib.get_close_matches(text, names, 1, 0.75):
         return None
