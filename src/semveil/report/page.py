@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.flags import admissions
+from semveil.flags import Admission, admissions
 from semveil.metrics import MAIN, Metric, metric_of
 from semveil.records import Estimate, to_line
 from semveil.report import figures
@@ -39,6 +39,7 @@ from semveil.report.sanity_checks import RULES as ATTACK_RULES
 from semveil.report.sanity_checks import strength, violations
 from semveil.report.select import SETTING, frame, paired, present, varying
 from semveil.report.summary import (
+    LIMITS,
     RULES,
     TONES,
     Row,
@@ -136,6 +137,7 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
     # A folder of attacks says nothing of Eve, not even that she was not tried.
     audited = [part for part in parts if not only_attacks(part)]
     every = [record for run in runs for record in run.records]
+    admitted = [(n, found) for n, r in named.items() if (found := admissions(r.records))]
     templates = environment()
     templates.globals |= {
         "number": number,
@@ -145,6 +147,7 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
         "main": lambda row: metric_of(MAIN["label" if row.classifies else "image"]),
         "with_interval": with_interval,
         "AIMED": AIMED,
+        "LIMITS": LIMITS,
         "MAIN": {target: metric_of(name) for target, name in MAIN.items()},
         "PARTIES": PARTIES,
         "RULES": RULES,
@@ -158,7 +161,8 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
         runs=[(name, *_facts(run.about)) for name, run in named.items() if run.about],
         several=len(runs) > 1,
         count=len(every),
-        admitted=[(n, found) for n, r in named.items() if (found := admissions(r.records))],
+        admitted=admitted,
+        cautions=_cautions(each for _, found in admitted for each in found),
         json=_data_uri("".join(to_line(record) + "\n" for record in every), "application/jsonl"),
         csv=_data_uri(frame(every).to_csv(index=False), "text/csv"),
         **_compared(compared),
@@ -179,6 +183,16 @@ def _facts(about: Mapping[str, Any]) -> tuple[list[tuple[str, object]], str]:
         elif value is not None:
             facts.append((key.replace("wall_s", "wall time (s)"), value))
     return facts, json.dumps(about, indent=2, ensure_ascii=False)
+
+
+def _cautions(admitted: Iterable[Admission]) -> dict[str, list[str]]:
+    """Return what flags say that weigh more than a note, and the systems of which they do."""
+    found: dict[str, list[str]] = {}
+    for one in admitted:
+        for flag in one.raised:
+            if flag.severity != "note" and one.system not in found.setdefault(flag.says, []):
+                found[flag.says].append(one.system)
+    return found
 
 
 def _data_uri(content: str, kind: str) -> str:
@@ -232,7 +246,8 @@ def _eves(
 ) -> dict[str, Any]:
     """Return the sections on Bob and the Eves; none for a folder of attacks."""
     if table is None:
-        keys = ("found", "systems", "summary", "by_snr", "privacy", "snr", "dimension", "pictures")
+        keys = ["found", "systems", "tested", "summary", "by_snr"]
+        keys += ["privacy", "snr", "dimension", "pictures"]
         return dict.fromkeys(keys, ())
     found, colours = rows(table), figures.palette(table)
     main = [row for row in found if not row.control] or found
@@ -242,6 +257,10 @@ def _eves(
         privacy.append(Drawing.of(figure, "privacyutility"))
     return {
         "found": main,
+        "tested": max(
+            (each.n for row in main for (party, _), each in row.figures.items() if party == "bob"),
+            default=None,
+        ),
         "systems": [
             (name, _titled([row for row in main if row.name == name]))
             for name in dict.fromkeys(row.name for row in main)

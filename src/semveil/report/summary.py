@@ -80,6 +80,13 @@ TONES = {
     Verdict.UNPROTECTED: "unknown",
     Verdict.UNTESTED: "unknown",
 }
+LIMITS = {
+    "key": "What rests on a key ends with the key: whoever has it reads what Bob reads.",
+    "channel": "What rests on Eve’s worse channel ends where she comes closer.",
+    "knowledge": "What rests on Eve’s knowledge is no security: she can learn more.",
+    "task": "What rests on another task protects that task alone: Eve may want something else.",
+}
+"""What a protection of each kind rests on, by asymmetry."""
 PROTOCOLS = ("paper", "adaptive")
 UNPROTECTED = "unprotected"
 """Metric of the record, and name of the control, that says that nothing protects a system."""
@@ -185,6 +192,19 @@ class Row:
             for (level, metric), found in sorted(self.levels.items())
             if metric == MAIN["label"] and self.snr_db is not None and level < self.snr_db
         ]
+
+    @property
+    def stronger(self) -> tuple[float, Estimate, Verdict] | None:
+        """Eve's highest SNR above that of the comparison, dB, what she gets there, and how it is.
+
+        None where she was not tried above it.
+        """
+        above = [
+            (level, found)
+            for (level, metric), found in sorted(self.levels.items(), key=lambda item: item[0])
+            if metric == MAIN["label"] and self.snr_db is not None and level > self.snr_db
+        ]
+        return (*above[-1], self.verdict("label", above[-1][0])) if above else None
 
 
 def judge(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.style import FAINT, INK
+from semveil.style import FAINT, GREY, INK
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,6 +21,17 @@ T = TypeVar("T")
 
 COORDINATES = re.compile(rb' (?:d|x|y|transform)="[^"]*"')
 LONG = re.compile(rb"-?\d+\.\d{3,}")
+
+# What is not a series follows the theme of the page; the names are those of its style sheet.
+_OF_THEME = {
+    INK: "ink",
+    GREY: "soft",
+    FAINT: "faint",
+    "#000000": "ink",
+    "#e6e9ec": "grid",
+    "#f1f3f5": "wash",
+    "#ffffff": "paper",
+}
 
 SETTINGS: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -126,6 +137,8 @@ def inline(figure: Figure, *, name: str) -> str:
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r"\n\s*", "\n", body)
     body = re.sub(r'(\bid="|\bhref="#|url\(#)', rf"\g<1>{name}-", body)
+    for colour, variable in _OF_THEME.items():
+        body = body.replace(colour, f"var(--{variable})")
     return (
         f'<svg role="img" aria-labelledby="about-{name}" {box[0] if box else ""} '
         f'style="--natural:{width:g}pt" stroke-linejoin="round" stroke-linecap="butt">{body}'
