@@ -51,11 +51,13 @@ from semveil.papers import PAPERS, execute
 from semveil.papers import reproduce as reproduction
 from semveil.papers.manifest import Manifest, read_manifest
 from semveil.plugin_errors import of_plugin
+from semveil.profiling.own import link_costs
 from semveil.protect import PROTECTIONS, added_symbols
 from semveil.protect.keys import require_key
 from semveil.radio import HardwareChannel
 from semveil.recipe import Recipe
 from semveil.recording import open_recording
+from semveil.records import Record
 from semveil.registry import OURS, Registry
 from semveil.report.folder import refuse_damage
 from semveil.result import Result, read_result
@@ -322,6 +324,43 @@ def audit_model(
     found.write(folder)
     found.report(folder / "report.html")
     return read_result(folder)
+
+
+def cost(
+    folder: str | Path,
+    system: str | None = None,
+    *,
+    batch: int = 64,
+    rounds: int = 8,
+    data: Path | None = None,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """Measure what a trained link costs on one processor thread of this machine.
+
+    Args:
+        folder: Folder of a run, or name of a zoo entry.
+        system: Which of its systems; the recipe's scheme if omitted.
+        batch: Images of the batch for the throughput.
+        rounds: Measurements of each time; six or more have an interval of 95 %.
+        data: Folder of the data sets; ``SEMVEIL_DATA`` if omitted.
+        progress: Called with stage, steps done, steps in all.
+
+    Returns:
+        Records of role ``system``: latency, throughput, memory, operations, weights, keystream,
+        channel uses and overhead. Alice and Bob count together, without the channel.
+
+    Raises:
+        SemveilError: If there is no such link, or ``batch`` or ``rounds`` is not positive.
+
+    Example:
+        >>> found = cost("digits/deepjscc", batch=2, rounds=2)
+        >>> {record.metric: record.value for record in found}["channel_uses"]
+        16.0
+    """
+    if batch < 1 or rounds < 1:
+        raise SemveilError(f"batch and rounds must be at least 1, not {batch} and {rounds}")
+    link = load(folder, system, device="cpu", data=data)
+    return link_costs(link, batch=batch, rounds=rounds, progress=progress)
 
 
 def attack_run(
