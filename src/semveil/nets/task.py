@@ -149,7 +149,20 @@ class Trunk(nn.Sequential):
         self.channels = channels
 
 
-class TaskEncoder(nn.Module):
+class _PooledEncoder(nn.Module):
+    """The trunk, its maps pooled to some cells, one linear layer."""
+
+    def __init__(self, trunk: Trunk, pool: nn.Module, cells: int, latent_dim: int) -> None:
+        super().__init__()
+        self.maps = nn.Sequential(trunk, pool, nn.Flatten())
+        self.project = nn.Linear(cells * trunk.channels, latent_dim)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
+        return self.project(self.maps(images))
+
+
+class TaskEncoder(_PooledEncoder):
     """Images to features: the trunk, the largest value of each map, one linear layer.
 
     Args:
@@ -167,17 +180,10 @@ class TaskEncoder(nn.Module):
     """
 
     def __init__(self, image_shape: ImageShape, latent_dim: int, width: int) -> None:
-        super().__init__()
-        trunk = Trunk(image_shape, width)
-        self.maps = nn.Sequential(trunk, nn.AdaptiveMaxPool2d(1), nn.Flatten())
-        self.project = nn.Linear(trunk.channels, latent_dim)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
-        return self.project(self.maps(images))
+        super().__init__(Trunk(image_shape, width), nn.AdaptiveMaxPool2d(1), 1, latent_dim)
 
 
-class MapEncoder(nn.Module):
+class MapEncoder(_PooledEncoder):
     """Images to features that tell what is where: the trunk, then one linear layer on its maps.
 
     Args:
@@ -194,14 +200,8 @@ class MapEncoder(nn.Module):
     """
 
     def __init__(self, image_shape: ImageShape, latent_dim: int, width: int) -> None:
-        super().__init__()
         trunk = Trunk(image_shape, width, padded=True)
-        self.maps = nn.Sequential(trunk, nn.AdaptiveAvgPool2d(4), nn.Flatten())
-        self.project = nn.Linear(16 * trunk.channels, latent_dim)
-
-    def forward(self, images: Tensor) -> Tensor:
-        """Encode ``[B, C, H, W]`` into ``[B, d]``."""
-        return self.project(self.maps(images))
+        super().__init__(trunk, nn.AdaptiveAvgPool2d(4), 16, latent_dim)
 
 
 class GatedEncoder(nn.Module):
