@@ -96,6 +96,20 @@ def test_every_part_is_there(page: Path) -> None:
     assert "2.13.0" in text
 
 
+def test_pictures_have_the_names_of_their_classes(
+    make_run: MakeRun, quick: list[Record], tmp_path: Path
+) -> None:
+    run = make_run(tmp_path / "named", quick)
+    about = json.loads((run / "run.json").read_text())
+    names = [f"kind{number}" for number in range(9)] + ["a name that is long"]
+    (run / "run.json").write_text(json.dumps(about | {"images": {"classes": names}}))
+    write_report(tmp_path / "page.html", [run])
+    text = (tmp_path / "page.html").read_text()
+    with np.load(run / "samples.npz") as samples:
+        shown = [int(label) for label in samples["labels"][:6]]
+    assert all(("a name t…" if label == 9 else f">{names[label]}<") in text for label in shown)
+
+
 def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:
     text, reader = read(page)
     for tag, key, value in reader.attributes:

@@ -318,7 +318,17 @@ def _pictures(name: str, run: RunFolder, found: Sequence[Row]) -> Iterator[Figur
         if often[row.system] == 1
         for party, key in (("bob", "bob"), ("eve", "adaptive"))
     }
-    yield figures.reconstruction_grid(run.samples, scores=scores)
+    yield figures.reconstruction_grid(_with_class_names(run), scores=scores)
+
+
+def _with_class_names(run: RunFolder) -> dict[str, Any]:
+    """Return the samples of a run, the labels of its images in words where the run knows them."""
+    names = run.about.get("images", {}).get("classes", [])
+    labels = run.samples.get("labels", ())
+    found = dict(run.samples)
+    if len(labels) and max(labels) < len(names):
+        found["labels"] = [figures.shortened(names[label]) for label in labels]
+    return found
 
 
 def _score(estimate: Estimate | None) -> str:

@@ -14,6 +14,7 @@ from semveil.report.figures.pictures import (
     constellation,
     image_grid,
     reconstruction_grid,
+    shortened,
 )
 from semveil.report.figures.points import (
     accuracy_and_leakage,
@@ -44,6 +45,7 @@ __all__ = [
     "ratios",
     "reconstruction_grid",
     "save",
+    "shortened",
     "systems_against_snr",
     "training_curves",
 ]

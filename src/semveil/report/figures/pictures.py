@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_SYMBOLS = 2500
+_WIDEST_TITLE = 9  # letters
+
+
+def shortened(name: str) -> str:
+    """Return a name as it fits above a picture."""
+    return name if len(name) <= _WIDEST_TITLE else f"{name[: _WIDEST_TITLE - 1]}…"
 
 
 @styled
 def image_grid(
-    rows: Mapping[str, np.ndarray], *, labels: np.ndarray | None = None, columns: int = 6
+    rows: Mapping[str, np.ndarray],
+    *,
+    labels: Sequence[Any] | np.ndarray | None = None,
+    columns: int = 6,
 ) -> Figure:
     """Draw images, one row per name, without any smoothing of pixels."""
     columns = min(columns, *(len(images) for images in rows.values()))
