@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -327,7 +328,7 @@ def _with_class_names(run: RunFolder) -> dict[str, Any]:
     labels = run.samples.get("labels", ())
     found = dict(run.samples)
     if len(labels) and max(labels) < len(names):
-        found["labels"] = [figures.shortened(names[label]) for label in labels]
+        found["labels"] = np.array([figures.shortened(names[label]) for label in labels])
     return found
 
 

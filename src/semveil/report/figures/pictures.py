@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -28,7 +28,7 @@ def shortened(name: str) -> str:
 def image_grid(
     rows: Mapping[str, np.ndarray],
     *,
-    labels: Sequence[Any] | np.ndarray | None = None,
+    labels: np.ndarray | None = None,
     columns: int = 6,
 ) -> Figure:
     """Draw images, one row per name, without any smoothing of pixels."""
