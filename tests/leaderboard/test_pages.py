@@ -71,6 +71,12 @@ def test_committed_figures_are_found_again(semveil: CommandLine, name: str) -> N
     assert "within intervals" in succeed(semveil("leaderboard", "check", BOARD / name)).out
 
 
+def test_an_eve_runs_the_receiver_of_a_link_that_nothing_protects(pages: Path) -> None:
+    # Networks do not learn to decode its channel code: trained Eves stay at chance.
+    assert "Bob’s receiver" in (pages / "digits-classical.html").read_text()
+    assert "Bob’s receiver" not in (pages / "digits-rotation.html").read_text()
+
+
 def test_pages_lead_nowhere_else(pages: Path) -> None:
     for page in pages.iterdir():
         parser = Addresses()

@@ -152,6 +152,22 @@ class View:
         return [] if self.score is None else self.score.records
 
     @property
+    def compared(self) -> list[Record]:
+        """Its figures, and those of an Eve who runs Bob's receiver where nothing protects.
+
+        She has his channel and the published weights, and so gets what he gets. A suite that trains
+        networks does not find her where a receiver decodes.
+        """
+        if not isinstance(self.facts, LinkFacts) or self.facts.asymmetry is not None:
+            return self.records
+        bob = [each for each in self.records if each.role == "bob" and each.adversary is None]
+        hers = [
+            replace(each, role="eve", adversary="Bob’s receiver", protocol="adaptive")
+            for each in bob
+        ]
+        return self.records + hers
+
+    @property
     def suite(self) -> str:
         """Version of the suite that scored it; empty if none did."""
         return "" if self.score is None else self.score.facts.suite
@@ -201,7 +217,7 @@ class View:
 
     def eve(self, metric: str) -> tuple[Estimate, str] | None:
         """Return the strongest fresh Eve's figure at Bob's SNR, and who she is."""
-        table = frame(self.records)
+        table = frame(self.compared)
         table = where(table, role="eve", metric=metric, protocol="adaptive")
         found = strongest(where(table, test_snr_db=self.facts.snr_db))
         if found.empty:
@@ -517,7 +533,7 @@ def _drawings(views: Iterable[View]) -> list[Drawing]:
         )
         for view in views
         if not view.successor
-        for record in view.records
+        for record in view.compared
     ]
     if not records:
         return []
