@@ -209,3 +209,21 @@ def test_it_learns() -> None:
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.25 * losses[0]
+
+
+def test_dark_images_do_not_end_as_black_ones() -> None:
+    # Bright dots on black, as in a drawing. From grey, the same training ends at black pictures.
+    dots = (uniform((256, 1, 28, 28), generator=generator(1)) > 0.985).float()
+    images = functional.max_pool2d(dots, 3, 1, 1)
+    with seeded(0):
+        encoder, decoder = DeepJsccEncoder((1, 28, 28), 196), DeepJsccDecoder((1, 28, 28), 196)
+    decoder.prepare((images * 255).byte())
+    weights = [*encoder.parameters(), *decoder.parameters()]
+    optimiser = torch.optim.Adam(weights, lr=3e-3)
+    for step in range(120):
+        batch = images[step % 4 :: 4]
+        loss = (decoder(encoder(batch)) - batch).square().mean()
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.9 * images.square().mean().item()

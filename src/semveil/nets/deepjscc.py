@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.nn.grad import conv2d_weight
 
 from semveil.nets.convolutional import ImageShape
+from semveil.nets.whitening import Prepared
 
 
 class _Prelu(torch.autograd.Function):
@@ -198,7 +199,7 @@ class DeepJsccEncoder(nn.Module):
         return self.layers(images).permute(0, 2, 3, 1).flatten(1)
 
 
-class DeepJsccDecoder(nn.Module):
+class DeepJsccDecoder(Prepared):
     """Latents to images: the mirrored encoder, with transposed convolutions.
 
     Arguments and errors are those of :class:`DeepJsccEncoder`.
@@ -227,6 +228,15 @@ class DeepJsccDecoder(nn.Module):
             Prelu(),
             DoublingConv(16, channels),
         )
+
+    def prepare(self, images: Tensor) -> None:
+        """Begin with the mean colour of uint8 ``[N, C, H, W]``.
+
+        On dark images the way from grey to it saturates the sigmoid, and black pictures stay.
+        """
+        mean = images.float().mean((0, 2, 3)).div(255).clamp(0.02, 0.98)
+        with torch.no_grad():
+            self.layers[-1].bias.copy_(mean.logit())
 
     def forward(self, latents: Tensor) -> Tensor:
         """Reconstruct ``[B, C, H, W]`` from ``[B, d]``."""
