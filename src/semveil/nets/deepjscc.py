@@ -235,8 +235,11 @@ class DeepJsccDecoder(Prepared):
         On dark images the way from grey to it saturates the sigmoid, and black pictures stay.
         """
         mean = images.float().mean((0, 2, 3)).div(255).clamp(0.02, 0.98)
+        last = self.layers[-1]
+        assert isinstance(last, DoublingConv)
+        assert last.bias is not None
         with torch.no_grad():
-            self.layers[-1].bias.copy_(mean.logit())
+            last.bias.copy_(mean.logit())
 
     def forward(self, latents: Tensor) -> Tensor:
         """Reconstruct ``[B, C, H, W]`` from ``[B, d]``."""
