@@ -365,10 +365,18 @@ def test_what_an_audit_shows_and_ignores(capsys):
     assert printed.out == printed.err == ""
 
 
-def test_the_page_shows_the_flags_first(tmp_path):
+def test_the_verdict_on_the_page_names_the_warnings_and_all_flags_follow(tmp_path):
     page = audit(noise_alone).report(tmp_path / "page.html").read_text()
-    warning = page.index("<strong>Warning:</strong> The waveform is the same for every image")
-    assert warning < page.index("The waveform is random") < page.index('<section id="summary">')
+    marks = (
+        '<section id="summary">',
+        "mine: the waveform is the same for every image",
+        '<section id="admission">',
+        "<strong>Warning:</strong> The waveform is the same for every image",
+        "The waveform is random",
+        '<section id="table">',
+    )
+    places = [page.index(mark) for mark in marks]
+    assert places == sorted(places)
 
 
 def test_a_protection_is_judged_beside_the_transmitter_without_it():

@@ -90,8 +90,9 @@ def block_reals(latent: Tensor, blocks: Blocks = PAIRS) -> Tensor:
     Arguments and errors are the same.
 
     Example:
-        >>> block_reals(torch.tensor([[3.0, 4.0, 0.0, 0.0]])).tolist()
-        [[[0.8485281467437744, 1.1313709020614624], [0.0, 0.0]]]
+        >>> block_reals(torch.tensor([[3.0, 4.0, 0.0, 0.0]]))
+        tensor([[[0.8485, 1.1314],
+                 [0.0000, 0.0000]]])
     """
     if latent.shape[1] % 2:
         raise SemveilError(f"{latent.shape[1]} reals are no whole symbols of two")
