@@ -378,11 +378,13 @@ def train(
 def identity(recipe: Recipe, seed: int) -> str:
     """Return what tells the weights of one training from those of another.
 
-    The settings of audits and attacks do not count: they change nothing of the training. Nor do
-    settings that are left as they are by default, so that new ones tell nothing apart.
+    The settings of audits and attacks do not count: they change nothing of the training, and those
+    of hardening do only where there is one. Nor do settings that are left as they are by default,
+    so that new ones tell nothing apart.
     """
-    settings = changes(recipe, {"audit", "attack"})
-    if recipe.harden.method != "none":
+    hardened = recipe.harden.method != "none"
+    settings = changes(recipe, {"audit", "attack"} | (set() if hardened else {"harden"}))
+    if hardened:
         # The attacks that it is trained against have sections of their own.
         settings["against"] = [changes(recipe.attack.mallory)] + [
             changes(recipe.of(attack.Config), {"epochs", "lr"})
