@@ -89,6 +89,7 @@ class AttackFacts(About):
 
     study: str
     attacked: str
+    images: ImageFacts | None = None
     schemes: Annotated[list[str], Field(min_length=1)]
     seed: Seed
     recipe: RecipeFacts

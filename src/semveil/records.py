@@ -59,6 +59,8 @@ class SystemName:
         'mobilesc (latent, semmixed)'
         >>> SystemName("ibal", params={"protections": ["rotation"], "epsilon": 0.1}).label
         'ibal+rotation (epsilon = 0.1)'
+        >>> SystemName("cooperative", control="noise").title
+        'cooperative, control: noise'
     """
 
     scheme: str
@@ -87,10 +89,20 @@ class SystemName:
 
     @property
     def label(self) -> str:
-        """Its name in tables and figures, which nothing reads back."""
+        """Its name on the command line and among samples, which nothing takes apart."""
         name = "+".join([self.scheme, *self.protections])
-        if self.control:
-            name += f"/{self.control}"
+        return self._with_notes(f"{name}/{self.control}" if self.control else name)
+
+    @property
+    def title(self) -> str:
+        """Its name in the tables and legends of reports: in words."""
+        added = " and ".join(
+            filter(None, [", ".join(self.protections[:-1]), *self.protections[-1:]])
+        )
+        name = f"{self.scheme} with {added}" if added else self.scheme
+        return self._with_notes(f"{name}, control: {self.control}" if self.control else name)
+
+    def _with_notes(self, name: str) -> str:
         others = (_shown(key, each) for key, each in self.params.items() if key != "protections")
         notes = ", ".join(filter(None, [self.variant, *others, self.training]))
         return f"{name} ({notes})" if notes else name

@@ -111,6 +111,8 @@ def test_every_attack_at_every_budget(semveil, trained):
             assert len(parts) == 10
             assert sum(parts) == record.n
     assert not [record.metric for record in records if "class" in record.metric]
+    about = json.loads((folder / "run.json").read_text())
+    assert about["images"] == {"shape": [1, 8, 8], "classes": list("0123456789")}
     floors = {record.metric for record in records if record.role == "system"} - set(FLAGS)
     assert floors == {"chance", "psnr_db_floor", "ssim_floor"}
     for record in records:

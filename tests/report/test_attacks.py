@@ -153,6 +153,19 @@ def test_figures_show_what_the_records_say() -> None:
     (bars,) = by_class(panels).axes
     assert sorted({round(float(bar.get_height()), 3) for bar in bars.patches}) == [0.9]
     assert len(bars.patches) == 4  # two classes, no attack and pgd
+    numbers = [label.get_text() for label in bars.get_xticklabels()]
+    assert numbers == ["0", "1"]
+
+
+def test_bars_have_the_names_of_their_classes() -> None:
+    panels = panels_of(attack_rows(merged(frame(sound()))))
+    for names, shown in (
+        (["cat", "a name that is far too long for the half of a panel, so it ends early"], None),
+        (["airplane"], ["0", "1"]),  # of one class too few
+    ):
+        (bars,) = by_class(panels, class_names=names).axes
+        found = [label.get_text() for label in bars.get_xticklabels()]
+        assert found == (shown or ["cat", f"{names[1][:50]}…"])
 
 
 def images_only(*extra: Record) -> list[Record]:

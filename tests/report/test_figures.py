@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from semveil.errors import SemveilError
 from semveil.records import Record
 from semveil.report import figures
-from semveil.report.select import frame, strongest, where
+from semveil.report.select import frame, strongest, titles, where
 
 
 def lines(place: Axes) -> list[list[float]]:
@@ -37,7 +37,8 @@ def title(place: Axes) -> str:
 def test_snr_curves_are_the_records(quick: list[Record]) -> None:
     table = frame(quick)
     figure = figures.against_snr(table)
-    assert [title(place).split(",")[0] for place in figure.axes] == list(table["system"].unique())
+    named = [" ".join(title(place).split()).removesuffix(", PSR −10 dB") for place in figure.axes]
+    assert named == list(titles(table).values())
     place = figure.axes[0]
     bob = where(table, scheme="multitask", role="bob", metric="accuracy")
     eve = where(strongest(table), scheme="multitask", protocol="adaptive", metric="accuracy")
@@ -162,6 +163,18 @@ def test_training_curves_skip_what_is_not_finite() -> None:
     ]
     (place,) = figures.training_curves(history).axes
     assert lines_of_training(place) == [[2.0, 1.0]]
+
+
+def test_losses_and_systems_are_named_in_words(quick: list[Record]) -> None:
+    history = [{"step": step, "stage": "ibal", "bob_ce": 1.0, "link_total": 2.0} for step in (1, 2)]
+    legend = figures.training_curves(history).legends[0]
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "Bob’s cross-entropy",
+        "link’s total loss",
+    ]
+    shown = [" ".join(title(place).split()) for place in figures.against_snr(frame(quick)).axes]
+    assert shown[4] == "cooperative, control: noise"
+    assert not any("/" in words for words in shown)
 
 
 def lines_of_training(place: Axes) -> list[list[float]]:

@@ -102,12 +102,16 @@ def test_pictures_have_the_names_of_their_classes(
     run = make_run(tmp_path / "named", quick)
     about = json.loads((run / "run.json").read_text())
     names = [f"kind{number}" for number in range(9)] + ["a name that is long"]
-    (run / "run.json").write_text(json.dumps(about | {"images": {"classes": names}}))
+    images = {"shape": [1, 8, 8], "classes": names}
+    (run / "run.json").write_text(json.dumps(about | {"images": images}))
     write_report(tmp_path / "page.html", [run])
     text = (tmp_path / "page.html").read_text()
     with np.load(run / "samples.npz") as samples:
         shown = [int(label) for label in samples["labels"][:6]]
     assert all(("a name t…" if label == 9 else f">{names[label]}<") in text for label in shown)
+    (run / "run.json").write_text(json.dumps(about | {"images": {"shape": [1, 8, 8]}}))
+    with pytest.raises(SemveilError, match=r"run\.json is damaged: classes"):
+        write_report(tmp_path / "page.html", [run])
 
 
 def test_nothing_is_loaded_from_elsewhere(page: Path) -> None:

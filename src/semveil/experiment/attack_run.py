@@ -19,7 +19,7 @@ from semveil.experiment.choices import packages
 from semveil.experiment.link import Link
 from semveil.experiment.plan import plan
 from semveil.experiment.provenance import of_its_version, provenance
-from semveil.experiment.run import FACTS, RECORDS, MeasuredFolder, Run
+from semveil.experiment.run import FACTS, RECORDS, MeasuredFolder, Run, image_facts
 from semveil.experiment.training import Hardware
 from semveil.facts import AttackFacts, read_facts
 from semveil.files import new_folder
@@ -58,6 +58,7 @@ class AttackRun(MeasuredFolder):
             "attacked": os.path.relpath(run.folder, folder),
             "schemes": job.systems,
             "seed": run.seed,
+            "images": image_facts(run.splits),
             "recipe": recipes.complete(recipe, [attack.Config for attack in attacks]).model_dump(),
             "wall_s": 0.0,
             "finished": False,

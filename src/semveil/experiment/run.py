@@ -133,7 +133,7 @@ class Run(MeasuredFolder):
             "schemes": [to_plain(asked) for asked in schemes],
             "seed": seed,
             "recipe": run.recipe.model_dump(),
-            "images": _stated(run.splits),
+            "images": image_facts(run.splits),
             "wall_s": 0.0,
             "finished": False,
             "packages": packages(run.recipe, map(named, schemes)),
@@ -345,8 +345,8 @@ def _cpu_s() -> float:
     return sum(os.times()[:4])
 
 
-def _stated(splits: ImageSplits) -> dict[str, Any]:
-    """Return what a run must know of its images before they are read again."""
+def image_facts(splits: ImageSplits) -> dict[str, Any]:
+    """Return what a run and its report must know of its images before they are read again."""
     found = {"shape": list(splits.image_shape), "classes": list(splits.classes)}
     if splits.private_classes is not None:
         found["private_classes"] = list(splits.private_classes)

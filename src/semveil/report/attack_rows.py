@@ -20,6 +20,7 @@ from semveil.report.select import (
     frame,
     over_seeds,
     present,
+    titles,
     where,
 )
 from semveil.report.table import Cell, Column, Line, Table, heading, signed, to_rich
@@ -43,6 +44,7 @@ class AttackRow:
 
     condition: tuple[tuple[str, Any], ...]
     system: str
+    title: str  # the system in words
     aim: str | None  # "class 2", "to class 5"; None if any mistake will do
     attack: str
     protocol: str
@@ -133,6 +135,7 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
     bob = table[table["role"] == "bob"]
     attacked = under_attack(bob)
     asked = set(asked)
+    named = titles(attacked)
     known = list(styles({*asked, *attacked["adversary"]}, "attack"))
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db", "test_snr_db", "seed"]
     found = []
@@ -144,7 +147,7 @@ def attack_rows(table: pd.DataFrame, asked: Iterable[str] = ()) -> list[AttackRo
             aim = str(name) or None
             plain = where(bob[bob["adversary"].isna()], image_class="any", system=system, **setting)
             floors = _floors(table, dataset=setting["dataset"], system=system)
-            common = ((*setting.items(), ("aim", aim)), str(system), aim)
+            common = ((*setting.items(), ("aim", aim)), str(system), named[str(system)], aim)
             found.append(AttackRow(*common, NONE, "none", plain, floors))
             for attack in known:
                 of = where(rows, image_class="any", adversary=attack)
@@ -181,7 +184,7 @@ def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
     panels: dict[str, dict[str, AttackRow]] = {}
     for group, condition in zip(groups, conditions, strict=True):
         above = heading((key, condition[key]) for key in keys)
-        title = " · ".join(filter(None, [above, group[0].system]))
+        title = " · ".join(filter(None, [above, group[0].title]))
         panels[title] = {row.name: row for row in group if not row.rows.empty}
     return panels
 
@@ -234,8 +237,8 @@ def _table(group: Sequence[AttackRow], every_metric: bool) -> Table:
     lines.append(floor_line(main.floor_title, [(name, group[0].floor(name)) for name in shown]))
     facts = [(key, value) for key, value in group[0].condition if key != "aim"]
     aim = f", aim: {group[0].aim}" if group[0].aim else ""
-    title = f"{group[0].system}: {heading(facts)}{aim}"
-    return Table(group[0].system, columns, [(title, lines)])
+    title = f"{group[0].title}: {heading(facts)}{aim}"
+    return Table(group[0].title, columns, [(title, lines)])
 
 
 def floor_line(name: str, floors: Iterable[tuple[str, float | None]]) -> Line:

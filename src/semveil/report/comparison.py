@@ -18,7 +18,7 @@ from semveil.report import figures
 from semveil.report.attack_rows import floor_line, only_attacks
 from semveil.report.folder import RunFolder
 from semveil.report.looks import markers, palette
-from semveil.report.select import frame, home_snr, paired, strongest, where
+from semveil.report.select import frame, home_snr, paired, strongest, titles, where
 from semveil.report.summary import Row, line_of, rows, shown_columns
 from semveil.report.table import WIDEST, Cell, Line, Table, signed, to_rich
 
@@ -260,7 +260,7 @@ def compare(
     labels = _labels(here)
     systems = tuple(
         ComparedSystem(
-            row.name.replace(row.system, labels[str(row.condition["run"]), row.system], 1),
+            row.name.replace(row.title, labels[str(row.condition["run"]), row.system], 1),
             str(row.condition["run"]) if several else "",
             row,
             _facts(row, every),
@@ -300,9 +300,9 @@ def _facts(row: Row, table: pd.DataFrame) -> dict[str, str]:
 def _labels(table: pd.DataFrame) -> dict[tuple[str, str], str]:
     """Return a name for each system of each run: its label, with the run if others share it."""
     known = table[table["role"] != "system"][["run", "system"]].drop_duplicates()
-    often = known["system"].value_counts()
+    often, named = known["system"].value_counts(), titles(table)
     return {
-        (run, system): system if often[system] == 1 else f"{system}, {run}"
+        (run, system): named[system] if often[system] == 1 else f"{named[system]}, {run}"
         for run, system in known.itertuples(index=False)
     }
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from semveil.errors import SemveilError
-from semveil.facts import About, read_facts
+from semveil.facts import About, ImageFacts, check_facts, read_facts
 from semveil.reading import read_regular, require_regular
 from semveil.records import Record, read_records
 
@@ -53,6 +53,9 @@ def _about(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     about = read_facts(path, About, f"no {path}")
+    # Scores of the leaderboard state a digest of their images.
+    if isinstance(images := about.get("images"), dict):
+        check_facts(images, ImageFacts, path)
     if styles := about.get("styles"):
         _refuse_looks(styles, path)
     return about

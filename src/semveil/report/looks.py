@@ -34,6 +34,13 @@ ROLES: dict[str, dict[str, Any]] = {
     "paper": {"marker": "^", "linestyle": ":", "markerfacecolor": "white"},
     "adaptive": {"marker": "^", "linestyle": "--"},
 }
+# Of a control, which has a tint of its scheme's colour: a shape tells them apart without colour.
+CONTROLS: dict[str, dict[str, Any]] = {
+    "bob": {"marker": "s"},
+    "paper": {"marker": "D"},
+    "adaptive": {"marker": "D"},
+}
+_TINT = 0.5  # of white
 PARTIES = {
     "bob": "Bob",
     "paper": "Eve (paper’s training)",
@@ -98,7 +105,7 @@ def palette(frame: pd.DataFrame) -> dict[str, str]:
     for label, scheme, control in systems.itertuples(index=False):
         colour = colours[scheme]
         if pd.notna(control):
-            tints[colour] = min(tints.get(colour, 0.2) + 0.15, 0.65)
+            tints[colour] = min(tints.get(colour, _TINT - 0.15) + 0.15, 0.8)
             colour = _tint(colour, tints[colour])
         found[label] = colour
     return found
@@ -110,9 +117,12 @@ def _tint(colour: str, white: float) -> str:
 
 
 def markers(systems: pd.DataFrame) -> dict[str, str]:
-    """Give the systems of one scheme, which share its colour, a marker each, in their order."""
+    """Give the systems whose schemes share a colour a marker each, in their order."""
     found: dict[str, str] = {}
-    for _, group in systems.drop_duplicates("system").groupby("scheme", sort=False):
+    drawn = styles(systems["scheme"], "scheme")
+    colours = systems["scheme"].map(lambda scheme: drawn[scheme].colour)
+    known = systems.assign(colour=colours).drop_duplicates("system")
+    for _, group in known.groupby("colour", sort=False):
         for number, name in enumerate(group["system"]):
             found[name] = MARKERS[number % len(MARKERS)]
     return found

@@ -38,7 +38,7 @@ from semveil.report.folder import RunFolder, read_run
 from semveil.report.looks import PARTIES
 from semveil.report.sanity_checks import RULES as ATTACK_RULES
 from semveil.report.sanity_checks import strength, violations
-from semveil.report.select import SETTING, frame, paired, present, varying
+from semveil.report.select import SETTING, frame, paired, present, titles, varying
 from semveil.report.summary import (
     LIMITS,
     RULES,
@@ -155,6 +155,8 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
         "TONES": TONES,
         "Verdict": Verdict,
     }
+    named_systems = titles(table)
+    templates.filters["titled"] = lambda system: named_systems.get(system, system)
     templates.filters["invoke"] = lambda row, name, *words: getattr(row, name)(*words)
     return templates.get_template("page.html.j2").render(
         title=", ".join(names),
@@ -215,7 +217,9 @@ def _per_run(
 
 def _symbols(run: RunFolder, table: pd.DataFrame) -> Iterator[Figure]:
     if any(key.startswith("waveform/") for key in run.samples):
-        yield figures.constellation(run.samples, colours=figures.palette(table))
+        yield figures.constellation(
+            run.samples, colours=figures.palette(table), titles=titles(table)
+        )
 
 
 def _training(_: str, run: RunFolder) -> Iterator[Figure]:
@@ -319,12 +323,13 @@ def _pictures(name: str, run: RunFolder, found: Sequence[Row]) -> Iterator[Figur
         if often[row.system] == 1
         for party, key in (("bob", "bob"), ("eve", "adaptive"))
     }
-    yield figures.reconstruction_grid(_with_class_names(run), scores=scores)
+    titles = {row.system: row.title for row in mine}
+    yield figures.reconstruction_grid(_with_class_names(run), scores=scores, titles=titles)
 
 
 def _with_class_names(run: RunFolder) -> dict[str, Any]:
     """Return the samples of a run, the labels of its images in words where the run knows them."""
-    names = run.about.get("images", {}).get("classes", [])
+    names = _class_names(run)
     labels = run.samples.get("labels", ())
     found = dict(run.samples)
     if len(labels) and max(labels) < len(names):
@@ -355,7 +360,7 @@ def _attacks(
         "attack_rules": ATTACK_RULES,
         "attacked": attack_tables(found),
         "psr": list(_against_psr(pooled)) if found else (),
-        "classes": list(_by_class(pooled)),
+        "classes": list(_by_class(pooled, _shared_class_names(named.values()))),
         "attackpictures": _per_run(
             named, "attacked", lambda name, run: _images_under_attack(of[name], run, found)
         ),
@@ -394,10 +399,21 @@ def _against_psr(found: Sequence[AttackRow]) -> Iterator[Drawing]:
             yield Drawing.of(figure, key, "", metric_of(name))
 
 
-def _by_class(found: Sequence[AttackRow]) -> Iterator[Drawing]:
+def _shared_class_names(runs: Iterable[RunFolder]) -> tuple[str, ...]:
+    """Return the names of the classes where all runs state the same."""
+    stated = {_class_names(run) for run in runs}
+    return stated.pop() if len(stated) == 1 else ()
+
+
+def _class_names(run: RunFolder) -> tuple[str, ...]:
+    images = run.about.get("images")
+    return tuple(images["classes"]) if isinstance(images, Mapping) else ()
+
+
+def _by_class(found: Sequence[AttackRow], class_names: Sequence[str]) -> Iterator[Drawing]:
     for name in MAIN.values():
         if any(row.by_class(name, row.budgets[-1]) for row in found if row.budgets):
-            figure = figures.by_class(panels_of(found), name)
+            figure = figures.by_class(panels_of(found), name, class_names=class_names)
             yield Drawing.of(figure, f"class{name}", "", metric_of(name))
 
 

@@ -44,7 +44,7 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
         yield from _falling(row, plain)
         if (row.table["metric"] == "saturated").any():
             yield (
-                f"{row.system}: under the attack {row.name} no answer is right at any budget, so "
+                f"{row.title}: under the attack {row.name} no answer is right at any budget, so "
                 "that it ranks no links. Add smaller budgets (attack.psr_db)."
             )
 
@@ -58,7 +58,7 @@ def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:
     if found:
         psr_db, mine, theirs = max(found, key=lambda item: item[2].low - item[1].high)
         yield (
-            f"{one.system}: the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
+            f"{one.title}: the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
             f"is weaker than {other.name}: {_told(one, mine)} against {_told(other, theirs)}."
         )
 
@@ -71,7 +71,7 @@ def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
     for (less, before), (more, after) in combinations(steps, 2):
         if before and after and after.high < before.low:
             yield (
-                f"{row.system}: the attack {row.name} should be suspected. It is weaker {more} "
+                f"{row.title}: the attack {row.name} should be suspected. It is weaker {more} "
                 f"than {less}: {_told(row, after)} against {_told(row, before)}."
             )
             return

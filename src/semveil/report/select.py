@@ -89,6 +89,18 @@ def name_of(row: pd.Series) -> SystemName:
     return SystemName(**{**plain, "params": json.loads(plain["params"] or "{}")})
 
 
+def titles(table: pd.DataFrame) -> dict[str, str]:
+    """Return the name in words of each system of a frame by its label.
+
+    A system that a comparison renamed keeps the name that it was given.
+    """
+    found = {}
+    for _, row in table.drop_duplicates("system").iterrows():
+        name, label = name_of(row), str(row["system"])
+        found[label] = name.title if label == name.label else label
+    return found
+
+
 def canonical(value: Any) -> str:
     """Return params, or one of them, as JSON that is the same for equal ones."""
     return json.dumps(value, sort_keys=True, ensure_ascii=False)

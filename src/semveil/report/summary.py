@@ -25,6 +25,7 @@ from semveil.report.select import (
     pooled,
     present,
     strongest,
+    titles,
     where,
 )
 from semveil.report.table import ABSENT, Cell, Column, Line, Table, heading, signed, to_rich
@@ -99,6 +100,7 @@ class Row:
 
     condition: Mapping[str, Any]  # what rows are grouped by
     system: str
+    title: str  # the system in words
     scheme: str
     control: bool
     psr_db: float | None
@@ -123,7 +125,7 @@ class Row:
         """The system with its PSR, and Eve's target where it is not Bob's."""
         gap = "\N{NO-BREAK SPACE}"
         psr = f", PSR{gap}{signed(self.psr_db)}{gap}dB" if self.psr_db is not None else ""
-        return self.system + psr + ("" if self.target == "label" else f": {self.target}")
+        return self.title + psr + ("" if self.target == "label" else f": {self.target}")
 
     @property
     def place(self) -> str:
@@ -354,6 +356,7 @@ def _rows(
         yield Row(
             condition={key: value for key, value in context.items() if key != "system"},
             system=str(context["system"]),
+            title=titles(system)[str(context["system"])],
             scheme=str(system["scheme"].iloc[0]),
             control=bool(system["control"].notna().any()),
             psr_db=psr_db,

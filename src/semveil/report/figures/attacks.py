@@ -13,6 +13,7 @@ from semveil.metrics import metric_of
 from semveil.report.attack_rows import NONE, AttackRow, attack_rows, merged
 from semveil.report.figures.layout import arrange, panels
 from semveil.report.figures.lines import Curve, Look, Panel, draw, entries, limit
+from semveil.report.figures.pictures import shortened
 from semveil.report.figures.style import styled
 from semveil.report.looks import FLOOR, UNDEFENDED, attack_looks, floor_entry
 from semveil.style import GREY
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDEST = 44  # letters of a title above a panel
+_WIDTH, _LETTER = 7.2, 0.07  # of the panels of all classes, and of a letter of their names, inches
 # Lines of attacks that were trained on another link, and of the second metric.
 ELSEWHERE: Look = {"linestyle": ":", "markerfacecolor": "white"}
 SECOND: Look = {"linestyle": "--", "markerfacecolor": "white"}
@@ -75,8 +77,20 @@ def _add(panel: Panel, row: AttackRow, metric: str, look: Look) -> None:
 
 
 @styled
-def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = None) -> Figure:
-    """Draw a metric of Bob's for every class, bars beside each other, with 95 % intervals."""
+def by_class(
+    groups: Groups,
+    metric: str = "accuracy",
+    psr_db: float | None = None,
+    class_names: Sequence[str] = (),
+) -> Figure:
+    """Draw a metric of Bob's for every class, bars beside each other, with 95 % intervals.
+
+    Args:
+        groups: Rows by panel and name.
+        metric: The metric.
+        psr_db: Budget, dB; the highest of each attack if omitted.
+        class_names: Names of the classes by number; the numbers themselves if there are none.
+    """
     kind = metric_of(metric)
     groups = {
         title: lines
@@ -103,15 +117,23 @@ def by_class(groups: Groups, metric: str = "accuracy", psr_db: float | None = No
         for level in _floors(lines, metric):
             place.axhline(level, **FLOOR)
             known.add(level)
-        place.set_xticks(sorted(classes))
+        named = max(classes, default=0) < len(class_names)
+        words = [class_names[number] if named else str(number) for number in sorted(classes)]
+        place.set_xticks(sorted(classes), _fitting(words), fontsize=8.5)
         place.grid(axis="x", visible=False)
     limit(axes, kind)
     shown: list[tuple[str, Look]] = [
         (name, {"color": look["color"], "linewidth": 6}) for name, look in looks.items()
     ]
     shown += [floor_entry(kind)] if known else []
-    arrange(figure, axes, width=7.2, height=1.6, x="class", y=kind.label, entries=entries(shown))
+    legend = entries(shown)
+    arrange(figure, axes, width=_WIDTH, height=1.6, x="class", y=kind.label, entries=legend)
     return figure
+
+
+def _fitting(names: Sequence[str]) -> list[str]:
+    """Return names of classes that fit beside each other, shortened where they must be."""
+    return [shortened(name, max(2, int(_WIDTH / len(names) / _LETTER))) for name in names]
 
 
 def _of_classes(row: AttackRow, metric: str) -> bool:

@@ -10,7 +10,7 @@ import pandas as pd
 from semveil.metrics import IMAGE_METRICS, metric_of
 from semveil.report.figures.lines import Curve, Look, Panel, draw
 from semveil.report.figures.style import styled
-from semveil.report.looks import FLOOR, PARTIES, ROLES, floor_entry, palette, series
+from semveil.report.looks import CONTROLS, FLOOR, PARTIES, ROLES, floor_entry, palette, series
 from semveil.report.select import (
     SETTING,
     floor,
@@ -19,6 +19,7 @@ from semveil.report.select import (
     paired,
     present,
     strongest,
+    titles,
     varying,
     where,
 )
@@ -48,14 +49,16 @@ def against_snr(
     """
     table = parties(frame, metric)
     table = table[table["test_snr_db"].notna()]
-    colours = colours or palette(frame)
+    colours, named = colours or palette(frame), titles(frame)
     keys = [*present(table, SETTING), "latent_dim", "train_snr_db"]
     drawn = []
     for values, rows in table.groupby([*keys, "system", "psr_db"], dropna=False, sort=False):
         context = dict(zip([*keys, "system", "psr_db"], values, strict=True))
         system = str(context["system"])
         several = where(table, system=system)["psr_db"].nunique() > 1
-        title = f"{system}, PSR {context['psr_db']:g} dB".replace("-", "−") if several else system
+        title = named[system]
+        if several:
+            title += f", PSR {context['psr_db']:g} dB".replace("-", "−")
         above = heading((key, context[key]) for key in varying(table, keys))
         curves = [
             Curve.of_rows(
@@ -92,6 +95,7 @@ def against_dimension(
     table = at_home(parties(frame, metric))
     table = table[table["latent_dim"].notna()]
     colours = colours or palette(frame)
+    controls = set(table.loc[table["control"].notna(), "system"])
     keys = present(table, SETTING)
     protocols = [name for name in ("paper", "adaptive") if name in set(table["party"])]
     drawn = []
@@ -104,15 +108,22 @@ def against_dimension(
             for (name, _), rows in part.groupby(["system", "psr_db"], dropna=False, sort=False):
                 for party in dict.fromkeys(("bob", protocol)):
                     look = {**ROLES[party], "color": colours[str(name)]}
+                    if name in controls:
+                        look |= CONTROLS[party]
                     points = where(rows, party=party)
                     panel.curves.append(Curve.of_rows(points, "latent_dim", look))
             drawn.append(panel)
-    named = {name: colours[name] for name in table["system"].unique()}
+    words = titles(table)
+    systems = {
+        words[name]: {"color": colours[name], "linewidth": 3}
+        | ({**CONTROLS["bob"], "markersize": 7} if name in controls else {})
+        for name in words
+    }
     return draw(
         drawn,
         x="latent dimension d (reals)",
         metric=metric_of(metric),
-        legend=_legend(table, named, drawn, metric),
+        legend=_legend(table, systems, drawn, metric),
         columns=2,
         size=(3.7, 2.3),
         scale="octaves",
@@ -228,12 +239,11 @@ def _floor_entries(drawn: Iterable[Panel], metric: str) -> list[tuple[str, Look]
 
 
 def _legend(
-    table: pd.DataFrame, systems: Mapping[str, str], drawn: Iterable[Panel], metric: str
+    table: pd.DataFrame, systems: Mapping[str, Look], drawn: Iterable[Panel], metric: str
 ) -> list[tuple[str, Look]]:
     shown = [
         (PARTIES[party], {**look, "color": GREY})
         for party, look in ROLES.items()
         if party in set(table["party"])
     ]
-    coloured = [(name, {"color": colour, "linewidth": 3}) for name, colour in systems.items()]
-    return [*coloured, *shown, *_floor_entries(drawn, metric)]
+    return [*systems.items(), *shown, *_floor_entries(drawn, metric)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_SYMBOLS = 2500
-_WIDEST_TITLE = 9  # letters
+_WIDEST_TITLE, _WIDEST_PANEL = 9, 28  # letters
 
 
-def shortened(name: str) -> str:
-    """Return a name as it fits above a picture."""
-    return name if len(name) <= _WIDEST_TITLE else f"{name[: _WIDEST_TITLE - 1]}…"
+def shortened(name: str, letters: int = _WIDEST_TITLE) -> str:
+    """Return a name in at most so many letters; by default as it fits above a picture."""
+    return name if len(name) <= letters else f"{name[: letters - 1]}…"
 
 
 @styled
@@ -63,6 +64,7 @@ def reconstruction_grid(
     *,
     columns: int = 6,
     scores: Mapping[str, str] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw images and the reconstructions of Bob and of the strongest Eve."""
     rows = {"originals": samples["originals"]}
@@ -73,7 +75,7 @@ def reconstruction_grid(
             if key in samples:
                 score = (scores or {}).get(key)
                 party_ = ", ".join(filter(None, [party.capitalize(), score]))
-                rows[_lines(system, party_)] = samples[key]
+                rows[_lines((titles or {}).get(system, system), party_)] = samples[key]
     return image_grid(rows, labels=samples.get("labels"), columns=columns)
 
 
@@ -112,7 +114,10 @@ def _lines(*words: str | None) -> str:
 
 @styled
 def constellation(
-    samples: Mapping[str, np.ndarray], *, colours: Mapping[str, str] | None = None
+    samples: Mapping[str, np.ndarray],
+    *,
+    colours: Mapping[str, str] | None = None,
+    titles: Mapping[str, str] | None = None,
 ) -> Figure:
     """Draw the symbols that each system sends, one panel per system, on equal axes."""
     from matplotlib.patches import Circle
@@ -137,6 +142,7 @@ def constellation(
             rasterized=True,
         )
         place.add_patch(Circle((0, 0), 1, fill=False, color=FAINT, linewidth=1))
-        place.set(title=name, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
+        title = "\n".join(wrap((titles or {}).get(name, name), _WIDEST_PANEL))
+        place.set(title=title, aspect="equal", xlim=(-reach, reach), ylim=(-reach, reach))
     arrange(figure, axes, width=2.3, height=2.3, x="in-phase", y="quadrature")
     return figure

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from semveil.report.figures.lines import Look, entries, unit
 from semveil.report.figures.style import styled
 from semveil.report.looks import FLOOR, PARTIES, floor_entry, markers, palette
 from semveil.report.looks import series as look_of
-from semveil.report.select import estimate_of, floor, pooled, strongest, where
+from semveil.report.select import estimate_of, floor, pooled, strongest, titles, where
 from semveil.report.summary import Row, rows
 from semveil.report.table import heading
 from semveil.style import FAINT, GREY
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_NAMED = 15
+_WIDEST = 46  # letters of a title above a panel
 LEAKAGE = "mi_excess_bits_20"
 FRONTIER: Look = {"color": GREY, "linewidth": 1.2, "zorder": 2}
 
@@ -75,7 +77,7 @@ def privacy_utility(
     figure, axes = panels(len(settings), columns=2)
     accuracy = metric_of(MAIN["label"])
     for place, (title, group) in zip(axes, settings.items(), strict=True):
-        place.set_title(title)
+        place.set_title("\n".join(wrap(title, _WIDEST)))
         _background(place, group)
         if frontier:
             place.step(*_frontier(group), where="post", **FRONTIER)
@@ -201,7 +203,7 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
     # A system measured on few images could be the best by chance.
     leaks = strongest(leaks[leaks["n"] >= leaks["n"].max() / 2])
     bobs = where(at, role="bob", metric=accuracy.name)
-    colours, marked = palette(frame), markers(bobs)
+    colours, marked, named = palette(frame), markers(bobs), titles(bobs)
     figure, (place,) = panels(1, columns=1)
     legend: list[tuple[str, Look]] = []
     for _, bob in bobs.iterrows():
@@ -209,7 +211,9 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
         if not eve.empty:
             look = {"color": colours[bob["system"]], "marker": marked[bob["system"]]}
             point(place, estimate_of(eve.iloc[0]), estimate_of(bob), look)
-            legend.append((f"{bob['system']}, d = {bob['latent_dim']:g}", look | {"linestyle": ""}))
+            legend.append(
+                (f"{named[bob['system']]}, d = {bob['latent_dim']:g}", look | {"linestyle": ""})
+            )
     place.axvline(floor(frame, LEAKAGE) or 0.0, **FLOOR)
     chance = floor(frame, accuracy.name, target="label")
     if chance is not None:
@@ -365,9 +369,10 @@ def by_attribute(
     legend.append(floor_entry(accuracy))
     if published:
         legend.append(("published", {**cross, "linestyle": ""}))
+    named = titles(bob)
     return by_row(
         drawn,
-        systems,
+        [named[system] for system in systems],
         x=f"Bob’s {accuracy.label}",
         legend=legend,
         size=(2.3, 0.32),

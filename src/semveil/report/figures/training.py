@@ -14,6 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_POINTS = 300
+# Words for the parts of a loss's name, which are joined by underscores.
+_WORDS = {
+    "bob": "Bob’s",
+    "ce": "cross-entropy",
+    "eve": "Eve’s",
+    "latent": "latent-path",
+    "layer": "layer’s",
+    "link": "link’s",
+    "mse": "squared error",
+    "total": "total loss",
+}
 
 
 @styled
@@ -40,4 +51,10 @@ def training_curves(history: Iterable[Mapping[str, Any]]) -> Figure:
         values = [value for points in curves.values() for _, value, *_ in points]
         panel.logarithmic = bool(values) and 0 < 30 * min(values) < max(values)
         drawn.append(panel)
-    return draw(drawn, x="step", y="loss", legend=looks.items(), size=(2.3, 1.5), shared=False)
+    legend = [(in_words(name), look) for name, look in looks.items()]
+    return draw(drawn, x="step", y="loss", legend=legend, size=(2.3, 1.5), shared=False)
+
+
+def in_words(name: str) -> str:
+    """Return the name of a loss for a legend: ``bob_ce`` is Bob’s cross-entropy."""
+    return " ".join(_WORDS.get(part, part) for part in name.split("_"))
