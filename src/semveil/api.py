@@ -888,6 +888,7 @@ def reproduce(
     data: Path | None = None,
     progress: Progress | None = None,
     resume: str | Path | None = None,
+    zoo: bool = True,
 ) -> tuple[Path, Manifest]:
     """Run every job of every study, the most important study first, and write their pages.
 
@@ -912,6 +913,8 @@ def reproduce(
         progress: Called with stage, steps done, steps in all.
         resume: Folder of a reproduction to resume, instead of ``only`` and ``budget``. Jobs that
             failed are tried again, after the others.
+        zoo: Take links that the zoo has, of the same recipe and seed, instead of training them;
+            ``run.json`` then names the entry.
 
     Returns:
         The folder, and its manifest.
@@ -932,7 +935,7 @@ def reproduce(
         reproduction.start(folder, papers, budget, seed)
     with hold(folder), resumable(folder, "reproduce"):
         going_on = reproduction.Reproduction(
-            folder, hardware, runner, data, progress, links, seconds
+            folder, hardware, runner, data, progress, links, seconds, zoo
         )
         return folder, going_on.run()
 

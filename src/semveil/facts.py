@@ -125,6 +125,19 @@ class CodeStates(Facts):
     code: list[CodeFacts] = []
 
 
+class ZooFacts(Facts):
+    """An entry of the zoo: its name, and the digest of its configuration and files."""
+
+    name: str
+    digest: str
+
+
+class LinkFacts(CodeStates):
+    """Where trained links came from: the code that trained them, or an entry of the zoo."""
+
+    entry: ZooFacts | None = None
+
+
 class SpentFacts(CodeStates):
     """The time that a job took, the processor's too, and the code that did it."""
 

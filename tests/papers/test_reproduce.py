@@ -286,6 +286,34 @@ def test_a_link_of_another_commit_counts(line, tmp_path):
     assert refused == "second: results of 2 commits: 1111111 (jobs: 3), 2222222 (jobs: 3)"
 
 
+@pytest.mark.slow
+def test_links_of_the_zoo_are_not_trained_again(line, straight, tmp_path):
+    zoo = tmp_path / "zoo"
+    packed = (straight / "small" / "jobs" / "seed-0", "digits/small", "--out", zoo)
+    environment = {"SEMVEIL_ZOO": str(zoo)}
+    succeed(line("zoo", "pack", *packed, folder=tmp_path))
+    stated = json.loads((zoo / "digits" / "small" / "config.json").read_text())
+    words = ("reproduce", "--only", "small", "--budget", "smoke", "-q", "--out")
+    entry = {"name": "digits/small", "digest": stated["digest"]}
+    for folder, more, origin in (("taken", [], entry), ("trained", ["--no-zoo"], None)):
+        succeed(line(*words, folder, *more, folder=tmp_path, environment=environment))
+        jobs = tmp_path / folder / "small" / "jobs"
+        for job in ("seed-0", "again", "seed-1"):
+            facts = json.loads((jobs / job / "run.json").read_text())
+            assert facts.get("entry") == (None if job == "seed-1" else origin)
+        # Trained at once by the first of the two jobs that measure it, if at all.
+        assert (jobs / "seed-0" / "history.jsonl").exists() is (origin is None)
+        assert not (jobs / "again" / "history.jsonl").exists()
+    weights = (zoo / "digits" / "small" / "model.safetensors").read_bytes()
+    assert (tmp_path / "taken" / "small/jobs/seed-0/model.safetensors").read_bytes() == weights
+    # What measures counts for the commit, not what trained the entry.
+    before = CODE.format(commit=ONE, dirty=False)
+    before += "import semveil.experiment.checkpoint_cache as cache; cache.code = jobs.code"
+    more = {"folder": tmp_path, "environment": environment, "before": before}
+    succeed(line(*words, "clean", **more))
+    succeed(line("reproduce", "--check", "clean", folder=tmp_path))
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

@@ -67,6 +67,9 @@ def reproduce(
     cores: CoresPerJob = None,
     gpus: GpusPerJob = None,
     links: Links = None,
+    zoo: Annotated[
+        bool, typer.Option("--zoo/--no-zoo", help="Take links that the zoo has; else train them.")
+    ] = True,
     data: DataRoot = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
@@ -100,6 +103,7 @@ def reproduce(
             data=data,
             progress=progress,
             resume=resume,
+            zoo=zoo,
         )
     if as_json:
         print(json.dumps({"folder": str(folder)} | manifest.model_dump()))

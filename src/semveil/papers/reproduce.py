@@ -26,6 +26,7 @@ from semveil.papers.manifest import (
 )
 from semveil.papers.paper import PAPERS, Paper
 from semveil.training.loop import Progress
+from semveil.zoo.reuse import stock
 
 LINKS = "links"
 
@@ -61,6 +62,7 @@ class Reproduction:
         progress: Called with ``(stage, done, in all)``.
         links: Folder of trained links; one in the folder if None.
         seconds: After how many it stops.
+        zoo: Whether it takes links that the zoo has instead of training them.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class Reproduction:
         progress: Progress | None = None,
         links: Path | None = None,
         seconds: float = math.inf,
+        zoo: bool = True,
     ) -> None:
         self.deadline = time.monotonic() + seconds
         self.folder, self.hardware, self.runner, self.root = folder, hardware, runner, root
-        self.progress, self.links = progress, links or folder / LINKS
+        self.progress, self.links, self.zoo = progress, links or folder / LINKS, zoo
         self.manifest = read_manifest(folder)
         budget, seed = self.manifest.budget, self.manifest.seed
         execute.check_budget(budget)
@@ -92,6 +95,8 @@ class Reproduction:
     def run(self) -> Manifest:
         """Do what is left until it is done or time is up, and return what became of every job."""
         failed = {name for name, job in self.manifest.jobs() if job.state == "failed"}
+        if self.zoo:
+            stock(self.links)
         try:
             # What failed before comes last, so that it does not keep the rest from being done.
             for again in (False, True):
