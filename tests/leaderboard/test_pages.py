@@ -12,6 +12,8 @@ from PIL import Image
 
 from browser import CHROMIUM, chromium, looked_at
 from commands import CommandLine, succeed
+from semveil.leaderboard.entry import LinkFacts, ModelFile, read_board
+from semveil.zoo.places import EMBEDDED, Place, checkout
 
 BOARD = Path(__file__).parents[2] / "leaderboard"
 SORT = """
@@ -59,6 +61,22 @@ def test_every_entry_has_a_page_and_a_row(pages: Path) -> None:
     index = (pages / "index.html").read_text()
     for name in names:
         assert f'href="{name}.html"' in index
+
+
+def test_every_link_of_the_zoo_is_an_entry() -> None:
+    facts = [entry.facts for entry in read_board(BOARD).values()]
+    models = [each.model for each in facts if isinstance(each, LinkFacts)]
+    named = {model.zoo for model in models if isinstance(model, ModelFile)}
+    ours = [Place(folder, "").entries() for folder in (checkout(), EMBEDDED) if folder]
+    assert named - {None} == set().union(*ours)
+
+
+def test_an_entry_without_figures_says_so(pages: Path) -> None:
+    waiting = [entry for entry in read_board(BOARD).values() if entry.score is None]
+    index = (pages / "index.html").read_text()
+    assert index.count("not scored yet") == sum(
+        len(entry.facts.tracks) for entry in waiting if isinstance(entry.facts, LinkFacts)
+    )
 
 
 # Bob's, Eve's and an attack's figures on the fixed list, of each kind of link.

@@ -126,6 +126,20 @@ def test_many_variants_are_named_by_their_scheme(quick: list[Record]) -> None:
     assert figure.legends[0].get_texts()[0].get_text() == "minmax"
 
 
+def test_many_schemes_differ_in_colour_or_shape(quick: list[Record]) -> None:
+    mine = [record for record in quick if record.scheme == "minmax"]
+    many = [replace(record, scheme=f"entry-{at}") for at in range(20) for record in mine]
+    # A link without a task takes a colour, and has no point.
+    many += [replace(r, scheme="a-pictures", metric="psnr_db") for r in mine if r.role == "bob"]
+    (place,) = figures.privacy_utility(frame(many)).axes
+    points = {
+        (str(line.get_color()), str(line.get_marker()))
+        for line in place.get_lines()
+        if line.get_marker() not in {"None", "_", "|"}
+    }
+    assert len(points) == 20
+
+
 def test_channels_that_differ_stay_in_one_panel(quick: list[Record]) -> None:
     split = [
         replace(record, channel="awgn/perfect") if record.role == "eve" else record

@@ -116,10 +116,13 @@ def _tint(colour: str, white: float) -> str:
     return "#" + "".join(f"{round(part + (255 - part) * white):02x}" for part in parts)
 
 
-def markers(systems: pd.DataFrame) -> dict[str, str]:
-    """Give the systems whose schemes share a colour a marker each, in their order."""
+def markers(systems: pd.DataFrame, schemes: Iterable[str] | None = None) -> dict[str, str]:
+    """Give the systems whose schemes share a colour a marker each, in their order.
+
+    Colours are those of all schemes of a figure, where it has others too.
+    """
     found: dict[str, str] = {}
-    drawn = styles(systems["scheme"], "scheme")
+    drawn = styles(systems["scheme"] if schemes is None else schemes, "scheme")
     colours = systems["scheme"].map(lambda scheme: drawn[scheme].colour)
     known = systems.assign(colour=colours).drop_duplicates("system")
     for _, group in known.groupby("colour", sort=False):

@@ -67,9 +67,11 @@ def privacy_utility(
     found = [row for row in rows(frame) if row.comparable]
     colours = colours or palette(frame)
     names = _names(found)
-    marked = markers(pd.DataFrame({"system": names, "scheme": [row.scheme for row in found]}))
+    schemes = [row.scheme for row in found]
+    marked = markers(pd.DataFrame({"system": names, "scheme": schemes}), frame["scheme"])
     if len(marked) > MOST_NAMED:
-        marked = dict.fromkeys(marked, "o")
+        of = markers(pd.DataFrame({"system": schemes, "scheme": schemes}), frame["scheme"])
+        marked = of | {name: of[scheme] for name, scheme in zip(names, schemes, strict=True)}
     sizes = _sizes(sorted({_dimension(row) for row in found}))
     settings: dict[str, list[Row]] = {}
     for row in found:
@@ -203,7 +205,7 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
     # A system measured on few images could be the best by chance.
     leaks = strongest(leaks[leaks["n"] >= leaks["n"].max() / 2])
     bobs = where(at, role="bob", metric=accuracy.name)
-    colours, marked, named = palette(frame), markers(bobs), titles(bobs)
+    colours, marked, named = palette(frame), markers(bobs, frame["scheme"]), titles(bobs)
     figure, (place,) = panels(1, columns=1)
     legend: list[tuple[str, Look]] = []
     for _, bob in bobs.iterrows():
