@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from semveil.cli import (
+    adapt,
     attack,
     audit,
     bench,
@@ -42,6 +43,7 @@ for _command in (
     cost.cost,
     harden.harden,
     export.export,
+    adapt.adapt,
     study.study,
     send.send,
     demo.demo,

@@ -101,7 +101,7 @@ def export_link(
     shapes: dict[str, Any] = {}
     steps = len(ends) * (1 + int8)
     for name, end in ends.items():
-        graph = to_graph(end.network, end.tried, end.inputs, end.outputs)
+        graph, exact = checked_graph(end, f"{link.name.label} is not exported: its {name}")
         wanted = _torch(end)
         kinds = {f"{name}.onnx": (FLOAT32, graph)}
         _progress(progress, len(files) + 1, steps)
@@ -110,12 +110,7 @@ def export_link(
             kinds[f"{name}.{INT8}.onnx"] = (INT8, quantise(graph, inputs))
             _progress(progress, len(files) + 2, steps)
         for file, (precision, content) in kinds.items():
-            difference = _differences(end, content, wanted)
-            if precision == FLOAT32 and max(difference.values()) > _TOLERANCE:
-                raise SemveilError(
-                    f"{link.name.label} is not exported: its {name} as a graph differs from torch "
-                    f"by {max(difference.values()):.2g}"
-                )
+            difference = exact if precision == FLOAT32 else _differences(end, content, wanted)
             graphs[file] = content
             files[file] = {
                 "precision": precision,
@@ -157,6 +152,21 @@ def export_link(
     folder.parent.mkdir(parents=True, exist_ok=True)
     new_folder(folder, {**graphs, **beside})
     return ExportedLink(folder, card)
+
+
+def checked_graph(end: End, whose: str) -> tuple[bytes, dict[str, float]]:
+    """Return one end as a graph, and the greatest difference of every output from torch's.
+
+    Raises:
+        SemveilError: If the graph does not compute what torch does; it begins with whose it is.
+    """
+    graph = to_graph(end.network, end.tried, end.inputs, end.outputs)
+    difference = _differences(end, graph, _torch(end))
+    if max(difference.values()) > _TOLERANCE:
+        raise SemveilError(
+            f"{whose} as a graph differs from torch by {max(difference.values()):.2g}"
+        )
+    return graph, difference
 
 
 def _progress(progress: Progress | None, done: int, steps: int) -> None:
