@@ -40,6 +40,7 @@ class Result:
         samples: Arrays for pictures by key: ``originals``, ``bob/<system>`` and ``eve/<system>``
             uint8 ``[N, C, H, W]``, ``labels`` int ``[N]``, ``waveform/<system>`` complex64 ``[M]``.
         folder: Where a command left them, beside its report; None if they lie nowhere yet.
+        classes: Names of the classes by number, for the page; none if they are not known.
 
     Example:
         >>> eve = Record(scheme="mine", dataset="digits", channel="awgn/perfect", role="eve",
@@ -55,6 +56,7 @@ class Result:
     records: list[Record] = field(default_factory=list)
     samples: Samples = field(default_factory=dict)
     folder: Path | None = None
+    classes: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         systems = list(dict.fromkeys(record.system.label for record in self.records))
@@ -215,7 +217,8 @@ class Result:
             raise SemveilError("nothing to compare or report: there are no records")
         names = dict.fromkeys(record.study or record.scheme for record in self.records)
         name = ", ".join(names) if self.folder is None else self.folder.name
-        return RunFolder(name, self.records, samples=self.samples)
+        about = {"images": {"classes": list(self.classes)}}
+        return RunFolder(name, self.records, about, self.samples)
 
     def write(self, folder: str | Path) -> Path:
         """Write ``records.jsonl`` and ``samples.npz``, as ``semveil report FOLDER`` reads them.

@@ -28,6 +28,7 @@ from semveil.report.page import write_report
 from semveil.report.sanity_checks import violations
 from semveil.report.select import frame
 from semveil.report.summary import rows
+from semveil.result import Result
 from semveil.style import drawn_as
 
 ATTACKS.load()  # their styles say in which order they stand
@@ -166,6 +167,12 @@ def test_bars_have_the_names_of_their_classes() -> None:
         (bars,) = by_class(panels, class_names=names).axes
         found = [label.get_text() for label in bars.get_xticklabels()]
         assert found == (shown or ["cat", f"{names[1][:50]}…"])
+
+
+def test_the_page_of_a_result_has_the_names_of_its_classes(tmp_path: Path) -> None:
+    page = Result(sound(), classes=("cat", "dog")).report(tmp_path / "page.html").read_text()
+    assert ">cat<" in page
+    assert "How it was run" not in page
 
 
 def images_only(*extra: Record) -> list[Record]:

@@ -158,7 +158,8 @@ def audit(
         say("\n".join(line for each in admissions(flags) for line in each.lines()))
 
     shown = data.test.x[: given.pictures]
-    found = Result(samples={"originals": shown, "labels": data.test.y[: len(shown)]})
+    labels = data.test.y[: len(shown)]
+    found = Result(samples={"originals": shown, "labels": labels}, classes=data.classes)
     with bars(quiet or progress is not None) as bar:
         for system in systems:
             findings = audit_system(

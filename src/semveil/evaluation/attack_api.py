@@ -128,4 +128,5 @@ def attack(
         place,
         progress,
     )
-    return Result([*flags, *findings.records], findings.samples)
+    records = [*flags, *findings.records]
+    return Result(records, findings.samples, classes=data.classes)

@@ -105,7 +105,8 @@ def evaluate(
     samples: Samples = {"originals": splits.test.x[:shown], "labels": splits.test.y[:shown]}
     for part in parts:
         samples |= part.samples
-    return Result(joined([part.records for part in parts]), samples)
+    records = joined([part.records for part in parts])
+    return Result(records, samples, classes=splits.classes)
 
 
 def joined(parts: Iterable[Sequence[Record]]) -> list[Record]:

@@ -120,7 +120,7 @@ def audit_graph(
         progress=progress,
     )
     records = joined([found.records, attacked.records])
-    return Result(records, found.samples | attacked.samples)
+    return Result(records, found.samples | attacked.samples, classes=splits.classes)
 
 
 def _silent(line: str) -> None:

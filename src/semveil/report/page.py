@@ -161,7 +161,8 @@ def _page(runs: list[RunFolder], compared: Comparison | None) -> str:
     return templates.get_template("page.html.j2").render(
         title=", ".join(names),
         table=table,
-        runs=[(name, *_facts(run.about)) for name, run in named.items() if run.about],
+        # Of a result that a folder never held, nothing is known but its classes.
+        runs=[(n, *_facts(run.about)) for n, run in named.items() if run.about.keys() - {"images"}],
         several=len(runs) > 1,
         count=len(every),
         admitted=admitted,
