@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -281,3 +282,22 @@ def test_multipath_within_the_prefix_costs_what_estimation_costs():
     assert result.loss_db < 0.5
     longer = detection(replace(OFDM, prefix=4), HardwareChannel(snr_db=15.0, taps=8), 60, 480)
     assert longer.loss_db > result.loss_db
+
+
+def test_a_single_carrier_over_taps_loses_to_interference_and_little_to_synchronisation():
+    result = detection(SINGLE, HardwareChannel(snr_db=10.0, taps=8), 120, 480, cfo=0.9)
+    assert 0 < result.synchronisation_db < 0.5
+    # The MMSE equaliser of blocks of 64 symbols, over as many channels, by the closed form.
+    profile = np.exp(-np.arange(8) / 1.5)
+    parts = np.random.default_rng(0).normal(size=(2, 20_000, 8))
+    taps = (parts[0] + 1j * parts[1]) * np.sqrt(profile / profile.sum() / 2)
+    gain = 10 * np.abs(np.fft.fft(taps, 64)) ** 2
+    sinr = 1 / (1 / (1 + gain)).mean(1) - 1
+    expected = (10 * np.log10(gain.mean(1) / sinr)).mean()
+    assert result.loss_db - result.synchronisation_db == pytest.approx(expected, abs=0.3)
+
+
+@pytest.mark.parametrize(("frame", "taps"), [(OFDM, 8), (SINGLE, 0)])
+def test_without_interference_all_that_is_lost_is_due_to_synchronisation(frame, taps):
+    result = detection(frame, HardwareChannel(snr_db=10.0, taps=taps), 8, 480, cfo=0.9)
+    assert result.synchronisation_db == pytest.approx(result.loss_db, abs=1e-3)

@@ -384,18 +384,20 @@ class Demodulator:
             mask = ~frame.pilot_mask
             data = tracked.received[..., mask].flatten(1)
             return data, response[..., mask].expand(-1, len(blocks), -1).flatten(1), noise
-        data = tracked.received[:, ~blocks] * response.conj()
-        place = (frame.used % frame.subcarriers).expand_as(data)
-        shape = (*data.shape[:2], frame.subcarriers)
-        folded = data.new_zeros(shape).scatter_add_(2, place, data)
-        gain = squared_magnitude(response).double()
-        gain = gain.new_zeros(len(gain), 1, shape[2]).scatter_add_(2, place[:, :1], gain)
+        matched = folded(frame, tracked.received[:, ~blocks] * response.conj())
+        gain = folded(frame, squared_magnitude(response).double())
         filtered = gain + noise[:, None, None]
-        time = torch.fft.ifft(folded / filtered.float(), norm="ortho").flatten(1)
+        time = torch.fft.ifft(matched / filtered.float(), norm="ortho").flatten(1)
         # The MMSE estimate is β·z with noise of variance β(1 − β).
         beta = (gain / filtered).mean((1, 2)).clamp(1e-9, 1 - 1e-9)
         ones = time.new_ones(time.shape)
         return time / beta[:, None].float(), ones, (1 - beta) / beta
+
+
+def folded(frame: FrameFormat, values: Tensor) -> Tensor:
+    """Add the used frequencies ``[..., A]`` that are one at the rate of symbols, ``[..., N]``."""
+    place = (frame.used % frame.subcarriers).expand_as(values)
+    return values.new_zeros(*values.shape[:-1], frame.subcarriers).scatter_add_(-1, place, values)
 
 
 def _lmmse(gram: Tensor, matched: Tensor, prior: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:

@@ -11,11 +11,11 @@ from torch import Tensor
 
 from semveil.phy import normalise_power
 from semveil.phy.broadcast import squared_magnitude
-from semveil.radio.demodulate import phasors
+from semveil.radio.demodulate import folded, phasors
 from semveil.radio.frame import FrameFormat
 from semveil.radio.header import Header
 from semveil.radio.impairments import HardwareChannel
-from semveil.radio.modulate import modulate
+from semveil.radio.modulate import amplitude, modulate, preamble
 from semveil.radio.receiver import ReceivedFrame, Receiver
 from semveil.rng import generator, normal, uniform
 
@@ -32,8 +32,10 @@ class Detection:
         read: Frames found whose header was read without error.
         false: Frames reported where none starts.
         wrong: Of these, frames with a header.
-        losses_db: SNR that synchronisation and channel estimation cost each frame read: that of a
-            receiver that knows start, offsets and channel, less ours, dB.
+        losses_db: SNR that each frame read has lost: received energy per symbol over the noise
+            variance, less the SNR of our symbols, dB.
+        equaliser_db: What the equaliser of a single carrier loses of it where it knows the channel:
+            noise enhancement and interference between symbols. 0 for OFDM.
         sro_ppm: Mean clock offset that was measured in the frames read.
     """
 
@@ -43,12 +45,18 @@ class Detection:
     false: int
     wrong: int
     losses_db: tuple[float, ...]
+    equaliser_db: tuple[float, ...]
     sro_ppm: float
 
     @property
     def loss_db(self) -> float:
-        """Mean SNR lost by synchronisation and channel estimation, dB."""
-        return sum(self.losses_db) / len(self.losses_db) if self.losses_db else float("nan")
+        """Mean SNR lost, dB."""
+        return _mean(self.losses_db)
+
+    @property
+    def synchronisation_db(self) -> float:
+        """Mean SNR lost against the same receiver that knows start, offsets and channel, dB."""
+        return self.loss_db - _mean(self.equaliser_db)
 
 
 @dataclass(frozen=True)
@@ -57,6 +65,7 @@ class _Sent:
     header: Header
     symbols: Tensor
     snr: float
+    equaliser_db: float
 
 
 def detection(
@@ -137,15 +146,38 @@ def _stream(
         gain = squared_magnitude(waveform).mean(1) * (
             waveform.shape[1] / frame.frame_length(symbols)
         )
+        lost = _equaliser_db(frame, channel, waveform, offset)
         gaps = (uniform((count,), generator=source) * gap).long().tolist()
         pieces, sent = list[Tensor](), list[_Sent]()
         for row in range(count):
             pieces += [waveform.new_zeros(gaps[row]), waveform[row]]
             place += gaps[row]
             snr = float(gain[row]) / frame.level**2 / max(variance, 1e-12)
-            sent.append(_Sent(place, headers[row], data[row], snr))
+            sent.append(_Sent(place, headers[row], data[row], snr, lost[row]))
             place += waveform.shape[1]
         yield noise(torch.cat(pieces)[None], frame, generator=source)[0], sent
+
+
+def _equaliser_db(
+    frame: FrameFormat, channel: HardwareChannel, waveform: Tensor, offset: Tensor
+) -> list[float]:
+    """Return what the equaliser loses that knows the channel, from frames without noise."""
+    if not frame.single or channel.snr_db is None:
+        return [0.0] * len(waveform)
+    shift = offset + channel.cfo_hz / frame.sample_rate
+    halves = [
+        torch.fft.fft(each[:, frame.preamble_length - frame.half_length : frame.preamble_length])
+        for each in (waveform * phasors(-shift, waveform.shape[1]), preamble(frame)[None])
+    ]
+    # Every so many frequencies of a half are those of a block.
+    place = frame.preamble * frame.used % frame.half_length
+    response = (halves[0] / halves[1])[:, place]
+    gain = folded(frame, squared_magnitude(response * frame.weights(frame.subcarriers)).double())
+    snr = gain * amplitude(frame) ** 2 / channel.noise_variance(frame)
+    # With γ at each frequency the MMSE equaliser has 1/(1 + SINR) = mean of 1/(1 + γ).
+    sinr = 1 / (1 / (1 + snr)).mean(1) - 1
+    lost: list[float] = (10 * torch.log10(snr.mean(1) / sinr)).tolist()
+    return lost
 
 
 def _judged(frame: FrameFormat, sent: list[_Sent], heard: Iterable[ReceivedFrame]) -> Detection:
@@ -168,8 +200,13 @@ def _judged(frame: FrameFormat, sent: list[_Sent], heard: Iterable[ReceivedFrame
         false,
         wrong,
         tuple(10 * math.log10(each.snr / _snr(each.symbols, other)) for each, other in read),
+        tuple(each.equaliser_db for each, _ in read),
         sum(other.sro_ppm for _, other in read) / max(len(read), 1),
     )
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    return sum(values) / len(values) if values else float("nan")
 
 
 def _snr(symbols: Tensor, heard: ReceivedFrame) -> float:
