@@ -52,6 +52,12 @@ def test_the_table_says_what_an_engineer_looks_at(semveil, noisy, tmp_path):
     assert f"Pictures: {tmp_path / 'out'}\n" in shown
 
 
+def test_what_rounds_to_zero_has_no_sign(semveil, clean, tmp_path):
+    shown = succeed(semveil("receive", clean, "--link", IMAGES, "--out", tmp_path / "out")).out
+    assert " 0.0 " in shown
+    assert "-0.0" not in shown
+
+
 def test_offsets_of_the_channel_are_measured(semveil, noisy, tmp_path):
     words = ["receive", noisy, "--link", IMAGES, "--out", tmp_path / "out", "--original", DIGITS]
     found = listening(semveil(*words, "--json"))
@@ -331,6 +337,10 @@ def other_rate(base):
     change(base, lambda fields: fields.update({"core:sample_rate": 2e6}))
 
 
+def no_rate(base):
+    change(base, lambda fields: fields.pop("core:sample_rate"))
+
+
 def other_version(base):
     change(base, lambda fields: fields.update({"semveil:version": 9}))
 
@@ -377,6 +387,7 @@ def huge_blocks(base):
 BAD = {
     huge_blocks: "semveil:format: prefix: 8192 is more than 256 chips",
     other_rate: "its frames need 1e+06",
+    no_rate: "its metadata states no core:sample_rate; add it there",
     other_version: "frames of version 9; this is version 1",
     bad_format: "semveil:format: subcarriers: 'many' is not of type int",
     unknown_format: "semveil:format: unknown setting of the frame 'antennas'",
@@ -455,8 +466,10 @@ def test_a_header_that_lies_about_lengths_is_refused(semveil, tmp_path):
 def test_outputs_that_exist_are_not_overwritten(semveil, clean, tmp_path):
     words = ["channel", clean, "--out", clean, "--snr", "10"]
     assert "exists already" in refusal(semveil(*words))
-    words = ["receive", clean, "--link", IMAGES, "--out", tmp_path]
-    assert "exists already" in refusal(semveil(*words))
+    for command in ("receive", "overhear"):
+        words = [command, clean, "--link", IMAGES, "--out", tmp_path]
+        line = refusal(semveil(*words))
+        assert line == f"{tmp_path} exists already: name another, or remove it"
 
 
 @pytest.mark.parametrize(

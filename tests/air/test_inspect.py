@@ -29,6 +29,9 @@ def test_the_page_shows_every_frame_and_loads_nothing(page):
     assert len(re.findall(r"<svg ", text)) == 3
     assert "http:" not in re.sub(r'xmlns(:\w+)?="[^"]*"', "", text)
     assert "CFO (Hz)" in text
+    assert "cfo_hz 9,000, " in text
+    assert "guard_dc yes, " in text
+    assert "sample_rate 1,000,000, " in text
 
 
 def test_the_spectrum_is_that_of_scipy(noisy):

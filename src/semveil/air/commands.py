@@ -250,6 +250,8 @@ def receive(
     key_file: Path | None = None,
 ) -> Listening:
     """Let Bob receive, and write the pictures that he gets."""
+    if out is not None:
+        refuse_existing(out)
     link = with_key_file(link, key_file)
     check = HeaderCheck(link, link.key if link.keyed else None)
     with counters_of(link, key_file) as counters:
@@ -265,6 +267,8 @@ def overhear(
     link: Link, source: Source, originals: Sequence[Path] = (), out: Path | None = None
 ) -> list[Listening]:
     """Let the eavesdroppers who were kept for a link listen, and write the pictures they get."""
+    if out is not None:
+        refuse_existing(out)
     heard = listen_to(link, source.blocks(), source.format, source.name)
     first = source.first if link.keyed else source.first or 0
     return [_finished(each, link, source, originals, first, out) for each in heard]

@@ -142,8 +142,10 @@ def _facts(recording: Recording) -> Iterator[tuple[str, str]]:
 
 def _words(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {inner}" for key, inner in value.items())
-    return str(value)
+        return ", ".join(f"{key} {_words(each)}" for key, each in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.10g}" if isinstance(value, float) else str(value)
 
 
 def _row(number: int, frame: ReceivedFrame) -> tuple[str, ...]:
@@ -152,8 +154,8 @@ def _row(number: int, frame: ReceivedFrame) -> tuple[str, ...]:
         f"{frame.start}",
         "" if frame.header is None else str(frame.header.counter),
         f"{frame.sync_metric:.3f}",
-        f"{frame.cfo_hz:.1f}",
-        f"{frame.sro_ppm:.1f}",
+        f"{frame.cfo_hz:z.1f}",
+        f"{frame.sro_ppm:z.1f}",
         f"{100 * frame.evm:.1f}",
         f"{frame.snr_db:.1f}",
     )

@@ -46,7 +46,9 @@ def stated_format(recording: Recording, changes: Mapping[str, Any] | None = None
     """
     rate, stated = recording.sample_rate_hz, recording.fields
     if rate is None:
-        raise SemveilError(f"{recording.base}: its metadata states no core:sample_rate")
+        raise SemveilError(
+            f"{recording.base}: its metadata states no core:sample_rate; add it there"
+        )
     version = stated.get("semveil:version", VERSION)
     if version != VERSION:
         raise SemveilError(

@@ -110,4 +110,4 @@ def _table(found: Listening) -> Any:
 
 def _short(value: float) -> str:
     """Return a figure with one decimal; nothing if it could not be measured."""
-    return "" if math.isnan(value) else f"{value:.1f}"
+    return "" if math.isnan(value) else f"{value:z.1f}"
