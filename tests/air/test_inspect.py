@@ -11,7 +11,7 @@ from scipy.signal import welch
 from browser import CHROMIUM, looked_at
 from commands import refusal, succeed
 from recordings import IMAGES
-from semveil.air.inspect import inspect
+from semveil.air.inspect import Measured, inspect
 from semveil.air.stated import stated_format
 from semveil.recording import open_recording
 
@@ -46,6 +46,19 @@ def test_the_spectrum_is_that_of_scipy(noisy):
     assert np.mean(10 ** (view.power_db / 10)) == pytest.approx(power, rel=0.02)
     assert len(view.frames) == 5
     assert len(view.symbols) == 5 * 16
+
+
+def test_the_power_is_the_mean_around_each_moment():
+    samples = np.exp(1j * np.arange(10_000)).astype(np.complex64) * np.linspace(1, 2, 10_000)
+    measured = Measured(len(samples), 1e3)
+    for _ in measured.through(iter(np.split(samples.astype(np.complex64), [7, 7, 4321]))):
+        pass
+    time_s, power_db = measured.power()
+    assert measured.step == 9
+    starts = np.arange(0, len(samples), 9)
+    expected = [np.mean(np.abs(samples[start : start + 9]) ** 2) for start in starts]
+    np.testing.assert_allclose(10 ** (power_db / 10), expected, rtol=1e-5)
+    np.testing.assert_allclose(time_s[:2], [0.0045, 0.0135])
 
 
 def test_many_symbols_are_thinned_evenly(noisy, monkeypatch):

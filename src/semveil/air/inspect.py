@@ -46,8 +46,10 @@ class Measured:
         """Yield blocks, having measured them."""
         for block in blocks:
             self._add_spectrum(np.concatenate([self.rest, block]))
-            index = (self.place + np.arange(len(block))) // self.step
-            np.add.at(self.energy, index, np.abs(block) ** 2)
+            first = self.place // self.step
+            index = (self.place + np.arange(len(block))) // self.step - first
+            sums = np.bincount(index, np.abs(block) ** 2)
+            self.energy[first : first + len(sums)] += sums
             self.place += len(block)
             yield block
 
