@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from semveil.errors import SemveilError
@@ -61,6 +61,7 @@ def recorded(name: SystemName) -> Record:
     return Record.of(name, Estimate(0.5, 0.4, 0.6, 9), role="bob", metric="accuracy", **fields)
 
 
+@settings(deadline=None)
 @given(st.lists(names, max_size=4))
 def test_what_is_written_is_read_again(
     tmp_path_factory: pytest.TempPathFactory, chosen: list[SystemName]

@@ -12,7 +12,8 @@ from PIL import Image
 
 from browser import CHROMIUM, chromium, looked_at
 from commands import CommandLine, succeed
-from semveil.leaderboard.entry import LinkFacts, ModelFile, read_board
+from semveil.leaderboard.check import EFFORT
+from semveil.leaderboard.entry import LinkFacts, ModelFile, raised_flags, read_board
 from semveil.zoo.places import EMBEDDED, Place, checkout
 
 BOARD = Path(__file__).parents[2] / "leaderboard"
@@ -69,6 +70,13 @@ def test_every_link_of_the_zoo_is_an_entry() -> None:
     named = {model.zoo for model in models if isinstance(model, ModelFile)}
     ours = [Place(folder, "").entries() for folder in (checkout(), EMBEDDED) if folder]
     assert named - {None} == set().union(*ours)
+
+
+def test_scored_entries_state_the_flags_that_they_raise() -> None:
+    for entry in read_board(BOARD).values():
+        if entry.score is not None:
+            raised = {*raised_flags(entry.score.records)} - EFFORT
+            assert raised <= {*entry.facts.flags}, entry.name
 
 
 def test_an_entry_without_figures_says_so(pages: Path) -> None:

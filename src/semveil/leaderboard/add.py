@@ -99,7 +99,7 @@ def _stated(
             for figure in facts.figures
             if figure.party == "Bob" and figure.metric in ("accuracy", "psnr_db")
         ],
-        "flags": [],
+        "flags": ["uneven_power"] if link.network.fixed_gain else [],
         "supersedes": None,
         "model": ({"zoo": facts.name} if named else {}) | {"sha256": config},
     }

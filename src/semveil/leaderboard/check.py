@@ -135,12 +135,12 @@ def measure(
 _SHARED = ("study", "dataset", "channel", "train_snr_db", "latent_dim", "bandwidth_ratio", "seed")
 
 
-# Flags of the audit's effort, not of the system.
-_EFFORT = {"not_converged", "saturated"}
+EFFORT = {"not_converged", "saturated"}
+"""Flags of the audit's effort, not of the system."""
 
 
 def _refuse_undeclared(entry: BoardEntry, records: Iterable[Record]) -> list[str]:
-    raised = [name for name in raised_flags(records) if name not in _EFFORT]
+    raised = [name for name in raised_flags(records) if name not in EFFORT]
     for name in raised:
         if name not in entry.facts.flags:
             raise SemveilError(
