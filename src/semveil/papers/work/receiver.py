@@ -22,7 +22,7 @@ _SAMPLES = 1e8
 
 
 def measure_frames(folder: Path, job: Job, context: JobContext) -> None:
-    """Count the frames that are found, and measure what synchronisation costs those."""
+    """Count the frames that are found; measure what synchronisation and equaliser cost those."""
     started, params = time.monotonic(), job.params
     (snr_db,) = job.recipe.audit.bob_snr_db
     channel = HardwareChannel(snr_db=snr_db, taps=params["taps"], sro_ppm=params["sro_ppm"])
@@ -30,10 +30,13 @@ def measure_frames(folder: Path, job: Job, context: JobContext) -> None:
     found = detection(
         frame, channel, params["frames"], params["symbols"], seed=job.seed, cfo=params["cfo"]
     )
+    equaliser = torch.tensor(found.equaliser_db)
     numbers = {
         "found_rate": wilson(found.found, found.sent),
         "read_rate": wilson(found.read, found.sent),
-        "snr_loss_db": bootstrap_mean(torch.tensor(found.losses_db), job.seed),
+        # Frame by frame: both vary with the channel.
+        "snr_loss_db": bootstrap_mean(torch.tensor(found.losses_db) - equaliser, job.seed),
+        "equaliser_loss_db": bootstrap_mean(equaliser, job.seed),
     }
     law = f"multipath of {channel.taps} taps" if channel.taps else "awgn"
     records = [
