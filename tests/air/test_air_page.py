@@ -67,7 +67,7 @@ def test_every_line_runs_as_printed(semveil, tmp_path):
 )
 def test_links_of_the_zoo_send_pictures_in_colour(semveil, tmp_path):
     text = page()[1]
-    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (code,) = re.findall(r"```py\n(.*?)```", text, re.DOTALL)
     data = {"SEMVEIL_DATA": os.environ["SEMVEIL_DATA"]}
     succeed(semveil(instead=code, folder=tmp_path, environment=data))
     outputs = []
