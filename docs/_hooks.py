@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import griffe
@@ -76,14 +77,17 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def _run_blocks(markdown: str, where: str) -> None:
-    """Run the Python blocks of a page in order."""
+    """Run the Python blocks of a page in order, where what they write is thrown away."""
     space: dict[str, Any] = {"__name__": "__main__"}
-    for block in BLOCK.finditer(markdown):
-        try:
-            with contextlib.redirect_stdout(None):
-                exec(compile(block["code"], where, "exec"), space)
-        except Exception as error:
-            raise PluginError(f"{where}: an example fails: {error!r}") from error
+    with TemporaryDirectory() as place, contextlib.chdir(place):
+        for path in ROOT.iterdir():
+            Path(place, path.name).symlink_to(path)
+        for block in BLOCK.finditer(markdown):
+            try:
+                with contextlib.redirect_stdout(None):
+                    exec(compile(block["code"], where, "exec"), space)
+            except Exception as error:
+                raise PluginError(f"{where}: an example fails: {error!r}") from error
 
 
 def _file(path: str) -> str:
