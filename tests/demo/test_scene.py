@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -28,7 +30,7 @@ def studio() -> Studio:
     return Studio(names, lambda name: semveil.load(name, device="cpu"), Background(none))
 
 
-def none(link: object) -> Eves:
+def none(link: object, progress: object) -> Eves:
     raise SemveilError("No Eve here.")
 
 
@@ -94,6 +96,25 @@ def test_a_control_is_answered_within_300_ms(studio: Studio, name: str) -> None:
         studio.show(name, picture, Controls(snr_db=float(snr_db), attack="pgd"))
         taken.append(time.process_time() - begun)
     assert median(taken) < 0.3
+
+
+def test_who_is_trained_in_the_background_ends_with_the_page(studio: Studio) -> None:
+    link, begun = studio.link("digits/rotation"), threading.Event()
+
+    def endless(link: object, progress: Callable[[int, int], None]) -> Eves:
+        while True:
+            begun.set()
+            progress(0, 1)
+            time.sleep(0.001)
+
+    background = Background(endless)
+    assert background.get("first", link) is None
+    assert background.get("second", link) is None
+    assert begun.wait(60)
+    before = threading.active_count()
+    background.close()
+    assert threading.active_count() == before - 2
+    assert background.get("first", link) is None
 
 
 @pytest.mark.slow

@@ -42,7 +42,7 @@ def test_one_command_leads_from_a_folder_to_a_verdict(semveil: CommandLine, tmp_
     first = page[page.index("<main>") :]
     assert first.index('<section id="summary">') == len("<main>\n")
     text = unescape(re.sub(r"<[^>]+>", "", first[: first.index("</section>")]))
-    assert "deepjscc-image+rotation" in text
+    assert "deepjscc-image with rotation" in text
     assert "Eve at 13 dB, 3 dB above Bob" in text
     assert "Against the image" in text
     assert "whoever has it reads what Bob reads" in text

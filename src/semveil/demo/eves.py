@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Observations, listen
+from semveil.adversary.eavesdrop.eavesdropper import Eavesdropper, Observations, Progress, listen
 from semveil.adversary.eavesdrop.inference import MLPInference, SetInference
 from semveil.adversary.eavesdrop.inversion import DeconvInversion, SetInversion
 from semveil.adversary.eavesdrop.observations import Intercepts, Recording
@@ -46,8 +46,12 @@ class Eves:
     origin: str
 
 
-def eves_of(link: Link) -> Eves:
+def eves_of(link: Link, progress: Progress | None = None) -> Eves:
     """Return the eavesdroppers that the link's audit kept, or train small ones.
+
+    Args:
+        link: The link.
+        progress: Called after every epoch of one who is trained.
 
     Raises:
         SemveilError: If there are neither, with what to do.
@@ -62,7 +66,7 @@ def eves_of(link: Link) -> Eves:
             f"No Eve: {len(splits.adversary)} images take too long to train one here. "
             "An audit of the run keeps the strongest."
         )
-    return _trained(link, splits)
+    return _trained(link, splits, progress)
 
 
 def _kept(link: Link) -> Eves | None:
@@ -82,7 +86,7 @@ def _kept(link: Link) -> Eves | None:
     )
 
 
-def _trained(link: Link, splits: ImageSplits) -> Eves:
+def _trained(link: Link, splits: ImageSplits, progress: Progress | None) -> Eves:
     system, channel = link.under_test(), channel_of(link.recipe.eve)
     training, validation = (
         recorded(system.transmit, part, name, link.seed, link.device)
@@ -108,7 +112,7 @@ def _trained(link: Link, splits: ImageSplits) -> Eves:
     strongest = {}
     for target, eves in candidates.items():
         for eve in eves:
-            eve.fit(given)
+            eve.fit(given, progress)
         strongest[target] = min(eves, key=lambda eve: _loss(eve, validation, channel))
     return Eves(
         strongest["label"],
@@ -134,16 +138,22 @@ def _no_judge() -> PerceptualLoss:
     raise NotImplementedError("no eavesdropper here has a perceptual loss")
 
 
+class _ClosedError(Exception):
+    """Ends a training that nobody waits for any more."""
+
+
 class Background:
     """Eavesdroppers by link, each trained once, in a thread, when they are first asked for.
 
     Args:
-        make: Link → its eavesdroppers.
+        make: Link and what is called after every epoch → its eavesdroppers.
     """
 
-    def __init__(self, make: Callable[[Link], Eves] = eves_of) -> None:
+    def __init__(self, make: Callable[[Link, Progress], Eves] = eves_of) -> None:
         self._make = make
         self._found: dict[str, Eves | str | None] = {}
+        self._threads: list[threading.Thread] = []
+        self._closed = threading.Event()
         self._lock = threading.Lock()
         self._one_at_a_time = threading.Lock()
 
@@ -152,13 +162,28 @@ class Background:
         with self._lock:
             if name not in self._found:
                 self._found[name] = None
-                threading.Thread(target=self._fill, args=(name, link), daemon=True).start()
+                thread = threading.Thread(target=self._fill, args=(name, link), daemon=True)
+                self._threads.append(thread)
+                thread.start()
             return self._found[name]
+
+    def close(self) -> None:
+        """End what is being trained: Python must not end while torch computes in a thread."""
+        self._closed.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _go_on(self, done: int, total: int) -> None:
+        if self._closed.is_set():
+            raise _ClosedError
 
     def _fill(self, name: str, link: Link) -> None:
         try:
             with self._one_at_a_time:
-                found: Eves | str = self._make(link)
+                self._go_on(0, 0)
+                found: Eves | str = self._make(link, self._go_on)
+        except _ClosedError:
+            return
         except SemveilError as error:
             found = str(error)
         with self._lock:

@@ -66,7 +66,10 @@ def serve(
         config = uvicorn.Config(application, log_level="error", access_log=False)
         shown = f"[{host}]" if ":" in host else host
         ready(f"http://{shown}:{listener.getsockname()[1]}/")
-        uvicorn.Server(config).run(sockets=[listener])
+        try:
+            uvicorn.Server(config).run(sockets=[listener])
+        finally:
+            studio.close()
 
 
 def _listen(host: str, port: int | None) -> socket.socket:

@@ -40,6 +40,10 @@ class Studio:
         self.examples = lru_cache(_MOST_LINKS)(self._examples)
         self._background = background or Background()
 
+    def close(self) -> None:
+        """End what goes on in the background."""
+        self._background.close()
+
     def _examples(self, name: str) -> dict[str, Picture]:
         """Return a test image of each class, by its name; none where the data set is not here."""
         run = self.link(name).run
