@@ -22,7 +22,7 @@ from semveil.rng import seeded, stream
 Complex = NDArray[np.complex128]
 Form = Literal["auto", "complex", "real"]
 FORMS = ("auto", "complex", "real")
-LIBRARIES = ("numpy", "torch")
+FRAMEWORKS = ("numpy", "torch")
 
 _SHAPES = {"complex": "complex [B, k]", "real": "real [B, 2, k]"}
 
@@ -105,13 +105,13 @@ class Called:
 
     name: str
     function: Callable[..., Any]
-    library: str
+    framework: str
     form: str
 
     @property
     def took(self) -> str:
         """How the function is called."""
-        return f"{self.library}, {_SHAPES[self.form]}"
+        return f"{self.framework}, {_SHAPES[self.form]}"
 
     def __call__(self, symbols: Complex, *levels: object) -> tuple[Complex, Complex | None]:
         """Return what it makes of symbols, and the channel coefficients if it returns them."""
@@ -123,7 +123,7 @@ class Called:
         given: Any = symbols.astype(np.complex64)
         if self.form == "real":
             given = np.stack([given.real, given.imag], 1)
-        if self.library == "torch":
+        if self.framework == "torch":
             given = torch.from_numpy(given)
         found = call(self.name, self.function, given, *levels)
         if hasattr(found, "symbols") and hasattr(found, "csi"):
@@ -160,12 +160,12 @@ def fitted(function: Callable[..., Any], name: str, form: Form, levels: Sequence
         raise SemveilError(f"form: expected {', '.join(FORMS)}, not {shown(repr(form))}")
     symbols = np.exp(1j * np.arange(32.0)).reshape(4, 8)
     forms = ("complex", "real") if form == "auto" else (form,)
-    kinds = [Called(name, function, library, each) for each in forms for library in LIBRARIES]
-    return kinds[first_native([(k.library, partial(k.signal, symbols, *levels)) for k in kinds])]
+    kinds = [Called(name, function, framework, each) for each in forms for framework in FRAMEWORKS]
+    return kinds[first_native([(k.framework, partial(k.signal, symbols, *levels)) for k in kinds])]
 
 
 def first_native(attempts: Sequence[tuple[str, Callable[[], object]]]) -> int:
-    """Return which attempt is the first to return arrays of its own library, or any if none does.
+    """Return which attempt is the first to return arrays of its own framework, or any if none does.
 
     A function that mixes the arrays of both libraries may run, and mean something else.
     """
@@ -173,15 +173,15 @@ def first_native(attempts: Sequence[tuple[str, Callable[[], object]]]) -> int:
     found: int | None = None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for number, (library, attempt) in enumerate(attempts):
+        for number, (framework, attempt) in enumerate(attempts):
             try:
                 value = attempt()
             except SemveilError as error:
                 refused.append(str(error))
                 continue
-            if isinstance(value, torch.Tensor) == (library == "torch"):
+            if isinstance(value, torch.Tensor) == (framework == "torch"):
                 return number
             found = number if found is None else found
     if found is None:
-        raise SemveilError("; or: ".join(dict.fromkeys(refused[: len(LIBRARIES)])))
+        raise SemveilError("; or: ".join(dict.fromkeys(refused[: len(FRAMEWORKS)])))
     return found

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from semveil.conform.calling import (
-    LIBRARIES,
+    FRAMEWORKS,
     Complex,
     array_of,
     as_complex,
@@ -116,7 +116,7 @@ class _Sender:
 
     name: str
     function: Callable[..., Any]
-    library: str
+    framework: str
     seed: int
     generator: bool
 
@@ -132,7 +132,7 @@ class _Sender:
     def returned(self, images: NDArray[Any]) -> object:
         """Return what it returns, if it is a waveform."""
         given: Any = np.ascontiguousarray(images, dtype=np.float32)
-        if self.library == "torch":
+        if self.framework == "torch":
             given = torch.from_numpy(given)
         options: dict[str, Any] = {}
         if self.generator:
@@ -153,15 +153,15 @@ class _Sender:
 
 def _fitted(function: Callable[..., Any], name: str, seed: int, images: NDArray[Any]) -> _Sender:
     generator = "generator" in parameters(function)
-    kinds = [_Sender(name, function, library, seed, generator) for library in LIBRARIES]
-    return kinds[first_native([(kind.library, partial(kind.returned, images)) for kind in kinds])]
+    kinds = [_Sender(name, function, framework, seed, generator) for framework in FRAMEWORKS]
+    return kinds[first_native([(kind.framework, partial(kind.returned, images)) for kind in kinds])]
 
 
 def _tested(
     send: _Sender, images: NDArray[Any], bandwidth_ratio: float | None, fixed_gain: bool
 ) -> Report:
     waveform, form = send(images)
-    took = f"{send.library} images; returned {form}"
+    took = f"{send.framework} images; returned {form}"
     report = Report(send.name, "transmitter", took, [])
     again, few = send(images)[0], 8
     random = not _same(again, waveform)
