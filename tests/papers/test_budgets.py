@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 import pytest
 
 from papers.numbers import row, table
 from semveil.adversary.perturb.attack import chosen
 from semveil.papers import PAPERS
+from semveil.papers.jobs import BUDGETS
 from semveil.papers.work.robustness import OPEN
 
 JAMMING = {"jamming", "timed-jamming", "pilot-jamming", "subcarrier-jamming"}
@@ -54,6 +57,18 @@ def test_learned_and_coded_links_are_searched_alike(budget):
     for dataset in {job.recipe.data.name for job in found}:
         mine = [job.recipe for job in found if job.recipe.data.name == dataset]
         assert len({(r.link.latent_dim, r.bob.model_dump_json()) for r in mine}) == 1
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_learned_and_coded_images_cross_the_same_channels_in_as_many_uses(budget):
+    found = defaultdict(set)
+    for job in jobs("image-quality", budget):
+        if job.name != "mobilesc":
+            system = job.params.get("codec", job.recipe.scheme)
+            found[system].add((job.recipe.bob.fading, job.params["channel_uses"]))
+    assert len(found) == 4
+    assert len({frozenset(each) for each in found.values()}) == 1
+    assert ("awgn", 256) in found["AVIF"]
 
 
 @pytest.mark.parametrize("budget", ["cpu", "gpu"])
