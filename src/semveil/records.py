@@ -315,13 +315,14 @@ def short_line(record: Record) -> str:
     return json.dumps({"variant": None, "value": None} | kept)
 
 
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records as ``records.jsonl``, whole or not at all.
+def write_records(path: Path, records: Iterable[Record], *, short: bool = False) -> None:
+    """Write records as ``records.jsonl``, whole or not at all; ``short`` as :func:`short_line`.
 
     Raises:
         SemveilError: If a text holds half a surrogate pair, or the file cannot be written.
     """
-    write_atomic(path, "".join(to_line(record) + "\n" for record in records))
+    line = short_line if short else to_line
+    write_atomic(path, "".join(line(record) + "\n" for record in records))
 
 
 def read_records(path: Path) -> list[Record]:

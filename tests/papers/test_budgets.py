@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from itertools import product
 
 import pytest
 
@@ -11,6 +12,7 @@ from semveil.adversary.perturb.attack import chosen
 from semveil.papers import PAPERS
 from semveil.papers.jobs import BUDGETS
 from semveil.papers.work.robustness import OPEN
+from semveil.records import Estimate, Record, SystemName
 
 JAMMING = {"jamming", "timed-jamming", "pilot-jamming", "subcarrier-jamming"}
 
@@ -41,6 +43,47 @@ def test_controls_know_the_frame_and_the_black_box_asks_long_enough(budget):
             assert names(job) >= {"relay", "uap", "minimum-power", "vulnerable-set"}
             assert black_box is not None
             assert black_box.config.queries >= (600 if budget == "cpu" else 3000)
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("name", ["attacks", "defences"])
+def test_records_of_single_classes_are_kept_where_figures_show_them(name, budget):
+    paper = PAPERS.get(name)()
+    for job in paper.jobs(budget, 0):
+        levels = sorted(job.recipe.attack.psr_db)
+        measured = [
+            Record.of(
+                SystemName("mobilesc", training=training),
+                Estimate(0.5, 0.4, 0.6, 9),
+                role="bob",
+                adversary=attack,
+                psr_db=level,
+                image_class=label,
+                target="class 2",
+                metric=metric,
+                dataset=job.recipe.data.name,
+                channel="multipath/lmmse",
+                seed=0,
+            )
+            for training in ([None, "semmixed"] if name == "defences" else [None])
+            for attack in ("pgm", "semadv", "blackbox")
+            for level in levels
+            for label in (None, 2, 3)
+            for metric in ("accuracy", "psnr_db", "ssim")
+        ]
+        kept = paper.kept(measured, budget)
+        shown = {
+            (r.system.training, r.adversary, r.metric)
+            for r in kept
+            if r.image_class == 3 and r.psr_db == levels[len(levels) // 2]
+        }
+        metrics = ("accuracy", "psnr_db", *(["ssim"] if name == "attacks" else []))
+        trainings = {record.training for record in measured}
+        assert shown == set(product(trainings, ("pgm", "semadv"), metrics))
+        # The rate of right answers is kept of all images at every PSR.
+        right = [r for r in kept if r.image_class is None and r.metric == "accuracy"]
+        assert {r.psr_db for r in right} == set(levels)
+        assert not [r for r in kept if r.image_class is not None and r.adversary == "blackbox"]
 
 
 def test_semadv_is_tried_from_equal_weights_to_thirty_to_one():
