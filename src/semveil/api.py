@@ -207,17 +207,20 @@ def run(
     data: Path | None = None,
     progress: Progress | None = None,
     resume: str | Path | None = None,
+    workers: int | None = None,
 ) -> Result:
     """Train the links of a recipe, train eavesdroppers against them, and write the report.
 
-    Arguments and errors are those of :func:`train`.
+    Arguments and errors are those of :func:`train`; ``workers`` systems are measured at a time,
+    each in a process of its own, or one after the other in this process if it is None. A script
+    that asks for workers needs the line ``if __name__ == "__main__":``.
 
     Returns:
         What was measured of every system of the run.
     """
     started = _begin(recipe, changes, out, resume, seed, reference, device, devices, data)
     with hold(started.folder), resumable(started.folder, "run"):
-        return _audited(started, progress)
+        return _audited(started, progress, workers)
 
 
 def audit_run(
@@ -1072,9 +1075,9 @@ def _hardware(device: str, devices: int = 1) -> Hardware:
     return Hardware(pick_device(device), devices)
 
 
-def _audited(started: Run, progress: Progress | None) -> Result:
+def _audited(started: Run, progress: Progress | None, workers: int | None = None) -> Result:
     refuse_damage(started.folder)
-    started.audit(started.train(progress), progress)
+    started.audit(started.train(progress), progress, workers)
     started.report()
     return read_result(started.folder)
 

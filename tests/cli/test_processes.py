@@ -11,7 +11,17 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from commands import SAVE_ALWAYS, SMALL, eventually, refusal, rows, scraps, settings, succeed
+from commands import (
+    SAVE_ALWAYS,
+    SMALL,
+    eventually,
+    refusal,
+    rows,
+    same_results,
+    scraps,
+    settings,
+    succeed,
+)
 
 
 @pytest.mark.slow
@@ -42,6 +52,16 @@ def test_two_processes_train_as_one_does(semveil, tmp_path):
         if first[name].ndim > 1:
             away = np.linalg.norm(second[name] - first[name]) / np.linalg.norm(first[name])
             assert away < 1e-4, name
+
+
+def test_systems_that_are_measured_at_once_give_the_same_results(semveil, tmp_path):
+    for name, options in (("alone", ()), ("at-once", ("--workers", 2))):
+        words = ("run", "quickstart", *SMALL, *options, "--quiet", "--out", tmp_path / name)
+        result = succeed(semveil(*words))
+        assert result.err == ""
+        assert scraps(tmp_path / name) == []
+    assert len(rows(tmp_path / "alone" / "records.jsonl")) > 20
+    same_results(tmp_path / "alone", tmp_path / "at-once")
 
 
 def listening(pid: int) -> list[str]:

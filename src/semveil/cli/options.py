@@ -67,6 +67,10 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, help="Do N jobs at a time, in processes."),
 ]
+AuditWorkers = Annotated[
+    int | None,
+    typer.Option("--workers", metavar="N", min=1, help="Audit N systems at a time, in processes."),
+]
 Ray = Annotated[
     str | None,
     typer.Option("--ray", metavar="ADDRESS", help="Do the jobs on a Ray cluster, such as 'auto'."),

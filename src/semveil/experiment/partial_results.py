@@ -25,6 +25,10 @@ class PartialResults:
         stem = name.replace("/", ".")
         return self.folder / f"{stem}.npz", self.folder / f"{stem}.jsonl"
 
+    def has(self, name: str) -> bool:
+        """Tell whether a part is finished."""
+        return self._paths(name)[1].exists()
+
     def get(self, name: str, measure: Callable[[], Findings]) -> Findings:
         """Return a finished part, or measure it and write it down."""
         part = self._read(name)
@@ -35,7 +39,7 @@ class PartialResults:
 
     def _read(self, name: str) -> Findings | None:
         arrays, lines = self._paths(name)
-        if not lines.exists():
+        if not self.has(name):
             return None
         try:
             samples = read_samples(arrays)

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import os
 import pickle
-import signal
-import sys
-import traceback
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -32,11 +27,11 @@ from semveil.experiment.jobs import (
     run_job,
     tolerated,
 )
-from semveil.experiment.training import die_with_parent
+from semveil.experiment.process import Process, ready, stop
 from semveil.files import temporary_folder
+from semveil.training.loop import Progress
 
-# Processes clean up within a moment, or do not hear: they may be in the middle of a long step.
-_PATIENCE_S = 2.0
+_ADVICE = "finished jobs are kept; resume the study with fewer workers"
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class Pool:
     ) -> None:
         free = list(range(workers))
         threads = self.cores or max(1, torch.get_num_threads() // workers)
-        busy: dict[Connection, _Process] = {}
+        busy: dict[Connection, tuple[Job, int, Process]] = {}
         with temporary_folder() as scratch:
             images = _store_images(jobs, context, scratch)
             # Without those whose images cannot be read.
@@ -112,24 +107,21 @@ class Pool:
                         job, slot = waiting.popleft(), free.pop(0)
                         gpus = visible_gpus(slot, self.gpus, _gpus()) if self.gpus else None
                         given = context.elsewhere()
-                        process = _Process(
-                            job, slot, folder, given, images[images_key(job)], threads, gpus
-                        )
-                        busy[process.pipe] = process
-                    for pipe in [pipe for pipe in wait(list(busy)) if isinstance(pipe, Connection)]:
-                        process, ended = busy[pipe], True
-                        with tolerated(process.job, context):
-                            if ended := process.listen(on_progress):
-                                on_progress(process.job, FINISHED, 1, 1)
+                        told = job, folder, given, images[images_key(job)]
+                        name = f"job {job.name}"
+                        process = Process(name, _work, told, threads, [__name__], gpus)
+                        busy[process.pipe] = job, slot, process
+                    for pipe in ready(list(busy)):
+                        (job, slot, process), ended = busy[pipe], True
+                        with tolerated(job, context):
+                            if ended := process.listen(partial(on_progress, job), _ADVICE):
+                                on_progress(job, FINISHED, 1, 1)
                         if ended:
                             del busy[pipe]
                             process.stop()
-                            free.append(process.slot)
+                            free.append(slot)
             finally:
-                for process in busy.values():
-                    process.process.terminate()
-                for process in busy.values():
-                    process.stop()
+                stop(process for _, _, process in busy.values())
 
 
 def visible_gpus(number: int, share: float, gpus: Sequence[str]) -> str:
@@ -157,78 +149,9 @@ def _gpus() -> list[str]:
     return [str(number) for number in range(torch.cuda.device_count())]
 
 
-class _Process:
-    """A process that does one job."""
-
-    def __init__(self, job: Job, slot: int, *given: Any) -> None:
-        self.job, self.slot = job, slot
-        # A fork of this process would inherit its threads and CUDA; the server has only imported.
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([__name__])
-        self.pipe, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=_work, args=(theirs, job, *given))
-        self.process.start()
-        # Otherwise the pipe would not end with the process.
-        theirs.close()
-
-    def listen(self, on_progress: OnProgress) -> bool:
-        """Receive one message; return whether the job has finished."""
-        try:
-            kind, *rest = self.pipe.recv()
-        except (EOFError, ConnectionError):
-            raise SemveilError(
-                f"job {self.job.name}: its process was killed, perhaps because memory is short; "
-                "finished jobs are kept; resume the study with fewer workers"
-            ) from None
-        if kind == "progress":
-            on_progress(self.job, *rest)
-        elif kind == "refused":
-            raise SemveilError(rest[0])
-        elif kind == "failed":
-            raise RuntimeError(f"job {self.job.name} failed in its process:\n{rest[0]}")
-        return bool(kind == "done")
-
-    def stop(self) -> None:
-        """End the process, if it still runs."""
-        self.pipe.close()
-        self.process.terminate()
-        self.process.join(_PATIENCE_S)
-        self.process.kill()
-        self.process.join()
-
-
-def _work(
-    pipe: Connection,
-    job: Job,
-    folder: Path,
-    context: JobContext,
-    images: Path,
-    threads: int,
-    gpus: str | None,
-) -> None:
-    # Ctrl-C reaches every process of a terminal, but only the first one decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # An exit instead of a death, so that processes that the job has started end with it.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if gpus is not None:
-        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
-    die_with_parent()
-    torch.set_num_threads(threads)
-
-    def progress(stage: str, done: int, total: int) -> None:
-        pipe.send(("progress", stage, done, total))
-
-    answer: tuple[str, ...] = ("done",)
-    try:
-        given = replace(context, splits=_load_images(images), progress=progress)
-        run_job(folder / job.name, job, given)
-    except SemveilError as error:
-        answer = ("refused", str(error))
-    except BrokenPipeError:
-        return  # the first process is gone
-    except Exception:
-        answer = ("failed", traceback.format_exc())
-    pipe.send(answer)
+def _work(job: Job, folder: Path, context: JobContext, images: Path, progress: Progress) -> None:
+    given = replace(context, splits=_load_images(images), progress=progress)
+    run_job(folder / job.name, job, given)
 
 
 def _store_images(jobs: Sequence[Job], context: JobContext, scratch: Path) -> dict[str, Path]:

@@ -9,19 +9,24 @@ from __future__ import annotations
 import json
 import os
 import time
+import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from semveil import data
 from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
 from semveil.data.splits import ImageSplits
-from semveil.device import channels_last
-from semveil.errors import SemveilError, unknown
+from semveil.device import channels_last, one_thread
+from semveil.errors import SemveilError, SemveilWarning, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
 from semveil.experiment.choices import packages
@@ -30,6 +35,7 @@ from semveil.experiment.kept import keep
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, complete, plan, requested
+from semveil.experiment.process import Process, ready, stop
 from semveil.experiment.provenance import of_its_version, provenance
 from semveil.experiment.training import (
     Hardware,
@@ -42,6 +48,7 @@ from semveil.experiment.training import (
 from semveil.facts import RunFacts, read_facts
 from semveil.files import new_folder, write_atomic
 from semveil.nets.convolutional import ImageShape
+from semveil.plugin_errors import of_plugin
 from semveil.recipe import AuditConfig, Recipe
 from semveil.records import Asked, from_plain, named, to_plain, write_records
 from semveil.result import Samples, write_samples
@@ -49,6 +56,9 @@ from semveil.training.loop import Progress, checkpoint_path, write_history
 
 MODEL, RECORDS, SAMPLES, FACTS = "model.safetensors", "records.jsonl", "samples.npz", "run.json"
 HISTORY, PAGE = "history.jsonl", "report.html"
+# Bytes of images; CIFAR-10 has ten times as many.
+_FEW = 1 << 24
+_ADVICE = "what was measured is kept; resume the run with fewer workers"
 
 
 class MeasuredFolder:
@@ -195,7 +205,7 @@ class Run(MeasuredFolder):
             self._remove_checkpoints(trained)
             return self._placed(trained)
         started = time.monotonic()
-        with self._cpu_time():
+        with self._cpu_time(), self._threads():
             trained, history = train(
                 self.schemes,
                 self.recipe,
@@ -266,13 +276,57 @@ class Run(MeasuredFolder):
         for stage in trained.stages():
             checkpoint_path(self.folder, stage).unlink(missing_ok=True)
 
-    def audit(self, trained: TrainedNetworks, progress: Progress | None = None) -> None:
-        """Measure every system that is not measured yet and write the records."""
+    def audit(
+        self,
+        trained: TrainedNetworks,
+        progress: Progress | None = None,
+        workers: int | None = None,
+    ) -> None:
+        """Measure every system that is not measured yet and write the records.
+
+        Args:
+            trained: Its networks.
+            progress: Called with stage, steps done, steps in all.
+            workers: Systems at a time, each in a process; None for one after another in this one.
+        """
         started = time.monotonic()
         if not (self.folder / RECORDS).exists():
+            if workers is not None:
+                self._audit_at_once(workers, progress)
             audited = partial(self._audited, progress=progress)
-            self._gather(self.links(trained), self.originals(), audited)
+            with self._threads():
+                self._gather(self.links(trained), self.originals(), audited)
         self._finish(started)
+
+    def _threads(self) -> AbstractContextManager[None]:
+        """Return a block with one thread if the images are few, with all threads otherwise.
+
+        On small batches a second thread costs as much as it does, so it gains nothing; and with one
+        thread the numbers do not depend on the machine's cores.
+        """
+        parts = (self.splits.system, self.splits.adversary, self.splits.validation)
+        few = sum(part.x.nbytes for part in parts) <= _FEW and self.hardware.device.type == "cpu"
+        return one_thread() if few else nullcontext()
+
+    def _audit_at_once(self, workers: int, progress: Progress | None) -> None:
+        """Measure the systems that are not measured yet in processes, so many at a time."""
+        parts = PartialResults(self.folder)
+        streams = [each.stream for each in plan(self.schemes, self.recipe)]
+        waiting = deque(stream for stream in streams if not parts.has(stream))
+        threads = max(1, torch.get_num_threads() // workers)
+        busy: dict[Connection, Process] = {}
+        try:
+            while waiting or busy:
+                while waiting and len(busy) < workers:
+                    stream = waiting.popleft()
+                    given = self.folder, self.hardware, self.root, stream
+                    process = Process(f"audit of {stream}", _audit_one, given, threads, [__name__])
+                    busy[process.pipe] = process
+                for pipe in ready(list(busy)):
+                    if busy[pipe].listen(progress or _silent, _ADVICE):
+                        busy.pop(pipe).stop()
+        finally:
+            stop(busy.values())
 
     def _audited(self, link: Link, progress: Progress | None) -> Findings:
         found = audit_system(
@@ -338,6 +392,30 @@ class Run(MeasuredFolder):
         shown = self.recipe.audit.pictures
         test = self.splits.test
         return {"originals": test.x[:shown], "labels": test.y[:shown]}
+
+
+def _audit_one(
+    folder: Path, hardware: Hardware, root: Path | None, stream: str, progress: Progress
+) -> None:
+    """Measure one system of a trained run, in a process of its own."""
+    with warnings.catch_warnings():
+        # The first process has shown them.
+        warnings.simplefilter("ignore", SemveilWarning)
+        run = Run.open(folder, hardware, root)
+        links = {link.plan.stream: link for link in run.links(run.train())}
+    measure = partial(run._audited, links[stream], progress)
+    try:
+        with run._threads():
+            PartialResults(folder).get(stream, measure)
+    except Exception as error:
+        if isinstance(error, SemveilError) or (refusal := of_plugin(error)) is None:
+            raise
+        # As one line, which reaches the user from another process too.
+        raise refusal from error
+
+
+def _silent(stage: str, done: int, total: int) -> None:
+    pass
 
 
 def _cpu_s() -> float:

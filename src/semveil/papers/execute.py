@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 from semveil.errors import SemveilError
@@ -64,9 +63,7 @@ def execute(
 
 def finish(folder: Path, paper: Paper, jobs: Sequence[Job], hardware: Hardware) -> list[Record]:
     """Gather the records of a study whose jobs have finished, and write figures and page."""
-    budget = read_facts(folder)["budget"]
-    keep = partial(paper.kept, budget=budget)
-    records = folders.gather(folder, jobs, hardware.devices, keep)
+    records = folders.gather(folder, jobs, hardware.devices)
     draw(folder, paper)
     for name, picture in paper.pictures(folder / "jobs", jobs).items():
         save(picture, folder / name)

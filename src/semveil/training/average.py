@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from semveil.errors import SemveilError
+from semveil.nets.average import MovingAverage
 from semveil.training.checkpoint import load_weights
 
-_PREFIX = "average/"
+_WEIGHTS, _STEPS = "average/module.", "average/n_averaged"
 
 
 class WeightAverage:
@@ -25,24 +26,24 @@ class WeightAverage:
         >>> average = WeightAverage(module, decay=0.5)
         >>> for value in 1.0, 2.0:
         ...     _ = nn.init.constant_(module.weight, value)
-        ...     average.update(module)
+        ...     average.update()
         >>> average.hand_over(module)
         >>> module.weight.item()
         1.5
     """
 
     def __init__(self, modules: nn.Module, decay: float) -> None:
-        average = get_ema_multi_avg_fn(decay)
-        self.model = AveragedModel(modules, multi_avg_fn=average, use_buffers=True)
-        self.model.requires_grad_(False)
+        self.average = MovingAverage(modules, decay)
 
-    def update(self, modules: nn.Module) -> None:
+    def update(self) -> None:
         """Take a step's weights into the average; the first ones are the average."""
-        self.model.update_parameters(modules)
+        self.average.update()
 
     def state(self) -> dict[str, Tensor]:
         """Return what a checkpoint keeps of it."""
-        return {f"{_PREFIX}{name}": value for name, value in self.model.state_dict().items()}
+        weights = self.average.network.state_dict()
+        named = {f"{_WEIGHTS}{name}": value for name, value in weights.items()}
+        return {_STEPS: torch.tensor(self.average.steps), **named}
 
     def restore(self, tensors: dict[str, Tensor], where: Path) -> None:
         """Take what a checkpoint kept.
@@ -50,10 +51,13 @@ class WeightAverage:
         Raises:
             SemveilError: If it kept something else.
         """
-        mine = {k.removeprefix(_PREFIX): v for k, v in tensors.items() if k.startswith(_PREFIX)}
-        load_weights(self.model, mine, where)
+        mine = {k.removeprefix(_WEIGHTS): v for k, v in tensors.items() if k.startswith(_WEIGHTS)}
+        load_weights(self.average.network, mine, where)
+        if _STEPS not in tensors:
+            raise SemveilError(f"checkpoint {where} is damaged: {_STEPS} is missing")
+        self.average.steps = int(tensors[_STEPS])
 
     @torch.no_grad()
     def hand_over(self, modules: nn.Module) -> None:
         """Give the modules the averaged weights and statistics."""
-        modules.load_state_dict(self.model.module.state_dict())
+        modules.load_state_dict(self.average.network.state_dict())

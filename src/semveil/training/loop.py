@@ -257,7 +257,7 @@ def fit(
             bad = torch.where(sound | (bad < done), bad, done)
         last = done == steps
         if run.average is not None:
-            run.average.update(objective.modules)
+            run.average.update()
             if last:
                 run.average.hand_over(objective.modules)
         if done % _LOG_EVERY == 0 or last:

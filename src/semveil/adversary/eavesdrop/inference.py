@@ -125,10 +125,11 @@ class WideInference(DenseInference):
 
     def validated(self, network: nn.Module, losses: Tensor) -> float:
         """Keep the best weights of every head, and return the sum of their least losses so far."""
-        state = copy.deepcopy(network.state_dict())
-        for head, loss in zip(("label", *self.losses), losses.tolist(), strict=True):
-            if loss < self.best.get(head, (math.inf, state))[0]:
-                self.best[head] = loss, state
+        found = zip(("label", *self.losses), losses.tolist(), strict=True)
+        better = {head: loss for head, loss in found if loss < self.best.get(head, (math.inf,))[0]}
+        if better:
+            state = copy.deepcopy(network.state_dict())
+            self.best |= {head: (loss, state) for head, loss in better.items()}
         known = sum(loss for loss, _ in self.best.values())
         return math.nan if bool(losses.isnan().any()) else known
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from semveil.errors import SemveilError
+from semveil.nets.average import MovingAverage
 from semveil.rng import generator
 
 Step = Callable[[Tensor, torch.Generator], Tensor]
@@ -105,9 +105,7 @@ def train_network(
         network.load_state_dict(best_state)
         peak, before, stale, taken = _LEARNING_RATE / 2**turn, best, 0, 0
         optimiser = torch.optim.Adam(learned, lr=peak, fused=True)
-        average = AveragedModel(
-            network, multi_avg_fn=get_ema_multi_avg_fn(1 - 1 / (1 + reach)), use_buffers=True
-        )
+        average = MovingAverage(network, decay=1 - 1 / (1 + reach))
         for epoch in range(effort.max_epochs):
             rate = 0.5 * peak * (1 + math.cos(math.pi * epoch / effort.max_epochs))
             if begin:
@@ -120,15 +118,16 @@ def train_network(
                 for group in optimiser.param_groups:
                     group["lr"] = rate * min(1.0, taken / steps)
                 loss = step(rows, source)
-                optimiser.zero_grad(set_to_none=True)
+                for weight in learned:
+                    weight.grad = None
                 # Through a frozen receiver or judge, but not into its weights.
                 loss.backward(inputs=learned)
                 optimiser.step()
-                average.update_parameters(network)
+                average.update()
             done, stale = done + 1, stale + 1
-            now = _validated(average.module, network, validate, scope, done)
+            now = _validated(average, network, validate, scope, done)
             if now < best - 1e-4 * abs(now):
-                best, best_state, stale = now, copy.deepcopy(average.module.state_dict()), 0
+                best, best_state, stale = now, copy.deepcopy(average.network.state_dict()), 0
             if progress:
                 progress(done, most)
             if stale >= effort.patience:
@@ -155,19 +154,18 @@ def batches(images: int, batch: int, passes: int, source: torch.Generator) -> It
 
 
 def _validated(
-    average: nn.Module,
+    average: MovingAverage,
     network: nn.Module,
     validate: Callable[[], float],
     scope: tuple[str, ...],
     epoch: int,
 ) -> float:
     """Return the validation loss of the averaged weights, which the network has meanwhile."""
-    own = copy.deepcopy(network.state_dict())
-    network.load_state_dict(average.state_dict())
+    average.swap()
     network.eval()
     with torch.no_grad():
         loss = validate()
-    network.load_state_dict(own)
+    average.swap()
     if loss != loss:
         raise SemveilError(f"{'/'.join(scope)}: loss is not finite in epoch {epoch}")
     return loss

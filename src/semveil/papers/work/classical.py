@@ -1,4 +1,4 @@
-"""What the classical chain shows at each SNR; nothing is trained for it."""
+"""What the classical chain shows at each SNR."""
 
 from __future__ import annotations
 

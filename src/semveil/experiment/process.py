@@ -1,0 +1,132 @@
+"""Processes that work for this one, and what is told through their pipes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import torch
+
+from semveil.errors import SemveilError
+from semveil.experiment.training import die_with_parent
+from semveil.training.loop import Progress
+
+# Processes clean up within a moment, or do not hear: they may be in the middle of a long step.
+_PATIENCE_S = 2.0
+# Imported by torch's optimisers when they are made, and as slow as torch itself.
+_SLOW = ("torch._dynamo",)
+
+
+class Process:
+    """A process that does one piece of work.
+
+    Args:
+        name: What it does, in errors.
+        work: A function of a module, called in the process with ``given`` and a :data:`Progress`.
+        given: Arguments, which travel between processes.
+        threads: Threads that it computes with.
+        preload: Modules that are imported once for all processes.
+        gpus: As in ``CUDA_VISIBLE_DEVICES``; those of this process if None.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[..., None],
+        given: Sequence[Any],
+        threads: int,
+        preload: Sequence[str],
+        gpus: str | None = None,
+    ) -> None:
+        self.name = name
+        # A fork of this process would inherit its threads and CUDA; the server has only imported.
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([*preload, *_SLOW])
+        self.pipe, theirs = context.Pipe(duplex=False)
+        self.process = context.Process(target=_work, args=(theirs, work, given, threads, gpus))
+        self.process.start()
+        # Otherwise the pipe would not end with the process.
+        theirs.close()
+
+    def listen(self, progress: Progress, advice: str) -> bool:
+        """Receive one message; return whether the work is done.
+
+        Args:
+            progress: Told what the process tells.
+            advice: What to do if the process was killed.
+
+        Raises:
+            SemveilError: If the work was refused, or the process was killed.
+        """
+        try:
+            kind, *rest = self.pipe.recv()
+        except (EOFError, ConnectionError):
+            raise SemveilError(
+                f"{self.name}: its process was killed, perhaps because memory is short; {advice}"
+            ) from None
+        if kind == "progress":
+            progress(*rest)
+        elif kind == "refused":
+            raise SemveilError(rest[0])
+        elif kind == "failed":
+            raise RuntimeError(f"{self.name} failed in its process:\n{rest[0]}")
+        return bool(kind == "done")
+
+    def stop(self) -> None:
+        """End the process, if it still runs."""
+        self.pipe.close()
+        self.process.terminate()
+        self.process.join(_PATIENCE_S)
+        self.process.kill()
+        self.process.join()
+
+
+def stop(processes: Iterable[Process]) -> None:
+    """End processes, all at once."""
+    ending = list(processes)
+    for each in ending:
+        each.process.terminate()
+    for each in ending:
+        each.stop()
+
+
+def ready(pipes: Sequence[Connection]) -> list[Connection]:
+    """Wait until something was told through some pipes, and return these."""
+    return [pipe for pipe in wait(list(pipes)) if isinstance(pipe, Connection)]
+
+
+def _work(
+    pipe: Connection,
+    work: Callable[..., None],
+    given: Sequence[Any],
+    threads: int,
+    gpus: str | None,
+) -> None:
+    # Ctrl-C reaches every process of a terminal, but only the first one decides.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # An exit instead of a death, so that processes that the work has started end with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if gpus is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpus
+    die_with_parent()
+    torch.set_num_threads(threads)
+
+    def progress(stage: str, done: int, total: int) -> None:
+        pipe.send(("progress", stage, done, total))
+
+    answer: tuple[str, ...] = ("done",)
+    try:
+        work(*given, progress)
+    except SemveilError as error:
+        answer = ("refused", str(error))
+    except BrokenPipeError:
+        return  # the first process is gone
+    except Exception:
+        answer = ("failed", traceback.format_exc())
+    pipe.send(answer)
