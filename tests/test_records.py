@@ -105,6 +105,37 @@ def test_params_of_a_job_come_behind_those_of_the_system() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "at"),
+    [
+        ({"scheme": "mobile\ud800"}, "scheme"),
+        ({"target": "\udfff"}, "target"),
+        ({"params": {"codec": ["jpeg", "\ud83d"]}}, "params"),
+        ({"params": {"\udc00": 1}}, "params"),
+    ],
+)
+def test_half_a_surrogate_pair_is_not_written_and_not_read(
+    tmp_path: Path, fields: dict[str, Any], at: str
+) -> None:
+    path = tmp_path / "records.jsonl"
+    write_records(path, [RECORD])
+    before = path.read_bytes()
+    with pytest.raises(SemveilError, match=rf"^{at}: character '\\ud\w+' is half of a surrogate"):
+        write_records(path, [RECORD, replace(RECORD, **fields)])
+    assert path.read_bytes() == before
+    # As another program would write it.
+    plain = json.loads(to_line(RECORD)) | fields
+    path.write_text(json.dumps(plain).replace("\\ud", "\\uD") + "\n")
+    with pytest.raises(SemveilError, match="line 1: not a record"):
+        read_records(path)
+
+
+def test_a_whole_surrogate_pair_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    write_records(path, [replace(RECORD, target="\U0001f600")])
+    assert read_records(path)[0].target == "\U0001f600"
+
+
+@pytest.mark.parametrize(
     ("name", "label"),
     [
         (SystemName("ibal"), "ibal"),

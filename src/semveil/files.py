@@ -32,6 +32,9 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     The content is written to a temporary file beside the target, flushed to the disk and renamed
     over it; on failure the old file stays and the temporary one is removed. The file's
     permissions follow the umask.
+
+    Raises:
+        SemveilError: If the file cannot be written, or a text is no Unicode.
     """
     scrap = _scrap(path)
     try:
@@ -95,7 +98,11 @@ def _is_scrap(name: str) -> bool:
 
 
 def _write(path: Path, content: bytes | str) -> None:
-    data = content.encode() if isinstance(content, str) else content
+    try:
+        data = content.encode() if isinstance(content, str) else content
+    except UnicodeEncodeError as error:
+        half = f"character {error.start + 1} of its text is half of a surrogate pair"
+        raise OSError(errno.EILSEQ, half) from None
     # Not mkstemp, whose files nobody else may read, whatever the umask says.
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), "wb") as file:
         file.write(data)

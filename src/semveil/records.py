@@ -19,6 +19,8 @@ Params = Mapping[str, Any]
 _MARKS = "(/+"
 # Mark of the metrics that records had before image_class was a field.
 _OF_A_CLASS = "_class_"
+# How JSON in ASCII begins both halves of a surrogate pair, and some other characters.
+_HALF = "\\ud"
 
 
 @dataclass(frozen=True)
@@ -280,12 +282,31 @@ FIELDS = tuple(field.name for field in dataclasses.fields(Record))
 
 
 def to_line(record: Record) -> str:
-    """Return a record as one line of JSON; a number that is not finite becomes null."""
+    """Return a record as one line of JSON; a number that is not finite becomes null.
+
+    Raises:
+        SemveilError: If a text holds half a surrogate pair.
+    """
     plain = {
         key: None if isinstance(value, float) and not math.isfinite(value) else value
         for key, value in dataclasses.asdict(record).items()
     }
-    return json.dumps(plain)
+    line = json.dumps(plain)
+    if _HALF in line:
+        _refuse_halves(plain)
+    return line
+
+
+def _refuse_halves(plain: Mapping[str, Any]) -> None:
+    """Refuse half a surrogate pair, which is no text that UTF-8 can hold."""
+    for key, value in plain.items():
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            raise SemveilError(
+                f"{key}: character {error.object[error.start]!r} is half of a surrogate pair, "
+                "which no file can hold; remove it"
+            ) from None
 
 
 def short_line(record: Record) -> str:
@@ -294,9 +315,14 @@ def short_line(record: Record) -> str:
     return json.dumps({"variant": None, "value": None} | kept)
 
 
-def write_records(path: Path, records: Iterable[Record]) -> None:
-    """Write records as ``records.jsonl``, whole or not at all."""
-    write_atomic(path, "".join(to_line(record) + "\n" for record in records))
+def write_records(path: Path, records: Iterable[Record], *, short: bool = False) -> None:
+    """Write records as ``records.jsonl``, whole or not at all; ``short`` as :func:`short_line`.
+
+    Raises:
+        SemveilError: If a text holds half a surrogate pair, or the file cannot be written.
+    """
+    line = short_line if short else to_line
+    write_atomic(path, "".join(line(record) + "\n" for record in records))
 
 
 def read_records(path: Path) -> list[Record]:
@@ -321,9 +347,9 @@ def _read(line: str, path: Path, number: int) -> Record:
     try:
         plain = json.loads(line)
         value, scheme = plain.pop("value"), str(plain["scheme"])
-        # Half of a surrogate pair could not be written again.
-        scheme.encode()
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        if _HALF in line.lower():
+            _refuse_halves(plain)
+    except (SemveilError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise SemveilError(f"{place}: not a record") from None
     missing = ""
     if "variant" not in plain or any(mark in scheme for mark in _MARKS):

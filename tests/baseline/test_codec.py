@@ -71,16 +71,19 @@ def test_no_quality_that_fits_is_better(patches):
     assert psnr(shown[0], image[0]) >= max(psnr(other, image[0]) for other in shown[1:])
 
 
-# JPEG 2000 sends next to nothing at its lowest quality, whatever the image.
-@pytest.mark.parametrize(("name", "budget", "number"), [("jpeg2000", 5, 0), ("avif", 30, 2)])
-def test_an_image_that_does_not_fit_is_none(name, budget, number):
-    images = np.full((3, *RGB), 128, np.uint8)
-    images[2] = np.random.default_rng(0).integers(0, 256, RGB)
+@pytest.mark.parametrize("name", CODECS)
+@pytest.mark.parametrize("number", [0, 1])
+def test_an_image_that_does_not_fit_is_none(name, number):
+    images = np.full((2, *RGB), 128, np.uint8)
+    images[1] = np.random.default_rng(0).integers(0, 256, RGB)
     codec = Codec(name, RGB)
+    # How many bytes the lowest quality takes depends on the version of the encoder.
     least = len(codec._payload(images[number], codec._settings[0]))
-    assert least > budget
-    assert codec.fit(images, budget)[number] is None
-    assert codec.fit(images[number : number + 1], least)[0] is not None
+    assert least > 1
+    assert codec.fit(images, least - 1)[number] is None
+    fitted = codec.fit(images, least)[number]
+    assert fitted is not None
+    assert len(fitted) <= least
 
 
 def test_two_channels_are_refused():

@@ -55,7 +55,11 @@ def test_records_of_other_work_are_gathered(tmp_path: Path) -> None:
         ("multitask (seed = 1)", 361.0),
         ("multitask (seed = 2)", 362.0),
     ]
-    assert read_records(tmp_path / "study" / "records.jsonl") == records
+    written = tmp_path / "study" / "records.jsonl"
+    assert read_records(written) == records
+    # Fields that do not apply are left out, but for those that mark the format.
+    plain = [json.loads(line) for line in written.read_text().splitlines()]
+    assert {key for line in plain for key in line if line[key] is None} == {"variant"}
     about = json.loads((tmp_path / "study" / "run.json").read_text())
     assert list(about["jobs"]) == ["one", "two"]
     assert about["jobs"]["two"]["seed"] == 2

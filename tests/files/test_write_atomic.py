@@ -77,6 +77,16 @@ def test_a_folder_that_takes_no_files():
     refused(Path("/proc/sys/kernel/a"))
 
 
+def test_a_text_that_is_no_unicode(tmp_path):
+    write_atomic(tmp_path / "a", "old")
+    said = refused(tmp_path / "a", "x\ud800")
+    assert said.endswith("a: character 2 of its text is half of a surrogate pair")
+    with pytest.raises(SemveilError, match="c: character 1 of its text is half of a surrogate"):
+        new_folder(tmp_path / "b", {"c": "\udfff"})
+    assert (tmp_path / "a").read_text() == "old"
+    assert names(tmp_path) == ["a"]
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "replace"])
 @pytest.mark.parametrize("failure", [OSError(28, "No space left on device"), KeyboardInterrupt()])
 def test_a_failure_at_any_call_leaves_the_old_file_and_nothing_else(

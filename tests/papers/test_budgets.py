@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import product
+
 import pytest
 
 from papers.numbers import row, table
 from semveil.adversary.perturb.attack import chosen
 from semveil.papers import PAPERS
+from semveil.papers.jobs import BUDGETS
 from semveil.papers.work.robustness import OPEN
+from semveil.records import Estimate, Record, SystemName
 
 JAMMING = {"jamming", "timed-jamming", "pilot-jamming", "subcarrier-jamming"}
 
@@ -40,6 +45,47 @@ def test_controls_know_the_frame_and_the_black_box_asks_long_enough(budget):
             assert black_box.config.queries >= (600 if budget == "cpu" else 3000)
 
 
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("name", ["attacks", "defences"])
+def test_records_of_single_classes_are_kept_where_figures_show_them(name, budget):
+    paper = PAPERS.get(name)()
+    for job in paper.jobs(budget, 0):
+        levels = sorted(job.recipe.attack.psr_db)
+        measured = [
+            Record.of(
+                SystemName("mobilesc", training=training),
+                Estimate(0.5, 0.4, 0.6, 9),
+                role="bob",
+                adversary=attack,
+                psr_db=level,
+                image_class=label,
+                target="class 2",
+                metric=metric,
+                dataset=job.recipe.data.name,
+                channel="multipath/lmmse",
+                seed=0,
+            )
+            for training in ([None, "semmixed"] if name == "defences" else [None])
+            for attack in ("pgm", "semadv", "blackbox")
+            for level in levels
+            for label in (None, 2, 3)
+            for metric in ("accuracy", "psnr_db", "ssim")
+        ]
+        kept = paper.kept(measured, budget)
+        shown = {
+            (r.system.training, r.adversary, r.metric)
+            for r in kept
+            if r.image_class == 3 and r.psr_db == levels[len(levels) // 2]
+        }
+        metrics = ("accuracy", "psnr_db", *(["ssim"] if name == "attacks" else []))
+        trainings = {record.training for record in measured}
+        assert shown == set(product(trainings, ("pgm", "semadv"), metrics))
+        # The rate of right answers is kept of all images at every PSR.
+        right = [r for r in kept if r.image_class is None and r.metric == "accuracy"]
+        assert {r.psr_db for r in right} == set(levels)
+        assert not [r for r in kept if r.image_class is not None and r.adversary == "blackbox"]
+
+
 def test_semadv_is_tried_from_equal_weights_to_thirty_to_one():
     weights = OPEN["semadv"]["innocent_weight"]
     assert (min(weights), max(weights)) == (1, 30)
@@ -54,6 +100,18 @@ def test_learned_and_coded_links_are_searched_alike(budget):
     for dataset in {job.recipe.data.name for job in found}:
         mine = [job.recipe for job in found if job.recipe.data.name == dataset]
         assert len({(r.link.latent_dim, r.bob.model_dump_json()) for r in mine}) == 1
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_learned_and_coded_images_cross_the_same_channels_in_as_many_uses(budget):
+    found = defaultdict(set)
+    for job in jobs("image-quality", budget):
+        if job.name != "mobilesc":
+            system = job.params.get("codec", job.recipe.scheme)
+            found[system].add((job.recipe.bob.fading, job.params["channel_uses"]))
+    assert len(found) == 4
+    assert len({frozenset(each) for each in found.values()}) == 1
+    assert ("awgn", 256) in found["AVIF"]
 
 
 @pytest.mark.parametrize("budget", ["cpu", "gpu"])

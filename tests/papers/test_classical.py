@@ -55,6 +55,8 @@ def test_what_is_lost_shows_in_the_mean(tmp_path):
         for name in ("payload_bytes", "payload_bytes_max")
     )
     assert spent <= most == 44
+    # Images are compared: no classifier of what Bob sees is trained.
+    assert not list(tmp_path.rglob("*.safetensors"))
 
 
 @pytest.mark.slow

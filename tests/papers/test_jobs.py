@@ -72,6 +72,7 @@ def test_included_settings_come_first(tmp_path):
         ("settings: [{sett: {}}]", "'sett'"),
         ("jobs: [{over: {x: 3}}]", "over.x: give a list"),
         ("include: nowhere.yaml", "cannot read"),
+        ("omitted_records: [{metrik: ssim}]", "unknown field 'metrik': did you mean 'metric'"),
         ("jobs: []\njobs: [{name: x}]", "'jobs' is there twice"),
         ("jobs: [{name: '{x}', recipe: quickstart, schemes: [multitask]}]", "no variable 'x'"),
         (

@@ -30,6 +30,22 @@ def kept_links(folder: Path, recipe: Recipe, seed: int, schemes: Sequence[Asked]
         recipe: Settings of the training.
         seed: Its seed.
         schemes: What it was asked for; those that use the same links share a file.
+
+    Returns:
+        The path of their weights, which need not be there.
+
+    Raises:
+        SemveilError: If a scheme is unknown, or its settings do not fit.
+
+    Example:
+        >>> from semveil import recipe as recipes
+        >>> recipe = Recipe(scheme="deepjscc")
+        >>> kept = kept_links(Path("links"), recipe, 0, ["deepjscc"])
+        >>> longer = recipes.update(recipe, {"audit": {"max_epochs": 90}})
+        >>> kept_links(Path("links"), longer, 0, ["deepjscc"]) == kept  # an audit trains no links
+        True
+        >>> kept_links(Path("links"), recipe, 1, ["deepjscc"]) == kept
+        False
     """
     trained = sorted({system.link.stream for system in plan(schemes, recipe)})
     name = hashlib.sha256(repr((identity(recipe, seed), trained)).encode()).hexdigest()
@@ -37,7 +53,24 @@ def kept_links(folder: Path, recipe: Recipe, seed: int, schemes: Sequence[Asked]
 
 
 def keep_links(kept: Path, weights: bytes, origin: dict[str, Any]) -> None:
-    """Write trained links, and where they came from: ``code``, or an ``entry`` of the zoo."""
+    """Write trained links, and beside them where they came from.
+
+    Args:
+        kept: Where :func:`kept_links` says; its folder is made if missing.
+        weights: The file of a run's weights, safetensors.
+        origin: ``code``, the states of the code that trained them; for links of the zoo also
+            ``entry``, its name and digest.
+
+    Raises:
+        SemveilError: If a file cannot be written.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     keep_links(Path(folder) / "a.safetensors", b"", {"code": []})
+        ...     sorted(path.name for path in Path(folder).iterdir())
+        ['a.json', 'a.safetensors']
+    """
     kept.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(kept.with_suffix(".json"), json.dumps(origin) + "\n")
     write_atomic(kept, weights)
@@ -49,7 +82,34 @@ def train_or_load(
     """Train a run's links, or load them from a folder of trained links.
 
     Training is a function of recipe and seed alone, adversarial training too, since its initial
-    weights follow from the same recipe. Weights whose metadata name another training are refused.
+    weights follow from the same recipe.
+
+    Args:
+        run: The run; its facts then name the code that trained its links, or their entry.
+        links: The folder, to which links that are trained are added; None for none.
+        progress: Called with ``(stage, done, in all)``.
+
+    Returns:
+        The networks of the run, on its device.
+
+    Raises:
+        SemveilError: If the folder cannot be used, or weights in it are of another training.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import torch
+        >>> from semveil import recipe as recipes
+        >>> from semveil.experiment.training import Hardware
+        >>> small = {"data.limit": 200, "link.width": 4, "train.epochs": 1}
+        >>> recipe, cpu = recipes.load("deepjscc-digits", small), Hardware(torch.device("cpu"))
+        >>> with TemporaryDirectory() as place:
+        ...     for name in ("trained", "taken"):
+        ...         folder = Path(place) / name
+        ...         run = Run.create(folder, "example", recipe, ["deepjscc"], 0, cpu)
+        ...         _ = train_or_load(run, Path(place) / "links")
+        ...         print(name, (folder / "history.jsonl").exists())
+        trained True
+        taken False
     """
     if links is None:
         return run.train(progress)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +101,16 @@ def run_jobs(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Run
     runner(place, unfinished, context, on_progress)
 
 
-def gather(folder: Path, jobs: Sequence[Job], devices: int) -> list[Record]:
-    """Write the records of a study whose jobs have all finished, and what was run."""
+def gather(
+    folder: Path,
+    jobs: Sequence[Job],
+    devices: int,
+    keep: Callable[[list[Record]], list[Record]] = list,
+) -> list[Record]:
+    """Write the records of a study whose jobs have all finished, and what was run.
+
+    Of the records of all jobs it writes those that ``keep`` returns.
+    """
     place = folder / "jobs"
     records: list[Record] = []
     # A job keeps the version that it ran on, also where the study was resumed with another.
@@ -115,7 +123,8 @@ def gather(folder: Path, jobs: Sequence[Job], devices: int) -> list[Record]:
         records += [
             record.with_params(job.params) for record in read_records(place / job.name / RECORDS)
         ]
-    write_records(folder / RECORDS, records)
+    records = keep(records)
+    write_records(folder / RECORDS, records, short=True)
     facts = read_facts(folder) | {
         "finished": True,
         "wall_s": round(sum(job["wall_s"] for job in ran.values()), 1),

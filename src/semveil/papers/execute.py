@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from semveil.errors import SemveilError
@@ -63,7 +64,9 @@ def execute(
 
 def finish(folder: Path, paper: Paper, jobs: Sequence[Job], hardware: Hardware) -> list[Record]:
     """Gather the records of a study whose jobs have finished, and write figures and page."""
-    records = folders.gather(folder, jobs, hardware.devices)
+    budget = read_facts(folder)["budget"]
+    keep = partial(paper.kept, budget=budget)
+    records = folders.gather(folder, jobs, hardware.devices, keep)
     draw(folder, paper)
     for name, picture in paper.pictures(folder / "jobs", jobs).items():
         save(picture, folder / name)

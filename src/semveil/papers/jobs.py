@@ -12,6 +12,10 @@ place among the studies that ``semveil reproduce`` runs: the lowest comes first)
   carry besides), ``set`` (settings of its own, over the layers; ``settings: false`` for none but
   these), ``when``, ``over``, a grid of variables, and ``jobs``, entries within the grid that take
   all else from the one around them;
+- ``omitted_records``: selections of records that no table, figure or claim of the study uses, such
+  as ``{metric: ssim, image_class: {not: [null]}}``, by fields as in
+  :mod:`semveil.papers.values`. The study's ``records.jsonl`` leaves out what one of them matches;
+  the jobs' own keep all. A value may be a choice by the budget;
 - ``pictures``: a function that draws pictures of the user's own images from the jobs' folders.
 
 A variable's values are a list, or a choice by the budget: ``{by: budget, smoke: [digits], else:
@@ -35,8 +39,8 @@ from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.jobs import Job
 from semveil.papers.files import read
-from semveil.papers.values import choose
-from semveil.records import from_plain
+from semveil.papers.values import Fields, check_fields, choose
+from semveil.records import FIELDS, from_plain
 
 BUDGETS = ("smoke", "cpu", "gpu")
 TRAIN_AND_AUDIT = "semveil.experiment.jobs:train_and_audit"
@@ -85,7 +89,14 @@ class Jobs(_Spec):
     include: str | None = None
     settings: list[Layer] = Field(default_factory=list)
     jobs: list[Entry] = Field(default_factory=list)
+    omitted_records: list[dict[str, Any]] = Field(default_factory=list)
     pictures: str | None = None
+
+    @model_validator(mode="after")
+    def _checked(self) -> Jobs:
+        for fields in self.omitted_records:
+            check_fields(fields, FIELDS)
+        return self
 
 
 def load(path: Path) -> Jobs:
@@ -101,6 +112,15 @@ def expand(jobs: Jobs, study: str, budget: str, seed: int) -> list[Job]:
     """Return the jobs of a budget, in order."""
     variables = {"study": study, "budget": budget, "seed": seed}
     return [job for entry in jobs.jobs for job in _expanded(entry, jobs.settings, variables)]
+
+
+def omitted(jobs: Jobs, budget: str) -> list[Fields]:
+    """Return the selections of records that a study leaves out at a budget."""
+    variables = {"budget": budget}
+    return [
+        {"image_class": "any"} | {name: choose(each, variables) for name, each in fields.items()}
+        for fields in jobs.omitted_records
+    ]
 
 
 def _expanded(entry: Entry, layers: Sequence[Layer], variables: dict[str, Any]) -> Iterator[Job]:

@@ -11,7 +11,8 @@ from semveil.errors import SemveilError
 from semveil.experiment.jobs import Job
 from semveil.papers import jobs, page
 from semveil.papers.claims import Claims, Judged, load, verdicts
-from semveil.papers.values import function
+from semveil.papers.values import Selector, function
+from semveil.records import Record
 from semveil.registry import Registry
 
 if TYPE_CHECKING:
@@ -64,6 +65,18 @@ class Paper:
             return jobs.expand(_jobs(path), self.name, budget, seed)
         except SemveilError as error:
             raise SemveilError(f"{path}: {error}") from error
+
+    def kept(self, records: Sequence[Record], budget: str) -> list[Record]:
+        """Return the records of its jobs but for those that ``omitted_records`` leaves out."""
+        selections = jobs.omitted(_jobs(self.folder / JOBS), budget)
+        if not selections:
+            return list(records)
+        from semveil.report.select import frame
+
+        selector, omitted = Selector(frame(records)), set[int]()
+        for fields in selections:
+            omitted |= set(selector.rows(fields).index)
+        return [record for at, record in enumerate(records) if at not in omitted]
 
     def claims(self) -> Claims:
         """Return what the paper claims."""

@@ -96,7 +96,14 @@ class Reproduction:
         """Do what is left until it is done or time is up, and return what became of every job."""
         failed = {name for name, job in self.manifest.jobs() if job.state == "failed"}
         if self.zoo:
-            stock(self.links)
+            known = self.manifest.studies
+            left = [
+                job
+                for name, jobs in self.jobs.items()
+                for job in jobs
+                if known[name].jobs[job.name].state != "done"
+            ]
+            stock(self.links, left)
         try:
             # What failed before comes last, so that it does not keep the rest from being done.
             for again in (False, True):

@@ -2,35 +2,74 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
+from semveil import recipe as recipes
+from semveil.errors import SemveilError
 from semveil.experiment.checkpoint_cache import keep_links, kept_links
-from semveil.recipe import check
+from semveil.experiment.jobs import Job
+from semveil.experiment.plan import complete
 from semveil.records import from_plain
-from semveil.zoo.entry import MODEL, read_entry
+from semveil.zoo.entry import MODEL, Entry, read_config, read_entry
 from semveil.zoo.places import entries
 
 
-def stock(links: Path) -> None:
-    """Put the links of the zoo into a folder of trained links, where they are not yet.
+def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
+    """Put the links of the zoo that jobs train into a folder of trained links.
 
     Whatever asks the folder for a link of the same recipe and seed then takes the entry's, with the
-    precision in which it is stored. Entries without the simulated Eve of their training are left
-    out: a study measures her too.
+    precision in which it is stored. Links that are there stay. Entries without the simulated Eve of
+    their training are left out: a study measures her too. Of adversarially trained entries those
+    count that begin with the link of a job.
 
     Args:
-        links: The folder; made if missing.
+        links: The folder; made if a link is put there.
+        jobs: The jobs.
+
+    Returns:
+        Names of the entries whose links were put there.
 
     Raises:
-        SemveilError: If an entry is damaged.
+        SemveilError: If an entry that is needed is damaged, or the ``config.json`` of any.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> from semveil.recipe import Recipe
+        >>> from semveil.records import SystemName
+        >>> mine = Job("mine", Recipe(scheme="ibal"), (SystemName("ibal"),))
+        >>> with TemporaryDirectory() as folder:
+        ...     stock(Path(folder), [mine])  # no entry was trained by this recipe
+        []
     """
-    for name, (folder, _) in entries().items():
-        entry = read_entry(folder, name)
-        run = entry.facts.run
-        if not run.simulated_eve:
-            continue
-        schemes = [from_plain(each) for each in run.schemes]
-        kept = kept_links(links, check(entry.run["recipe"]), run.seed, schemes)
-        if not kept.exists():
+    found = {name: read_config(folder) for name, (folder, _) in entries().items()}
+    known = {name: entry for name, entry in found.items() if entry.facts.run.simulated_eve}
+    trained = {_trained(links, job) for job in jobs} if known else set()
+    put = []
+    for name, entry in known.items():
+        kept, begun = _kept(links, entry)
+        if begun in trained and not kept.exists():
+            entry = read_entry(entry.folder, name)
             origin = {"code": [], "entry": {"name": name, "digest": entry.facts.digest}}
-            keep_links(kept, (folder / MODEL).read_bytes(), origin)
+            keep_links(kept, (entry.folder / MODEL).read_bytes(), origin)
+            put.append(name)
+    return put
+
+
+def _trained(links: Path, job: Job) -> Path | None:
+    """Return where the links of a job are kept; None if it measures what is no scheme."""
+    try:
+        recipe = complete(job.schemes, job.recipe)
+        return kept_links(links, recipe, job.seed, job.schemes)
+    except SemveilError:
+        return None
+
+
+def _kept(links: Path, entry: Entry) -> tuple[Path, Path]:
+    """Return where the links of an entry are kept, and those with which its training began."""
+    run = entry.facts.run
+    schemes = [from_plain(each) for each in run.schemes]
+    recipe = recipes.check(entry.run["recipe"])
+    plain = recipes.update(recipe, {"harden": {"method": "none"}})
+    kept, begun = (kept_links(links, each, run.seed, schemes) for each in (recipe, plain))
+    return kept, begun

@@ -1,4 +1,4 @@
-"""What the classical chain shows at each SNR."""
+"""What the classical chain shows at each SNR; nothing is trained for it."""
 
 from __future__ import annotations
 
