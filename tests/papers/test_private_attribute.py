@@ -17,6 +17,7 @@ def judged(plain, hidden):
         for weight, rate in ((0.0, plain), (1.0, hidden)):
             common = {"dataset": "colored-mnist", "scheme": "minmax", "seed": seed}
             common |= {"params.weight": weight, "params.eves": 1, "params.eve_steps": 4}
+            common["params.bob"] = "label"
             eve = {"role": "eve", "protocol": "adaptive", "adversary": "inference/mlp"}
             score = {"metric": "balanced_accuracy", "target": "color"}
             rows.append(row(rate + 0.001 * seed, 0.005, **common, **eve, **score))
