@@ -29,7 +29,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
 
 demo: $(VENV)/.core ## train, protect, attack and report on the digits that come along
-	@$(BIN)/semveil run quickstart --workers 3 $(ARGS)
+	@$(BIN)/semveil run quickstart --workers 4 $(ARGS)
 
 # One process per core; long tests are marked slow: make test ARGS="-m slow" runs these alone.
 test: $(VENV)/.dev ## run the tests and the examples of the docstrings, except slow ones

@@ -239,7 +239,8 @@ def fit(
         first = place * schedule.batch + fabric.global_rank * share
         chosen = order[first : first + share]
         if augmented is None:
-            taken, smaller = images[chosen], None
+            # Copies whole images; indexing copies one value after another.
+            taken, smaller = images.index_select(0, chosen), None
         else:
             taken = augmented.take(chosen, epoch, run.randomness("augment", step))
             smaller = augmented.smaller(as_float(taken), step / steps)

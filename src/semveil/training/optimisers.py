@@ -32,7 +32,8 @@ def optimisers(
         if (mine := [each for each in parameters if filters.get(each) is normalise])
     ]
     rest = [each for each in parameters if each not in filters]
-    found: list[Optimizer] = [torch.optim.Adam(rest, lr=lr)]
+    # The same numbers as for one parameter after another, with fewer calls from Python.
+    found: list[Optimizer] = [torch.optim.Adam(rest, lr=lr, foreach=True)]
     if groups:
         assert muon_lr is not None
         found.append(Muon(groups, lr=muon_lr))
