@@ -1077,6 +1077,8 @@ def _hardware(device: str, devices: int = 1) -> Hardware:
 
 def _audited(started: Run, progress: Progress | None, workers: int | None = None) -> Result:
     refuse_damage(started.folder)
+    if workers is not None:
+        started.begin_workers()
     started.audit(started.train(progress), progress, workers)
     started.report()
     return read_result(started.folder)

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -19,8 +20,8 @@ from semveil.training.loop import Progress
 
 # Processes clean up within a moment, or do not hear: they may be in the middle of a long step.
 _PATIENCE_S = 2.0
-# Imported by torch's optimisers when they are made, and as slow as torch itself.
-_SLOW = ("torch._dynamo",)
+# Imported where they are needed: by torch's optimisers, by SSIM, by the digits.
+_SLOW = ("torch._dynamo", "torchmetrics.functional.image", "sklearn.datasets")
 
 
 class Process:
@@ -47,7 +48,7 @@ class Process:
         self.name = name
         # A fork of this process would inherit its threads and CUDA; the server has only imported.
         context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload([*preload, *_SLOW])
+        begin_imports(preload)
         self.pipe, theirs = context.Pipe(duplex=False)
         self.process = context.Process(target=_work, args=(theirs, work, given, threads, gpus))
         self.process.start()
@@ -85,6 +86,12 @@ class Process:
         self.process.join(_PATIENCE_S)
         self.process.kill()
         self.process.join()
+
+
+def begin_imports(preload: Sequence[str]) -> None:
+    """Start the server that processes begin from: it imports while this process works."""
+    multiprocessing.get_context("forkserver").set_forkserver_preload([*preload, *_SLOW])
+    forkserver.ensure_running()
 
 
 def stop(processes: Iterable[Process]) -> None:

@@ -35,7 +35,7 @@ from semveil.experiment.kept import keep
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, complete, plan, requested
-from semveil.experiment.process import Process, ready, stop
+from semveil.experiment.process import Process, begin_imports, ready, stop
 from semveil.experiment.provenance import of_its_version, provenance
 from semveil.experiment.training import (
     Hardware,
@@ -307,6 +307,11 @@ class Run(MeasuredFolder):
         parts = (self.splits.system, self.splits.adversary, self.splits.validation)
         few = sum(part.x.nbytes for part in parts) <= _FEW and self.hardware.device.type == "cpu"
         return one_thread() if few else nullcontext()
+
+    @staticmethod
+    def begin_workers() -> None:
+        """Let the imports of the processes of :meth:`audit` go on while this one trains."""
+        begin_imports([__name__])
 
     def _audit_at_once(self, workers: int, progress: Progress | None) -> None:
         """Measure the systems that are not measured yet in processes, so many at a time."""
