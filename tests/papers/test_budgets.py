@@ -129,6 +129,21 @@ def test_keyed_links_are_relayed_and_the_private_attribute_has_a_frontier(budget
         assert 0.0 in weights
 
 
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_pictures_under_a_key_are_those_of_links_that_are_trained_alike(budget):
+    found = jobs("keyed-pictures", budget)
+    pairs = defaultdict(dict)
+    for job in found:
+        (system,) = job.schemes
+        pairs[job.recipe.scheme, job.recipe.data.name][system.label] = job.recipe
+    for (scheme, _), pair in pairs.items():
+        assert set(pair) == {scheme, f"{scheme}+rotation"}
+        assert pair[scheme].train == pair[f"{scheme}+rotation"].train
+        assert pair[scheme].link == pair[f"{scheme}+rotation"].link
+    wanted = {"deepjscc-image", "multitask", "mobilesc"}
+    assert {scheme for scheme, _ in pairs} >= wanted
+
+
 def relay_claims(uap, relay):
     """Judge the study of relays: accuracies under jamming are 0.95, under others as given."""
     rows = [row(0.98, dataset="mnist", scheme="deepjscc", test_snr_db=12.0)]

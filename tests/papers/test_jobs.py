@@ -20,11 +20,12 @@ jobs:
     schemes: [multitask]
   - name: "{form}-{weight:g}-{seed}"
     recipe: quickstart
-    schemes: [minmax, {scheme: ibal, protections: [rotation]}]
+    schemes: [minmax, {scheme: ibal, protections: ["{key}"]}]
     when: {budget: [cpu, gpu]}
     over:
       "form, weight": [[gap, 0.5], [clipped, 0.25]]
       seed: {by: budget, cpu: [0], gpu: [0, 1]}
+      key: [rotation]
     params: {form: "{form}", weight: "{weight}"}
     set: {privacy.form: "{form}", privacy.weight: "{weight}", link.latent_dim: 16}
     jobs:

@@ -185,6 +185,8 @@ def filled(value: Any, variables: Mapping[str, Any]) -> Any:
     value = choose(value, variables)
     if isinstance(value, list):
         return [filled(each, variables) for each in value]
+    if isinstance(value, dict):
+        return {key: filled(each, variables) for key, each in value.items()}
     if not isinstance(value, str) or "{" not in value:
         return value
     parts = list(string.Formatter().parse(value))
