@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from semveil.cli.options import (
     AsJson,
     AuditWorkers,
@@ -21,6 +24,35 @@ from semveil.cli.options import (
 from semveil.cli.output import print_folder, print_result
 
 
+def _call(
+    function: str,
+    recipe: str | None,
+    changes: list[str] | None,
+    out: Path | None,
+    resume: Path | None,
+    seed: int | None,
+    reference: bool,
+    silent: bool,
+    settings: dict[str, Any],
+) -> Any:
+    """Check what a command was given, and call the public function with bars of its progress."""
+    check_recipe(recipe, changes, out, resume, seed, reference)
+    from semveil import api
+    from semveil.progress import bars
+
+    with bars(silent) as progress:
+        return getattr(api, function)(
+            recipe,
+            changes or (),
+            out=out,
+            resume=resume,
+            seed=seed or 0,
+            reference=reference,
+            progress=progress,
+            **settings,
+        )
+
+
 def run(
     recipe: RecipeName = None,
     changes: Set = None,
@@ -36,25 +68,9 @@ def run(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe's links, train eavesdroppers against them, and report what each party gets."""
-    check_recipe(recipe, changes, out, resume, seed, reference)
-    from semveil import api
-    from semveil.progress import bars
-
-    with bars(quiet or as_json) as progress:
-        found = api.run(
-            recipe,
-            changes or (),
-            out=out,
-            resume=resume,
-            seed=seed or 0,
-            reference=reference,
-            device=device.value,
-            devices=devices,
-            workers=workers,
-            data=data,
-            progress=progress,
-        )
-    print_result(found, quiet, as_json)
+    given = recipe, changes, out, resume, seed, reference, quiet or as_json
+    more = {"device": device.value, "devices": devices, "workers": workers, "data": data}
+    print_result(_call("run", *given, more), quiet, as_json)
 
 
 def train(
@@ -71,21 +87,6 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a recipe's links; `semveil audit` measures them."""
-    check_recipe(recipe, changes, out, resume, seed, reference)
-    from semveil import api
-    from semveil.progress import bars
-
-    with bars(quiet or as_json) as progress:
-        found = api.train(
-            recipe,
-            changes or (),
-            out=out,
-            resume=resume,
-            seed=seed or 0,
-            reference=reference,
-            device=device.value,
-            devices=devices,
-            data=data,
-            progress=progress,
-        )
-    print_folder("Trained", found, quiet, as_json)
+    given = recipe, changes, out, resume, seed, reference, quiet or as_json
+    more = {"device": device.value, "devices": devices, "data": data}
+    print_folder("Trained", _call("train", *given, more), quiet, as_json)
