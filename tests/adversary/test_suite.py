@@ -120,6 +120,19 @@ def test_soft_information_is_the_metric_at_the_middle_of_its_bins():
     assert float(missing_information(near, levels)) == pytest.approx(float(expected), abs=0.02)
 
 
+def test_the_slope_of_soft_information_is_that_of_its_values():
+    originals = pictures(8, seed=8).float() / 255
+    images = 0.2 + 0.6 * torch.rand(originals.shape, generator=generator(9))
+    images.requires_grad_()
+    (slope,) = torch.autograd.grad(missing_information(images, originals), images)
+    # The histogram is linear between the middles of bins alone: a small step crosses few of them.
+    with torch.no_grad():
+        ahead, behind = (
+            missing_information(images + step * slope.sign(), originals) for step in (2e-4, -2e-4)
+        )
+    assert float(slope.abs().sum()) == pytest.approx(float(ahead - behind) / 4e-4, rel=0.03)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_step_along_the_gradient_lowers_the_loss(loss):
     originals = pictures(16, seed=6).float() / 255

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,8 +68,13 @@ def missing_information(images: Tensor, originals: Tensor) -> Tensor:
         True
     """
     hard = _bins(originals)
-    information = _shared_bits(hard, images) - _shared_bits(hard.roll(-1, 0), images)
-    return _ERROR * F.mse_loss(images, originals) - information.mean()
+    place = (images.float().clamp(0, 1).flatten(1) * _BINS - 0.5).clamp(0, _BINS - 1)
+    pairs = torch.stack([hard, hard.roll(-1, 0)])
+    joint: Tensor = _Histograms.apply(place, pairs) / hard.shape[1]
+    apart = joint.sum(3, keepdim=True) * joint.sum(2, keepdim=True)
+    ratio = (joint.clamp(min=1e-9) / apart.clamp(min=1e-9)).log()
+    shared, by_chance = (joint * ratio).sum((2, 3)) / math.log(2)
+    return _ERROR * F.mse_loss(images, originals) - (shared - by_chance).mean()
 
 
 def _bins(images: Tensor) -> Tensor:
@@ -76,21 +82,29 @@ def _bins(images: Tensor) -> Tensor:
     return (grey * _BINS // 255).clamp(max=_BINS - 1)
 
 
-def _shared_bits(hard: Tensor, images: Tensor) -> Tensor:
-    """Return the mutual information of bins ``[B, P]`` and images, in bits, ``[B]``."""
-    count, pixels = hard.shape
-    place = (images.float().clamp(0, 1).flatten(1) * _BINS - 0.5).clamp(0, _BINS - 1)
-    lower = place.detach().long().clamp(max=_BINS - 2)
-    upper = place - lower
-    image = torch.arange(count, device=hard.device)[:, None]
-    cell = (image * _BINS + hard) * _BINS + lower
-    joint = torch.zeros(count * _BINS**2, device=hard.device).index_put(
-        (torch.cat([cell, cell + 1]),), torch.cat([1 - upper, upper]) / pixels, accumulate=True
-    )
-    joint = joint.unflatten(0, (count, _BINS, _BINS))
-    apart = joint.sum(2, keepdim=True) * joint.sum(1, keepdim=True)
-    ratio = (joint.clamp(min=1e-9) / apart.clamp(min=1e-9)).log()
-    return (joint * ratio).sum((1, 2)) / math.log(2)
+class _Histograms(torch.autograd.Function):
+    """Joint histograms of places between bins and of whole bins: half the time of autograd's."""
+
+    @staticmethod
+    def forward(ctx: Any, place: Tensor, pairs: Tensor) -> Tensor:
+        """Count places ``[B, P]`` with each of some bins ``[K, B, P]``: ``[K, B, bins, bins]``."""
+        tables = pairs.shape[:2]
+        size = tables.numel() * _BINS**2
+        lower = place.long().clamp(max=_BINS - 2)
+        image = torch.arange(tables.numel(), device=place.device).view(*tables, 1)
+        cell = ((image * _BINS + pairs) * _BINS + lower).flatten()
+        upper = (place - lower).expand_as(pairs).flatten()
+        joint = torch.bincount(cell, 1 - upper, size)
+        joint[1:] += torch.bincount(cell, upper, size)[:-1]
+        ctx.save_for_backward(cell)
+        return joint.view(*tables, _BINS, _BINS)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        """Return the slope of each place's two cells, over all tables."""
+        (cell,) = ctx.saved_tensors
+        slope = grad.flatten().diff(append=grad.new_zeros(1))
+        return slope[cell].view(*grad.shape[:2], -1).sum(0), None
 
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
