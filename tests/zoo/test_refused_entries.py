@@ -7,14 +7,20 @@ import pickle
 import shutil
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 import semveil
 from commands import content, refusal
 from forge import restate
+from semveil import recipe as recipes
 from semveil.errors import SemveilError
+from semveil.experiment.run import Run
+from semveil.experiment.training import Hardware
+from semveil.records import asked_for
 
 NAME = "digits/tiny"
+CPU = Hardware(torch.device("cpu"))
 
 FILES = ("config.json", "model.safetensors", "records.jsonl", "README.md")
 
@@ -193,6 +199,17 @@ def test_an_entry_is_not_replaced_unasked(command, trained, zoo):
 def test_a_run_that_is_not_trained_is_not_packed(command, run, zoo):
     (run / "model.safetensors").unlink()
     assert "is not trained" in refusal(command("pack", run, "digits/x", "--out", zoo))
+
+
+def test_a_run_without_the_link_of_its_recipe_is_not_packed(command, trained, zoo, tmp_path):
+    recipe = Run.open(trained, CPU).recipe
+    asked = asked_for("deepjscc", "rotation")
+    plain = recipes.update(recipe, {"scheme": "deepjscc"})
+    Run.create(tmp_path / "job", "mine", plain, [asked], 3, CPU).train()
+    before = content(zoo)
+    line = refusal(command("pack", tmp_path / "job", "digits/x", "--out", zoo))
+    assert "its recipe describes deepjscc, but it trained deepjscc+rotation" in line
+    assert content(zoo) == before
 
 
 def test_a_setting_that_names_a_file_is_not_packed(command, run, zoo):

@@ -25,7 +25,7 @@ from semveil.experiment.run import Run
 from semveil.experiment.training import Hardware, identity
 from semveil.files import new_folder, temporary_folder
 from semveil.recipe import Recipe
-from semveil.records import Record, read_records, short_line, to_plain
+from semveil.records import Record, named, read_records, short_line, to_plain
 from semveil.training.checkpoint import save_tensors
 from semveil.zoo.card import card_text
 from semveil.zoo.check import checks_of, sent_values
@@ -97,6 +97,7 @@ def pack(
     run = Run.open(Path(folder), Hardware(torch.device("cpu")), data)
     _refuse_unpublishable(run, name)
     run.require_trained()
+    _require_own(run)
     place = _place(name, out)
     target, version = place / name, 1
     if target.exists():
@@ -142,6 +143,17 @@ def _refuse_unpublishable(run: Run, name: str) -> None:
             f"as in {images}/{run.recipe.scheme}"
         )
     refuse_files(run.recipe)
+
+
+def _require_own(run: Run) -> None:
+    """Refuse a run without the link that its recipe describes, which an entry is."""
+    asked = requested(run.recipe)
+    known = [named(scheme).label for scheme in run.schemes]
+    if asked.label not in known:
+        raise SemveilError(
+            f"{run.folder}: its recipe describes {asked.label}, but it trained {', '.join(known)}; "
+            "train it with these protections in the recipe"
+        )
 
 
 def refuse_files(recipe: Recipe) -> None:
