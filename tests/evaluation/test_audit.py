@@ -11,6 +11,7 @@ from semveil.channel import Channel
 from semveil.data import Images, ImageSplits, split
 from semveil.errors import SemveilError
 from semveil.link import Answer
+from semveil.metrics.psnr import psnr_db
 from semveil.recipe import AuditConfig
 from semveil.rng import generator, normal
 
@@ -108,6 +109,23 @@ def test_bob_is_measured_when_his_receiver_is_given():
     assert bob.ci_low < bob.value <= bob.ci_high
     assert bob.latent_dim == 64
     assert bob.bandwidth_ratio == pytest.approx(0.5)
+
+
+def test_floors_are_of_the_images_that_eve_reconstructs():
+    data = striped()
+    # The first images of a test set may be easier than the others.
+    data.test.x[:60] //= 4
+    settings = AuditConfig(
+        inference=["linear"], inversion=["linear"], images=60, leakage=True, max_epochs=1, rounds=1
+    )
+    found = semveil.audit(nothing, data, eve_snr_db=[10.0], settings=settings, device="cpu")
+    seen = torch.from_numpy(data.test.x[:60]).float() / 255
+    mean = torch.from_numpy(data.adversary.x.mean(0)).float() / 255
+    floor = next(r for r in found.records if r.metric == "psnr_mean_image_db")
+    assert floor.value == pytest.approx(float(psnr_db(mean.expand_as(seen), seen).mean()))
+    compared = {"psnr_db", "psnr_db_floor", "mi_bits_20", "mi_bits_20_floor", "mi_bits_20_ceiling"}
+    counts = {r.metric: r.n for r in found.records if r.metric in compared and r.role != "bob"}
+    assert counts == dict.fromkeys(compared, 60)
 
 
 def test_the_same_seed_gives_the_same_records_whatever_ran_before():

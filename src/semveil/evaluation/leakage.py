@@ -110,7 +110,7 @@ class Leakage:
         if not self.wanted:
             return
         case = self.case
-        images = case.originals[:SAMPLE]
+        images = case.compared[:SAMPLE]
         source = generator(case.setting.seed, "unrelated", device=case.test.device)
         unrelated = images[derangement(len(images), source)]
         for end, others in (("floor", unrelated), ("ceiling", images)):

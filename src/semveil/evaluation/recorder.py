@@ -73,6 +73,8 @@ class Recorder:
         )
         self.metrics = image_metrics(settings.metrics, "audit.metrics")
         self.originals = as_float(test.images)
+        # Eve's reconstructions are of these alone: floors of other images do not compare.
+        self.compared = self.originals[: settings.images]
         self.task, self.wanted = tasks_of(splits, setting.seed)
         self.findings = Findings()
 
@@ -137,9 +139,10 @@ class Recorder:
             n = len(self.test)
             yield self.record("system", "pilot_overhead", Estimate(share, share, share, n))
         mean = torch.from_numpy(self.splits.adversary.x.mean(0) / 255).float()
-        mean, seed = mean.to(self.originals), self.setting.seed
-        quality = bootstrap_mean(psnr_db(mean.expand_as(self.originals), self.originals), seed)
+        originals, seed = self.compared, self.setting.seed
+        mean = mean.to(originals)
+        quality = bootstrap_mean(psnr_db(mean.expand_as(originals), originals), seed)
         yield self.record("system", "psnr_mean_image_db", quality, target="image")
         for kind in self.metrics:
-            floor = image_floor(kind, mean, self.originals, seed)
+            floor = image_floor(kind, mean, originals, seed)
             yield self.record("system", kind.floors[0], floor, target="image")
