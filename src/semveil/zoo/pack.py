@@ -152,7 +152,7 @@ def _require_own(run: Run) -> None:
     if asked.label not in known:
         raise SemveilError(
             f"{run.folder}: its recipe describes {asked.label}, but it trained {', '.join(known)}; "
-            "train it with these protections in the recipe"
+            "name what is to be packed in the recipe's scheme and protections"
         )
 
 
