@@ -7,8 +7,10 @@ import shutil
 
 import numpy as np
 import pytest
+import torch
 
 from commands import NO_PAGE, SMALL, content, rows, same_results, scraps, settings, succeed
+from semveil.device import native_bfloat16
 from semveil.records import read_records
 from semveil.training.checkpoint import load_tensors
 
@@ -35,6 +37,8 @@ def test_every_file_holds_what_it_should(finished):
     assert about["wall_s"] > 0
     assert about["versions"]["torch"]
     assert about["hardware"]["cores"] > 0
+    computes = "bfloat16" if native_bfloat16(torch.device("cpu")) else "float32"
+    assert about["hardware"]["precision"] == computes
 
     records = read_records(finished / "records.jsonl")
     assert {record.system.label for record in records} == set(SYSTEMS)

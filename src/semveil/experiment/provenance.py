@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from semveil.adversary.perturb import ATTACKS
+from semveil.device import native_bfloat16
 from semveil.errors import SemveilError
 from semveil.facts import CodeFacts
 from semveil.schemes.base import SCHEMES
@@ -85,6 +86,7 @@ def provenance(device: torch.device, devices: int) -> dict[str, Any]:
             "cores": os.cpu_count(),
             "threads": torch.get_num_threads(),
             "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+            "precision": "bfloat16" if native_bfloat16(device) else "float32",
         },
         # Reports are made without importing what they draw.
         "styles": written_styles(),
