@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +96,15 @@ def test_an_attack_that_does_not_apply_says_so() -> None:
 def test_a_broken_ordering_is_said(records: list[Record], words: str) -> None:
     others = [record for record in sound() if record.adversary != records[0].adversary]
     assert any(words in said for said in odd([*others, *records]))
+
+
+def test_a_broken_ordering_names_the_data_set_where_there_are_several() -> None:
+    elsewhere = [replace(record, dataset="cifar10") for record in sound()]
+    broken = [replace(r, dataset="cifar10") for r in sweep("uap", (0.5, 0.6, 0.5))]
+    (words,) = odd([*sound(), *elsewhere, *broken])
+    assert words.startswith("cifar10 · ")
+    (alone,) = odd([*elsewhere, *broken])
+    assert "cifar10" not in alone
 
 
 def test_orderings_that_hold_or_differ_by_chance_are_not_suspicious() -> None:

@@ -176,17 +176,28 @@ def merged(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pooled, where(table, role="system")], ignore_index=True)
 
 
-def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
-    """Return what figures with one panel per system draw: by its title, rows by their names."""
+def titled(found: Iterable[AttackRow]) -> list[tuple[str, list[AttackRow]]]:
+    """Return the rows of each system under one condition, named by what differs among them."""
     groups = by_system(found)
     conditions = [dict(group[0].condition) for group in groups]
-    keys = [key for key in conditions[0] if len({str(c[key]) for c in conditions}) > 1]
-    panels: dict[str, dict[str, AttackRow]] = {}
-    for group, condition in zip(groups, conditions, strict=True):
-        above = heading((key, condition[key]) for key in keys)
-        title = " · ".join(filter(None, [above, group[0].title]))
-        panels[title] = {row.name: row for row in group if not row.rows.empty}
-    return panels
+    keys = (
+        [key for key in conditions[0] if len({str(c[key]) for c in conditions}) > 1]
+        if groups
+        else []
+    )
+    heads = (heading((key, condition[key]) for key in keys) for condition in conditions)
+    return [
+        (" · ".join(filter(None, [head, group[0].title])), group)
+        for head, group in zip(heads, groups, strict=True)
+    ]
+
+
+def panels_of(found: Iterable[AttackRow]) -> dict[str, dict[str, AttackRow]]:
+    """Return what figures with one panel per system draw: by its title, rows by their names."""
+    return {
+        title: {row.name: row for row in group if not row.rows.empty}
+        for title, group in titled(found)
+    }
 
 
 def budgets(rows: Sequence[AttackRow]) -> list[float]:

@@ -7,7 +7,7 @@ from itertools import combinations
 
 from semveil.metrics import MAIN, metric_of
 from semveil.records import Estimate
-from semveil.report.attack_rows import AIMED, EACH, NONE, AttackRow, by_system
+from semveil.report.attack_rows import AIMED, EACH, NONE, AttackRow, titled
 from semveil.report.table import signed, with_interval
 
 RULES = (
@@ -20,7 +20,7 @@ RULES = (
 
 def violations(found: Iterable[AttackRow]) -> list[str]:
     """Check the orderings that hold of any working attacks, beyond the 95 % intervals."""
-    return [words for group in by_system(found) for words in _broken(group)]
+    return [f"{title}: {words}" for title, group in titled(found) for words in _broken(group)]
 
 
 def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
@@ -44,8 +44,8 @@ def _broken(group: Sequence[AttackRow]) -> Iterator[str]:
         yield from _falling(row, plain)
         if (row.table["metric"] == "saturated").any():
             yield (
-                f"{row.title}: under the attack {row.name} no answer is right at any budget, so "
-                "that it ranks no links. Add smaller budgets (attack.psr_db)."
+                f"the attack {row.name} reaches its aim with every image at every budget, so that "
+                "it ranks no links. Add smaller budgets (attack.psr_db)."
             )
 
 
@@ -58,7 +58,7 @@ def _weaker(one: AttackRow, other: AttackRow) -> Iterator[str]:
     if found:
         psr_db, mine, theirs = max(found, key=lambda item: item[2].low - item[1].high)
         yield (
-            f"{one.title}: the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
+            f"the attack {one.name} should be suspected. At {signed(psr_db)} dB it "
             f"is weaker than {other.name}: {_told(one, mine)} against {_told(other, theirs)}."
         )
 
@@ -71,7 +71,7 @@ def _falling(row: AttackRow, plain: AttackRow | None) -> Iterator[str]:
     for (less, before), (more, after) in combinations(steps, 2):
         if before and after and after.high < before.low:
             yield (
-                f"{row.title}: the attack {row.name} should be suspected. It is weaker {more} "
+                f"the attack {row.name} should be suspected. It is weaker {more} "
                 f"than {less}: {_told(row, after)} against {_told(row, before)}."
             )
             return
