@@ -134,7 +134,7 @@ def sanity_checks(table: pd.DataFrame) -> str:
     found = violations(attack_rows(merged(table)))
     said = "\n".join(f"- Warning: {words}" for words in found)
     return f"Three orderings must hold, beyond the intervals: {'; '.join(RULES)}. " + (
-        f"They do not everywhere:\n\n{said}"
+        f"Where they do not, or an attack leaves nothing to compare, there is a warning:\n\n{said}"
         if found
         else "They hold wherever both sides were measured."
     )

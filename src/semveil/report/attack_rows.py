@@ -180,11 +180,8 @@ def titled(found: Iterable[AttackRow]) -> list[tuple[str, list[AttackRow]]]:
     """Return the rows of each system under one condition, named by what differs among them."""
     groups = by_system(found)
     conditions = [dict(group[0].condition) for group in groups]
-    keys = (
-        [key for key in conditions[0] if len({str(c[key]) for c in conditions}) > 1]
-        if groups
-        else []
-    )
+    first = next(iter(conditions), {})
+    keys = [key for key in first if len({str(c[key]) for c in conditions}) > 1]
     heads = (heading((key, condition[key]) for key in keys) for condition in conditions)
     return [
         (" · ".join(filter(None, [head, group[0].title])), group)
