@@ -18,6 +18,7 @@ from semveil.data.splits import ImageSplits
 from semveil.device import free_memory
 from semveil.errors import SemveilError
 from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.heap import kept_heap
 from semveil.link import Answer, as_float
 from semveil.memory import require_memory
 from semveil.metrics import image_metrics
@@ -144,6 +145,7 @@ class RobustnessTest:
                 free_memory(self.device),
             )
 
+    @kept_heap()
     def fit(self, attack: Attack, progress: Progress) -> None:
         """Fit an attack on Mallory's images."""
         some, count = self.splits.adversary, self.settings.train_images
@@ -169,6 +171,7 @@ class RobustnessTest:
         ]
         return self._join(parts)
 
+    @kept_heap()
     def under(self, attack: Attack, progress: Progress) -> dict[str, list[Outcome]]:
         """Return Bob's answers under a fitted attack, by its stages, one outcome per budget."""
         parts: dict[str, list[list[Outcome]]] = {}
@@ -180,6 +183,7 @@ class RobustnessTest:
             progress(f"{attack.name}: test images", int(rows[-1]) + 1, len(self.images))
         return {stage: [self._join(part) for part in found] for stage, found in parts.items()}
 
+    @kept_heap()
     def smallest(self, attack: SmallestBudget, progress: Progress) -> Tensor:
         """Return the least PSR of each test image, dB ``[N]``; see :class:`SmallestBudget`."""
         found = []

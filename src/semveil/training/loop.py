@@ -22,6 +22,7 @@ from semveil.device import channels_last, native_bfloat16
 from semveil.errors import SemveilError
 from semveil.facts import CheckpointFacts, check_facts
 from semveil.files import write_atomic
+from semveil.heap import kept_heap
 from semveil.link import as_float
 from semveil.rng import Randomness, Shard, generator
 
@@ -186,6 +187,7 @@ def checkpoint_path(folder: Path, stage: str) -> Path:
     return folder / f"{stage.replace('/', '.')}.checkpoint.safetensors"
 
 
+@kept_heap()
 def fit(
     objective: Objective,
     images: Tensor,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from semveil.errors import SemveilError
+from semveil.heap import kept_heap
 from semveil.nets.average import MovingAverage
 from semveil.rng import generator
 
@@ -44,6 +45,7 @@ class Effort:
     rounds: int = 1
 
 
+@kept_heap()
 def train_network(
     network: nn.Module,
     step: Step,
