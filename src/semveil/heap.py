@@ -21,7 +21,7 @@ def kept_heap() -> Iterator[None]:
     """Keep freed blocks up to 1 GiB for the next tensors; return them when the last block ends.
 
     The allocator gives the memory of a large tensor back to the kernel, which hands it out again
-    page by page and zeroed: a tenth of a training's processor time. Applies to the whole
+    page by page and zeroed: up to a tenth of a training's processor time. Applies to the whole
     process, changes no number, and does nothing where the allocator is not glibc's.
 
     Example:
