@@ -127,3 +127,27 @@ def test_private_labels_without_names_are_refused():
     splits = replace(two_halves(), private_classes=None)
     with pytest.raises(SemveilError, match="private labels and private_classes go together"):
         semveil.audit(lambda images, source: pixels(images, source), splits, device="cpu")
+
+
+def test_eve_answers_for_balanced_accuracy_as_if_all_classes_were_equally_frequent():
+    """Bob's task makes a rare attribute four times as likely, yet never the likelier one."""
+    random = np.random.default_rng(1)
+
+    def part(count):
+        y = random.integers(0, 2, count)
+        private = (random.random(count) < np.where(y == 1, 0.4, 0.1)).astype(np.int64)
+        x = np.broadcast_to(60 + 120 * y[:, None, None, None], (count, 1, 8, 8))
+        return Images(x.astype(np.uint8), y, private)
+
+    splits = ImageSplits(
+        "told", ("a", "b"), part(10), part(4000), part(1000), part(4000), ("c", "d")
+    )
+    system = SystemUnderTest(SystemName("pixels"), pixels, None)
+    quick = AuditConfig(inference=["linear"], inversion=[], max_epochs=12, rounds=1, pictures=0)
+    records = audit_system(system, splits, SETTING, quick, torch.device("cpu")).records
+    found = {r.metric: r for r in records if r.adversary == "inference/linear"}
+    # She knows y. Bayes: P(y = 0 | no) = .9/1.5 and P(y = 1 | yes) = .4/.5.
+    balanced = found["balanced_accuracy"]
+    assert balanced.ci_low < (0.6 + 0.8) / 2 < balanced.ci_high
+    # For plain accuracy, the frequent answer is the best one.
+    assert found["accuracy"].value == pytest.approx(np.mean(splits.test.private == 0))

@@ -148,7 +148,10 @@ class FreshEavesdroppers:
                 yield case.record("eve", metric, estimate, target=target, **common)
             if eve.target == "label":
                 right = case.wanted.right(output)
-                records = list(case.guesses("eve", case.wanted, right, **common))
+                among_equals = case.wanted.right_among_equals(output)
+                records = list(
+                    case.guesses("eve", case.wanted, right, among_equals=among_equals, **common)
+                )
             else:
                 records = list(case.image("eve", output, **common))
                 records += self.leakage.image(output, recognise=not eve.pleases_judge, **common)

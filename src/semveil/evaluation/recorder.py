@@ -102,13 +102,19 @@ class Recorder:
         )
 
     def guesses(
-        self, role: str, question: GuessingTask, right: Tensor, of: str = "{}", **fields: Any
+        self,
+        role: str,
+        question: GuessingTask,
+        right: Tensor,
+        of: str = "{}",
+        among_equals: Tensor | None = None,
+        **fields: Any,
     ) -> Iterator[Record]:
-        """Yield the metrics of guesses at the first test images."""
+        """Yield the metrics of guesses at the first test images; see :class:`GuessingTask`."""
         if role == "eve" and question is self.task and self.system.asymmetry == "task":
             # What protects the image does not protect the label, which Bob shall get.
             fields = {"asymmetry": None, **fields}
-        for metric, estimate in question.score(right):
+        for metric, estimate in question.score(right, among_equals):
             yield self.record(role, of.format(metric), estimate, target=question.name, **fields)
 
     def image(self, role: str, images: Tensor, **fields: Any) -> Iterator[Record]:

@@ -16,30 +16,48 @@ from semveil.metrics import Estimate, rates
 
 @dataclass(frozen=True)
 class GuessingTask:
-    """A classification task on the test images."""
+    """A classification task on the test images; ``known`` counts Eve's images of each class."""
 
     name: str
-    classes: int
     answers: Tensor
-    majority: int
+    known: Tensor
     person: Tensor | None
     seed: int
+
+    @property
+    def classes(self) -> int:
+        """How many classes there are."""
+        return len(self.known)
 
     def right(self, logits: Tensor) -> Tensor:
         """Return which of the guesses are right, logits ``[N, classes]`` → bool ``[N]``."""
         return logits.argmax(1) == self.answers.to(logits.device)
 
-    def score(self, right: Tensor) -> Iterator[tuple[str, Estimate]]:
-        """Yield the metrics of guesses at the first images."""
+    def right_among_equals(self, logits: Tensor) -> Tensor:
+        """Return which guesses are right that weigh all classes alike, as balanced accuracy does.
+
+        The logarithms of the frequencies that the logits were learned with are taken from them
+        (Menon et al., Long-tail learning via logit adjustment, ICLR 2021). Else whoever knows that
+        a rare class has become twice as likely answers the frequent one all the same, and seems to
+        know nothing.
+        """
+        return self.right(logits - self.known.clamp(min=1).log().to(logits))
+
+    def score(
+        self, right: Tensor, among_equals: Tensor | None = None
+    ) -> Iterator[tuple[str, Estimate]]:
+        """Yield the metrics of guesses at the first images; the balanced one of other guesses."""
         some = slice(len(right))
         person = None if self.person is None else self.person[some]
         plain, balanced = rates(right, self.answers[some], person, self.seed)
+        if among_equals is not None:
+            _, balanced = rates(among_equals, self.answers[some], person, self.seed)
         yield "accuracy", plain
         yield "balanced_accuracy", balanced
 
     def floors(self) -> Iterator[tuple[str, Estimate]]:
         """Yield the floors of these metrics: naming the most frequent answer every time."""
-        right = self.answers == self.majority
+        right = self.answers == self.known.argmax()
         plain, balanced = rates(right, self.answers, self.person, self.seed)
         yield "chance", plain
         yield "balanced_accuracy_floor", balanced
@@ -59,9 +77,9 @@ def tasks_of(splits: ImageSplits, seed: int) -> tuple[GuessingTask, GuessingTask
     people = None if person is None else torch.from_numpy(person)
 
     def task_on(name: str, classes: int, of: Callable[[Images], NDArray[np.int64]]) -> GuessingTask:
-        majority = int(np.bincount(of(splits.adversary)).argmax())
+        known = np.bincount(of(splits.adversary), minlength=classes)
         return GuessingTask(
-            name, classes, torch.from_numpy(of(splits.test)), majority, people, seed
+            name, torch.from_numpy(of(splits.test)), torch.from_numpy(known), people, seed
         )
 
     task = task_on("label", splits.n_classes, lambda images: images.y)
