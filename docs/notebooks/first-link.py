@@ -75,8 +75,14 @@ figure = found.plot("accuracy", x="snr_db")
 
 # %% [markdown]
 # This scheme does not protect the label: an Eve with labels of her own learns Bob's task. The
-# bottleneck protects the image:
+# bottleneck is meant to protect the image. What an Eve reaches who receives nothing is the floor:
 
 # %%
 eve = found.strongest("psnr_db", snr_db=12)
+floor = table.loc[table["metric"] == "psnr_db_floor", "value"].max()
 print(f"{eve.adversary}: {eve.value:.2f} dB ({eve.ci_low:.2f} to {eve.ci_high:.2f})")
+print(f"floor: {floor:.2f} dB")
+
+# %% [markdown]
+# How much of that the bottleneck hides, only a link without one can tell:
+# `semveil.load("digits/deepjscc")`, attacked in the same way.

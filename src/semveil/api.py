@@ -137,7 +137,7 @@ def settings(recipe: str | Path, changes: recipes.Changes = ()) -> Recipe:
 
 
 def added_channel_uses(settings: Recipe) -> int:
-    """Return the channel uses per image that protections add to ``link.latent_dim / 2``.
+    """Return the channel uses per image that protections add to those of the link.
 
     Args:
         settings: From :func:`settings`.

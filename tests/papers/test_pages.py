@@ -116,6 +116,23 @@ def test_claims_are_counted_and_shown(tmp_path):
     assert "Not measured." in text.partition("### 2.")[2]
 
 
+def test_a_page_says_how_many_eavesdroppers_ran_out_of_epochs(tmp_path):
+    def eve(value, snr_db, **fields):
+        return row(value, role="eve", metric="converged", test_snr_db=snr_db, **fields)
+
+    # Each listens at two SNRs.
+    eves = [
+        eve(done, snr_db, adversary=name)
+        for name, done in (("inference/mlp", 1.0), ("inference/wide", 0.0))
+        for snr_db in (10.0, 20.0)
+    ]
+    text = filled(tmp_path, "{{ claims() }}", *ROWS, *eves)
+    assert "(`converged` is 0): 1 of 2. Trained for longer" in text
+    text = filled(tmp_path, "{{ convergence() }}", *ROWS, *eves[:2])
+    assert text.strip().endswith("(`converged` is 0): 0 of 1.")
+    assert filled(tmp_path, "{{ convergence() }}", *ROWS).strip() == ""
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [

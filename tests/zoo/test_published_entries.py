@@ -13,6 +13,7 @@ import torch
 import semveil
 from commands import succeed
 from semveil.data import DATASETS
+from semveil.profiling.own import link_costs
 from semveil.schemes import SCHEMES
 from semveil.zoo import places
 from semveil.zoo.entry import read_entry
@@ -59,6 +60,26 @@ def test_an_entry_is_what_may_be_published(name):
     assert "dirty" not in entry.run["version"]
     text = json.dumps(entry.run)
     assert not any(word in text for word in ("/home/", "/root", "/tmp", "/work"))
+
+
+@pytest.mark.parametrize("name", sorted(published()))
+def test_a_card_states_the_symbols_that_were_sent(name):
+    folder = published()[name]
+    (reals,) = {
+        json.loads(line)["latent_dim"] for line in (folder / "records.jsonl").open(encoding="utf-8")
+    }
+    assert f"| {reals // 2} channel uses per image" in (folder / "README.md").read_text()
+
+
+def test_a_link_of_another_size_than_its_latent_states_what_it_sends():
+    link = semveil.load("cifar10/deepjscc-image-rotation-d1024", device="cpu")
+    assert "512 channel uses" in repr(link)
+    assert "512 channel uses per image, bandwidth ratio 0.167" in str(link.card)
+    found = {record.metric: record for record in link_costs(link, batch=1, rounds=1)}
+    assert found["channel_uses"].value == 512
+    assert found["channel_uses"].latent_dim == 1024
+    # Blocks of four: each needs sixteen complex Gaussian numbers.
+    assert found["key_bytes"].value >= 128 * 16
 
 
 def test_every_entry_is_as_good_as_its_card_says(semveil):

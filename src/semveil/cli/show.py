@@ -29,5 +29,4 @@ def show(
     print(text.rstrip("\n"))
     added = 0 if as_json else api.added_channel_uses(found)
     if added:
-        uses = found.link.latent_dim // 2
-        print(f"# channel uses per image: {uses + added}, {added} of them added by protections")
+        print(f"# channel uses per image that protections add: {added}")

@@ -49,7 +49,7 @@ class Card:
 def card_of(link: Link) -> Card:
     """Return the card of a link; its run, if it has one, says on which images and when."""
     scheme, recipe = link.plan.scheme, link.recipe
-    uses = recipe.link.latent_dim // 2 + link.added_symbols
+    uses = link.channel_uses
     added = f", {link.added_symbols} of them for keyed pilots" if link.added_symbols else ""
     source = "×".join(map(str, link.image_shape))
     ratio = uses / (link.image_shape[0] * link.image_shape[1] * link.image_shape[2])

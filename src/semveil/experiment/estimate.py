@@ -65,15 +65,14 @@ def refuse_too_large(
                 needed = others + _ADAM * _bytes(learning)
                 what = f"the networks of adversarial training by {recipe.harden.method}"
                 memory.require_memory(needed, what, smaller, free)
+    reals = max(system.scheme.latent_dim(shape) for system in systems)
     for eve in chosen(recipe.audit):
-        network = _built(
-            partial(eve.network, recipe.link.latent_dim + 1, private or classes, shape)
-        )
+        network = _built(partial(eve.network, reals + 1, private or classes, shape))
         if network is not None:
             what = f"the networks of {eve.adversary}"
             memory.require_memory(_ADAM * _bytes(network), what, smaller, free)
     sent = len(splits.adversary) + len(splits.validation) + len(splits.test)
-    waveforms = sent * (recipe.link.latent_dim // 2) * _COMPLEX
+    waveforms = sent * (reals // 2) * _COMPLEX
     memory.require_memory(
         waveforms, f"the waveforms of {sent} images", "make link.latent_dim smaller", free
     )

@@ -94,11 +94,10 @@ class Link:
 
     def __repr__(self) -> str:
         shape = "×".join(map(str, self.image_shape))
-        uses = self.recipe.link.latent_dim // 2 + self.added_symbols
         place = "" if self.run is None else f", {self.run.folder}"
         return (
-            f"<Link: {self.name.label}, {shape}, {self.classes} classes, {uses} channel uses, "
-            f"{self.channel.name}{place}>"
+            f"<Link: {self.name.label}, {shape}, {self.classes} classes, "
+            f"{self.channel_uses} channel uses, {self.channel.name}{place}>"
         )
 
     @property

@@ -23,9 +23,8 @@ def inference_network(
     """Build a network that infers the label.
 
     Args:
-        capacity: ``linear`` (logistic regression), ``mlp`` (Bob's architecture at its default
-            size), ``wide`` (residual, 20 times as many weights as ``mlp``) or ``set``
-            (permutation-invariant).
+        capacity: ``linear`` (logistic regression), ``mlp`` (two hidden layers), ``wide`` (residual,
+            about 20 times as many weights as ``mlp``) or ``set`` (permutation-invariant).
         inputs: Reals observed per image.
         classes: Number of classes.
         units: Units of a hidden layer; those of the capacity if None.
@@ -54,9 +53,9 @@ def inversion_network(
     """Build a network that reconstructs the image, with outputs in [0, 1].
 
     Args:
-        capacity: ``linear``, ``mlp``, ``deconv`` (Bob's architecture at its default size) or
-            ``set`` (permutation-invariant), or ``residual`` (residual blocks and a linear map
-            beside them).
+        capacity: ``linear``, ``mlp``, ``deconv`` (transposed convolutions), ``set``
+            (permutation-invariant), or ``residual`` (residual blocks and a linear map beside
+            them).
         inputs: Reals observed per image.
         image_shape: Channels, height, width.
         units: Units of a hidden layer; those of the capacity if None.

@@ -45,6 +45,8 @@ def _judged(paper: Paper, path: Path | None) -> dict[str, Any]:
 
 def in_words(claims: list[dict[str, Any]]) -> str:
     """Return how often claims were confirmed, refuted, left undecided and not judged."""
+    if not claims:
+        return "no claims"
     sums = {each.value: sum(claim.get(each.value, 0) for claim in claims) for each in Verdict}
     found = [f"{number} {verdict}" for verdict, number in sums.items() if number]
     return ", ".join(found) or "not measured"

@@ -13,7 +13,8 @@ The template calls these functions. ``where`` is a mapping of fields, as in
   places the image; ``where`` may be a list, of which each adds records.
 - ``claims()``: a table of how often each claim was confirmed, then claim by claim.
 - ``facts()``: what was measured: data sets, SNRs, images, seeds. ``sanity_checks()``: the orderings
-  that every evaluation of attacks must keep.
+  that every evaluation of attacks must keep. ``convergence()``: how many fresh Eves had epochs
+  enough; ``claims()`` says it too.
 - ``number(where)``: one number, for the text, to be written with the filters of
   :data:`semveil.papers.words.FORMATS`; ``values(field, where={})``: the values that occur;
   ``measured(where)``: whether there are such records;
@@ -121,8 +122,9 @@ class _Filler:
 
     @property
     def functions(self) -> dict[str, Callable[..., Any]]:
-        names = ("table", "figure", "claims", "facts", "sanity_checks", "number", "values")
-        return {name: getattr(self, name) for name in (*names, "measured", "floor")}
+        names = ("table", "figure", "claims", "facts", "sanity_checks", "convergence")
+        found = (*names, "number", "values", "measured", "floor")
+        return {name: getattr(self, name) for name in found}
 
     def table(
         self,
@@ -209,14 +211,18 @@ class _Filler:
             for at, one in enumerate(self.judged, start=1)
         ]
         links = list({id(link): link for one in self.judged for link in one.links}.values())
-        parts = [markdown_table(["claim", *shown], lines), _SEVERAL_CASES, _about(links)]
-        return "\n\n".join([*parts, *(section(at, one) for at, one in enumerate(self.judged, 1))])
+        parts = [markdown_table(["claim", *shown], lines), _SEVERAL_CASES, self.convergence()]
+        each = [section(at, one) for at, one in enumerate(self.judged, 1)]
+        return "\n\n".join([*parts, _about(links), *each])
 
     def facts(self) -> str:
         return words.facts(self.records)
 
     def sanity_checks(self) -> str:
         return words.sanity_checks(self.records)
+
+    def convergence(self) -> str:
+        return words.convergence(self.records)
 
     def number(self, where: Mapping[str, Any]) -> Estimate | None:
         return self.scope.number(where)

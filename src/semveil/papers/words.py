@@ -85,6 +85,8 @@ def spread(number: Estimate) -> str:
 
 percent = _written(lambda x: f"{100 * x:.1f}", "–")
 
+_MEASURED = ("value", "ci_low", "ci_high", "n")
+
 FORMATS: Mapping[str, Callable[[Estimate], str]] = {
     "percent": percent,
     "points": points,
@@ -124,6 +126,27 @@ def facts(table: pd.DataFrame) -> str:
         )
     heads = ["data set", "test images", "seeds", "channel", "Bob's SNR, dB", "PSR, dB"]
     return markdown_table([*heads, "reals per image (channel uses per source real)"], lines)
+
+
+def convergence(table: pd.DataFrame) -> str:
+    """Return how many fresh Eves had epochs enough; nothing where that was not recorded."""
+    flags = table[(table["metric"] == "converged") & (table["role"] == "eve")]
+    one = [name for name in flags.columns if name not in ("test_snr_db", *_MEASURED)]
+    # One Eve listens at several SNRs.
+    eves = flags.drop_duplicates([*one, "value"])
+    cut_off = int((eves["value"] == 0).sum())
+    if not len(eves):
+        return ""
+    count = (
+        "Fresh Eves whose epochs ran out while their validation loss was still falling "
+        f"(`converged` is 0): {cut_off:,} of {len(eves):,}."
+    )
+    if not cut_off:
+        return count
+    return (
+        f"{count} Trained for longer they may be stronger: what they got is a lower bound, and "
+        "where a protection seems to hold against them, that holds for Eves of this effort."
+    )
 
 
 def sanity_checks(table: pd.DataFrame) -> str:

@@ -90,7 +90,7 @@ def receiver_costs(
         for name, rounds in seconds.items()
     }
     for name, link in shared.items():
-        symbols = link.recipe.link.latent_dim // 2
+        symbols = link.channel_uses - link.added_symbols
         found[name]["key_bytes"] = exact(key_bytes(link.transform, symbols))
         if isinstance(link.network, DigitalLink):
             found[name]["codebook_bytes"] = exact(link.network.codebook.words.nbytes)

@@ -55,8 +55,7 @@ def link_costs(
             progress("cost", step, 3)
 
     done(0)
-    recipe, shape = link.recipe, link.image_shape
-    uses = recipe.link.latent_dim // 2 + link.added_symbols
+    shape, uses = link.image_shape, link.channel_uses
     # What a process of its own can be sent, and make the system of again.
     assert link.run is not None
     build = partial(
@@ -90,7 +89,7 @@ def _record(link: Link, uses: int, metric: str, found: Estimate) -> Record:
         dataset=recipe.data.name,
         channel=link.channel.name,
         train_snr_db=recipe.bob.snr_db,
-        latent_dim=recipe.link.latent_dim,
+        latent_dim=2 * uses,
         bandwidth_ratio=uses / prod(link.image_shape),
         role="system",
         asymmetry=link.plan.asymmetry,

@@ -80,7 +80,7 @@ def counted(link: Link) -> dict[str, int]:
         "parameters_alice": weights["alice"],
         "parameters_bob": weights["bob"],
         "parameters_eve": weights["eve"],
-        "key_bytes": key_bytes(link.transform, link.recipe.link.latent_dim // 2),
+        "key_bytes": key_bytes(link.transform, link.channel_uses - link.added_symbols),
     }
 
 

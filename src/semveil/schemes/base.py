@@ -117,6 +117,10 @@ class Scheme:
         """Symbols per image; None where they depend on the image's size."""
         return self.recipe.link.latent_dim // 2
 
+    def latent_dim(self, image_shape: ImageShape) -> int:
+        """Return the reals of the latent of an image of a shape."""
+        return self.recipe.link.latent_dim
+
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build its link, untrained; the convolutional multi-task link unless overridden.
 

@@ -31,7 +31,7 @@ def card_text(
         licence: Terms of the training images.
         keyed: Whether the system has a key.
     """
-    run, name = config["run"], config["name"]
+    run, name, spent = config["run"], config["name"], config["train_cpu_s"]
     versions = run.get("versions", {})
     parts = [
         f"# {name}",
@@ -42,7 +42,8 @@ def card_text(
         _table(["party", "metric", "value", "95 % interval", "SNR (dB)", "images", "floor"],
                map(_row, config["figures"])),
         "## Training",
-        f"Seed {run['seed']}, {config['train_cpu_s']:.0f} s of processor time "
+        f"Seed {run['seed']}, "
+        f"{f'{spent:.0f} s of processor time' if spent else 'processor time not recorded'} "
         f"({run.get('hardware', {}).get('device', 'unknown device')}), semveil "
         f"{run.get('version', 'of unknown version')}, torch {versions.get('torch', 'unknown')}. "
         "All settings stand in `config.json` under `run.recipe`. Weights are stored in "

@@ -98,7 +98,7 @@ class EntryFacts(Facts):
     figures: Annotated[list[FigureFacts], Field(min_length=1)]
     checks: Annotated[list[CheckFacts], Field(min_length=1)]
     run: RunFacts
-    train_cpu_s: Seconds
+    train_cpu_s: Seconds | None
     files: dict[str, FileFacts]
     digest: Digest
 

@@ -192,7 +192,8 @@ def _files(run: Run, link: Link, name: str, version: int, stored: str) -> dict[s
         "protocol": _protocol(len(test), audited, stored),
         "figures": [dataclasses.asdict(figure) for figure in figures],
         "checks": [each.model_dump() for each in checks_of(link, test, run.recipe.bob.snr_db)],
-        "train_cpu_s": run.facts.get("train_cpu_s", 0.0),
+        # A run whose link came from elsewhere did not spend what the link took.
+        "train_cpu_s": run.facts.get("train_cpu_s") or None,
         "run": link.run.facts,
     }
     licence = DATASETS.get(run.recipe.data.name).licence

@@ -59,10 +59,10 @@ class LinearInference(Eavesdropper):
 
 @EAVESDROPPERS.register
 class MLPInference(DenseInference):
-    """Two hidden layers: Bob's architecture at its default size."""
+    """Two hidden layers."""
 
     name = "inference/mlp"
-    description = "infers the label by Bob's architecture, two hidden layers"
+    description = "infers the label by two hidden layers"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
@@ -72,7 +72,7 @@ class MLPInference(DenseInference):
 
 @EAVESDROPPERS.register
 class WideInference(DenseInference):
-    """A residual network with 20 times as many weights as Bob's, who rebuilds the image too.
+    """A wide residual network, who rebuilds the image too; some 20 times the weights of the MLP.
 
     The wide inverters of the losses that she trains for are heads of her network, each with the
     weights of the epoch that was best for it.

@@ -198,10 +198,10 @@ class WideInversion(DenseInversion):
 
 @EAVESDROPPERS.register
 class DeconvInversion(Inversion):
-    """Bob's architecture at its default size."""
+    """Transposed convolutions."""
 
     name = "inversion/deconv"
-    description = "reconstructs the image by Bob's architecture, transposed convolutions"
+    description = "reconstructs the image by transposed convolutions"
     source = _SOURCE
 
     def network(self, inputs: int, classes: int, image_shape: ImageShape) -> nn.Module:
