@@ -53,6 +53,27 @@ def test_a_link_from_outside_is_checked_and_scored(semveil, board, check, name):
     assert "accuracy of Eve (inference/linear) is 35.0 % there" in refusal(check(entry))
 
 
+def test_a_link_supersedes_a_link_and_no_attack(semveil, tmp_path):
+    board = tmp_path / "board"
+    for name in ("digits/deepjscc", "digits/ibal"):
+        succeed(semveil("leaderboard", "add", name, "--board", board))
+    attack = Path(__file__).parents[2] / "leaderboard" / "apgd-digits-deepjscc"
+    shutil.copytree(attack, board / attack.name)
+    build = ("leaderboard", "build", board, "--out", tmp_path / "pages")
+    stated = yaml.safe_load((board / "digits-ibal" / "entry.yaml").read_text())
+
+    def supersede(name):
+        text = yaml.safe_dump(stated | {"supersedes": name})
+        (board / "digits-ibal" / "entry.yaml").write_text(text)
+
+    supersede("digits-deepjscc")
+    succeed(semveil(*build))
+    supersede(attack.name)
+    assert f"supersedes: {attack.name} is of other data or of another kind" in refusal(
+        semveil(*build)
+    )
+
+
 @pytest.mark.slow
 def test_a_link_with_too_much_power_is_refused(semveil, tmp_path, check):
     changes = ["perturbation.form=fgm", "perturbation.total_power=1.2589", "link.head_width=16"]

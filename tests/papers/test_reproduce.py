@@ -247,6 +247,25 @@ def test_results_of_one_clean_commit_may_be_committed(line, tmp_path):
     refused = refusal(line("reproduce", "--check", folder))
     assert refused == f"{records} is not what manifest.json names"
     records.write_bytes(kept)
+    # Nor with a manifest of other jobs, of none, or of another seed, or without the page.
+    manifest = folder / "manifest.json"
+    stated = manifest.read_text()
+    fewer, none, other = (json.loads(stated) for _ in range(3))
+    del fewer["studies"]["tally"]["jobs"]["tally-1"]
+    none["studies"] = {}
+    other["seed"] = 1
+    differs = "study, budget, seed or jobs are not those of manifest.json"
+    facts = folder / "tally" / "run.json"
+    for forged, words in ((fewer, f"{facts}: {differs}"), (other, f"{facts}: {differs}"),
+                          (none, f"{manifest}: studies: no jobs")):  # fmt: skip
+        manifest.write_text(json.dumps(forged))
+        assert refusal(line("reproduce", "--check", folder)) == words
+    manifest.write_text(stated)
+    page = folder / "tally" / "README.md"
+    page.rename(folder / "page")
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{page}: there is no page of the records"
+    (folder / "page").rename(page)
     (folder / "attacks").mkdir()
     (folder / "attacks" / "run.json").write_text("{}")
     refused = refusal(line("reproduce", "--check", folder))

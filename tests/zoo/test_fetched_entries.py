@@ -8,6 +8,7 @@ import pytest
 
 import semveil as package
 from commands import content, refusal, succeed
+from forge import restate
 from web import running, serve
 
 NAME = "digits/tiny"
@@ -57,6 +58,26 @@ def test_an_entry_is_fetched_whole_and_once(fetch, server, packed, command, tmp_
     succeed(command("verify", NAME))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     assert package.load(NAME).name.label == "rotation"
+
+
+def test_an_entry_of_the_cache_that_is_not_the_indexed_one_is_replaced(fetch, packed, tmp_path):
+    succeed(fetch())
+    here = fetched(tmp_path)
+
+    def altered():
+        (here / "README.md").write_text("something else")
+
+    def emptied():
+        shutil.rmtree(here)
+        here.mkdir()
+
+    def of_another_version():
+        restate(here, version=7)
+
+    for spoil in (altered, emptied, of_another_version):
+        spoil()
+        succeed(fetch())
+        assert content(here) == content(packed / NAME), spoil.__name__
 
 
 def test_the_address_may_be_an_option(fetch, server, tmp_path):

@@ -274,7 +274,9 @@ class Run(MeasuredFolder):
 
     def _remove_checkpoints(self, trained: TrainedNetworks) -> None:
         for stage in trained.stages():
-            checkpoint_path(self.folder, stage).unlink(missing_ok=True)
+            # A folder that cannot be written to may hold a trained link.
+            if (path := checkpoint_path(self.folder, stage)).exists():
+                path.unlink()
 
     def audit(
         self,

@@ -285,7 +285,9 @@ def refuse_lost_names(entry: BoardEntry, board: Mapping[str, BoardEntry]) -> Non
         if name not in others:
             raise SemveilError(f"{where}: {key}: {unknown('entry', name, others)}")
         other = board[name].facts
-        if other.data != facts.data or (key == "against") == (other.kind == "attack"):
+        # An attack is against a system, and replaces an attack; a system replaces a system.
+        attack = key == "supersedes" and facts.kind == "attack"
+        if other.data != facts.data or (other.kind == "attack") != attack:
             raise SemveilError(f"{where}: {key}: {name} is of other data or of another kind")
         if key == "against" and (other.channel, other.data) != (facts.channel, facts.data):
             raise SemveilError(f"{where}: channel: {name} is on {other.channel}")

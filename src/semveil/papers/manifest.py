@@ -15,8 +15,18 @@ from typing import Any, Literal
 from semveil.errors import SemveilError
 from semveil.experiment.jobs import is_finished, spent
 from semveil.experiment.run import FACTS, RECORDS
-from semveil.facts import About, CodeFacts, Facts, Seconds, Seed, check_facts, read_facts
+from semveil.facts import (
+    About,
+    CodeFacts,
+    Facts,
+    Seconds,
+    Seed,
+    StudyFacts,
+    check_facts,
+    read_facts,
+)
 from semveil.files import write_atomic
+from semveil.papers.execute import PAGE
 
 MANIFEST = "manifest.json"
 
@@ -129,13 +139,16 @@ def check(folder: Path) -> Manifest:
     """Check that the results of a folder may be committed.
 
     They may if every job of the manifest is done, all by one commit of a checkout that was not
-    dirty, the links that were taken from a folder of links included; and if the records are those
-    of the manifest, and no study is there besides.
+    dirty, the links that were taken from a folder of links included; if records, budget, seed and
+    jobs are those of the manifest; and if every study has its page, and there is none besides.
 
     Raises:
         SemveilError: If they may not, with the first reason.
     """
     manifest = read_manifest(folder)
+    empty = [name for name, study in manifest.studies.items() if not study.jobs]
+    if empty or not manifest.studies:
+        raise SemveilError(f"{folder / MANIFEST}: {empty[0] if empty else 'studies'}: no jobs")
     if failures := manifest.failures():
         name, error = next(iter(failures.items()))
         raise _refused(folder, f"{name} failed: {error}", failures)
@@ -157,6 +170,14 @@ def check(folder: Path) -> Manifest:
     for name, study in manifest.studies.items():
         if study.records != digest(folder / name):
             raise SemveilError(f"{folder / name / RECORDS} is not what {MANIFEST} names")
+        facts = read_facts(folder / name / FACTS, StudyFacts, "the study has not begun")
+        own = (facts["study"], facts["budget"], facts["seed"], set(facts["jobs"]))
+        if own != (name, manifest.budget, manifest.seed, set(study.jobs)):
+            raise SemveilError(
+                f"{folder / name / FACTS}: study, budget, seed or jobs are not those of {MANIFEST}"
+            )
+        if not (folder / name / PAGE).exists():
+            raise SemveilError(f"{folder / name / PAGE}: there is no page of the records")
     others = {path.parent.name for path in folder.glob(f"*/{FACTS}")} - manifest.studies.keys()
     if others:
         raise _refused(folder, f"{min(others)} is not in {MANIFEST}", others)

@@ -10,7 +10,7 @@ from pathlib import Path
 from semveil.data.download import Remote, download
 from semveil.errors import SemveilError, unknown
 from semveil.files import new_folder
-from semveil.zoo.entry import FILES, read_config, read_entry
+from semveil.zoo.entry import FILES, file_facts, read_config, read_entry
 from semveil.zoo.places import CONFIG, FileFacts, cache, entries, published
 
 VARIABLE = "SEMVEIL_ZOO_URL"
@@ -23,6 +23,8 @@ Progress = Callable[[str, int, int], None]
 
 def fetch(name: str, address: str | None = None, progress: Progress | None = None) -> Path:
     """Download an entry into the user's cache, unless it is on this machine already.
+
+    An entry of the cache that is damaged, or another than the index states, is replaced.
 
     The package, and the folder that ``SEMVEIL_ZOO`` names, hold an index with the digest of each
     entry's ``config.json``, which holds those of the other files: the address need not be trusted.
@@ -40,7 +42,7 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
         SemveilError: If no digest is known of it, no address is, or the address does not deliver.
     """
     here, indexed = entries(), published()
-    if name in here:
+    if name in here and not _stale(here[name][0], indexed.get(name)):
         return here[name][0]
     if name not in indexed:
         raise unknown("zoo entry", name, {*here, *indexed}, "semveil zoo list")
@@ -66,6 +68,18 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
             raise SemveilError(f"{source}{CONFIG} names {file}, which belongs to no entry")
         get(file, stated)
     read_entry(arriving, name)
+    shutil.rmtree(target, ignore_errors=True)
     new_folder(target, {file: (arriving / file).read_bytes() for file in FILES})
     shutil.rmtree(arriving)
     return target
+
+
+def _stale(folder: Path, stated: FileFacts | None) -> bool:
+    """Return whether an entry of the cache is damaged, or not the one that the index states."""
+    if stated is None or cache() not in folder.parents:
+        return False
+    try:
+        read_entry(folder)
+        return file_facts((folder / CONFIG).read_bytes()) != stated
+    except SemveilError:
+        return True
