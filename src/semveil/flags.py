@@ -88,6 +88,13 @@ _ALL = (
         "warning",
     ),
     Flag(
+        "flag_mean_power_off",
+        "the gain that was set on the training images gives the test images unit power",
+        "the gain was set on the training images and gives the test images a mean power that is "
+        "0.1 to 0.5 dB off: every SNR is off by as much",
+        "warning",
+    ),
+    Flag(
         "flag_one_real",
         "a symbol carries two reals",
         "the imaginary part of every symbol is zero: a real has 3.01 dB more SNR than one of a "

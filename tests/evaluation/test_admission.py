@@ -441,29 +441,43 @@ def laplace(images, generator):
     return torch.view_as_complex(-uniform.sign() * torch.log1p(-2 * uniform.abs()) / 2)
 
 
+def checked_power(transmit, power, **facts):
+    """Check a system that sends with so much mean power."""
+    pixels = torch.randint(256, (1000, 1, 8, 8), generator=torch.Generator().manual_seed(5))
+
+    def send(images, source, messages):
+        return power**0.5 * transmit(images, source)
+
+    recording = Recording(
+        send,
+        pixels.to(torch.uint8),
+        torch.zeros(1000),
+        purpose="test",
+        seed=0,
+        device=torch.device("cpu"),
+    )
+    return check_power(
+        recording, SystemUnderTest(SystemName("mine"), send, fixed_gain=True, **facts)
+    )
+
+
 @pytest.mark.parametrize(
     ("transmit", "off"),
     # The power of the one message of 32 symbols varies by 10 %.
     [(sixteen_points, 0.05), (laplace, 0.05), (half_of_them_alike, 0.5)],
 )
 def test_a_mean_power_that_is_five_percent_off_is_refused(transmit, off):
-    pixels = torch.randint(256, (1000, 1, 8, 8), generator=torch.Generator().manual_seed(5))
-
-    def check(gain):
-        def send(images, source, messages):
-            return gain * transmit(images, source)
-
-        recording = Recording(
-            send,
-            pixels.to(torch.uint8),
-            torch.zeros(1000),
-            purpose="test",
-            seed=0,
-            device=torch.device("cpu"),
-        )
-        check_power(recording, SystemUnderTest(SystemName("mine"), send, fixed_gain=True))
-
-    check(1.0)
-    for gain in (1 + off, 1 - off):
+    assert not checked_power(transmit, 1.0)
+    for power in (1 + off, 1 - off):
         with pytest.raises(SemveilError, match="mean power of all images"):
-            check(gain**0.5)
+            checked_power(transmit, power)
+
+
+def test_a_gain_set_on_training_images_may_give_others_a_little_more_or_less_power():
+    """The codewords of unseen images are used otherwise: a warning up to half a dB."""
+    assert not checked_power(sixteen_points, 1.0, trained_gain=True)
+    for power in (0.95, 1.05):
+        assert checked_power(sixteen_points, power, trained_gain=True)
+    for power in (0.85, 1.15):
+        with pytest.raises(SemveilError, match="mean power of all images"):
+            checked_power(sixteen_points, power, trained_gain=True)

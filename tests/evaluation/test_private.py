@@ -129,7 +129,7 @@ def test_private_labels_without_names_are_refused():
         semveil.audit(lambda images, source: pixels(images, source), splits, device="cpu")
 
 
-def test_eve_answers_for_balanced_accuracy_as_if_all_classes_were_equally_frequent():
+def test_eve_and_judge_answer_for_balanced_accuracy_as_if_all_classes_were_equally_frequent():
     """Bob's task makes a rare attribute four times as likely, yet never the likelier one."""
     random = np.random.default_rng(1)
 
@@ -143,11 +143,14 @@ def test_eve_answers_for_balanced_accuracy_as_if_all_classes_were_equally_freque
         "told", ("a", "b"), part(10), part(4000), part(1000), part(4000), ("c", "d")
     )
     system = SystemUnderTest(SystemName("pixels"), pixels, None)
-    quick = AuditConfig(inference=["linear"], inversion=[], max_epochs=12, rounds=1, pictures=0)
+    quick = AuditConfig(
+        inference=["linear"], inversion=[], max_epochs=12, rounds=1, pictures=0, leakage=True
+    )
     records = audit_system(system, splits, SETTING, quick, torch.device("cpu")).records
     found = {r.metric: r for r in records if r.adversary == "inference/linear"}
+    of_originals = next(r for r in records if r.metric == "label_balanced_accuracy_of_originals")
     # She knows y. Bayes: P(y = 0 | no) = .9/1.5 and P(y = 1 | yes) = .4/.5.
-    balanced = found["balanced_accuracy"]
-    assert balanced.ci_low < (0.6 + 0.8) / 2 < balanced.ci_high
+    for balanced in (found["balanced_accuracy"], of_originals):
+        assert balanced.ci_low < (0.6 + 0.8) / 2 < balanced.ci_high
     # For plain accuracy, the frequent answer is the best one.
     assert found["accuracy"].value == pytest.approx(np.mean(splits.test.private == 0))

@@ -33,7 +33,7 @@ def admit(case: Recorder) -> Iterator[Record]:
     Raises:
         SemveilError: If a flag makes figures meaningless.
     """
-    check_power(case.test, case.system)
+    mean_power_off = check_power(case.test, case.system)
     sender = _Sender(case)
     found = {
         "flag_irreproducible": sender.irreproducible(),
@@ -43,6 +43,8 @@ def admit(case: Recorder) -> Iterator[Record]:
         "flag_random": case.test.randomised,
         "flag_constellation": has_constellation(case.test),
     }
+    if case.system.trained_gain:
+        found["flag_mean_power_off"] = mean_power_off
     if not bool(case.test.waveforms.imag.any()):
         found["flag_one_real"] = True
     if len(sender.rows) > 1 and not found["flag_irreproducible"]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from semveil.adversary.eavesdrop.infonce import fit_critic, information_nats
 from semveil.adversary.eavesdrop.observations import Intercepts
-from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, fit_judge, recognised
+from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, fit_judge, judged
 from semveil.evaluation.recorder import SAMPLE, Recorder
 from semveil.metrics import Estimate, bootstrap_mean
 from semveil.metrics.fisher import dfil
@@ -78,10 +78,9 @@ class Leakage:
         yield f"nmi_{_NMI_BINS}", bootstrap_mean(nmi(images, others, _NMI_BINS), seed)
 
     def _recognised(self, role: str, images: Tensor, of: str, **fields: Any) -> Iterator[Record]:
-        question = self.case.wanted
-        answers = question.answers[: len(images)].to(images.device)
-        right = recognised(self.judge, images.float(), answers)
-        yield from self.case.guesses(role, question, right, of, **fields)
+        question, logits = self.case.wanted, judged(self.judge, images.float())
+        right, among_equals = question.right(logits), question.right_among_equals(logits)
+        yield from self.case.guesses(role, question, right, of, among_equals, **fields)
 
     def image(self, images: Tensor, recognise: bool = True, **fields: Any) -> Iterator[Record]:
         """Yield the mutual information of Eve's reconstructions with the first test images.

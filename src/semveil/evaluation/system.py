@@ -34,6 +34,8 @@ class SystemUnderTest:
         total_power: Power per symbol it declares; SNRs refer to one unit.
         fixed_gain: Whether it keeps to that power on average only, as a guarantee that forbids
             data-dependent gains needs it, and not image by image.
+        trained_gain: Whether that gain was set on training images, so that the mean power of
+            others differs a little.
         white_box: Images → waveform, differentiable, without the secret and without Alice's own
             randomness; None if there is no white-box attack.
         shadow: Builds an untrained link of the same architecture from a seed; None if there is no
@@ -63,6 +65,7 @@ class SystemUnderTest:
     psr_db: float | None = None
     total_power: float = 1.0
     fixed_gain: bool = False
+    trained_gain: bool = False
     white_box: Callable[[Tensor], Tensor] | None = None
     shadow: Callable[[int], LinkNetwork] | None = None
     own_noise: float = 0.0

@@ -30,8 +30,8 @@ class GuessingTask:
         return len(self.known)
 
     def right(self, logits: Tensor) -> Tensor:
-        """Return which of the guesses are right, logits ``[N, classes]`` → bool ``[N]``."""
-        return logits.argmax(1) == self.answers.to(logits.device)
+        """Return which guesses at the first images are right, ``[N, classes]`` → bool ``[N]``."""
+        return logits.argmax(1) == self.answers[: len(logits)].to(logits.device)
 
     def right_among_equals(self, logits: Tensor) -> Tensor:
         """Return which guesses are right that weigh all classes alike, as balanced accuracy does.

@@ -351,6 +351,7 @@ class Link:
             psr_db=None if self.layer is None else self.layer.psr_db,
             total_power=1.0 if self.layer is None else self.layer.total_power,
             fixed_gain=network.fixed_gain,
+            trained_gain=network.fixed_gain,
             white_box=network.expected,
             shadow=self._untrained_network,
             mechanism=network.mechanism,

@@ -102,23 +102,21 @@ def load_judge(path: str | Path, image_shape: tuple[int, int, int], classes: int
 
 
 @torch.no_grad()
-def recognised(judge: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor) -> Tensor:
-    """Tell which images a judge assigns to the right class.
+def judged(judge: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
+    """Return what a judge sees in images.
 
     Args:
         judge: Images → logits.
         images: Reconstructions, float ``[N, C, H, W]``.
-        labels: int ``[N]``.
 
     Returns:
-        bool ``[N]``.
+        Logits, float ``[N, classes]``.
 
     Example:
-        >>> recognised(lambda x: x.flatten(1), torch.eye(2).reshape(2, 2, 1, 1), torch.zeros(2))
-        tensor([ True, False])
+        >>> judged(lambda x: x.flatten(1), torch.eye(2).reshape(2, 2, 1, 1)).argmax(1)
+        tensor([0, 1])
     """
-    guesses = [judge(some).argmax(1) for some in images.split(1000)]
-    return torch.cat(guesses) == labels
+    return torch.cat([judge(some) for some in images.split(1000)])
 
 
 @dataclass(frozen=True)
