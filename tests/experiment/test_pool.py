@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from commands import eventually, refusal, scraps, succeed
-from experiment.small import run_jobs, same_results, small_jobs
+from experiment.small import CPU, run_jobs, same_results, small_jobs
 from semveil.errors import SemveilError
+from semveil.experiment.jobs import JobContext, begin
 from semveil.experiment.pool import Pool, visible_gpus
 
 WORDS = ("study", "minmax-settings", "--budget", "smoke", "--cores-per-job", "1", "--quiet")
@@ -136,6 +137,18 @@ def test_a_job_that_cannot_be_done_says_why_and_the_others_are_kept(tmp_path: Pa
     assert told[-2:] == ["2/2 seed-1 1/1", "jobs 2/2"]
     run_jobs(tmp_path / "serial", mended)
     same_results(tmp_path / "study", tmp_path / "serial", mended)
+
+
+def test_a_job_that_was_begun_with_another_seed_does_not_go_on(tmp_path: Path) -> None:
+    (job,) = small_jobs(1)
+    context = JobContext("small", CPU)
+    begin(tmp_path / "seed-0", job, context)
+    for other, key in (
+        (replace(job, seed=1), "seed"),
+        (small_jobs(1, [(0, "train.batch=32")])[0], r"train\.batch"),
+    ):
+        with pytest.raises(SemveilError, match=rf"run\.json: {key} is not that of job seed-0; "):
+            begin(tmp_path / "seed-0", other, context)
 
 
 def test_a_mistake_in_the_work_shows_its_place(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from commands import SAVE_ALWAYS, SMALL, CommandLine, refusal, scraps, succeed
+from commands import SAVE_ALWAYS, SMALL, CommandLine, content, refusal, scraps, succeed
 from semveil.experiment.provenance import state_of
 from semveil.records import read_records
 
@@ -235,6 +236,67 @@ def test_a_job_that_fails_is_named_and_the_others_are_done(line, tmp_path):
     assert values == [0.0, 1.0, 2.0]
 
 
+def restate(path, change):
+    facts = json.loads(path.read_text())
+    change(facts)
+    path.write_text(json.dumps(facts))
+
+
+@pytest.mark.parametrize(
+    ("key", "change"),
+    [
+        ("seed", lambda facts: facts.update(seed=7)),
+        ("train.epochs", lambda facts: facts["recipe"]["train"].update(epochs=7)),
+        ("schemes", lambda facts: facts.update(schemes=["ibal"])),
+        ("work", lambda facts: facts.update(work="tiny_papers:estimate")),
+        ("params.seed", lambda facts: facts["params"].update(seed=7)),
+    ],
+)
+def test_a_job_of_other_settings_is_not_counted(line, tmp_path, key, change):
+    folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    facts = folder / "tally" / "jobs" / "tally-0" / "run.json"
+    restate(facts, change)
+    before = content(folder)
+    for refused in (
+        refusal(tally(line, folder)),
+        refusal(line("study", "--resume", "all/tally", "--quiet", folder=tmp_path)),
+    ):
+        words = f"{facts.relative_to(tmp_path)}: {key} is not that of job tally-0; semveil "
+        assert refused.startswith(words)
+        assert content(folder) == before
+
+
+@pytest.mark.parametrize("change", [{"seed": 1}, {"budget": "smoke"}])
+def test_studies_of_another_seed_or_budget_do_not_go_on(line, tmp_path, change):
+    folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    restate(folder / "manifest.json", lambda manifest: manifest.update(change))
+    before = content(folder)
+    refused = refusal(tally(line, folder))
+    assert refused == "all/tally/run.json: study, budget or seed are not those of manifest.json"
+    assert content(folder) == before
+
+
+@pytest.mark.parametrize("name", ["run.json", "records.jsonl", "spent.json"])
+def test_a_damaged_job_has_failed_and_the_others_are_done(line, tmp_path, name):
+    folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    job = folder / "tally" / "jobs" / "tally-0"
+    (job / name).write_text("{")
+    for _ in range(2):
+        result = tally(line, folder)
+        assert (result.code, result.out) == (1, "")
+        assert result.err.startswith("semveil: tally/tally-0 failed: ")
+        assert str((job / name).relative_to(tmp_path)) in result.err
+        assert result.err.count("\n") == 1
+        damaged = {"tally/tally-0": "failed", "tally/tally-1": "done", "tally/tally-2": "done"}
+        assert states(folder) == damaged
+    shutil.rmtree(job)
+    succeed(tally(line, folder))
+    assert set(states(folder).values()) == {"done"}
+
+
 def test_results_of_one_clean_commit_may_be_committed(line, tmp_path):
     folder = tmp_path / "all"
     succeed(tally(line, folder))
@@ -254,10 +316,12 @@ def test_results_of_one_clean_commit_may_be_committed(line, tmp_path):
     del fewer["studies"]["tally"]["jobs"]["tally-1"]
     none["studies"] = {}
     other["seed"] = 1
-    differs = "study, budget, seed or jobs are not those of manifest.json"
     facts = folder / "tally" / "run.json"
-    for forged, words in ((fewer, f"{facts}: {differs}"), (other, f"{facts}: {differs}"),
-                          (none, f"{manifest}: studies: no jobs")):  # fmt: skip
+    for forged, words in (
+        (fewer, f"{facts}: jobs are not those of manifest.json"),
+        (other, f"{facts}: study, budget or seed are not those of manifest.json"),
+        (none, f"{manifest}: studies: no jobs"),
+    ):
         manifest.write_text(json.dumps(forged))
         assert refusal(line("reproduce", "--check", folder)) == words
     manifest.write_text(stated)

@@ -11,7 +11,7 @@ from typing import Any
 
 from semveil import recipe as recipes
 from semveil.adversary.perturb.attack import chosen
-from semveil.errors import unknown
+from semveil.errors import SemveilError, unknown
 from semveil.evaluation.attack_records import attack_system, check
 from semveil.evaluation.recorder import Findings
 from semveil.evaluation.robustness import refuse_classes
@@ -73,8 +73,14 @@ class AttackRun(MeasuredFolder):
         facts = read_facts(folder / FACTS, AttackFacts, f"{folder} holds no attacks")
         run = Run.open(folder / facts["attacked"], hardware, root)
         with of_its_version(facts, folder / FACTS):
-            settings = recipes.check(facts["recipe"]).attack
-        return cls(folder, run, settings, _systems(run, facts["schemes"]), facts)
+            recipe = recipes.check(facts["recipe"])
+        attacked = run.seed, recipes.changes(run.recipe, {"attack"})
+        if (facts["seed"], recipes.changes(recipe, {"attack"})) != attacked:
+            raise SemveilError(
+                f"{folder / FACTS}: {run.folder} is not the run that the attacks were begun on: "
+                "its seed or recipe differs; begin them again"
+            )
+        return cls(folder, run, recipe.attack, _systems(run, facts["schemes"]), facts)
 
     def execute(self, progress: Progress | None = None) -> None:
         """Attack every system that was not attacked yet and write the records."""

@@ -6,24 +6,25 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from semveil import recipe as recipes
 from semveil.data.splits import ImageSplits
 from semveil.errors import SemveilError
 from semveil.experiment.checkpoint_cache import train_or_load
-from semveil.experiment.provenance import code, provenance
+from semveil.experiment.provenance import code, of_its_version, provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
 from semveil.facts import CodeStates, JobFacts, SpentFacts, read_facts
 from semveil.files import hold, write_atomic
 from semveil.plugin_errors import of_plugin
 from semveil.recipe import Recipe
-from semveil.records import Asked, Params, Record, to_plain, write_records
+from semveil.records import Asked, Params, Record, read_records, to_plain, write_records
 from semveil.training.loop import Progress
 
 
@@ -175,6 +176,70 @@ def tolerated(job: Job, context: JobContext) -> Iterator[None]:
         context.on_failure(job, error)
 
 
+class OtherWorkError(SemveilError):
+    """A folder holds other work than is to be done there."""
+
+
+def refuse_other(path: Path, job: Job) -> None:
+    """Refuse a ``run.json`` of other schemes, of another seed or of other settings than a job's.
+
+    Settings that are left as they are by default do not count, as in weights.
+
+    Raises:
+        OtherWorkError: If it is another job's.
+        SemveilError: If it is damaged.
+    """
+    facts = read_facts(path, JobFacts, f"there is no {path}")
+    with of_its_version(facts, path):
+        recipe = recipes.check(facts["recipe"])
+    wanted = _settings(job) | recipes.changes(job.recipe)
+    # Facts of older versions, and of links that a job trains, state no work.
+    stated = {key: facts.get(key, wanted[key]) for key in _settings(job)}
+    if (key := _differing(stated | recipes.changes(recipe), wanted)) is not None:
+        raise OtherWorkError(
+            f"{path}: {key} is not that of job {job.name}; semveil {facts['version']} wrote "
+            f"it: remove {path.parent} to do the job again, or resume as it was begun"
+        )
+
+
+def _settings(job: Job) -> dict[str, Any]:
+    """Return the settings of a job but its recipe, as ``run.json`` states them."""
+    plain = {
+        "schemes": [to_plain(asked) for asked in job.schemes],
+        "seed": job.seed,
+        "work": job.work,
+        "params": job.params,
+    }
+    found: dict[str, Any] = json.loads(json.dumps(plain))
+    return found
+
+
+def _differing(stated: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
+    """Return the first key, dotted, whose value differs."""
+    for key in sorted(stated.keys() | wanted.keys()):
+        one, other = stated.get(key), wanted.get(key)
+        if isinstance(one, dict) or isinstance(other, dict):
+            if (inner := _differing(one or {}, other or {})) is not None:
+                return f"{key}.{inner}"
+        elif one != other:
+            return key
+    return None
+
+
+def check_left(folder: Path, job: Job) -> None:
+    """Refuse what an earlier attempt at a job left, if it is damaged or of another job.
+
+    Raises:
+        OtherWorkError: If it is another job's.
+        SemveilError: If it is damaged.
+    """
+    spent(folder)
+    if is_finished(folder):
+        read_records(folder / RECORDS)
+    if (folder / FACTS).exists():
+        refuse_other(folder / FACTS, job)
+
+
 def is_finished(folder: Path) -> bool:
     """Return whether a job's folder holds all of its results."""
     try:
@@ -195,6 +260,7 @@ def begin(folder: Path, job: Job, context: JobContext) -> Run:
     """Start the run of a job in a folder, or open it where it was started."""
     kind = Run if context.splits is None else _with_images(context.splits)
     if (folder / FACTS).exists():
+        refuse_other(folder / FACTS, job)
         return kind.open(folder, context.hardware, context.root)
     # Without its facts it holds nothing: what was to be removed, or made by an older version.
     shutil.rmtree(folder, ignore_errors=True)
@@ -228,8 +294,7 @@ def write_results(
     """Write the results of work that is not a :class:`Run`: facts, then records."""
     facts: dict[str, Any] = {
         "study": context.study,
-        "schemes": [to_plain(asked) for asked in job.schemes],
-        "seed": job.seed,
+        **_settings(job),
         "recipe": job.recipe.model_dump(),
         "wall_s": round(time.monotonic() - started, 1),
         "finished": True,

@@ -15,10 +15,12 @@ from semveil.experiment.jobs import (
     Job,
     JobContext,
     Runner,
+    check_left,
     images_key,
     is_finished,
     run_settings,
     spent,
+    tolerated,
     train_and_audit,
     work_of,
 )
@@ -75,18 +77,21 @@ def run(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) 
 
 
 def run_jobs(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Runner) -> None:
-    """Run the jobs of a study that have not finished."""
+    """Run the jobs of a study that have not finished.
+
+    A job whose folder is damaged, or of another job, fails before anything slow starts.
+    """
     place = folder / "jobs"
     place.mkdir(exist_ok=True)
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
+    unfinished, finished = list[Job](), 0
     for job in jobs:
-        # What cannot be used is told before anything slow starts.
-        if (place / job.name / FACTS).exists():
-            _job_facts(place / job.name)
-        if is_finished(place / job.name):
-            read_records(place / job.name / RECORDS)
-    unfinished = [job for job in jobs if not is_finished(place / job.name)]
-    finished = len(jobs) - len(unfinished)
+        with tolerated(job, context):
+            check_left(place / job.name, job)
+            if is_finished(place / job.name):
+                finished += 1
+            else:
+                unfinished.append(job)
     progress = context.progress or (lambda *_: None)
 
     def on_progress(job: Job, stage: str, done: int, total: int) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from semveil.errors import SemveilError
-from semveil.experiment.jobs import is_finished, spent
+from semveil.experiment.jobs import Job, OtherWorkError, check_left, is_finished, spent
 from semveil.experiment.run import FACTS, RECORDS
 from semveil.facts import (
     About,
@@ -112,8 +112,18 @@ def read_manifest(folder: Path) -> Manifest:
     return check_facts(read_facts(path, Manifest, missing), Manifest, path)
 
 
-def state_of(folder: Path, error: str | None) -> JobState:
-    """Return what became of a job, by its folder and the error of its last attempt."""
+def state_of(folder: Path, job: Job, error: str | None) -> JobState:
+    """Return what became of a job, by its folder and the error of its last attempt.
+
+    Raises:
+        OtherWorkError: If the folder is another job's. A job whose folder is damaged has failed.
+    """
+    try:
+        check_left(folder, job)
+    except OtherWorkError:
+        raise
+    except SemveilError as damage:
+        return JobState(state="failed", error=" ".join(str(damage).split()))
     done = is_finished(folder)
     stated: dict[str, Any] = {}
     if (folder / FACTS).exists():
@@ -133,6 +143,20 @@ def digest(folder: Path) -> str:
         return hashlib.sha256((folder / RECORDS).read_bytes()).hexdigest()
     except OSError as error:
         raise SemveilError(f"cannot read {folder / RECORDS}: {error.strerror}") from None
+
+
+def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:
+    """Return the ``run.json`` of a study, which must be as the manifest states it.
+
+    Raises:
+        OtherWorkError: If it is of another study, budget or seed.
+        SemveilError: If it is missing or damaged.
+    """
+    facts = read_facts(path, StudyFacts, "the study has not begun")
+    own = (facts["study"], facts["budget"], facts["seed"])
+    if own != (name, manifest.budget, manifest.seed):
+        raise OtherWorkError(f"{path}: study, budget or seed are not those of {MANIFEST}")
+    return facts
 
 
 def check(folder: Path) -> Manifest:
@@ -170,12 +194,9 @@ def check(folder: Path) -> Manifest:
     for name, study in manifest.studies.items():
         if study.records != digest(folder / name):
             raise SemveilError(f"{folder / name / RECORDS} is not what {MANIFEST} names")
-        facts = read_facts(folder / name / FACTS, StudyFacts, "the study has not begun")
-        own = (facts["study"], facts["budget"], facts["seed"], set(facts["jobs"]))
-        if own != (name, manifest.budget, manifest.seed, set(study.jobs)):
-            raise SemveilError(
-                f"{folder / name / FACTS}: study, budget, seed or jobs are not those of {MANIFEST}"
-            )
+        facts = study_facts(folder / name / FACTS, manifest, name)
+        if set(facts.get("jobs", ())) != set(study.jobs):
+            raise SemveilError(f"{folder / name / FACTS}: jobs are not those of {MANIFEST}")
         if not (folder / name / PAGE).exists():
             raise SemveilError(f"{folder / name / PAGE}: there is no page of the records")
     others = {path.parent.name for path in folder.glob(f"*/{FACTS}")} - manifest.studies.keys()

@@ -10,7 +10,14 @@ from pathlib import Path
 
 from semveil.errors import SemveilError
 from semveil.experiment import study as folders
-from semveil.experiment.jobs import FINISHED, Job, JobContext, OnProgress, Runner
+from semveil.experiment.jobs import (
+    FINISHED,
+    Job,
+    JobContext,
+    OnProgress,
+    OtherWorkError,
+    Runner,
+)
 from semveil.experiment.run import FACTS
 from semveil.experiment.training import Hardware
 from semveil.files import hold, new_folder
@@ -23,6 +30,7 @@ from semveil.papers.manifest import (
     digest,
     read_manifest,
     state_of,
+    study_facts,
 )
 from semveil.papers.paper import PAPERS, Paper
 from semveil.training.loop import Progress
@@ -85,10 +93,16 @@ class Reproduction:
         self.papers = {name: PAPERS.get(name)() for name in self.manifest.studies}
         self.jobs = {name: paper.jobs(budget, seed) for name, paper in self.papers.items()}
         for name, jobs in self.jobs.items():
+            try:
+                study_facts(folder / name / FACTS, self.manifest, name)
+            except OtherWorkError:
+                raise
+            except SemveilError:
+                pass  # not begun, or damaged, which is told when its page is due
             known = self.manifest.studies[name].jobs
             errors = {job.name: known[job.name].error for job in jobs if job.name in known}
             self.manifest.studies[name].jobs = {
-                job.name: state_of(self._place(name, job.name), errors.get(job.name))
+                job.name: state_of(self._place(name, job.name), job, errors.get(job.name))
                 for job in jobs
             }
 
@@ -174,8 +188,10 @@ class Reproduction:
     def _note(self, name: str, errors: Mapping[str, str | None]) -> None:
         """Write what became of jobs, whose errors are given, into the manifest."""
         study = self.manifest.studies[name]
-        for job, error in errors.items():
-            study.jobs[job] = state_of(self._place(name, job), error)
+        for job in self.jobs[name]:
+            if job.name in errors:
+                place = self._place(name, job.name)
+                study.jobs[job.name] = state_of(place, job, errors[job.name])
         self.manifest.write(self.folder)
 
     def _place(self, name: str, job: str) -> Path:

@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from semveil import recipe as recipes
 from semveil.adversary.perturb.attack import Attack, chosen
 from semveil.adversary.perturb.generator_attack import GeneratorAttack
 from semveil.evaluation.attack_records import Findings, attack_system, fit_attacks
 from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.harden import harden
-from semveil.experiment.jobs import Job, JobContext, begin, write_results
+from semveil.experiment.jobs import Job, JobContext, begin, refuse_other, write_results
 from semveil.experiment.partial_results import PartialResults
-from semveil.experiment.run import SAMPLES, Run
+from semveil.experiment.plan import requested
+from semveil.experiment.run import FACTS, SAMPLES, Run
 from semveil.recipe import AttackConfig
 from semveil.records import Params, Record
 from semveil.result import write_samples
@@ -128,11 +130,13 @@ def harden_links(folder: Path, job: Job, context: JobContext) -> None:
 
 def adversarially_trained(folder: Path, method: str, plain: Run, context: JobContext) -> Run:
     """Return the run of a method that begins with a plain run's link, trained."""
-    place = folder / method
+    place, changes = folder / method, {"harden": {"method": method}}
     if place.exists():
+        recipe = recipes.update(plain.recipe, changes)
+        refuse_other(place / FACTS, Job(method, recipe, (requested(recipe),), plain.seed))
         run = type(plain).open(place, context.hardware, context.root)
     else:
-        run = harden(plain, {"harden": {"method": method}}, place)
+        run = harden(plain, changes, place)
     run.splits = plain.splits
     train_or_load(run, context.links, context.progress)
     return run
