@@ -32,11 +32,13 @@ from semveil.device import pick_device
 from semveil.errors import SemveilError, SemveilWarning, resumable, unknown
 from semveil.evaluation.api import levels_of
 from semveil.experiment.attack_run import AttackRun
+from semveil.experiment.checkpoint_cache import require_folder
 from semveil.experiment.harden import harden as start_hardening
 from semveil.experiment.jobs import Runner
 from semveil.experiment.link import Link
 from semveil.experiment.plan import complete, plan, requested, with_reference
 from semveil.experiment.pool import Pool
+from semveil.experiment.process import require_count
 from semveil.experiment.run import Run
 from semveil.experiment.send import Sent
 from semveil.experiment.send import send as send_files
@@ -70,6 +72,8 @@ from semveil.zoo.places import entries
 Progress = Callable[[str, int, int], None]
 """Called with the name of a stage, the steps done, and the steps in all."""
 RUNS = Path("runs")
+BUDGET = "cpu"
+"""The budget of studies that name none."""
 
 
 def load(
@@ -218,6 +222,7 @@ def run(
     Returns:
         What was measured of every system of the run.
     """
+    require_count("workers", workers)
     started = _begin(recipe, changes, out, resume, seed, reference, device, devices, data)
     with hold(started.folder), resumable(started.folder, "run"):
         return _audited(started, progress, workers)
@@ -822,7 +827,7 @@ def inspect_recording(
 
 def study(
     name: str | None = None,
-    budget: str = "cpu",
+    budget: str | None = None,
     *,
     out: str | Path | None = None,
     seed: int = 0,
@@ -841,7 +846,7 @@ def study(
 
     Args:
         name: A study; see ``semveil list papers``.
-        budget: ``smoke``, ``cpu`` or ``gpu``.
+        budget: ``smoke``, ``cpu`` or ``gpu``; ``cpu``, or that of the resumed folder, if omitted.
         out: Folder to make; ``runs/NAME-BUDGET`` or the next free one if omitted.
         seed: Seed of every random number.
         device: ``auto``, ``cpu`` or ``cuda``.
@@ -859,13 +864,17 @@ def study(
         SemveilError: If the study is unknown, or settings, data or folder do not fit.
     """
     hardware, runner = _runner(device, devices, workers, ray, cores_per_job, gpus_per_job)
+    if links is not None:
+        require_folder(links)
     if resume is not None:
         folder = Path(resume)
-        paper = PAPERS.get(execute.read_facts(folder)["study"])()
+        facts = execute.read_facts(folder)
+        _require_budget(budget, facts["budget"], folder)
+        paper = PAPERS.get(facts["study"])()
     elif name is None:
         raise SemveilError("name a study (see `semveil list`), or a folder to resume")
     else:
-        paper = PAPERS.get(name)()
+        paper, budget = PAPERS.get(name)(), budget or BUDGET
         execute.check(paper, budget, seed, hardware, data)
         folder = Path(out) if out else unused_folder(RUNS / f"{name}-{budget}")
         execute.start(folder, paper, budget, seed)
@@ -876,7 +885,7 @@ def study(
 
 def reproduce(
     only: Sequence[str] = (),
-    budget: str = "cpu",
+    budget: str | None = None,
     *,
     out: str | Path | None = None,
     seed: int = 0,
@@ -900,7 +909,7 @@ def reproduce(
 
     Args:
         only: Studies; all if omitted.
-        budget: ``smoke``, ``cpu`` or ``gpu``.
+        budget: ``smoke``, ``cpu`` or ``gpu``; ``cpu``, or that of the resumed folder, if omitted.
         out: Folder to make; ``runs/reproduce-BUDGET`` or the next free one if omitted.
         seed: Seed of every random number.
         minutes: After how many it stops, at the next step that a job reports. Jobs that it
@@ -929,18 +938,26 @@ def reproduce(
     if not seconds >= 0:
         raise SemveilError(f"minutes: {minutes:g} is not 0 or more")
     hardware, runner = _runner(device, devices, workers, ray, cores_per_job, gpus_per_job)
+    if links is not None:
+        require_folder(links)
     if resume is not None:
         folder = Path(resume)
-        read_manifest(folder)
+        _require_budget(budget, read_manifest(folder).budget, folder)
     else:
-        papers = reproduction.in_order(only)
+        papers, budget = reproduction.in_order(only), budget or BUDGET
         folder = Path(out) if out else unused_folder(RUNS / f"reproduce-{budget}")
-        reproduction.start(folder, papers, budget, seed)
+        reproduction.start(folder, papers, budget, seed, links, zoo)
     with hold(folder), resumable(folder, "reproduce"):
         going_on = reproduction.Reproduction(
             folder, hardware, runner, data, progress, links, seconds, zoo
         )
         return folder, going_on.run()
+
+
+def _require_budget(budget: str | None, begun: str, folder: Path) -> None:
+    """Refuse a budget other than that with which the work in a folder was begun."""
+    if budget not in (None, begun):
+        raise SemveilError(f"budget: {folder} was begun with {begun}, not {budget}; leave it out")
 
 
 def _runner(
@@ -952,9 +969,9 @@ def _runner(
     gpus: float | None,
 ) -> tuple[Hardware, Runner]:
     """Return what a study's jobs compute on, and who does them."""
-    if workers and ray:
+    if workers is not None and ray:
         raise SemveilError("workers are processes of this machine, ray is a cluster: name one")
-    if gpus is not None and not workers and not ray:
+    if gpus is not None and workers is None and not ray:
         raise SemveilError("gpus_per_job shares GPUs out to workers or ray: name one")
     if gpus and device == "cpu":
         raise SemveilError("device cpu: its jobs have no use for gpus_per_job")
@@ -965,7 +982,12 @@ def _runner(
         if gpus is None:
             gpus = devices if device == "cuda" else 0
         kind = torch.device("cuda" if gpus else "cpu")
-        return Hardware(kind, devices), Cluster(ray, cores or 1, gpus)
+        hardware, cluster = (
+            _counted(kind, devices),
+            Cluster(ray, 1 if cores is None else cores, gpus),
+        )
+        cluster.check()
+        return hardware, cluster
     hardware = _hardware(device, devices)
     if gpus is None:
         gpus = devices if workers and hardware.device.type == "cuda" else 0
@@ -1072,7 +1094,12 @@ def _unpacked(folder: str | Path, device: str, devices: int, data: Path | None) 
 
 
 def _hardware(device: str, devices: int = 1) -> Hardware:
-    return Hardware(pick_device(device), devices)
+    return _counted(pick_device(device), devices)
+
+
+def _counted(device: torch.device, devices: int) -> Hardware:
+    require_count("devices", devices)
+    return Hardware(device, devices)
 
 
 def _audited(started: Run, progress: Progress | None, workers: int | None = None) -> Result:

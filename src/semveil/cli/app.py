@@ -6,11 +6,12 @@ import os
 import signal
 import sys
 import warnings
-from collections.abc import Callable
-from functools import wraps
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Annotated, Any, NoReturn
 
 import typer
+from typer.core import TyperGroup
 
 from semveil.cli.groups import expanded
 from semveil.cli.output import survive_any_encoding
@@ -20,8 +21,24 @@ _MOST = 4000  # characters of an error
 # Options that have another name now.
 RENAMED = {"--target": "--source-class", "--wrong": "--target-class"}
 
+
+class _Group(TyperGroup):
+    """The commands, those of groups too: interrupted, one names the command that resumes it."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        """Invoke a command."""
+        try:
+            return super().invoke(ctx)
+        except Interrupted as stop:
+            # Here, since typer turns it into an exit without a word.
+            if str(stop):
+                print(f"semveil: {stop}", file=sys.stderr)
+            sys.exit(stop.status)
+
+
 app = typer.Typer(
     name="semveil",
+    cls=_Group,
     help="Private and robust semantic communications: train links, protect them, attack them, "
     "report the truth.",
     no_args_is_help=True,
@@ -47,6 +64,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         refuse_lost_folder()
+        _refuse_empty(sys.argv[1:])
         code = app(standalone_mode=False)
         sys.stdout.flush()
     except SemveilError as error:
@@ -88,6 +106,15 @@ def refuse_lost_folder() -> None:
         raise SemveilError("the current folder was removed: change to another one") from None
 
 
+def _refuse_empty(words: Sequence[str]) -> None:
+    """Refuse arguments without a character, which as paths would name the current folder."""
+    for before, word in pairwise(["", *words]):
+        option, _, value = word.partition("=")
+        if not word or (option.startswith("--") and word.endswith("=") and not value):
+            named = option or (before if before.startswith("-") else "an argument")
+            raise SemveilError(f"{named} is empty: give it a value")
+
+
 def _about_arguments(error: typer.TyperException) -> str:
     """Return what is wrong with the arguments of a command."""
     option = getattr(error, "option_name", None)
@@ -98,20 +125,8 @@ def _about_arguments(error: typer.TyperException) -> str:
 
 
 def command(function: Callable[..., None], name: str | None = None) -> None:
-    """Add a command; when it is interrupted, it names the command that resumes it."""
-    expand = expanded(function)
-
-    @wraps(expand)
-    def run(**options: Any) -> None:
-        try:
-            expand(**options)
-        except Interrupted as stop:
-            # Here, since typer turns it into an exit without a word.
-            if str(stop):
-                print(f"semveil: {stop}", file=sys.stderr)
-            sys.exit(stop.status)
-
-    app.command(name)(run)
+    """Add a command."""
+    app.command(name)(expanded(function))
 
 
 def _terminate(*_: object) -> NoReturn:

@@ -62,7 +62,9 @@ Seed = Annotated[
 ]
 OnDevice = Annotated[Device, typer.Option("--device", help="What to compute on.")]
 Devices = Annotated[int, typer.Option("--devices", min=1, help="Processes that train together.")]
-OfBudget = Annotated[Budget, typer.Option("--budget", help="How much it may cost.")]
+OfBudget = Annotated[
+    Budget | None, typer.Option("--budget", help="How much it may cost; cpu if omitted.")
+]
 Workers = Annotated[
     int | None,
     typer.Option("--workers", metavar="N", min=1, help="Do N jobs at a time, in processes."),

@@ -12,7 +12,6 @@ import typer
 
 from semveil.cli.options import (
     AsJson,
-    Budget,
     CoresPerJob,
     DataRoot,
     Device,
@@ -42,7 +41,7 @@ def reproduce(
         list[str] | None,
         typer.Option("--only", metavar="PAPER", help="Only this study; may be repeated."),
     ] = None,
-    budget: OfBudget = Budget.cpu,
+    budget: OfBudget = None,
     minutes: Annotated[
         float | None,
         typer.Option(
@@ -75,12 +74,14 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Run every job of every study, the most important first, and write their pages."""
-    if (resume or check) is not None and (only or out is not None or seed is not None):
-        word = "--resume" if resume is not None else "--check"
-        raise SemveilError(f"{word} takes no --only, --out or --seed")
     if resume is not None and check is not None:
         raise SemveilError("--resume goes on, --check only reads: name one")
+    begins = bool(only) or out is not None or seed is not None
+    if resume is not None and begins:
+        raise SemveilError("--resume takes no --only, --out or --seed")
     if check is not None:
+        if begins or budget is not None:
+            raise SemveilError("--check takes no --only, --out, --seed or --budget")
         _check(check, quiet, as_json)
         return
     from semveil import api
@@ -89,7 +90,7 @@ def reproduce(
     with bars(quiet or as_json) as progress:
         folder, manifest = api.reproduce(
             only or (),
-            budget.value,
+            budget and budget.value,
             out=out,
             seed=seed or 0,
             minutes=minutes,

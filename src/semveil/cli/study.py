@@ -8,7 +8,6 @@ import typer
 
 from semveil.cli.options import (
     AsJson,
-    Budget,
     CoresPerJob,
     DataRoot,
     Device,
@@ -30,7 +29,7 @@ from semveil.errors import SemveilError
 
 def study(
     name: Annotated[str | None, typer.Argument(help="A study of `semveil list`.")] = None,
-    budget: OfBudget = Budget.cpu,
+    budget: OfBudget = None,
     out: Out = None,
     resume: Resume = None,
     seed: Seed = None,
@@ -55,7 +54,7 @@ def study(
     with bars(quiet or as_json) as progress:
         found = api.study(
             name,
-            budget.value,
+            budget and budget.value,
             out=out,
             resume=resume,
             seed=seed or 0,

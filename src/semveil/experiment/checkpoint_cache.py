@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from semveil.errors import SemveilError
 from semveil.experiment.plan import plan
 from semveil.experiment.provenance import code
 from semveil.experiment.run import MODEL, Run
-from semveil.experiment.training import TrainedNetworks, identity
+from semveil.experiment.training import TrainedNetworks, identity, load
 from semveil.facts import CodeFacts, LinkFacts, read_facts
 from semveil.files import write_atomic
 from semveil.recipe import Recipe
@@ -119,9 +120,13 @@ def train_or_load(
         if kept.exists() and not model.exists():
             # Old links do not tell.
             told = read_facts(origin, LinkFacts, "") if origin.exists() else {"code": _UNKNOWN}
+            # Damaged ones are named where they lie, and do not get into the run's folder.
+            load(run.untrained(), kept, run.recipe, run.seed)
             _note(run, told)
             write_atomic(model, kept.read_bytes())
         elif not model.exists():
+            if not os.access(require_folder(links), os.W_OK | os.X_OK):
+                raise SemveilError(f"links: {links} must not be written to: name another folder")
             _note(run, {"code": [code().model_dump()]})
         trained = run.train(progress)
         if not kept.exists():
@@ -129,6 +134,19 @@ def train_or_load(
     except OSError as error:
         raise SemveilError(f"cannot use {links}: {error.strerror or error}") from error
     return trained
+
+
+def require_folder(links: Path) -> Path:
+    """Return a folder of trained links, or the one in which it can be made.
+
+    Raises:
+        SemveilError: If something else is there.
+    """
+    whole = links.absolute()
+    there = next(place for place in (whole, *whole.parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise SemveilError(f"links: {there} is no folder: name another, or remove it")
+    return there
 
 
 def _note(run: Run, origin: dict[str, Any]) -> None:

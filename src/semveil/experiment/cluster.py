@@ -32,6 +32,7 @@ from semveil.experiment.jobs import (
     run_job,
     tolerated,
 )
+from semveil.experiment.process import require_count, require_share
 from semveil.files import new_folder, temporary_folder
 
 # Machines may leave the cluster more than once during a long job.
@@ -51,6 +52,8 @@ class Cluster:
     gpus: float = 0
 
     def __post_init__(self) -> None:
+        require_count("cores_per_job", self.cores)
+        require_share(self.gpus)
         _ray()
         host, _, port = self.address.removeprefix("ray://").rpartition(":")
         if not port.isdecimal():
@@ -60,6 +63,12 @@ class Cluster:
             socket.create_connection((host.strip("[]"), int(port)), timeout=10).close()
         except (OSError, OverflowError) as error:
             raise SemveilError(f"ray {self.address}: cannot be reached: {error}") from None
+
+    def check(self) -> None:
+        """Refuse a cluster that cannot be reached, or whose machines are too small for a job."""
+        ray = _ray()
+        with _connected(ray, self.address):
+            self._check_room(ray)
 
     def __call__(
         self, folder: Path, jobs: Sequence[Job], context: JobContext, on_progress: OnProgress

@@ -27,7 +27,7 @@ from semveil.experiment.jobs import (
     run_job,
     tolerated,
 )
-from semveil.experiment.process import Process, ready, stop
+from semveil.experiment.process import Process, ready, require_count, require_share, stop
 from semveil.files import temporary_folder
 from semveil.training.loop import Progress
 
@@ -48,7 +48,7 @@ class Pool:
         gpus: GPUs per job, or the share of one; 0 on a processor.
 
     Raises:
-        SemveilError: If there are too few GPUs.
+        SemveilError: If a number is out of bounds, or there are too few GPUs.
     """
 
     workers: int | None = None
@@ -56,6 +56,8 @@ class Pool:
     gpus: float = 0
 
     def __post_init__(self) -> None:
+        require_count("workers", self.workers)
+        require_count("cores_per_job", self.cores)
         if self.workers and self.gpus:
             visible_gpus(self.workers - 1, self.gpus, _gpus())
 
@@ -126,8 +128,7 @@ class Pool:
 
 def visible_gpus(number: int, share: float, gpus: Sequence[str]) -> str:
     """Return the GPUs of one process, as in ``CUDA_VISIBLE_DEVICES``."""
-    if share > 1 and share != int(share):
-        raise SemveilError(f"gpus_per_job {share:g}: a whole number, or a part of one GPU")
+    require_share(share)
     if share == 0:
         return ""
     # Rounded first: 1 / 0.1 may lie below 10.

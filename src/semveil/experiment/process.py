@@ -24,6 +24,30 @@ _PATIENCE_S = 2.0
 _SLOW = ("torch._dynamo", "torchmetrics.functional.image", "sklearn.datasets")
 
 
+MOST = 1024
+"""How many processes, or threads of one, a user can ask for."""
+
+
+def require_count(name: str, number: int | None) -> None:
+    """Refuse a number of processes or threads that no machine has.
+
+    Raises:
+        SemveilError: If it is less than one or more than :data:`MOST`.
+    """
+    if number is not None and not 1 <= number <= MOST:
+        raise SemveilError(f"{name}: {number} is not between 1 and {MOST}")
+
+
+def require_share(gpus: float) -> None:
+    """Refuse a number of GPUs of one process that is neither whole nor a part of one.
+
+    Raises:
+        SemveilError: If it is not, or is less than none or more than :data:`MOST`.
+    """
+    if not 0 <= gpus <= MOST or (gpus > 1 and gpus != int(gpus)):
+        raise SemveilError(f"gpus_per_job {gpus:g}: a whole number, or a part of one GPU")
+
+
 class Process:
     """A process that does one piece of work.
 

@@ -11,7 +11,7 @@ from semveil.errors import SemveilError
 from semveil.experiment.link import Link
 from semveil.experiment.training import Hardware
 from semveil.files import new_folder
-from semveil.leaderboard.entry import MODEL, STATED, BoardEntry, read_board_entry
+from semveil.leaderboard.entry import MODEL, STATED, BoardEntry, check_stated, read_board_entry
 from semveil.reading import read_regular
 from semveil.zoo.entry import FILES, Entry, entry_at, file_facts
 from semveil.zoo.open import open_entry
@@ -45,8 +45,8 @@ def add(
         licence: Licence of its weights, an SPDX identifier.
 
     Raises:
-        SemveilError: If there is no such zoo entry, it is damaged, or there is an entry of its
-            name.
+        SemveilError: If there is no such zoo entry, it is damaged, there is an entry of its name,
+            or the licence or an author is not one that an entry may state.
     """
     packed = entry_at(source)
     if packed is None:
@@ -59,9 +59,10 @@ def add(
     if folder.exists():
         raise SemveilError(f"{folder} is an entry of the name {name} already")
     named = isinstance(source, str) and is_name(source) and not Path(source).exists()
-    files: dict[str, bytes | str] = {
-        STATED: strict_yaml.dump(_stated(name, packed, link, named, authors, licence))
-    }
+    stated = strict_yaml.dump(_stated(name, packed, link, named, authors, licence))
+    # An entry that cannot be read would make the whole board unreadable.
+    check_stated(strict_yaml.parse(stated, str(folder / STATED)), folder / STATED)
+    files: dict[str, bytes | str] = {STATED: stated}
     if not named:
         files |= {f"{MODEL}/{file}": read_regular(packed.folder / file) for file in FILES}
     new_folder(folder, files)

@@ -38,7 +38,7 @@ def _not_the_index(name: str) -> str:
 
 
 Name = Annotated[str, Field(pattern=_NAME), AfterValidator(_not_the_index)]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
+Text = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 Track = Literal["task-privacy", "image-privacy", "robustness", "both"]
 Licence = Literal[
     "Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0"
@@ -307,7 +307,7 @@ def read_board_entry(folder: Path) -> BoardEntry:
     path = folder / STATED
     if not folder.is_dir() or not path.exists():
         raise SemveilError(f"{folder} is no entry: there is no {STATED} in it")
-    facts = _stated(path)
+    facts = check_stated(strict_yaml.read(path, str(path)), path)
     _refuse_other_name(folder, facts.name)
     if (folder / OLD).exists():
         known = {place.name for place in old_places(folder)}
@@ -346,8 +346,12 @@ def zoo_entry(folder: Path, model: ModelFile) -> ZooEntry:
     return found
 
 
-def _stated(path: Path) -> LinkFacts | AttackFacts:
-    plain = strict_yaml.read(path, str(path))
+def check_stated(plain: object, path: Path) -> LinkFacts | AttackFacts:
+    """Return what the ``entry.yaml`` at a path states.
+
+    Raises:
+        SemveilError: If a key is missing or wrong.
+    """
     try:
         return _FACTS.validate_python(plain)
     except ValidationError as error:

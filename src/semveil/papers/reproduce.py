@@ -34,7 +34,7 @@ from semveil.papers.manifest import (
 )
 from semveil.papers.paper import PAPERS, Paper
 from semveil.training.loop import Progress
-from semveil.zoo.reuse import stock
+from semveil.zoo.reuse import needed, stock
 
 LINKS = "links"
 
@@ -49,13 +49,24 @@ def in_order(names: Sequence[str]) -> list[Paper]:
     return sorted(papers, key=lambda paper: (paper.rank, paper.name))
 
 
-def start(folder: Path, papers: Sequence[Paper], budget: str, seed: int) -> None:
-    """Make the folder of a reproduction."""
+def start(
+    folder: Path,
+    papers: Sequence[Paper],
+    budget: str,
+    seed: int,
+    links: Path | None = None,
+    zoo: bool = True,
+) -> None:
+    """Make the folder of a reproduction, unless a link of the zoo that it takes is damaged."""
     execute.check_budget(budget)
     manifest = Manifest(budget=budget, seed=seed, studies={})
+    jobs = list[Job]()
     for paper in papers:
-        jobs = {job.name: JobState() for job in paper.jobs(budget, seed)}
-        manifest.studies[paper.name] = StudyState(jobs=jobs)
+        mine = paper.jobs(budget, seed)
+        manifest.studies[paper.name] = StudyState(jobs={job.name: JobState() for job in mine})
+        jobs += mine
+    if zoo:
+        needed(links or folder / LINKS, jobs)
     new_folder(folder, {MANIFEST: manifest.text()})
 
 

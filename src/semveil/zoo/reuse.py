@@ -31,7 +31,7 @@ def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
         Names of the entries whose links were put there.
 
     Raises:
-        SemveilError: If an entry that is needed is damaged, or the ``config.json`` of any.
+        SemveilError: As :func:`needed`.
 
     Example:
         >>> from tempfile import TemporaryDirectory
@@ -42,18 +42,33 @@ def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
         ...     stock(Path(folder), [mine])  # no entry was trained by this recipe
         []
     """
+    wanted = needed(links, jobs)
+    for kept, entry in wanted.items():
+        origin = {"code": [], "entry": {"name": entry.facts.name, "digest": entry.facts.digest}}
+        keep_links(kept, (entry.folder / MODEL).read_bytes(), origin)
+    return [entry.facts.name for entry in wanted.values()]
+
+
+def needed(links: Path, jobs: Iterable[Job]) -> dict[Path, Entry]:
+    """Return the entries that :func:`stock` puts into a folder, by their places there, checked.
+
+    Args:
+        links: The folder; it need not exist.
+        jobs: The jobs.
+
+    Raises:
+        SemveilError: If an entry that is needed is damaged, or the ``config.json`` of any, or if
+            ``SEMVEIL_ZOO`` names no folder.
+    """
     found = {name: read_config(folder) for name, (folder, _) in entries().items()}
     known = {name: entry for name, entry in found.items() if entry.facts.run.simulated_eve}
     trained = {_trained(links, job) for job in jobs} if known else set()
-    put = []
+    wanted = {}
     for name, entry in known.items():
         kept, begun = _kept(links, entry)
-        if begun in trained and not kept.exists():
-            entry = read_entry(entry.folder, name)
-            origin = {"code": [], "entry": {"name": name, "digest": entry.facts.digest}}
-            keep_links(kept, (entry.folder / MODEL).read_bytes(), origin)
-            put.append(name)
-    return put
+        if begun in trained and kept not in wanted and not kept.exists():
+            wanted[kept] = read_entry(entry.folder, name)
+    return wanted
 
 
 def _trained(links: Path, job: Job) -> Path | None:
