@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from commands import SAVE_ALWAYS, SMALL, CommandLine, content, refusal, scraps, succeed
+from semveil import api
+from semveil.errors import SemveilError
 from semveil.experiment.provenance import state_of
 from semveil.records import read_records
 
@@ -396,6 +398,12 @@ def test_links_of_the_zoo_are_not_trained_again(line, straight, tmp_path):
     more = {"folder": tmp_path, "environment": environment, "before": before}
     succeed(line(*words, "clean", **more))
     succeed(line("reproduce", "--check", "clean", folder=tmp_path))
+    # Of an entry that no index states nobody knows what trained it.
+    (zoo / "index.json").unlink()
+    result = succeed(line(*words, "strange", **more))
+    assert result.err.startswith("semveil: digits/small is in no index: ")
+    refused = refusal(line("reproduce", "--check", "strange", folder=tmp_path))
+    assert refused == "strange: results of an unknown commit (jobs: 2)"
 
 
 @pytest.mark.parametrize(
@@ -403,6 +411,16 @@ def test_links_of_the_zoo_are_not_trained_again(line, straight, tmp_path):
     [
         (["--only", "talli"], "unknown study 'talli': did you mean 'tally'?"),
         (["--only", "tally", "--resume", "all"], "--resume takes no --only, --out or --seed"),
+        (["--check", "all", "--budget", "cpu"], "--check takes no --only, --out, --seed or --bud"),
+        (["--only", "tally", "--ray", "auto"], "ray auto: cannot reach a cluster there: "),
+        (["--only", "tally", "--links", "/dev/null/x"], "links: /dev/null is no folder: name"),
+        (["--only", "tally", "--links", ""], "--links is empty: give it a value"),
+        (["--only", "tally", "--links="], "--links is empty: give it a value"),
+        (["--only", "tally", "--out", ""], "--out is empty: give it a value"),
+        (["--only", "tally", "--workers", "9" * 20], "workers: 99999999999999999999 is not betw"),
+        (["--only", "tally", "--cores-per-job", "4097"], "cores_per_job: 4097 is not between 1"),
+        (["--only", "tally", "--devices", "4097"], "devices: 4097 is not between 1 and 1024"),
+        (["--only", "tally", "--workers", "1", "--gpus-per-job", "inf"], "gpus_per_job inf: a w"),
         (["--check", "all", "--resume", "all"], "--resume goes on, --check only reads: name one"),
         (["--check", "all"], "all holds no reproduction: there is no manifest.json in it"),
         (["--resume", "all"], "all holds no reproduction: there is no manifest.json in it"),
@@ -414,11 +432,52 @@ def test_what_does_not_fit_is_one_line(line, tmp_path, words, said):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_state_of_a_checkout(tmp_path):
+def git_in(folder):
     def git(*words):
         named = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
-        subprocess.run(["git", "-C", tmp_path, *named, *words], check=True, capture_output=True)
+        subprocess.run(["git", "-C", folder, *named, *words], check=True, capture_output=True)
 
+    return git
+
+
+def test_a_zoo_that_cannot_be_used_is_told_before_there_is_a_folder(line, tmp_path):
+    words = ("reproduce", "--only", "small", "--budget", "smoke", "--out", "all")
+    strange = {"SEMVEIL_ZOO": str(tmp_path / "strange")}
+    refused = refusal(line(*words, folder=tmp_path, environment=strange))
+    assert refused == f"SEMVEIL_ZOO: there is no folder {tmp_path / 'strange'}"
+    entry = tmp_path / "strange" / "digits" / "small"
+    entry.mkdir(parents=True)
+    refused = refusal(line(*words, folder=tmp_path, environment=strange))
+    assert refused == f"{entry} is no zoo entry: there is no config.json in it"
+    assert [path.name for path in tmp_path.iterdir()] == ["strange"]
+
+
+def test_another_budget_than_it_was_begun_with_is_refused(line, tmp_path):
+    folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    before = content(folder)
+    for command, place in (("reproduce", "all"), ("study", "all/tally")):
+        words = (command, "--resume", place, "--budget", "smoke", "--quiet")
+        refused = refusal(line(*words, folder=tmp_path))
+        assert refused == f"budget: {place} was begun with cpu, not smoke; leave it out"
+    assert content(folder) == before
+    succeed(tally(line, folder, words=("--budget", "cpu", "--quiet")))
+
+
+@pytest.mark.parametrize("workers", [0, -1, 10**6])
+def test_a_number_of_workers_that_is_none_is_one_line(tmp_path, workers):
+    words = f"workers: {workers} is not between 1 and 1024"
+    with pytest.raises(SemveilError, match=words):
+        api.reproduce(["quantisation"], "smoke", out=tmp_path / "all", workers=workers)
+    with pytest.raises(SemveilError, match=words):
+        api.study("quantisation", "smoke", out=tmp_path / "all", workers=workers)
+    with pytest.raises(SemveilError, match=words):
+        api.run("quickstart", out=tmp_path / "all", workers=workers)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_state_of_a_checkout(tmp_path):
+    git = git_in(tmp_path)
     assert state_of(tmp_path).commit is None
     git("init")
     (tmp_path / "src").mkdir()
@@ -437,3 +496,26 @@ def test_the_state_of_a_checkout(tmp_path):
     (tmp_path / "src" / "a.py").write_text("2")
     assert state_of(tmp_path).dirty
     assert state_of(tmp_path).commit == clean.commit
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
+def test_neither_configuration_nor_variables_of_git_hide_a_change(tmp_path, monkeypatch, name):
+    for folder in ("code", "other"):
+        (tmp_path / folder / "src").mkdir(parents=True)
+        (tmp_path / folder / "src" / "a.py").write_text("1")
+        git = git_in(tmp_path / folder)
+        git("init")
+        git("add", ".")
+        git("commit", "-m", folder)
+    checkout = tmp_path / "code"
+    clean = state_of(checkout)
+    assert not clean.dirty
+    other = {"GIT_DIR": ".git", "GIT_WORK_TREE": ".", "GIT_INDEX_FILE": ".git/index"}
+    (checkout / "src" / "a.py").write_text("2")
+    monkeypatch.setenv(name, str(tmp_path / "other" / other[name]))
+    assert state_of(checkout) == clean.model_copy(update={"dirty": True})
+    monkeypatch.delenv(name)
+    git_in(checkout)("checkout", "--", ".")
+    git_in(checkout)("config", "status.showUntrackedFiles", "no")
+    (checkout / "src" / "b.py").touch()
+    assert state_of(checkout) == clean.model_copy(update={"dirty": True})

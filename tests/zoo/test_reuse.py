@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, SemveilWarning
 from semveil.experiment.checkpoint_cache import kept_links
 from semveil.experiment.jobs import Job
 from semveil.recipe import check, update
@@ -36,6 +38,18 @@ def test_what_a_job_trains_is_put_there_once(job, zoo, tmp_path):
     assert kept.read_bytes() == (zoo / NAME / MODEL).read_bytes()
     assert {path.stem for path in links.iterdir()} == {kept.stem}
     assert stock(links, [job]) == []
+
+
+def test_the_code_of_an_entry_that_no_index_states_is_unknown(job, zoo, tmp_path):
+    links = tmp_path / "links"
+    kept = kept_links(links, job.recipe, job.seed, job.schemes).with_suffix(".json")
+    stock(links, [job])
+    assert json.loads(kept.read_text())["code"] == []
+    shutil.rmtree(links)
+    (zoo / "index.json").unlink()
+    with pytest.warns(SemveilWarning, match=f"{NAME} is in no index"):
+        stock(links, [job])
+    assert json.loads(kept.read_text())["code"] == [{"commit": None, "dirty": False}]
 
 
 def test_what_no_job_trains_is_left_and_its_weights_are_not_read(job, zoo, tmp_path):

@@ -20,7 +20,8 @@ from semveil.recipe import Recipe
 from semveil.records import Asked
 from semveil.training.loop import Progress
 
-_UNKNOWN = [CodeFacts().model_dump()]
+UNKNOWN = [CodeFacts().model_dump()]
+"""The code of links that nothing tells of."""
 
 
 def kept_links(folder: Path, recipe: Recipe, seed: int, schemes: Sequence[Asked]) -> Path:
@@ -119,7 +120,7 @@ def train_or_load(
     try:
         if kept.exists() and not model.exists():
             # Old links do not tell.
-            told = read_facts(origin, LinkFacts, "") if origin.exists() else {"code": _UNKNOWN}
+            told = read_facts(origin, LinkFacts, "") if origin.exists() else {"code": UNKNOWN}
             # Damaged ones are named where they lie, and do not get into the run's folder.
             load(run.untrained(), kept, run.recipe, run.seed)
             _note(run, told)
@@ -130,7 +131,7 @@ def train_or_load(
             _note(run, {"code": [code().model_dump()]})
         trained = run.train(progress)
         if not kept.exists():
-            keep_links(kept, model.read_bytes(), {"code": run.facts.get("code") or _UNKNOWN})
+            keep_links(kept, model.read_bytes(), {"code": run.facts.get("code") or UNKNOWN})
     except OSError as error:
         raise SemveilError(f"cannot use {links}: {error.strerror or error}") from error
     return trained

@@ -23,6 +23,8 @@ from semveil.style import written_styles, written_traits
 from semveil.training import TRAININGS
 
 _LIBRARIES = ("torch", "lightning-fabric", "torchmetrics", "numpy", "scikit-learn", "pydantic")
+# The configuration may leave files out.
+_STATUS = ("--porcelain=v2", "--branch", "--untracked-files=normal", "--ignore-submodules=none")
 
 
 _HERE = Path(__file__).resolve().parents[3]
@@ -34,10 +36,12 @@ def state_of(checkout: Path) -> CodeFacts:
     Dirty is a changed file that git tracks, or a new one below ``src`` that it does not ignore.
     """
     # Without locks: another command of git may be at work.
-    words = ["git", "--no-optional-locks", "-C", str(checkout), "status"]
+    words = ["git", "--no-optional-locks", "-C", str(checkout), "status", *_STATUS]
+    # A variable of git may mean another checkout, as in a hook.
+    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     try:
         lines = subprocess.run(
-            [*words, "--porcelain=v2", "--branch"], capture_output=True, text=True, check=True
+            words, capture_output=True, text=True, check=True, env=own
         ).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         return CodeFacts()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 from semveil import recipe as recipes
-from semveil.errors import SemveilError
-from semveil.experiment.checkpoint_cache import keep_links, kept_links
+from semveil.errors import SemveilError, SemveilWarning
+from semveil.experiment.checkpoint_cache import UNKNOWN, keep_links, kept_links
 from semveil.experiment.jobs import Job
 from semveil.experiment.plan import complete
 from semveil.records import from_plain
-from semveil.zoo.entry import MODEL, Entry, read_config, read_entry
-from semveil.zoo.places import entries
+from semveil.zoo.entry import MODEL, Entry, file_facts, read_config, read_entry
+from semveil.zoo.places import CONFIG, entries, published
 
 
 def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
@@ -21,7 +22,8 @@ def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
     Whatever asks the folder for a link of the same recipe and seed then takes the entry's, with the
     precision in which it is stored. Links that are there stay. Entries without the simulated Eve of
     their training are left out: a study measures her too. Of adversarially trained entries those
-    count that begin with the link of a job.
+    count that begin with the link of a job. An index vouches for the code that trained an entry;
+    without one it is unknown, with a warning.
 
     Args:
         links: The folder; made if a link is put there.
@@ -42,9 +44,17 @@ def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
         ...     stock(Path(folder), [mine])  # no entry was trained by this recipe
         []
     """
-    wanted = needed(links, jobs)
+    wanted, indexed = needed(links, jobs), published()
     for kept, entry in wanted.items():
-        origin = {"code": [], "entry": {"name": entry.facts.name, "digest": entry.facts.digest}}
+        name = entry.facts.name
+        known = indexed.get(name) == file_facts((entry.folder / CONFIG).read_bytes())
+        if not known:
+            text = f"{name} is in no index: results of its link are of an unknown commit"
+            warnings.warn(text, SemveilWarning, stacklevel=2)
+        origin = {
+            "code": [] if known else UNKNOWN,
+            "entry": {"name": name, "digest": entry.facts.digest},
+        }
         keep_links(kept, (entry.folder / MODEL).read_bytes(), origin)
     return [entry.facts.name for entry in wanted.values()]
 
