@@ -83,10 +83,16 @@ def unknown(kind: str, name: str, known: Iterable[str], command: str = "") -> Se
 @contextmanager
 def resumable(folder: Path, command: str) -> Iterator[None]:
     """Name the command that resumes the work in a folder if it is interrupted."""
+    option = [] if command == "audit" else ["--resume"]
+    with resumed_by(command, *option, str(folder)):
+        yield
+
+
+@contextmanager
+def resumed_by(*words: str) -> Iterator[None]:
+    """Name the command, whose words follow ``semveil``, that resumes what is interrupted."""
     try:
         yield
     except KeyboardInterrupt as stop:
         kind = Terminated if isinstance(stop, Terminated) else Interrupted
-        option = "" if command == "audit" else "--resume "
-        how = f"semveil {command} {option}{shlex.quote(str(folder))}"
-        raise kind(f"interrupted; go on with: {how}") from None
+        raise kind(f"interrupted; go on with: {shlex.join(['semveil', *words])}") from None

@@ -142,6 +142,29 @@ def test_a_termination_before_anything_can_be_resumed(semveil, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(
+    ("words", "module", "function", "said"),
+    [
+        ("zoo", "semveil.zoo.overview", "overview", ""),
+        ("zoo verify digits/deepjscc", "semveil.zoo.verify", "verify", ""),
+        ("zoo fetch mnist/ibal-d32 --from http://127.0.0.1:9/", "semveil.zoo.fetch", "fetch",
+         "go on with: semveil zoo fetch mnist/ibal-d32 --from http://127.0.0.1:9/"),
+        ("leaderboard check entry", "semveil.leaderboard.check", "check", ""),
+        ("data", "semveil.data", "status", ""),
+        ("data fetch mnist --data sets", "semveil.data.fetch", "fetch",
+         "go on with: semveil data fetch mnist --data sets"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_commands_of_a_group_end_as_all_others(
+    semveil, tmp_path, words, module, function, said, number
+):
+    place = {"module": module, "function": function}
+    result = interrupt(semveil, tmp_path / "run", words.split(), place, 1, number)
+    line = f"semveil: interrupted; {said}\n" if said else ""
+    assert (result.code, result.out, result.err) == (128 + number, "", line)
+
+
 def test_two_commands_on_one_folder(semveil, finished, tmp_path):
     """The second says who works there, and touches nothing; a kill lets it in at once."""
     folder = tmp_path / "run"

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from experiment.small import small_jobs
 from semveil import recipe as recipes
+from semveil.errors import SemveilError
 from semveil.experiment import study
 from semveil.experiment.jobs import Job, JobContext, is_finished, run_job, write_results
 from semveil.experiment.pool import Pool
@@ -87,6 +89,36 @@ def test_facts_that_do_not_say_finished_are_unfinished(tmp_path: Path) -> None:
     assert is_finished(tmp_path / "one")
     write_atomic(tmp_path / "one" / "run.json", json.dumps(facts | {"finished": False}))
     assert not is_finished(tmp_path / "one")
+
+
+def test_links_that_are_damaged_do_not_get_into_a_job(tmp_path: Path) -> None:
+    (job,), links = small_jobs(1), tmp_path / "links"
+    context = replace(CONTEXT, links=links)
+    run_job(tmp_path / "first", job, context)
+    (kept,) = links.glob("*.safetensors")
+    sound, told = kept.read_bytes(), kept.with_suffix(".json").read_bytes()
+    weights = bytearray(sound)
+    weights[-1] ^= 1
+    for path, content in ((kept, bytes(weights)), (kept, b""), (kept.with_suffix(".json"), b"{")):
+        path.write_bytes(content)
+        with pytest.raises(SemveilError, match=f"{path} is .*damaged"):
+            run_job(tmp_path / "second", job, context)
+        assert not (tmp_path / "second" / "model.safetensors").exists()
+        kept.write_bytes(sound)
+        kept.with_suffix(".json").write_bytes(told)
+    # Once they are sound again, the job goes on.
+    run_job(tmp_path / "second", job, context)
+    records = [(tmp_path / name / "records.jsonl").read_bytes() for name in ("first", "second")]
+    assert records[0] == records[1]
+
+
+def test_a_file_for_a_folder_of_links_is_refused_before_training(tmp_path: Path) -> None:
+    (job,), told = small_jobs(1), list[str]()
+    (tmp_path / "links").touch()
+    context = replace(CONTEXT, progress=lambda stage, *_: told.append(stage))
+    with pytest.raises(SemveilError, match=r"links: .* is no folder"):
+        run_job(tmp_path / "job", job, replace(context, links=tmp_path / "links"))
+    assert told == []
 
 
 def test_work_that_leaves_nothing_is_a_mistake(tmp_path: Path) -> None:

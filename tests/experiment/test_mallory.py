@@ -191,6 +191,23 @@ def test_interrupted_attacks_go_on(semveil, trained):
     assert one.read_bytes() == other.read_bytes()
 
 
+@pytest.mark.parametrize("key", ["seed", "train"])
+def test_attacks_do_not_go_on_with_another_run(semveil, trained, key):
+    words = ("--attacks", "jamming", "--psr=-6", "--out", f"other-{key}")
+    folder, _ = attacked(semveil, trained, *words)
+    facts = json.loads((folder / "run.json").read_text())
+    if key == "seed":
+        facts["seed"] = 1
+    else:
+        facts["recipe"]["train"]["epochs"] = 4
+    (folder / "run.json").write_text(json.dumps(facts))
+    line = refusal(semveil("attack", "--resume", folder.name, "-q", folder=trained.parent))
+    assert line == (
+        f"{folder.name}/run.json: {folder.name}/../run is not the run that the attacks were begun "
+        "on: its seed or recipe differs; begin them again"
+    )
+
+
 def test_a_class_that_no_test_image_shows_is_not_counted(semveil, trained):
     words = ("--attacks", "jamming", "--psr=-6", "--source-class", "2", "--system", "mobilesc")
     folder, _ = attacked(semveil, trained, *words, "--set=attack.images=1", "--out", "none")

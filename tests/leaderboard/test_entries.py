@@ -15,6 +15,8 @@ from safetensors.torch import load_file
 from commands import content, refusal, succeed
 from forge import restate as restate_zoo
 from leaderboard_entries import restate, state_model, train_and_add
+from semveil.errors import SemveilError
+from semveil.leaderboard.add import add
 from semveil.training.checkpoint import load_tensors, save_tensors
 
 # The quick suite in place of the standard one, which takes a minute.
@@ -75,6 +77,38 @@ def test_a_link_supersedes_a_link_and_no_attack(semveil, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--licence", "GPL-3.0"], "licence: Input should be 'Apache-2.0', 'MIT', "),
+        (["--author", " "], "authors.0: String should match pattern "),
+        (["--author", "A" * 501], "authors.0: String should have at most 500 characters"),
+        (["--author", ""], "--author is empty: give it a value"),
+        (["--board", ""], "--board is empty: give it a value"),
+        (["--board="], "--board is empty: give it a value"),
+    ],
+)
+def test_what_no_entry_may_state_makes_none(semveil, tmp_path, words, said):
+    line = refusal(semveil("leaderboard", "add", "digits/deepjscc", *words, folder=tmp_path))
+    assert said in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pages_need_a_folder(semveil, board, tmp_path):
+    before = content(tmp_path)
+    for words in ([board, "--out", ""], ["", "--out", "pages"]):
+        line = refusal(semveil("leaderboard", "build", *words, folder=tmp_path))
+        assert line == f"{'an argument' if words[0] == '' else '--out'} is empty: give it a value"
+    assert content(tmp_path) == before
+
+
+def test_nobody_is_no_author(tmp_path):
+    for authors in ([], [""]):
+        with pytest.raises(SemveilError, match="authors"):
+            add("digits/deepjscc", board=tmp_path, authors=authors)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_link_with_too_much_power_is_refused(semveil, tmp_path, check):
     changes = ["perturbation.form=fgm", "perturbation.total_power=1.2589", "link.head_width=16"]
     board = tmp_path / "board"

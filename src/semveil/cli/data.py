@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from semveil.cli.options import DataRoot, Quiet
+from semveil.errors import resumed_by
 
 data_app = typer.Typer(help="Show the data sets, or download one.", invoke_without_command=True)
 
@@ -35,7 +36,8 @@ def data_fetch(
     from semveil.data.fetch import fetch
     from semveil.progress import bars
 
-    with bars(quiet) as progress:
-        where = fetch(name, data, progress=lambda file, done, total: progress(file, done, total))
+    where = [] if data is None else ["--data", str(data)]
+    with resumed_by("data", "fetch", name, *where), bars(quiet) as progress:
+        found = fetch(name, data, progress=lambda file, done, total: progress(file, done, total))
     if not quiet:
-        print(f"{name}: {where}")
+        print(f"{name}: {found}")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from semveil.cli.options import AsJson, DataRoot, Quiet
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, resumed_by
 
 zoo_app = typer.Typer(
     help="Trained links: list them, show, verify or fetch one, or make one.",
@@ -133,7 +133,8 @@ def fetch_entry(
     from semveil.progress import bars
     from semveil.zoo.fetch import fetch
 
-    with bars(quiet) as progress:
+    source = [] if address is None else ["--from", address]
+    with resumed_by("zoo", "fetch", name, *source), bars(quiet) as progress:
         where = fetch(name, address, progress)
     if not quiet:
         print(f"{name}: {where}")
