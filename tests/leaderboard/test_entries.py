@@ -76,7 +76,6 @@ def test_a_link_supersedes_a_link_and_no_attack(semveil, tmp_path):
     )
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -109,6 +108,7 @@ def test_nobody_is_no_author(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_link_with_too_much_power_is_refused(semveil, tmp_path, check):
     changes = ["perturbation.form=fgm", "perturbation.total_power=1.2589", "link.head_width=16"]
     board = tmp_path / "board"

@@ -25,7 +25,7 @@ RENAMED = {"--target": "--source-class", "--wrong": "--target-class"}
 class _Group(TyperGroup):
     """The commands, those of groups too: interrupted, one names the command that resumes it."""
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         """Invoke a command."""
         try:
             return super().invoke(ctx)
