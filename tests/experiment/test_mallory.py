@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 
 import pytest
@@ -206,6 +207,14 @@ def test_attacks_do_not_go_on_with_another_run(semveil, trained, key):
         f"{folder.name}/run.json: {folder.name}/../run is not the run that the attacks were begun "
         "on: its seed or recipe differs; begin them again"
     )
+
+
+def test_damaged_weights_do_not_begin_another_run(semveil, trained, tmp_path):
+    shutil.copytree(trained, tmp_path / "run", ignore=shutil.ignore_patterns("attacks*"))
+    (tmp_path / "run" / "model.safetensors").write_bytes(b"{")
+    line = refusal(semveil("harden", "run", "--with", "noise", folder=tmp_path))
+    assert line.startswith("checkpoint run/model.safetensors is truncated or damaged: ")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_class_that_no_test_image_shows_is_not_counted(semveil, trained):

@@ -11,7 +11,7 @@ from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.plan import requested
 from semveil.experiment.run import MODEL, Run
-from semveil.experiment.training import BASE
+from semveil.experiment.training import BASE, load
 
 
 def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
@@ -24,6 +24,8 @@ def harden(run: Run, changes: Mapping[str, Any], folder: Path) -> Run:
         )
     recipe = recipes.update(run.recipe, changes)
     model = run.folder / MODEL
+    # Damage is told before there is a folder.
+    load(run.untrained(), model, run.recipe, run.seed)
     try:
         weights = model.read_bytes()
     except OSError as error:
