@@ -252,6 +252,8 @@ def restate(path, change):
         ("schemes", lambda facts: facts.update(schemes=["ibal"])),
         ("work", lambda facts: facts.update(work="tiny_papers:estimate")),
         ("params.seed", lambda facts: facts["params"].update(seed=7)),
+        ("params", lambda facts: facts.update(params=[7])),
+        ("link.latent_dim", lambda facts: facts["recipe"]["link"].update(latent_dim=64)),
     ],
 )
 def test_a_job_of_other_settings_is_not_counted(line, tmp_path, key, change):
@@ -404,6 +406,11 @@ def test_links_of_the_zoo_are_not_trained_again(line, straight, tmp_path):
     assert result.err.startswith("semveil: digits/small is in no index: ")
     refused = refusal(line("reproduce", "--check", "strange", folder=tmp_path))
     assert refused == "strange: results of an unknown commit (jobs: 2)"
+    # A damaged one that is needed is told before there is a folder.
+    model = zoo / "digits" / "small" / "model.safetensors"
+    model.write_bytes(b"damaged")
+    assert refusal(line(*words, "damaged", **more)).startswith(f"{model} is altered: ")
+    assert not (tmp_path / "damaged").exists()
 
 
 @pytest.mark.parametrize(

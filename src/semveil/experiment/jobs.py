@@ -217,9 +217,10 @@ def _settings(job: Job) -> dict[str, Any]:
 def _differing(stated: Mapping[str, Any], wanted: Mapping[str, Any]) -> str | None:
     """Return the first key, dotted, whose value differs."""
     for key in sorted(stated.keys() | wanted.keys()):
-        one, other = stated.get(key), wanted.get(key)
-        if isinstance(one, dict) or isinstance(other, dict):
-            if (inner := _differing(one or {}, other or {})) is not None:
+        # A section in which all is as by default is missing.
+        one, other = stated.get(key, {}), wanted.get(key, {})
+        if isinstance(one, dict) and isinstance(other, dict):
+            if (inner := _differing(one, other)) is not None:
                 return f"{key}.{inner}"
         elif one != other:
             return key
