@@ -120,6 +120,16 @@ def test_a_job_for_which_no_machine_is_large_enough_is_refused(
         run_jobs(tmp_path / "study", small_jobs(1), Cluster(machines.address, 3, 0.5))
 
 
+def test_machines_that_are_too_small_are_told_before_there_is_a_folder(
+    semveil, tmp_path: Path, machines: Any
+) -> None:
+    words = ("study", "minmax-settings", "--budget", "smoke", "--cores-per-job", "3")
+    line = refusal(semveil(*words, "--ray", machines.address, folder=tmp_path))
+    assert line.startswith("no machine of the cluster has 3 cores and 0 GPUs for a job")
+    assert list(tmp_path.iterdir()) == []
+    Cluster(machines.address).check()
+
+
 def test_a_cluster_that_is_not_there_is_one_line(semveil, tmp_path: Path) -> None:
     words = ("study", "minmax-settings", "--budget", "smoke", "--ray", "127.0.0.1:1")
     line = refusal(semveil(*words, folder=tmp_path))
