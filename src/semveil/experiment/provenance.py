@@ -37,8 +37,12 @@ def state_of(checkout: Path) -> CodeFacts:
     """
     # Without locks: another command of git may be at work.
     words = ["git", "--no-optional-locks", "-C", str(checkout), "status", *_STATUS]
-    # A variable of git may mean another checkout, as in a hook.
-    own = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    # A variable of git may mean another checkout, as in a hook; its configuration stays.
+    own = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith("GIT_CONFIG") or not name.startswith("GIT_")
+    }
     try:
         lines = subprocess.run(
             words, capture_output=True, text=True, check=True, env=own
