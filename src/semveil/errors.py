@@ -39,13 +39,17 @@ class SemveilWarning(UserWarning):
 
 
 def shown(text: str, most: int = 200) -> str:
-    """Return what a user wrote as errors show it: its beginning, if it is long.
+    r"""Return what a user wrote as errors show it: one line, of which long ones show the beginning.
 
     Example:
         >>> shown("ab" * 500, most=6)
         'ababab…'
+        >>> print(shown("a" + chr(27) + "[31m"))
+        a\x1b[31m
     """
-    return text if len(text) <= most else f"{text[:most]}…"
+    some = text if len(text) <= most else f"{text[:most]}…"
+    # Codes of a terminal would do what they say.
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in some)
 
 
 _MOST_NAMES = 20

@@ -6,21 +6,34 @@ Knows no torch.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from semveil.errors import SemveilError, shown
-from semveil.reading import read_regular
+from semveil.reading import parse_json, read_regular
 
 F = TypeVar("F", bound="Facts")
 
 Seed = Annotated[int, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
+# Values of an image: five times those of the largest that a recipe asks for.
+_MOST_VALUES = 1 << 22
+
+
+def _moderate(shape: list[int]) -> list[int]:
+    if math.prod(shape) > _MOST_VALUES:
+        raise ValueError(f"an image of more than {_MOST_VALUES} values")
+    return shape
+
+
 Side = Annotated[int, Field(gt=0)]
+Shape = Annotated[list[Side], Field(min_length=3, max_length=3), AfterValidator(_moderate)]
+Classes = Annotated[list[str], Field(max_length=1 << 16)]
 # No file of ours nests deeper than a recipe does; what writes JSON could not write much more.
 _DEPTH = 40
 _MOST_BYTES = 1 << 26
@@ -32,12 +45,18 @@ class Facts(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", allow_inf_nan=False)
 
 
+class ExactFacts(Facts):
+    """Keys with values of exactly their types, and no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 class ImageFacts(Facts):
     """The images of a run: channels, height, width, and the names of (private) classes."""
 
-    shape: Annotated[list[Side], Field(min_length=3, max_length=3)]
-    classes: list[str]
-    private_classes: Annotated[list[str], Field(min_length=1)] | None = None
+    shape: Shape
+    classes: Classes
+    private_classes: Annotated[Classes, Field(min_length=1)] | None = None
 
 
 class AttackNames(Facts):
@@ -70,8 +89,15 @@ class About(Facts):
     finished: bool = True
 
 
+class ZooFacts(Facts):
+    """An entry of the zoo: its name, and the digest of its configuration and files."""
+
+    name: str
+    digest: str
+
+
 class RunFacts(About):
-    """The ``run.json`` of a run."""
+    """The ``run.json`` of a run; ``entry`` is the one that its links are from, if any."""
 
     study: str
     schemes: list[str | dict[str, Any]]
@@ -82,6 +108,7 @@ class RunFacts(About):
     train_cpu_s: Seconds = 0.0
     simulated_eve: bool = True
     images: ImageFacts | None = None
+    entry: ZooFacts | None = None
 
 
 class AttackFacts(About):
@@ -123,13 +150,6 @@ class CodeStates(Facts):
     """Every state of the code that did a part of something."""
 
     code: list[CodeFacts] = []
-
-
-class ZooFacts(Facts):
-    """An entry of the zoo: its name, and the digest of its configuration and files."""
-
-    name: str
-    digest: str
 
 
 class LinkFacts(CodeStates):
@@ -183,13 +203,15 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
             with a package that is not installed.
     """
     try:
-        plain = json.loads(read_regular(path, _MOST_BYTES))
+        plain = parse_json(read_regular(path, _MOST_BYTES))
     except (FileNotFoundError, NotADirectoryError):
         raise SemveilError(missing) from None
     except OSError as error:
         raise SemveilError(f"cannot read {path}: {error.strerror or error}") from None
+    except SemveilError as error:
+        raise SemveilError(f"{path} is damaged: {error}") from None
     except (ValueError, RecursionError):
-        raise SemveilError(f"{path} is damaged: not JSON") from None
+        raise SemveilError(f"{path} is damaged: not JSON in UTF-8") from None
     facts = check_facts(plain, kind, path)
     if isinstance(facts, About):
         refuse_missing(facts.packages, path)
@@ -228,7 +250,7 @@ def check_facts(plain: object, kind: type[F], where: Path) -> F:
         return kind.model_validate(plain)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        key = ".".join(map(str, first["loc"]))[:80]
+        key = shown(".".join(map(str, first["loc"])), most=80)
         reason = f"{key}: {first['msg']}" if key else "not an object"
     except UnicodeEncodeError:
         reason = "a text that is no Unicode"

@@ -21,6 +21,7 @@ from semveil.errors import SemveilError
 
 _SCRAP = ".part"
 _LOCK = ".lock"
+_KEPT = ".kept"
 _PREFIX = "semveil-"
 # What a killed command has started ends within a moment of it.
 _PATIENCE_S = 2.0
@@ -36,16 +37,38 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     Raises:
         SemveilError: If the file cannot be written, or a text is no Unicode.
     """
-    scrap = _scrap(path)
+    with replaced_files({path: content}):
+        pass
+
+
+@contextmanager
+def replaced_files(contents: Mapping[Path, bytes | str]) -> Iterator[None]:
+    """Write files beside their targets, and rename them over these after the block.
+
+    Whatever fails before, a full disk or the block, leaves all old files as they were. They are
+    renamed in their order.
+
+    Args:
+        contents: Contents by path, all in one folder.
+
+    Raises:
+        SemveilError: If one cannot be written, or a text is no Unicode.
+    """
+    scraps = {path: _scrap(path) for path in contents}
+    at = next(iter(contents))
     try:
-        _write(scrap, content)
-        os.replace(scrap, path)
-        _flush(path.parent)
+        for at, content in contents.items():
+            _write(scraps[at], content)
+        yield
+        for at, scrap in scraps.items():
+            os.replace(scrap, at)
+        _flush(at.parent)
     except OSError as error:
-        raise SemveilError(f"cannot write {path}: {error.strerror or error}") from error
+        raise SemveilError(f"cannot write {at}: {error.strerror or error}") from error
     finally:
-        with suppress(OSError):
-            scrap.unlink(missing_ok=True)
+        for scrap in scraps.values():
+            with suppress(OSError):
+                scrap.unlink(missing_ok=True)
 
 
 def refuse_existing(*paths: Path) -> None:
@@ -162,6 +185,59 @@ def new_folder(path: Path, files: Mapping[str, bytes | str]) -> None:
         raise SemveilError(f"cannot make output folder {path}: {error.strerror}") from error
 
 
+def standing_folder(path: Path) -> Path:
+    """Return where a folder is: elsewhere, if a process was killed while it replaced it."""
+    kept = _kept(path)
+    return kept if kept.exists() and not path.exists() else path
+
+
+def original_path(path: Path) -> Path:
+    """Return the folder that :func:`standing_folder` finds at a path."""
+    name = path.name
+    own = name.startswith(".") and name.endswith(_KEPT)
+    return path.with_name(name[1 : -len(_KEPT)]) if own else path
+
+
+@contextmanager
+def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[None]:
+    """Put a new folder in place of an old one, if there is one, which returns if the block fails.
+
+    At any moment :func:`standing_folder` is the old or the new one, complete.
+
+    Args:
+        path: The folder.
+        files: Contents by name, as for :func:`new_folder`.
+
+    Raises:
+        SemveilError: If it cannot be written.
+    """
+    kept, scrap = _kept(path), _scrap(path)
+    try:
+        if path.exists():
+            if kept.exists():
+                shutil.rmtree(kept)
+            os.rename(path, kept)
+        try:
+            new_folder(path, files)
+            yield
+        except BaseException:
+            # Renamed before it is removed, lest half of it stands there.
+            if path.exists():
+                os.rename(path, scrap)
+            if kept.exists():
+                os.rename(kept, path)
+            shutil.rmtree(scrap, ignore_errors=True)
+            raise
+        shutil.rmtree(kept, ignore_errors=True)
+    except OSError as error:
+        raise SemveilError(f"cannot replace {path}: {error.strerror or error}") from error
+
+
+def _kept(path: Path) -> Path:
+    """Return where a folder is kept while it is replaced."""
+    return path.with_name(f".{path.name}{_KEPT}")
+
+
 @contextmanager
 def _scrap_folder(scrap: Path, path: Path) -> Iterator[None]:
     """Make a folder in which another is built; first remove those that killed processes left."""
@@ -197,13 +273,29 @@ def temporary_folder() -> Iterator[Path]:
 def hold(folder: Path) -> Iterator[None]:
     """Keep other processes from working in a folder, and remove what killed ones left there.
 
+    Raises:
+        SemveilError: If another process holds the folder; it is named.
+    """
+    with locked(folder):
+        remove_scraps(folder)
+        yield
+
+
+@contextmanager
+def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+    """Keep other processes from working in a folder.
+
     The kernel ends the lock together with the process. On a file system without locks there is
     none.
+
+    Args:
+        folder: The folder.
+        patience_s: Seconds for which another process may go on holding it.
 
     Raises:
         SemveilError: If another process holds the folder; it is named.
     """
-    path, deadline = folder / _LOCK, time.monotonic() + _PATIENCE_S
+    path, deadline = folder / _LOCK, time.monotonic() + patience_s
     try:
         while (handle := _take(path)) is None:
             if time.monotonic() > deadline:
@@ -214,7 +306,6 @@ def hold(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise SemveilError(f"cannot lock {path}: {error.strerror}") from error
     try:
-        remove_scraps(folder)
         yield
     finally:
         # While it is still locked: afterwards it could be another's.

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import errno
+import json
 import stat
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 
 
 def read_small(path: Path, what: str, most: int) -> str:
@@ -31,6 +34,35 @@ def read_small(path: Path, what: str, most: int) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
         raise SemveilError(f"cannot read {what}: {reason or error}") from None
+
+
+def parse_json(content: bytes) -> Any:
+    """Return what JSON in UTF-8 says.
+
+    Raises:
+        SemveilError: If it names a key twice, of which readers take one or the other.
+        ValueError: If it is no JSON in UTF-8, or begins with a byte order mark.
+        RecursionError: If it is nested too deep.
+
+    Example:
+        >>> parse_json(b'{"a": 1, "a": 2}')
+        Traceback (most recent call last):
+        semveil.errors.SemveilError: key 'a' is there twice
+    """
+    return json.loads(content.decode(), object_pairs_hook=_once, parse_constant=_refuse_constant)
+
+
+def _refuse_constant(word: str) -> None:
+    # Python's own, which other readers take for damage.
+    raise ValueError(f"{word} is no JSON")
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        (key, _), *_ = Counter(key for key, _ in pairs).most_common(1)
+        raise SemveilError(f"key '{shown(key)}' is there twice")
+    return found
 
 
 def read_regular(path: Path, most: int = 1 << 31) -> bytes:

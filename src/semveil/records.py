@@ -12,7 +12,7 @@ from typing import Any
 
 from semveil.errors import SemveilError
 from semveil.files import write_atomic
-from semveil.reading import read_regular
+from semveil.reading import parse_json, read_regular
 
 Params = Mapping[str, Any]
 # Marks of the names that records had before variant, control, training and params were fields.
@@ -21,6 +21,7 @@ _MARKS = "(/+"
 _OF_A_CLASS = "_class_"
 # How JSON in ASCII begins both halves of a surrogate pair, and some other characters.
 _HALF = "\\ud"
+_MOST = (1 << 63) - 1
 
 
 @dataclass(frozen=True)
@@ -345,7 +346,7 @@ def _writer(path: Path) -> str:
 def _read(line: str, path: Path, number: int) -> Record:
     place = f"{path}, line {number}"
     try:
-        plain = json.loads(line)
+        plain = parse_json(line.encode())
         value, scheme = plain.pop("value"), str(plain["scheme"])
         if _HALF in line.lower():
             _refuse_halves(plain)
@@ -366,8 +367,12 @@ def _read(line: str, path: Path, number: int) -> Record:
     except TypeError:
         raise SemveilError(f"{place}: not a record") from None
     for each in dataclasses.fields(Record):
-        if not isinstance(getattr(record, each.name), _KINDS[str(each.type)]):
+        found = getattr(record, each.name)
+        if not isinstance(found, _KINDS[str(each.type)]) or isinstance(found, bool):
             raise SemveilError(f"{place}: {each.name} is of the wrong type")
+        # Null alone means that there is no number, and a table of numbers holds no larger integer.
+        if (isinstance(found, int) and abs(found) > _MOST) or found in (math.inf, -math.inf):
+            raise SemveilError(f"{place}: {each.name} is out of range")
     try:
         _ = record.system
     except SemveilError as error:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from semveil.cli.options import AsJson, DataRoot, Quiet
-from semveil.errors import SemveilError, resumed_by
+from semveil.errors import SemveilError, resumed_by, shown
 
 zoo_app = typer.Typer(
     help="Trained links: list them, show, verify or fetch one, or make one.",
@@ -89,7 +89,7 @@ def verify_entries(
     damaged = [each for each in found if each.problem]
     for each in found:
         if each.problem:
-            print(f"semveil: {each.problem}", file=sys.stderr)
+            print(f"semveil: {shown(each.problem, most=1000)}", file=sys.stderr)
         elif not as_json and not (quiet and each.agrees):
             print(f"{each.name}: {_outcome(each)}")
     if damaged:

@@ -13,7 +13,7 @@ import os
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def _transfer(
     headers = {"User-Agent": "semveil", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
-    with _open(urllib.request.Request(url, headers=headers), timeout) as response:
+    with _open(url, headers, timeout) as response:
         if response.status == 206:
             if not response.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
                 raise _FailedError("the server sent another range than the one asked for")
@@ -151,14 +151,25 @@ def _transfer(
         raise _FailedError(f"the connection ended after {have} of {file.size} bytes")
 
 
-def _open(request: urllib.request.Request, timeout: float) -> http.client.HTTPResponse:
+def _open(url: str, headers: Mapping[str, str], timeout: float) -> http.client.HTTPResponse:
     try:
+        request = urllib.request.Request(url, headers=dict(headers))
         response: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         error.close()
         # Only these errors are temporary.
         passing = error.code in (408, 425, 429) or error.code >= 500
-        raise _FailedError(f"HTTP {error.code} {error.reason}", final=not passing) from None
+        reason = " ".join(str(error.reason).split())
+        raise _FailedError(f"HTTP {error.code} {reason}", final=not passing) from None
+    except UnicodeError:
+        # Of the address, or of one that the server redirects to.
+        raise _FailedError(
+            "an address with letters beyond ASCII, or with an overlong name in it; "
+            "write such letters as %C3%A9",
+            final=True,
+        ) from None
+    except (ValueError, http.client.InvalidURL) as error:
+        raise _FailedError(f"not a valid address: {_reason(error, timeout)}", final=True) from None
     except (OSError, http.client.HTTPException) as error:
         raise _FailedError(_reason(error, timeout)) from None
     return response

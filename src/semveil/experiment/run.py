@@ -252,7 +252,7 @@ class Run(MeasuredFolder):
     @property
     def image_shape(self) -> ImageShape:
         """Channels, height, width of the images; known without the data set."""
-        if "images" not in self.facts:
+        if self.facts.get("images") is None:
             return self.splits.image_shape
         channels, height, width = self.facts["images"]["shape"]
         return channels, height, width
@@ -260,14 +260,14 @@ class Run(MeasuredFolder):
     @property
     def class_names(self) -> tuple[str, ...]:
         """Answers of the task; known without the data set."""
-        if "images" not in self.facts:
+        if self.facts.get("images") is None:
             return self.splits.classes
         return tuple(self.facts["images"]["classes"])
 
     @property
     def private_classes(self) -> int | None:
         """Number of private classes, None if Eve is after Bob's task; known without the set."""
-        if "images" not in self.facts:
+        if self.facts.get("images") is None:
             return self.splits.n_private_classes
         names = self.facts["images"].get("private_classes")
         return None if names is None else len(names)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,17 +19,20 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from semveil import strict_yaml
-from semveil.errors import SemveilError, shown, unknown
+from semveil.errors import SemveilError, SemveilWarning, shown, unknown
 from semveil.facts import About, check_facts, read_facts
+from semveil.files import new_folder
 from semveil.flags import FLAGS, admissions
 from semveil.records import Record, read_records, short_line
 from semveil.zoo.entry import Entry as ZooEntry
-from semveil.zoo.entry import file_facts, read_entry, read_tensor_file, refuse_others
+from semveil.zoo.entry import SnrDb, Value, file_facts, read_entry, read_tensor_file, refuse_others
 from semveil.zoo.places import CONFIG, Digest, find
 
 STATED, TENSORS, MODEL = "entry.yaml", "attack.safetensors", "model"
 ENCODER, DECODER = "encoder.onnx", "decoder.onnx"
 RECORDS, RUN, OLD = "records.jsonl", "run.json", "superseded"
+# Numbers of weights are below.
+_MOST = 1e15
 _NAME = "^[a-z0-9][a-z0-9-]{1,63}$"
 
 
@@ -73,8 +78,8 @@ class Claim(Stated):
 
     party: Literal["bob", "eve"]
     metric: Literal["accuracy", "psnr_db", "ssim"]
-    value: float
-    snr_db: float
+    value: Value
+    snr_db: SnrDb
     where: Text
 
 
@@ -393,7 +398,39 @@ def _score(folder: Path, subject: str | None) -> Score | None:
         raise SemveilError(f"{run}: scored with other weights than {STATED} states: score it again")
     found = read_records(records)
     _check_digest(records, records.read_bytes(), facts.records, RUN)
+    _refuse_no_number(found, records)
     return Score(facts, found)
+
+
+def _refuse_no_number(records: Iterable[Record], where: Path) -> None:
+    """Refuse figures that no page can show; an Eve whose training diverged may have no value."""
+    for number, each in enumerate(records, start=1):
+        place = f"{where}, line {number}"
+        if math.isnan(each.value) and each.role != "eve":
+            raise SemveilError(f"{place}: {each.metric} has no value: score it again")
+        for name, found in vars(each).items():
+            if isinstance(found, int | float) and abs(found) > _MOST:
+                raise SemveilError(f"{place}: {name} is more than {_MOST:g}: score it again")
+
+
+def supersede(folder: Path) -> None:
+    """Keep the figures of an entry among its superseded ones, before others replace them.
+
+    No figures are kept twice. Damaged ones are not kept, with a warning: the page could not show
+    them.
+    """
+    try:
+        if _score(folder, None) is None:
+            return
+    except SemveilError as error:
+        warnings.warn(f"{error}; these figures are not kept", SemveilWarning, stacklevel=2)
+        return
+    old = {name: (folder / name).read_bytes() for name in (RUN, RECORDS)}
+    places = old_places(folder)
+    if places and all((places[-1] / name).read_bytes() == body for name, body in old.items()):
+        return
+    number = int(places[-1].name) + 1 if places else 1
+    new_folder(folder / OLD / f"{number}", old)
 
 
 def raised_flags(records: Iterable[Record]) -> list[str]:
@@ -406,8 +443,11 @@ def raised_flags(records: Iterable[Record]) -> list[str]:
     ]
 
 
-def write_score(facts: Mapping[str, object], records: list[Record]) -> dict[str, bytes]:
-    """Return the files that hold figures of an entry."""
+def write_score(
+    facts: Mapping[str, object], records: list[Record], folder: Path
+) -> dict[str, bytes]:
+    """Return the files that hold figures of an entry, which are to be written into its folder."""
+    _refuse_no_number(records, folder / RECORDS)
     lines = "".join(short_line(record) + "\n" for record in records).encode()
     stated = {**facts, "records": file_facts(lines).sha256}
     return {RECORDS: lines, RUN: (json.dumps(stated, indent=1) + "\n").encode()}

@@ -10,17 +10,17 @@ import torch
 
 from semveil.evaluation.measure import Progress
 from semveil.experiment.provenance import provenance
-from semveil.files import new_folder, write_atomic
+from semveil.files import remove_scraps, replaced_files
 from semveil.leaderboard.attacks import measure_attack
 from semveil.leaderboard.check import measure, open_board
 from semveil.leaderboard.entry import (
-    OLD,
     RECORDS,
     RUN,
+    STATED,
     BoardEntry,
     LinkFacts,
-    old_places,
     read_board_entry,
+    supersede,
     write_score,
 )
 from semveil.leaderboard.submission import STUDY, open_submission
@@ -46,6 +46,9 @@ def score(
     Raises:
         SemveilError: If the entry is refused.
     """
+    if (Path(folder) / STATED).is_file():
+        # What a killed scoring left would be refused as no file of an entry.
+        remove_scraps(Path(folder))
     entry, board = open_board(Path(folder))
     facts, started = entry.facts, time.process_time()
     records: list[Record]
@@ -64,15 +67,11 @@ def score(
     } | provenance(torch.device("cpu"), 1)
     # How things are drawn follows from the package.
     kept = {key: each for key, each in stated.items() if key not in ("styles", "traits")}
-    _write(entry.folder, write_score(kept, records))
+    _write(entry.folder, write_score(kept, records, entry.folder))
     return read_board_entry(entry.folder)
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write figures; those that are there already become superseded ones."""
-    if (folder / RECORDS).exists():
-        number = 1 + max((int(place.name) for place in old_places(folder)), default=0)
-        old = {name: (folder / name).read_bytes() for name in files}
-        new_folder(folder / OLD / f"{number}", old)
-    for name in (RUN, RECORDS):
-        write_atomic(folder / name, files[name])
+    """Write figures together; those that are there already become superseded ones."""
+    with replaced_files({folder / name: files[name] for name in (RUN, RECORDS)}):
+        supersede(folder)

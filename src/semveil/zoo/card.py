@@ -44,7 +44,7 @@ def card_text(
         "## Training",
         f"Seed {run['seed']}, "
         f"{f'{spent:.0f} s of processor time' if spent else 'processor time not recorded'} "
-        f"({run.get('hardware', {}).get('device', 'unknown device')}), semveil "
+        f"({run.get('hardware', {}).get('device') or 'unknown device'}), semveil "
         f"{run.get('version', 'of unknown version')}, torch {versions.get('torch', 'unknown')}. "
         "All settings stand in `config.json` under `run.recipe`. Weights are stored in "
         f"{config['weights']}.",

@@ -9,15 +9,24 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from semveil.errors import SemveilError, shown
-from semveil.facts import Facts, RunFacts, Seconds, check_facts, read_facts, refuse_missing
+from semveil.facts import (
+    ExactFacts,
+    Facts,
+    ImageFacts,
+    RunFacts,
+    Seconds,
+    check_facts,
+    read_facts,
+    refuse_missing,
+)
 from semveil.reading import read_regular
 from semveil.zoo.places import CONFIG, Digest, FileFacts, find, is_name, known
 
@@ -29,7 +38,10 @@ _PICKLED = (".pt", ".pth", ".pkl", ".pickle", ".bin", ".ckpt", ".joblib")
 _PICKLES = (b"\x80", b"PK\x03\x04")
 _MOST_BYTES = 1 << 28
 
-Count = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(gt=0, le=1 << 31)]
+Text = Annotated[str, Field(max_length=2000)]
+Value = Annotated[float, Field(ge=-1e6, le=1e6)]
+SnrDb = Annotated[float, Field(ge=-100, le=100)]
 
 
 class FormatFacts(Facts):
@@ -38,21 +50,21 @@ class FormatFacts(Facts):
     format: int
 
 
-class FigureFacts(Facts):
+class FigureFacts(ExactFacts):
     """A number of the card; see :class:`semveil.experiment.card.CardFigure`."""
 
-    party: str
-    metric: str
-    value: float
-    ci_low: float
-    ci_high: float
-    snr_db: float
+    party: Text
+    metric: Text
+    value: Value
+    ci_low: Value
+    ci_high: Value
+    snr_db: SnrDb
     n: Count
-    floor: float | None
-    adversary: str | None
+    floor: Value | None
+    adversary: Text | None
 
 
-class CheckFacts(Facts):
+class CheckFacts(ExactFacts):
     """A figure that ``verify`` measures again.
 
     Attributes:
@@ -64,15 +76,30 @@ class CheckFacts(Facts):
         draws: How often each is sent.
     """
 
-    metric: str
-    value: float
-    tolerance: Annotated[float, Field(ge=0)]
-    snr_db: float
+    metric: Text
+    value: Value
+    # Where more is allowed, any link agrees.
+    tolerance: Annotated[float, Field(ge=0, le=10)]
+    snr_db: SnrDb
     images: Count
-    draws: Count
+    draws: Annotated[int, Field(gt=0, le=100)]
 
 
-class EntryFacts(Facts):
+class EntryImageFacts(ImageFacts):
+    """The images of the run that an entry was made from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class EntryRunFacts(RunFacts):
+    """Facts of the run that an entry was made from."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    images: EntryImageFacts | None = None
+
+
+class EntryFacts(ExactFacts):
     """The ``config.json`` of an entry.
 
     Attributes:
@@ -92,12 +119,12 @@ class EntryFacts(Facts):
     format: Literal[1]
     name: str
     version: Count
-    title: str
+    title: Text
     weights: Literal["float32", "bfloat16"]
-    protocol: str
+    protocol: Text
     figures: Annotated[list[FigureFacts], Field(min_length=1)]
     checks: Annotated[list[CheckFacts], Field(min_length=1)]
-    run: RunFacts
+    run: EntryRunFacts
     train_cpu_s: Seconds | None
     files: dict[str, FileFacts]
     digest: Digest
@@ -121,6 +148,15 @@ class Entry:
     def size(self) -> int:
         """Bytes of its files, but for ``config.json``."""
         return sum(file.bytes for file in self.facts.files.values())
+
+
+def texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    """Yield every text in plain content, with its key."""
+    if isinstance(value, str):
+        yield key, value
+    inner = value.items() if isinstance(value, Mapping) else ()
+    for name, each in inner or (enumerate(value) if isinstance(value, list) else ()):
+        yield from texts(each, f"{key}.{name}" if key else str(name))
 
 
 def digest_of(plain: dict[str, Any]) -> str:
@@ -150,6 +186,11 @@ def read_config(folder: Path) -> Entry:
     facts = check_facts(plain, EntryFacts, path)
     if digest_of(plain) != facts.digest:
         raise SemveilError(f"{path} is altered: its digest is of another content; get it again")
+    if facts.files.keys() != set(FILES) - {CONFIG}:
+        raise SemveilError(f"{path} is damaged: files: expected {', '.join(FILES[1:])}")
+    for key, text in texts(plain, ""):
+        if not text.isprintable():
+            raise SemveilError(f"{path} is damaged: {shown(key)}: its text has control characters")
     refuse_missing(facts.run.packages, path)
     return Entry(folder, facts, plain["run"])
 
@@ -168,8 +209,6 @@ def read_entry(folder: Path, name: str | None = None) -> Entry:
     entry = read_config(folder)
     if name is not None and entry.facts.name != name:
         raise SemveilError(f"{folder} is not {name}: its {CONFIG} says {shown(entry.facts.name)}")
-    if entry.facts.files.keys() != set(FILES) - {CONFIG}:
-        raise SemveilError(f"{folder / CONFIG} is damaged: files: expected {', '.join(FILES[1:])}")
     there = refuse_others(folder, FILES, "a zoo entry", MODEL)
     for file in FILES[1:]:
         if file not in there:
@@ -231,6 +270,15 @@ def _check_file(path: Path, stated: FileFacts) -> None:
     content = read_tensor_file(path) if path.name == MODEL else _read(path)
     if file_facts(content) != stated:
         raise SemveilError(f"{path} is altered: its SHA-256 is not that of {CONFIG}; get it again")
+    if path.name == CARD and not _is_text(content):
+        raise SemveilError(f"{path} is damaged: not plain text in UTF-8; get it again")
+
+
+def _is_text(content: bytes) -> bool:
+    try:
+        return all(line.isprintable() for line in content.decode().split("\n"))
+    except UnicodeDecodeError:
+        return False
 
 
 def entry_at(where: str | Path) -> Entry | None:

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from contextlib import suppress
 from pathlib import Path
 
 from semveil.data.download import Remote, download
 from semveil.errors import SemveilError, unknown
-from semveil.files import new_folder
+from semveil.files import locked, replaced_folder
 from semveil.zoo.entry import FILES, file_facts, read_config, read_entry
 from semveil.zoo.places import CONFIG, FileFacts, cache, entries, published
 
 VARIABLE = "SEMVEIL_ZOO_URL"
 TIMEOUT_S = 30.0
 # Files that have arrived wait here until the entry is whole; no name begins with a dot.
-_ARRIVING = ".arriving"
+_ARRIVING, _FILES = ".arriving", "files"
 
 Progress = Callable[[str, int, int], None]
 
@@ -42,6 +43,7 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
         SemveilError: If no digest is known of it, no address is, or the address does not deliver.
     """
     here, indexed = entries(), published()
+    _discard_useless(here, indexed)
     if name in here and not _stale(here[name][0], indexed.get(name)):
         return here[name][0]
     if name not in indexed:
@@ -51,7 +53,8 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
         raise SemveilError(f"no address to fetch {name} from: use --from, or set {VARIABLE}")
     if not address.startswith(("http://", "https://")):
         raise SemveilError(f"{address}: expected an address that begins with https:// or http://")
-    arriving, target = cache() / _ARRIVING / name, cache() / name
+    waiting, target = cache() / _ARRIVING / name, cache() / name
+    arriving = waiting / _FILES
     try:
         arriving.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -62,16 +65,31 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
         remote = Remote(file, stated.bytes, "sha256", stated.sha256)
         download(remote, arriving, [source], timeout=TIMEOUT_S, progress=progress)
 
-    get(CONFIG, indexed[name])
-    for file, stated in sorted(read_config(arriving).facts.files.items()):
-        if file not in FILES:
-            raise SemveilError(f"{source}{CONFIG} names {file}, which belongs to no entry")
-        get(file, stated)
-    read_entry(arriving, name)
-    shutil.rmtree(target, ignore_errors=True)
-    new_folder(target, {file: (arriving / file).read_bytes() for file in FILES})
-    shutil.rmtree(arriving)
+    with locked(waiting):
+        get(CONFIG, indexed[name])
+        for file, stated in sorted(read_config(arriving).facts.files.items()):
+            get(file, stated)
+        with replaced_folder(target, {file: (arriving / file).read_bytes() for file in FILES}):
+            read_entry(target, name)
+    _discard(waiting)
     return target
+
+
+def _discard_useless(here: Collection[str], indexed: Collection[str]) -> None:
+    """Remove what arrived of entries that are whole by now, or are not published any more."""
+    for waiting in sorted((cache() / _ARRIVING).glob("*/*")):
+        name = "/".join(waiting.parts[-2:])
+        if name in here or name not in indexed:
+            _discard(waiting)
+
+
+def _discard(waiting: Path) -> None:
+    """Remove what arrived of an entry, unless another process fetches it."""
+    with suppress(SemveilError), locked(waiting, 0.0):
+        shutil.rmtree(waiting / _FILES, ignore_errors=True)
+    for folder in (waiting, *waiting.parents[:2]):
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _stale(folder: Path, stated: FileFacts | None) -> bool:

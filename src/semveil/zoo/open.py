@@ -8,7 +8,7 @@ from pathlib import Path
 from semveil.errors import SemveilError
 from semveil.experiment.run import FACTS, Run
 from semveil.experiment.training import Hardware
-from semveil.facts import RunFacts, read_facts
+from semveil.facts import RunFacts, check_facts, read_facts
 from semveil.files import new_folder
 from semveil.zoo.entry import MODEL, Entry
 from semveil.zoo.places import CONFIG
@@ -47,6 +47,8 @@ def unpack(entry: Entry, runs: Path) -> Path:
         new_folder(folder, {FACTS: json.dumps(facts, indent=1) + "\n", MODEL: weights})
         return folder
     missing = f"{folder} is in the way of a run of {name}: move it"
-    if read_facts(folder / FACTS, RunFacts, missing).get("entry", {}).get("digest") != digest:
+    path = folder / FACTS
+    origin = check_facts(read_facts(path, RunFacts, missing), RunFacts, path).entry
+    if origin is None or origin.digest != digest:
         raise SemveilError(f"{folder} holds another run than {name} of this version: move it")
     return folder

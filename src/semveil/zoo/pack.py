@@ -6,8 +6,6 @@ import dataclasses
 import json
 import math
 import os
-import shutil
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,9 +19,9 @@ from semveil.evaluation.measure import measure_bob
 from semveil.experiment.card import card_of, measured_figures
 from semveil.experiment.link import Link
 from semveil.experiment.plan import requested
-from semveil.experiment.run import Run
+from semveil.experiment.run import Run, image_facts
 from semveil.experiment.training import Hardware, identity
-from semveil.files import new_folder, temporary_folder
+from semveil.files import replaced_folder, standing_folder, temporary_folder
 from semveil.recipe import Recipe
 from semveil.records import Record, named, read_records, short_line, to_plain
 from semveil.training.checkpoint import save_tensors
@@ -38,22 +36,25 @@ from semveil.zoo.entry import (
     file_facts,
     read_config,
     read_entry,
+    texts,
 )
 from semveil.zoo.places import (
     CONFIG,
     EMBEDDED,
     VARIABLE,
-    add_to_index,
     checkout,
+    held_index,
+    index_of,
     is_name,
     named_folder,
+    read_index,
+    write_index,
 )
 
 Weights = Literal["auto", "float32", "bfloat16"]
 _EMBEDDED_SET = "digits"
 # Facts of a run that an entry keeps: nothing of folders, users and machines.
-_KEPT = ("study", "seed", "recipe", "images", "wall_s", "finished", "packages", "version",
-         "versions", "hardware")  # fmt: skip
+_KEPT = ("study", "seed", "wall_s", "finished", "packages", "version", "versions", "hardware")
 # What storing weights in bfloat16 may cost Bob: 0.1 point of accuracy; dB.
 _ALLOWED_LOSS = {"accuracy": 0.001, "psnr_db": 0.05}
 # One answer in so many is well below 0.1 point.
@@ -99,18 +100,30 @@ def pack(
     run.require_trained()
     _require_own(run)
     place = _place(name, out)
-    target, version = place / name, 1
-    if target.exists():
-        if not replace:
-            raise SemveilError(f"there is an entry {target}: replace it with --replace")
-        version = read_config(target).facts.version + 1
+    target = place / name
+    version = _next_version(target, replace)
+    # Told before anything slow starts.
+    read_index(index_of(place))
     with temporary_folder() as scratch:
         link, stored = _stored(run, weights, simulated_eve, scratch)
         files = _files(run, link, name, version, stored)
-    _write(target, files)
-    read_entry(target, name)
-    add_to_index(place, name, file_facts(files[CONFIG]))
+    with held_index(place) as known:
+        if _next_version(target, replace) != version:
+            raise SemveilError(f"{target} was replaced meanwhile: pack it again")
+        with replaced_folder(target, files):
+            read_entry(target, name)
+            write_index(place, known | {name: file_facts(files[CONFIG])})
     return target
+
+
+def _next_version(target: Path, replace: bool) -> int:
+    """Return the version of an entry that is packed: 1, or that behind the one it replaces."""
+    standing = standing_folder(target)
+    if not standing.exists():
+        return 1
+    if not replace:
+        raise SemveilError(f"there is an entry {target}: replace it with --replace")
+    return read_config(standing).facts.version + 1
 
 
 def _place(name: str, out: str | Path | None) -> Path:
@@ -158,20 +171,12 @@ def _require_own(run: Run) -> None:
 
 def refuse_files(recipe: Recipe) -> None:
     """Refuse settings that name files: an entry is complete in itself."""
-    for key, text in _texts(recipe.model_dump(), "recipe"):
+    for key, text in texts(recipe.model_dump(), "recipe"):
         if text.startswith(("~", "\\")) or os.sep in text:
             raise SemveilError(
                 f"{key}: {shown(text)} is a file of this machine, which an entry must not name; "
                 "train without it"
             )
-
-
-def _texts(value: Any, key: str) -> Iterator[tuple[str, str]]:
-    if isinstance(value, str):
-        yield key, value
-    inner = value.items() if isinstance(value, Mapping) else ()
-    for name, each in inner or (enumerate(value) if isinstance(value, list) else ()):
-        yield from _texts(each, f"{key}.{name}")
 
 
 def _files(run: Run, link: Link, name: str, version: int, stored: str) -> dict[str, bytes]:
@@ -230,8 +235,10 @@ def _link(run: Run, dtype: torch.dtype, simulated_eve: bool, folder: Path) -> Li
     """Return the link of a run of its scheme alone, from weights in a folder of its own."""
     folder.mkdir()
     asked = requested(run.recipe)
-    facts = {key: run.facts[key] for key in _KEPT}
+    facts = {key: run.facts[key] for key in _KEPT if run.facts.get(key) is not None}
     facts |= {"schemes": [to_plain(asked)], "simulated_eve": simulated_eve}
+    # Complete, whatever the run left out.
+    facts |= {"recipe": run.recipe.model_dump(), "images": image_facts(run.splits)}
     alone = Run.of_facts(facts, folder / CONFIG, run.hardware, run.root)
     empty, tensors = alone.untrained(), run.train().state_dict()
     learned = {key for key, _ in empty.named_parameters()}
@@ -288,19 +295,3 @@ def _limits(link: Link, audited: bool) -> list[str]:
     if link.asymmetry == "knowledge":
         limits.append("It rests on an eavesdropper of weaker or older knowledge: no security.")
     return [*limits, *(text.replace("``", "`") for text in link.plan.scheme.deviations)]
-
-
-def _write(target: Path, files: Mapping[str, bytes]) -> None:
-    """Write an entry in place of an older one, which stays if this fails."""
-    old = target.with_name(f".{target.name}.old")
-    if not target.exists():
-        new_folder(target, files)
-        return
-    shutil.rmtree(old, ignore_errors=True)
-    os.rename(target, old)
-    try:
-        new_folder(target, files)
-    except BaseException:
-        os.rename(old, target)
-        raise
-    shutil.rmtree(old)

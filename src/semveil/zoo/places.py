@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -12,25 +14,27 @@ from typing import Annotated
 from pydantic import Field
 
 from semveil.errors import SemveilError, unknown
-from semveil.facts import Facts, check_facts, read_facts
-from semveil.files import write_atomic
+from semveil.facts import ExactFacts, check_facts, read_facts
+from semveil.files import locked, original_path, standing_folder, write_atomic
 
 VARIABLE = "SEMVEIL_ZOO"
 CONFIG = "config.json"
 EMBEDDED = Path(__file__).parent / "entries"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*")
 _INDEX = "index.json"
+# Others hold an index while they write an entry, not while they measure it.
+_PATIENCE_S = 60.0
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
-class FileFacts(Facts):
+class FileFacts(ExactFacts):
     """Size and digest of a file."""
 
     bytes: Annotated[int, Field(ge=0, le=1 << 30)]
     sha256: Digest
 
 
-class IndexFacts(Facts):
+class IndexFacts(ExactFacts):
     """An index: the ``config.json`` of every entry, by name."""
 
     entries: dict[Annotated[str, Field(pattern=f"^{_NAME.pattern}$")], FileFacts]
@@ -45,12 +49,10 @@ class Place:
 
     def entries(self) -> dict[str, Path]:
         """Return the folders of its entries by name."""
-        found = {}
-        for folder in sorted(self.folder.glob("*/*")) if self.folder.is_dir() else ():
-            name = "/".join(folder.parts[-2:])
-            if is_name(name) and folder.is_dir():
-                found[name] = folder
-        return found
+        paths = self.folder.glob("*/*") if self.folder.is_dir() else ()
+        standing = {original_path(path) for path in paths if path.is_dir()}
+        named = {"/".join(path.parts[-2:]): standing_folder(path) for path in sorted(standing)}
+        return {name: folder for name, folder in named.items() if is_name(name)}
 
 
 def is_name(text: str) -> bool:
@@ -122,12 +124,26 @@ def read_index(path: Path) -> dict[str, FileFacts]:
     return check_facts(plain, IndexFacts, path).entries
 
 
-def add_to_index(folder: Path, name: str, config: FileFacts) -> None:
-    """State the ``config.json`` of an entry in the index of its place."""
+@contextmanager
+def held_index(folder: Path) -> Iterator[dict[str, FileFacts]]:
+    """Give what the index of a place states, and keep others from writing it meanwhile.
+
+    Raises:
+        SemveilError: If it is damaged, or others go on holding it.
+    """
     path = index_of(folder)
-    known = read_index(path) | {name: config}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SemveilError(f"cannot make {path.parent}: {error.strerror}") from None
+    with locked(path.parent, _PATIENCE_S):
+        yield read_index(path)
+
+
+def write_index(folder: Path, known: Mapping[str, FileFacts]) -> None:
+    """Write the index of a place, which must be held."""
     plain = {key: known[key].model_dump() for key in sorted(known)}
-    write_atomic(path, json.dumps({"entries": plain}, indent=1) + "\n")
+    write_atomic(index_of(folder), json.dumps({"entries": plain}, indent=1) + "\n")
 
 
 def published() -> dict[str, FileFacts]:

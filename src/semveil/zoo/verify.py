@@ -118,4 +118,7 @@ def _verified(name: str, folder: Path, data: Path | None, *, absent_allowed: boo
             return Verification(name, skipped=str(error))
         return Verification(name, problem=str(error))
     checks = entry.facts.checks
-    return Verification(name, [Verified(each, measure(link, test, each)) for each in checks])
+    try:
+        return Verification(name, [Verified(each, measure(link, test, each)) for each in checks])
+    except SemveilError as error:
+        return Verification(name, problem=f"{folder}: {error}")
