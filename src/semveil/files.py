@@ -212,6 +212,7 @@ def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[No
         SemveilError: If it cannot be written.
     """
     kept, scrap = _kept(path), _scrap(path)
+    made = False
     try:
         if path.exists():
             if kept.exists():
@@ -219,10 +220,11 @@ def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[No
             os.rename(path, kept)
         try:
             new_folder(path, files)
+            made = True
             yield
         except BaseException:
             # Renamed before it is removed, lest half of it stands there.
-            if path.exists():
+            if made:
                 os.rename(path, scrap)
             if kept.exists():
                 os.rename(kept, path)

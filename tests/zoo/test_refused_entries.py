@@ -11,16 +11,22 @@ import torch
 from safetensors.torch import load_file, save_file
 
 import semveil
-from commands import content, refusal
+from commands import content, refusal, succeed
 from forge import restate
 from semveil import recipe as recipes
 from semveil.errors import SemveilError
 from semveil.experiment.run import Run
 from semveil.experiment.training import Hardware
 from semveil.records import asked_for
+from semveil.zoo.places import EMBEDDED
 
 NAME = "digits/tiny"
 CPU = Hardware(torch.device("cpu"))
+# There are no entries but those that SEMVEIL_ZOO names.
+ALONE = """
+import semveil.zoo.places as places
+places.checkout, places.EMBEDDED = lambda: None, places.cache()
+"""
 
 FILES = ("config.json", "model.safetensors", "records.jsonl", "README.md")
 
@@ -97,6 +103,55 @@ def missing_package(folder):
     restate(folder, run=run)
 
 
+def in_run(key, value):
+    def damage(folder):
+        run = json.loads((folder / "config.json").read_text())["run"]
+        restate(folder, run=run | {key: value})
+
+    return damage
+
+
+def in_first(part, key, value):
+    def damage(folder):
+        config = json.loads((folder / "config.json").read_text())
+        config[part][0][key] = value
+        restate(folder, **{part: config[part]})
+
+    return damage
+
+
+def stating(**changes):
+    return lambda folder: restate(folder, **changes)
+
+
+def images(**changes):
+    sound = {"shape": [1, 8, 8], "classes": list("0123456789")}
+    return in_run("images", sound | changes)
+
+
+def twice(folder):
+    path = folder / "config.json"
+    path.write_text(path.read_text().replace("{", '{"title": "another", ', 1))
+
+
+def byte_order_mark(folder):
+    path = folder / "config.json"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+
+
+def utf_16(folder):
+    path = folder / "config.json"
+    path.write_text(path.read_text(), encoding="utf-16")
+
+
+def card(content):
+    def damage(folder):
+        (folder / "README.md").write_bytes(content)
+        restate(folder)
+
+    return damage
+
+
 DAMAGES = {
     **{f"without {name}": (lose(name), name) for name in FILES},
     **{f"altered {name}": (flip(name), name) for name in FILES},
@@ -112,6 +167,32 @@ DAMAGES = {
     "weights of another architecture": (other_width, "another architecture"),
     "settings of another version": (unknown_setting, "written by semveil 9.9"),
     "a package that is not there": (missing_package, "semveil-unheard-of"),
+    "an unknown key": (stating(colour="red"), "colour: Extra inputs are not permitted"),
+    "an unknown key with codes": (stating(**{"\x1b[31m": 1}), "\\x1b[31m: Extra inputs"),
+    "an unknown key of a figure": (in_first("figures", "colour", 1), "figures.0.colour: Extra"),
+    "an unknown key of a check": (in_first("checks", "colour", 1), "checks.0.colour: Extra"),
+    "an unknown key of the run": (in_run("colour", 1), "run.colour: Extra"),
+    "an unknown key of the images": (images(colour=1), "run.images.colour: Extra"),
+    "a key twice": (twice, "config.json is damaged: key 'title' is there twice"),
+    "a byte order mark": (byte_order_mark, "config.json is damaged: not JSON in UTF-8"),
+    "another encoding": (utf_16, "config.json is damaged: not JSON in UTF-8"),
+    "codes in the title": (stating(title="\x1b[2Jmine"), "title: its text has control characters"),
+    "two lines in the title": (stating(title="a\nb"), "title: its text has control characters"),
+    "codes in a figure": (
+        in_first("figures", "party", "\x9b31mBob"),
+        "figures.0.party: its text has control characters",
+    ),
+    "a card that is no text": (card(b"# caf\xe9\n"), "README.md is damaged: not plain text"),
+    "codes in the card": (card(b"# \x1b[2J\n"), "README.md is damaged: not plain text"),
+    "endless draws": (in_first("checks", "draws", 10**12), "checks.0.draws: Input should be less"),
+    "no draws": (in_first("checks", "draws", 0), "checks.0.draws: Input should be greater"),
+    "a figure to check that is none": (in_first("checks", "value", float("nan")), "not JSON"),
+    "a huge figure to check": (in_first("checks", "value", 1e300), "checks.0.value: Input should"),
+    "a negative tolerance": (in_first("checks", "tolerance", -1.0), "checks.0.tolerance: Input"),
+    "any figure tolerated": (in_first("checks", "tolerance", 1e9), "checks.0.tolerance: Input"),
+    "a huge figure": (in_first("figures", "value", 10**400), "figures.0.value: Input should"),
+    "huge images": (images(shape=[1, 10**6, 10**6]), "run.images.shape: Value error, an image of"),
+    "countless classes": (images(classes=["a"] * 70000), "run.images.classes: List should have"),
 }
 
 
@@ -130,25 +211,50 @@ def test_a_damaged_entry_is_refused_in_one_line(command, zoo, damage, said, monk
     assert str(told.value) == line
     # The others are verified nevertheless.
     shutil.copytree(folder, zoo / "digits/again")
-    assert command("verify", "--all").code == 2
+    assert command("verify", "--all", before=ALONE).code == 2
+
+
+def other_weights(folder, change):
+    """Change the tensors of an entry, with all digests right."""
+    path = folder / "model.safetensors"
+    with_header = path.read_bytes()
+    header = json.loads(with_header[8 : 8 + int.from_bytes(with_header[:8], "little")])
+    save_file(
+        {name: change(name, tensor) for name, tensor in load_file(path).items()},
+        path,
+        {key: value for key, value in header["__metadata__"].items() if key != "digest"},
+    )
+    restate(folder)
+
+
+def test_an_entry_that_cannot_be_measured_leaves_the_others_to_be_verified(command, zoo):
+    shutil.copytree(EMBEDDED / "digits/deepjscc", zoo / "digits/deepjscc")
+    other_weights(
+        zoo / "digits/deepjscc",
+        lambda _, tensor: tensor.fill_(torch.nan) if tensor.is_floating_point() else tensor,
+    )
+    result = command("verify", "--all", "--quiet", before=ALONE)
+    assert result.code == 2
+    (line,) = result.err.splitlines()
+    assert line.startswith("semveil: digits/deepjscc: transmit returned numbers that are not")
+    assert result.out == ""
+    result = command("verify", "--all", "--json", before=ALONE)
+    assert result.code == 2
+    broken, sound = json.loads(result.out)
+    assert (broken["name"], broken["figures"]) == ("digits/deepjscc", [])
+    assert sound["name"] == NAME
+    assert sound["agrees"]
+    assert sound["figures"]
 
 
 def test_weights_that_got_worse_are_told(command, zoo):
-    path = zoo / NAME / "model.safetensors"
-    with_header = path.read_bytes()
-    tensors = load_file(path)
+    tensors = load_file(zoo / NAME / "model.safetensors")
     head = next(
         name
         for name in tensors
         if name.startswith("links.rotation.classifier") and name.endswith("weight")
     )
-    header = json.loads(with_header[8 : 8 + int.from_bytes(with_header[:8], "little")])
-    save_file(
-        {name: -tensor if name == head else tensor for name, tensor in tensors.items()},
-        path,
-        {key: value for key, value in header["__metadata__"].items() if key != "digest"},
-    )
-    restate(zoo / NAME)
+    other_weights(zoo / NAME, lambda name, tensor: -tensor if name == head else tensor)
     result = command("verify", NAME)
     assert result.code == 1
     assert result.err == ""
@@ -218,3 +324,40 @@ def test_a_setting_that_names_a_file_is_not_packed(command, run, zoo):
     (run / "run.json").write_text(json.dumps(facts))
     line = refusal(command("pack", run, "digits/x", "--out", zoo))
     assert line.startswith("recipe.audit.perceptual_weights")
+
+
+@pytest.mark.parametrize("lacking", ["hardware", "images", "packages", "version", "versions"])
+def test_a_run_that_does_not_say_all_of_itself_is_packed(command, run, zoo, lacking):
+    facts = json.loads((run / "run.json").read_text())
+    del facts[lacking]
+    (run / "run.json").write_text(json.dumps(facts))
+    pack = ("pack", run, "digits/x", "--out", zoo, "--weights", "float32", "--no-eve")
+    succeed(command(*pack))
+    succeed(command("verify", "digits/x"))
+    # The images are known, whatever the run says.
+    stated = json.loads((zoo / "digits/x/config.json").read_text())["run"]
+    assert (lacking in stated) == (lacking == "images")
+
+
+@pytest.mark.parametrize("key", ["images", "entry", "version"])
+def test_null_is_as_good_as_missing(command, run, zoo, key):
+    facts = json.loads((run / "run.json").read_text()) | {key: None}
+    (run / "run.json").write_text(json.dumps(facts))
+    assert semveil.load(run).image_shape == (1, 8, 8)
+    pack = ("pack", run, "digits/x", "--out", zoo, "--weights", "float32", "--no-eve")
+    succeed(command(*pack))
+    assert "None" not in succeed(command("show", "digits/x")).out
+
+
+@pytest.mark.parametrize("origin", [None, "digits/tiny", []])
+def test_a_folder_in_the_way_of_a_run_of_an_entry_is_told(
+    zoo, trained, tmp_path, monkeypatch, request, origin
+):
+    line_of = request.getfixturevalue("semveil")
+    folder = shutil.copytree(trained, tmp_path / "runs" / "digits-tiny")
+    facts = json.loads((folder / "run.json").read_text()) | {"entry": origin}
+    (folder / "run.json").write_text(json.dumps(facts))
+    words = ("attack", NAME, "--attacks", "jamming")
+    line = refusal(line_of(*words, folder=tmp_path, environment={"SEMVEIL_ZOO": str(zoo)}))
+    expected = "holds another run" if origin is None else "run.json is damaged: entry: Input"
+    assert expected in line

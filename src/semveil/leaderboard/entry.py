@@ -384,7 +384,7 @@ def _check_digest(path: Path, content: bytes, wanted: str, stated: str = STATED)
     if found != wanted:
         raise SemveilError(
             f"{path}: wrong digest: its SHA-256 is {found[:12]}…, and {stated} states "
-            f"{wanted[:12]}…"
+            f"{wanted[:12]}…{'; score it again' if stated == RUN else ''}"
         )
 
 

@@ -73,5 +73,5 @@ def score(
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     """Write figures together; those that are there already become superseded ones."""
-    with replaced_files({folder / name: files[name] for name in (RUN, RECORDS)}):
+    with replaced_files({folder / name: files[name] for name in (RECORDS, RUN)}):
         supersede(folder)

@@ -121,4 +121,4 @@ def _verified(name: str, folder: Path, data: Path | None, *, absent_allowed: boo
     try:
         return Verification(name, [Verified(each, measure(link, test, each)) for each in checks])
     except SemveilError as error:
-        return Verification(name, problem=f"{folder}: {error}")
+        return Verification(name, problem=f"{name}: {error}")
