@@ -265,3 +265,19 @@ def test_two_downloads_to_one_place_do_not_mix(server: Server, tmp_path: Path) -
             get(server, tmp_path)
     get(server, tmp_path)
     assert_sound(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [
+        ("http://[::1/z/", "not a valid address: Invalid IPv6 URL"),
+        ("http://localhost:1/z\u00e9/", "letters beyond ASCII"),
+        ("http://localhost:one/", "not a valid address: nonnumeric port"),
+    ],
+)
+def test_what_is_no_address_is_refused_at_once_and_leaves_nothing(
+    tmp_path: Path, address: str, reason: str
+) -> None:
+    with pytest.raises(SemveilError, match=reason):
+        download(FILE, tmp_path, [address])
+    assert not list(tmp_path.iterdir())

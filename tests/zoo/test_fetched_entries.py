@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -35,9 +36,9 @@ def fetch(command, server, zoo):
     """``semveil zoo fetch`` where the index is here and the entry is not."""
     shutil.rmtree(zoo / NAME)
 
-    def run(*words, **variables):
+    def run(*words, before=QUICK, **variables):
         variables = {"SEMVEIL_ZOO_URL": server.url, **variables}
-        return command("fetch", "--quiet", *(words or (NAME,)), before=QUICK, **variables)
+        return command("fetch", "--quiet", *(words or (NAME,)), before=before, **variables)
 
     return run
 
@@ -162,7 +163,16 @@ def test_no_server(fetch):
 
 @pytest.mark.parametrize(
     ("address", "said"),
-    [("", "SEMVEIL_ZOO_URL"), ("ftp://127.0.0.1/", "https://"), ("file:///etc", "https://")],
+    [
+        ("", "SEMVEIL_ZOO_URL"),
+        ("ftp://127.0.0.1/", "https://"),
+        ("file:///etc", "https://"),
+        ("http://[::1/z", "not a valid address: Invalid IPv6 URL"),
+        ("http://127.0.0.1:1/z\u00e9", "letters beyond ASCII"),
+        ("http://127.0.0.1:port/", "not a valid address: nonnumeric port"),
+        ("http://127.0.0.1:1/a b", "not a valid address: URL can't contain"),
+        (f"http://{'a' * 80}.invalid/", "overlong name"),
+    ],
 )
 def test_addresses(fetch, address, said):
     assert said in refusal(fetch(SEMVEIL_ZOO_URL=address))
@@ -176,3 +186,68 @@ def test_only_what_has_a_digest_is_fetched(fetch, server):
 def test_a_damaged_index_is_told(fetch, zoo):
     (zoo / "index.json").write_text('{"entries": {"digits/tiny": {"bytes": 1, "sha256": "x"}}}')
     assert str(zoo / "index.json") in refusal(fetch())
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ("http://[::1/z", "not a valid address: Invalid IPv6 URL"),
+        ("http://127.0.0.1:port/", "not a valid address: nonnumeric port"),
+        (f"http://{'a' * 80}.invalid/", "overlong name"),
+        ("file:///etc/passwd", "is not allowed"),
+        (f"/{NAME}/config.json", "infinite loop"),
+    ],
+)
+def test_a_server_that_redirects_to_no_address(fetch, server, tmp_path, target, said):
+    def away(server, handler, body, start):
+        handler.send_response(302)
+        handler.send_header("Location", target)
+        handler.end_headers()
+
+    server.faults = [away] * 20
+    assert said in refusal(fetch())
+    assert not fetched(tmp_path).exists()
+
+
+KILL = """
+import os, signal
+import semveil.zoo.fetch as fetch
+fetch._discard = lambda waiting: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_fetch_left_is_gone_after_the_next_one(fetch, tmp_path):
+    cache = tmp_path / "cache" / "semveil" / "zoo"
+    result = fetch(before=QUICK + KILL)
+    assert result.code == -9
+    assert (cache / ".arriving" / NAME).exists()
+    succeed(fetch())
+    assert [path.name for path in cache.iterdir()] == ["digits"]
+
+
+def test_a_part_that_a_killed_fetch_left_is_not_in_the_way(fetch, server, packed, tmp_path):
+    server.faults = [None, altered, altered, altered, altered]
+    refusal(fetch())
+    cache = tmp_path / "cache" / "semveil" / "zoo"
+    (arriving,) = (cache / ".arriving").glob("*/*/*")
+    (arriving / "records.jsonl.part").write_text("half of it")
+    (arriving / "records.jsonl").write_bytes((packed / NAME / "records.jsonl").read_bytes())
+    server.faults = []
+    succeed(fetch())
+    assert content(cache) == {
+        f"{NAME}/{file}": (packed / NAME / file).read_bytes() for file in FILES
+    }
+    assert [path.name for path in cache.iterdir()] == ["digits"]
+
+
+def test_what_arrived_of_an_entry_that_is_not_published_any_more_is_removed(
+    fetch, server, zoo, tmp_path
+):
+    server.faults = [None, altered, altered, altered, altered]
+    refusal(fetch())
+    index = json.loads((zoo / "index.json").read_text())["entries"]
+    index = {"digits/other": index[NAME]}
+    (zoo / "index.json").write_text(json.dumps({"entries": index}))
+    refusal(fetch("digits/other"))
+    waiting = tmp_path / "cache" / "semveil" / "zoo" / ".arriving" / "digits"
+    assert [path.name for path in waiting.iterdir()] == ["other"]
