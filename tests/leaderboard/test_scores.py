@@ -1,4 +1,4 @@
-"""Figures of the leaderboard: written together or not at all, and refused where no page shows them."""
+"""Figures of the leaderboard: written together or not at all, refused if no page can show them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ NAME = "digits-deepjscc"
 KNOWN = f"""
 import semveil.leaderboard.score as score
 from semveil.records import read_records
-score.measure = lambda *_, **__: read_records(score.Path({str(BOARD / NAME / "records.jsonl")!r}))[1:]
+known = score.Path({str(BOARD / NAME / "records.jsonl")!r})
+score.measure = lambda *_, **__: read_records(known)[1:]
 """
 # There is room for run.json, and not for the records.
 FULL = """
@@ -154,8 +155,8 @@ def test_what_was_measured_and_is_no_number_is_not_written(
     before = content(board)
     spoilt = """
 import dataclasses, math
-known = score.measure
-score.measure = lambda *_, **__: [dataclasses.replace(one, value=math.nan) for one in known()]
+found = score.measure
+score.measure = lambda *_, **__: [dataclasses.replace(one, value=math.nan) for one in found()]
 """
     assert "has no value" in refusal(score(spoilt))
     assert content(board) == before

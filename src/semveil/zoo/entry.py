@@ -79,7 +79,7 @@ class CheckFacts(ExactFacts):
     metric: Text
     value: Value
     # Where more is allowed, any link agrees.
-    tolerance: Annotated[float, Field(ge=0, le=10)]
+    tolerance: Annotated[float, Field(ge=0, le=20)]
     snr_db: SnrDb
     images: Count
     draws: Annotated[int, Field(gt=0, le=100)]
