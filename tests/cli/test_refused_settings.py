@@ -128,10 +128,11 @@ def test_a_value_inside_another_is_named_by_its_place(refuse, setting, key, reas
 
 
 @pytest.mark.parametrize(
-    "setting", ["link.latent_dim", "=8", "", "link.latent_dim:8", "link.latent_dim 8"]
+    "setting", ["link.latent_dim", "=8", "link.latent_dim:8", "link.latent_dim 8"]
 )
 def test_a_setting_without_key_and_value_is_refused(refuse, setting):
     assert "expected key=value" in refuse("run", "quickstart", "--set", setting)
+    assert refuse("run", "quickstart", "--set", "") == "--set is empty: give it a value"
 
 
 @pytest.mark.parametrize(
