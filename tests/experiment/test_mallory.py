@@ -290,7 +290,6 @@ def test_a_hardened_run_is_the_same_wherever_it_is_interrupted(semveil, trained)
         (["--psr", ""], "--psr is empty: give it a value"),
         (["--psr", ","], "--psr ,: expected FIRST:LAST:STEP or numbers in dB"),
         (["--attacks", ""], "--attacks is empty: give it a value"),
-        (["--attacks", ","], "unknown attack "),
         (["--attacks", "all,pgd"], "attack.names: unknown attack 'all' (there are: "),
         (["--psr", "loud"], "--psr loud: expected FIRST:LAST:STEP or numbers in dB"),
         (["--psr", "-10:-2:0"], "steps of 0 dB do not lead from -10 to -2"),
