@@ -8,10 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from semveil.errors import SemveilError, SemveilWarning
+from semveil.experiment import study
 from semveil.experiment.checkpoint_cache import kept_links
-from semveil.experiment.jobs import Job
+from semveil.experiment.jobs import Job, JobContext
+from semveil.experiment.pool import Pool
+from semveil.experiment.training import Hardware
 from semveil.recipe import check, update
 from semveil.records import SystemName, from_plain
 from semveil.zoo.entry import MODEL, read_entry
@@ -38,6 +42,19 @@ def test_what_a_job_trains_is_put_there_once(job, zoo, tmp_path):
     assert kept.read_bytes() == (zoo / NAME / MODEL).read_bytes()
     assert {path.stem for path in links.iterdir()} == {kept.stem}
     assert stock(links, [job]) == []
+
+
+def test_a_study_says_of_every_job_which_entry_its_link_is(job, zoo, tmp_path):
+    links, folder = tmp_path / "links", tmp_path / "study"
+    stock(links, [job])
+    other = replace(job, name="other", seed=job.seed + 1)
+    study.start(folder, "mine", "smoke", job.seed, {})
+    context = JobContext("mine", Hardware(torch.device("cpu")), None, links=links)
+    study.run(folder, [job, other], context, Pool())
+    said = study.read_facts(folder)["jobs"]
+    digest = json.loads((zoo / NAME / "config.json").read_text())["digest"]
+    assert said["same"]["entry"] == {"name": NAME, "digest": digest}
+    assert "entry" not in said["other"]
 
 
 def test_the_code_of_an_entry_that_no_index_states_is_unknown(job, zoo, tmp_path):

@@ -31,7 +31,7 @@ from semveil.facts import read_facts as read_facts_of
 from semveil.files import new_folder, write_atomic
 from semveil.records import Record, read_records, write_records
 
-_KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe")
+_KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe", "entry")
 
 
 def check(jobs: Sequence[Job], context: JobContext) -> None:
@@ -123,7 +123,8 @@ def gather(
     packages = dict(read_facts(folder).get("packages", {}))
     for job in jobs:
         facts = _job_facts(place / job.name)
-        ran[job.name] = {key: facts[key] for key in _KEPT} | spent(place / job.name)
+        kept = {key: facts[key] for key in _KEPT if key in facts}
+        ran[job.name] = kept | spent(place / job.name)
         packages |= facts.get("packages", {})
         records += [
             record.with_params(job.params) for record in read_records(place / job.name / RECORDS)
