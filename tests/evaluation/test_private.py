@@ -1,10 +1,12 @@
 """Eve is after another attribute than Bob's task: who learns what, and who is scored on what."""
 
+import math
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
 import semveil
 from semveil import phy
@@ -13,6 +15,7 @@ from semveil.data import Images, ImageSplits
 from semveil.errors import SemveilError
 from semveil.evaluation.measure import audit_system
 from semveil.evaluation.system import Conditions, SystemUnderTest
+from semveil.evaluation.tasks import GuessingTask
 from semveil.link import Answer
 from semveil.recipe import AuditConfig
 from semveil.records import SystemName
@@ -154,3 +157,37 @@ def test_eve_and_judge_answer_for_balanced_accuracy_as_if_all_classes_were_equal
         assert balanced.ci_low < (0.6 + 0.8) / 2 < balanced.ci_high
     # For plain accuracy, the frequent answer is the best one.
     assert found["accuracy"].value == pytest.approx(np.mean(splits.test.private == 0))
+
+
+def test_offsets_undo_what_a_network_wrongly_believes_of_frequencies():
+    """Two normal classes, one rare; the logits have half of their slope and a wrong constant."""
+    random = torch.Generator().manual_seed(0)
+
+    def part(count):
+        answers = (torch.rand(count, generator=random) < 0.2).long()
+        heard = torch.randn(count, generator=random) + 2 * answers
+        return torch.stack([torch.zeros(count), heard - 4], 1), answers
+
+    (own, of_own), (test, answers) = part(4000), part(20000)
+    task = GuessingTask("rare", answers, of_own.bincount(), None, 0)
+
+    def balanced(right):
+        return dict(task.score(task.right(test), right))["balanced_accuracy"].value
+
+    offsets = task.offsets(own, of_own)
+    # Bayes' rule for classes of equal frequency errs at a distance of one standard deviation.
+    assert balanced(task.right_among_equals(test, offsets)) == pytest.approx(norm.cdf(1), abs=0.01)
+    assert balanced(task.right_among_equals(test)) < 0.7
+    # At the minimum the errors of both classes, and the pull of the prior, are in equilibrium.
+    stated = (own.double() + offsets).softmax(1)
+    errors = [(stated[of_own == k, 0] - float(k == 0)).mean() / 2 for k in (0, 1)]
+    pull = (offsets + task.known.double().log())[0] / len(own)
+    assert float(sum(errors) + pull) == pytest.approx(0, abs=1e-6)
+
+
+def test_a_class_without_images_keeps_its_offset():
+    logits = torch.tensor([[2.0, 0.0, 9.0], [0.0, 1.0, 9.0], [1.0, 3.0, 9.0]])
+    task = GuessingTask("three", torch.tensor([0, 1, 1]), torch.tensor([10, 20, 40]), None, 0)
+    offsets = task.offsets(logits, torch.tensor([0, 1, 1]))
+    assert bool(offsets.isfinite().all())
+    assert float(offsets[2]) == pytest.approx(-math.log(40))

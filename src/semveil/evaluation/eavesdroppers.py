@@ -28,6 +28,9 @@ from semveil.evaluation.recorder import Recorder
 from semveil.evaluation.signal_checks import recorded
 from semveil.link import Answer
 from semveil.records import Estimate, Record
+from semveil.rng import generator
+
+_BALANCE = 2000
 
 
 def simulated(case: Recorder, leakage: Leakage) -> Iterator[Record]:
@@ -148,7 +151,8 @@ class FreshEavesdroppers:
                 yield case.record("eve", metric, estimate, target=target, **common)
             if eve.target == "label":
                 right = case.wanted.right(output)
-                among_equals = case.wanted.right_among_equals(output)
+                offsets = self._offsets(hear, snr_db, eve.at_once)
+                among_equals = case.wanted.right_among_equals(output, offsets)
                 records = list(
                     case.guesses("eve", case.wanted, right, among_equals=among_equals, **common)
                 )
@@ -163,6 +167,13 @@ class FreshEavesdroppers:
                     case.findings.eavesdroppers[eve.target] = eve
                 if eve.target == "image":
                     case.keep("eve", output)
+
+    def _offsets(self, hear: Callable[[Reception], Tensor], snr_db: float, at_once: int) -> Tensor:
+        """Return what Eve adds to her logits for balanced accuracy: her validation images tell."""
+        own, seed = self.leakage.validation, self.case.setting.seed
+        source = generator(seed, "balance", str(float(snr_db)), device=own.device)
+        logits = listen(hear, own, snr_db, source, _BALANCE, at_once)
+        return self.case.wanted.offsets(logits, own.labels[: len(logits)])
 
     def _knowledge(self, eve: Eavesdropper, observations: Observations) -> Knowledge:
         """Return what an informed eavesdropper needs of what there is, and nothing else."""

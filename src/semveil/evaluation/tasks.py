@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from semveil.data.splits import Images, ImageSplits
 from semveil.metrics import Estimate, rates
@@ -33,15 +35,47 @@ class GuessingTask:
         """Return which guesses at the first images are right, ``[N, classes]`` → bool ``[N]``."""
         return logits.argmax(1) == self.answers[: len(logits)].to(logits.device)
 
-    def right_among_equals(self, logits: Tensor) -> Tensor:
+    def right_among_equals(self, logits: Tensor, offsets: Tensor | None = None) -> Tensor:
         """Return which guesses are right that weigh all classes alike, as balanced accuracy does.
 
-        The logarithms of the frequencies that the logits were learned with are taken from them
-        (Menon et al., Long-tail learning via logit adjustment, ICLR 2021). Else whoever knows that
-        a rare class has become twice as likely answers the frequent one all the same, and seems to
-        know nothing.
+        Offsets ``[classes]`` are added to the logits; if None, the logarithms of the frequencies
+        that they were learned with are taken from them (Menon et al., Long-tail learning via logit
+        adjustment, ICLR 2021). Else whoever knows that a rare class has become twice as likely
+        answers the frequent one all the same, and seems to know nothing.
         """
-        return self.right(logits - self.known.clamp(min=1).log().to(logits))
+        return self.right(logits + (self._offsets() if offsets is None else offsets).to(logits))
+
+    def offsets(self, logits: Tensor, answers: Tensor) -> Tensor:
+        """Return the offsets that suit logits of other images whose answers are known, float64.
+
+        Networks that were stopped early do not state the frequencies that they learned with. Of
+        cross-entropy with all classes weighed alike, plus a normal prior of variance 1 around
+        :func:`right_among_equals`' frequencies, these offsets are the minimum (Alexandari et al.,
+        Maximum likelihood with bias-corrected calibration, ICML 2020, without its temperature).
+        """
+        logits, answers = logits.detach().double().cpu(), answers.cpu()
+        start = self._offsets()
+        counts = answers.bincount(minlength=self.classes)
+        present = counts > 0
+        weights = (1 / counts.clamp(min=1).double() / present.sum())[answers]
+        # A class that is not among them says nothing of its offset.
+        logits = logits.masked_fill(~present, -math.inf)
+        found = start.clone().requires_grad_()
+        solver = torch.optim.LBFGS([found], max_iter=100, line_search_fn="strong_wolfe")
+
+        @torch.enable_grad()
+        def loss() -> Tensor:
+            solver.zero_grad()
+            fit = cross_entropy(logits + found, answers, reduction="none") @ weights
+            total = fit + (found - start).square().sum() / (2 * len(answers))
+            total.backward()
+            return total
+
+        solver.step(loss)
+        return found.detach()
+
+    def _offsets(self) -> Tensor:
+        return -self.known.clamp(min=1).double().log()
 
     def score(
         self, right: Tensor, among_equals: Tensor | None = None

@@ -232,7 +232,7 @@ def check_value(value: Any, more: Sequence[str] = ()) -> None:
         raise ValueError(f"take: {value['take']} is none of {', '.join(TAKES)}")
     if value.get("show", "number") not in FORMATS:
         raise ValueError(f"show: {value['show']} is none of {', '.join(FORMATS)}")
-    for form in ("difference", "ratio", "mean", "paired"):
+    for form in ("difference", "ratio", "mean"):
         operands = value.get(form, [0, 0])
         if not isinstance(operands, list) or (form != "mean" and len(operands) != 2):
             raise ValueError(f"{form}: give a list of two values")

@@ -242,8 +242,8 @@ class _Filler:
 
 def _settled(column: Mapping[str, Any]) -> dict[str, Any]:
     """What a column demands of the records that its axis is taken from."""
-    words_of_table = ("head", "show", "text", "field", "value", "as", "take", "over", "for", "of")
-    forms = ("difference", "ratio", "mean", "paired", "python")
+    words_of_table = ("head", "show", "text", "field", "value", "as", "take", "for", "of")
+    forms = ("difference", "ratio", "mean", "python")
     return {n: v for n, v in column.items() if n not in (*words_of_table, *forms)}
 
 

@@ -6,9 +6,8 @@ A value in ``claims.yaml``, and a cell of a table in ``page.md.j2``, is one of:
 - the name of a value that is defined under ``values``;
 - a mapping of fields of a record (also ``system``, ``params.KEY``) to what they must equal. Its
   surroundings set fields too (``where``, the case, the column); the inner one wins.
-- a mapping with one of the forms ``difference``, ``ratio``, ``mean`` (of independent numbers) and
-  ``paired`` (difference by Student's t over the fields named in ``over``). Fields beside the form
-  hold for its operands.
+- a mapping with one of the forms ``difference``, ``ratio`` and ``mean`` (of numbers that count as
+  independent). Fields beside the form hold for its operands.
 - ``{python: "module:function"}``, for what no form expresses: called with the matching records, it
   returns an :class:`~semveil.records.Estimate` or None. With ``of: [fields, ...]`` it is called
   with the records of each.
@@ -46,9 +45,9 @@ from semveil.report.select import floor, pooled, strongest
 from semveil.report.summary import widened
 
 Fields = Mapping[str, Any]
-FORMS = ("difference", "ratio", "mean", "paired", "python")
+FORMS = ("difference", "ratio", "mean", "python")
 TAKES = ("max", "min", "mean", "mean_of_rest")
-WORDS = ("take", "for", "over", "of")
+WORDS = ("take", "for", "of")
 # Neither tells two numbers apart: what a number is, and its seed.
 _NUMBER = ("value", "ci_low", "ci_high", "n", "seed")
 _ATTACK = ("psr_db", "protocol", "target")
@@ -85,11 +84,8 @@ def mean(numbers: Sequence[Estimate]) -> Estimate:
     return Estimate(value, value - down, value + up, min(number.n for number in numbers))
 
 
-def paired(differences: Sequence[float], tests: int = 1) -> Estimate:
-    """Return the mean of paired differences with its interval (Student's t); infinite for one.
-
-    As the best of several ``tests`` it has a wider one (Bonferroni).
-    """
+def paired(differences: Sequence[float]) -> Estimate:
+    """Return the mean of paired differences with its interval (Student's t); infinite for one."""
     from scipy.stats import t
 
     n = len(differences)
@@ -97,7 +93,7 @@ def paired(differences: Sequence[float], tests: int = 1) -> Estimate:
     if n < 2:
         return Estimate(value, -math.inf, math.inf, n)
     spread = math.sqrt(sum((x - value) ** 2 for x in differences) / (n - 1) / n)
-    half = float(t.ppf(1 - 0.025 / tests, n - 1)) * spread
+    half = float(t.ppf(0.975, n - 1)) * spread
     return Estimate(value, value - half, value + half, n)
 
 
@@ -209,9 +205,7 @@ class Scope:
                 raise unknown("value", value, self.values)
             return self.find(self.values[value])
         form = next((name for name in FORMS if name in value), None)
-        fields = {
-            name: each for name, each in value.items() if name not in (*FORMS, "take", "over", "of")
-        }
+        fields = {name: each for name, each in value.items() if name not in (*FORMS, "take", "of")}
         scope = self.within(fields)
         if form is None:
             one = single(scope.selector.rows(scope.fields), value.get("take"), self.tests)
@@ -227,8 +221,6 @@ class Scope:
             tables = [self.selector.rows(scope.fields) for scope in scopes]
             found: Estimate | None = function(value[form])(*tables)
             return found and widened(found, self.tests or 1)
-        if form == "paired":
-            return self._paired(value[form], value.get("over", ["seed"]))
         numbers = [self.number(each) for each in value[form]]
         known = [number for number in numbers if number is not None]
         if len(known) < len(numbers):
@@ -236,23 +228,6 @@ class Scope:
         if form == "mean":
             return mean(known)
         return difference(*known) if form == "difference" else ratio(*known)
-
-    def _paired(self, operands: Sequence[Any], over: Sequence[str]) -> Estimate | None:
-        """Return the mean difference over all combinations that both operands were measured at."""
-        one, other = (self._points(operand, over) for operand in operands)
-        shared = [at for at in one if at in other]
-        differences = [one[at] - other[at] for at in shared]
-        return paired(differences, self.tests or 1) if shared else None
-
-    def _points(self, operand: Any, over: Sequence[str]) -> dict[str, float]:
-        fields = self.values[operand] if isinstance(operand, str) else operand
-        scope = self.within({name: each for name, each in fields.items() if name != "take"})
-        found = {}
-        for at, rows in scope.selector.rows(scope.fields).groupby(list(over), dropna=False):
-            number = single(rows, fields.get("take"))
-            if number:
-                found[str(at)] = number.number.value
-        return found
 
 
 def choose(value: Any, fields: Fields) -> Any:
