@@ -26,7 +26,8 @@ from commands import (
 )
 from semveil.training.checkpoint import load_tensors
 
-# Wait for a signal at the n-th call of a function, so that it comes at that place and no other.
+# Wait for a signal at the n-th call of a function, so that it comes at that place and no other:
+# in short sleeps, as a signal that comes just before a sleep begins does not end it.
 HOLD = """
 import pathlib, time
 import {module} as module
@@ -35,7 +36,8 @@ def held(*given, **named):
     calls.append(0)
     if len(calls) == {call}:
         pathlib.Path("held").touch()
-        time.sleep(600)
+        for _ in range(60_000):
+            time.sleep(0.01)
     return real(*given, **named)
 module.{function} = held
 """
