@@ -72,6 +72,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
         return markdown.replace("](../docs/", "](../")
     if not where.startswith("reference/"):
         _run_blocks(markdown, where)
+    # Links hold in the repository too, where the results lie beside the documentation.
+    markdown = markdown.replace("](../results/", "](results/")
     markdown = re.sub(r"^<!-- file (\S+) -->$", lambda m: _file(m[1]), markdown, flags=re.M)
     return re.sub(r"^<!-- (\w+) -->$", lambda found: TABLES[found[1]](), markdown, flags=re.M)
 
