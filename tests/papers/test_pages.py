@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,17 @@ def test_our_pages_render_on_the_committed_records(name):
     for judged in paper.judge(frame(read_records(path))):
         assert judged.claim.claim in found.text
         assert judged.measured or judged.claim.source == "ours"
+
+
+@pytest.mark.parametrize("name", PAPERS.names())
+def test_a_committed_page_names_every_version_that_did_a_job(name):
+    folder = RESULTS / name
+    if not (folder / "run.json").exists():
+        pytest.skip("not run for the committed results")
+    jobs = json.loads((folder / "run.json").read_text())["jobs"]
+    footer = (folder / "README.md").read_text().rpartition("## What was run")[2]
+    named = set(re.findall(r"\d+\.\d+\.\d+\+[0-9a-f]{7}\b", footer))
+    assert named == {job["version"] for job in jobs.values()}
 
 
 def filled(tmp_path, template, *rows, claims=None):

@@ -81,11 +81,12 @@ def draw(folder: Path, paper: Paper) -> None:
     for name, drawing in page.figures.items():
         save(drawing(), folder / name)
     hardware = facts.get("hardware", {})
+    ran = sorted({job["version"] for job in facts.get("jobs", {}).values() if "version" in job})
     footer = (
         f"\n## What was run\n\n"
         f"`semveil study {paper.name} --budget {facts['budget']} --seed {facts['seed']}`, "
         f"{facts.get('wall_s', 0) / 60:.0f} minutes of jobs on {hardware.get('device')} "
-        f"with {hardware.get('cores')} cores, semveil {facts.get('version')}, "
+        f"with {hardware.get('cores')} cores, semveil {', '.join(ran)}, "
         f"torch {facts.get('versions', {}).get('torch')}. Every number above is made from "
         f"[`records.jsonl`](records.jsonl); every setting of every job is in "
         f"[`run.json`](run.json).\n"
