@@ -37,7 +37,7 @@ def test_our_pages_render_on_the_committed_records(name):
 
 
 @pytest.mark.parametrize("name", PAPERS.names())
-def test_a_committed_page_names_every_version_that_did_a_job(name):
+def test_a_committed_page_names_every_version_and_precision_of_its_jobs(name):
     folder = RESULTS / name
     if not (folder / "run.json").exists():
         pytest.skip("not run for the committed results")
@@ -45,6 +45,8 @@ def test_a_committed_page_names_every_version_that_did_a_job(name):
     footer = (folder / "README.md").read_text().rpartition("## What was run")[2]
     named = set(re.findall(r"\d+\.\d+\.\d+\+[0-9a-f]{7}\b", footer))
     assert named == {job["version"] for job in jobs.values()}
+    stated = {job["hardware"].get("precision") for job in jobs.values()} - {None}
+    assert set(re.findall(r"b?float\d+", footer)) == stated
 
 
 def filled(tmp_path, template, *rows, claims=None):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from semveil.errors import SemveilError
 from semveil.experiment import study as folders
@@ -24,6 +25,7 @@ from semveil.report.select import frame
 from semveil.training.loop import Progress
 
 PAGE = "README.md"
+HEADING = "## What was run"
 
 
 def check(paper: Paper, budget: str, seed: int, hardware: Hardware, root: Path | None) -> None:
@@ -80,15 +82,26 @@ def draw(folder: Path, paper: Paper) -> None:
     page = paper.render(table)
     for name, drawing in page.figures.items():
         save(drawing(), folder / name)
-    hardware = facts.get("hardware", {})
-    ran = sorted({job["version"] for job in facts.get("jobs", {}).values() if "version" in job})
-    footer = (
-        f"\n## What was run\n\n"
-        f"`semveil study {paper.name} --budget {facts['budget']} --seed {facts['seed']}`, "
-        f"{facts.get('wall_s', 0) / 60:.0f} minutes of jobs on {hardware.get('device')} "
-        f"with {hardware.get('cores')} cores, semveil {', '.join(ran)}, "
+    write_atomic(folder / PAGE, page.text + footer(paper.name, facts))
+
+
+def footer(study: str, facts: dict[str, Any]) -> str:
+    """State by what command, on which machines and by which versions a page's jobs ran."""
+    jobs = [job for job in facts.get("jobs", {}).values() if "version" in job]
+    ran = sorted({job["version"] for job in jobs})
+    machines = sorted({_machine(job["hardware"]) for job in jobs})
+    return (
+        f"\n{HEADING}\n\n"
+        f"`semveil study {study} --budget {facts['budget']} --seed {facts['seed']}`, "
+        f"{facts.get('wall_s', 0) / 60:.0f} minutes of jobs on {' and '.join(machines)}, "
+        f"semveil {', '.join(ran)}, "
         f"torch {facts.get('versions', {}).get('torch')}. Every number above is made from "
         f"[`records.jsonl`](records.jsonl); every setting of every job is in "
         f"[`run.json`](run.json).\n"
     )
-    write_atomic(folder / PAGE, page.text + footer)
+
+
+def _machine(hardware: dict[str, Any]) -> str:
+    """The hardware of a job in words, with the precision of its training where that is stated."""
+    words = f"{hardware.get('device')} with {hardware.get('cores')} cores"
+    return words + (f" ({hardware['precision']})" if "precision" in hardware else "")
