@@ -96,6 +96,17 @@ def test_privacy_utility_draws_paper_hollow_and_fresh_filled(quick: list[Record]
     }
 
 
+def test_a_system_of_several_seeds_is_one_point(quick: list[Record]) -> None:
+    bob = next(r for r in quick if r.role == "bob" and r.metric == "accuracy")
+    image = {"role": "eve", "protocol": "adaptive", "metric": "mi_excess_bits_20"}
+    eve = replace(bob, **image, target="image", adversary="inversion/wide")
+    records = [replace(bob, seed=n, value=0.8 + 0.1 * n) for n in range(2)]
+    records += [replace(eve, seed=n, value=0.1 + 0.2 * n) for n in range(2)]
+    (place,) = figures.accuracy_and_leakage(frame(records), bob.test_snr_db).axes
+    (point,) = place.containers
+    assert point.lines[0].get_xydata() == pytest.approx(np.array([[0.2, 0.85]]))
+
+
 def test_colours_stay_with_the_scheme(quick: list[Record]) -> None:
     record = quick[0]
     few, many = (

@@ -100,6 +100,32 @@ def test_an_eve_that_diverged_never_wins() -> None:
     assert strongest(frame([diverged])).empty
 
 
+def attacked(**values: dict[int, float]) -> list[Record]:
+    return [
+        dataclasses.replace(EVE, adversary=f"inference/{name}", value=value, seed=seed)
+        for name, over in values.items()
+        for seed, value in over.items()
+    ]
+
+
+def test_every_seed_has_its_own_strongest_eve() -> None:
+    table = frame(attacked(linear={0: 0.5, 1: 0.6}, mlp={0: 0.7, 1: 0.4}))
+    assert strongest(table)["value"].tolist() == [0.6, 0.7]
+
+
+def test_seeds_that_the_strongest_eve_did_not_attack_do_not_count() -> None:
+    records = attacked(linear={0: 0.5, 1: 0.6, 2: 0.55}, mlp={0: 0.9}, wide={1: 0.2})
+    assert strongest(frame(records))[["seed", "value"]].values.tolist() == [[0, 0.9]]
+    other = dataclasses.replace(records[1], scheme="multitask")
+    assert strongest(frame([*records, other]))["value"].tolist() == [0.9, 0.6]
+
+
+def test_a_seed_counts_where_the_strongest_eve_diverged() -> None:
+    table = frame(attacked(linear={0: 0.5, 1: 0.6}, mlp={0: 0.9, 1: math.nan}))
+    assert strongest(table)["value"].tolist() == [0.6, 0.9]
+    assert strongest(frame(attacked(mlp={0: math.nan, 1: math.nan}))).empty
+
+
 def test_the_least_distance_is_the_strongest() -> None:
     far = dataclasses.replace(EVE, metric="mse_floor_db", value=0.5)
     near = dataclasses.replace(far, adversary="inference/wide", value=0.1)

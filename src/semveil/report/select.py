@@ -153,14 +153,33 @@ def varying(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
 
 
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep, of the Eves that listened under the same circumstances, the one that got the most."""
-    # An Eve without a number, say one whose training diverged, never wins.
-    eves = table[(table["role"] == "eve") & table["value"].notna()]
+    """Keep, of the Eves that listened under the same circumstances, the one that got the most.
+
+    Every seed has its own strongest Eve. Where some seeds were attacked by fewer Eves than others,
+    those seeds count that the Eve attacked who is the strongest on average over the seeds she
+    attacked: a mean with the rest would understate her.
+    """
+    eves = table[table["role"] == "eve"]
     less = [name for name in eves["metric"].unique() if not metric_of(name).higher_is_better]
     gain = eves["value"].where(~eves["metric"].isin(less), -eves["value"])
+    # An Eve without a number, say one whose training diverged, never wins.
+    keep = _attacked_by_the_best(eves, gain) & gain.notna()
     # A stable sort keeps the first of equals, so that the choice does not hang on pandas.
-    ranked = eves.loc[gain.sort_values(ascending=False, kind="stable").index]
+    ranked = eves.loc[gain[keep].sort_values(ascending=False, kind="stable").index]
     return ranked.drop_duplicates(present(table, CONTEST)).sort_index()
+
+
+def _attacked_by_the_best(eves: pd.DataFrame, gain: pd.Series) -> pd.Series:
+    """Tell of each Eve's row whether the Eve who is the best over seeds attacked its seed."""
+    if eves["seed"].nunique() < 2:
+        return pd.Series(True, index=eves.index)
+    names = [name for name in present(eves, CONTEST) if name != "seed"]
+    contest = eves.groupby(names, dropna=False, sort=False).ngroup()
+    mean = gain.groupby([contest, eves["adversary"]], dropna=False).transform("mean").dropna()
+    best = eves["adversary"].loc[mean.groupby(contest).idxmax()]
+    names_of = dict(zip(contest.loc[best.index], best, strict=True))
+    attacks = eves["adversary"] == contest.map(names_of)
+    return attacks.groupby([contest, eves["seed"]], dropna=False).transform("any")
 
 
 def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:

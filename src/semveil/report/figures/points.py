@@ -18,7 +18,15 @@ from semveil.report.figures.lines import Look, entries, unit
 from semveil.report.figures.style import styled
 from semveil.report.looks import FLOOR, PARTIES, floor_entry, markers, palette
 from semveil.report.looks import series as look_of
-from semveil.report.select import estimate_of, floor, pooled, strongest, titles, where
+from semveil.report.select import (
+    estimate_of,
+    floor,
+    over_seeds,
+    pooled,
+    strongest,
+    titles,
+    where,
+)
 from semveil.report.summary import Row, rows
 from semveil.report.table import heading
 from semveil.style import FAINT, GREY
@@ -196,8 +204,8 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
         snr_db: Bob's and Eve's SNR, dB.
 
     Returns:
-        The figure: one point per system, its marker telling systems of one colour apart; dotted
-        are the floors.
+        The figure: one point per system, seeds merged, its marker telling systems of one colour
+        apart, the larger the latent dimension the larger; dotted are the floors.
     """
     accuracy, leakage = metric_of(MAIN["label"]), metric_of(LEAKAGE)
     at = where(frame, test_snr_db=snr_db)
@@ -205,13 +213,19 @@ def accuracy_and_leakage(frame: pd.DataFrame, snr_db: float) -> Figure:
     # A system measured on few images could be the best by chance.
     leaks = strongest(leaks[leaks["n"] >= leaks["n"].max() / 2])
     bobs = where(at, role="bob", metric=accuracy.name)
+    leaks, bobs = (over_seeds(rows, n=("n", "sum")) for rows in (leaks, bobs))
     colours, marked, named = palette(frame), markers(bobs, frame["scheme"]), titles(bobs)
+    sizes = _sizes(sorted(set(bobs["latent_dim"].dropna())))
     figure, (place,) = panels(1, columns=1)
     legend: list[tuple[str, Look]] = []
     for _, bob in bobs.iterrows():
         eve = where(leaks, system=bob["system"], latent_dim=bob["latent_dim"])
         if not eve.empty:
-            look = {"color": colours[bob["system"]], "marker": marked[bob["system"]]}
+            look = {
+                "color": colours[bob["system"]],
+                "marker": marked[bob["system"]],
+                "markersize": sizes.get(bob["latent_dim"], 6.5),
+            }
             point(place, estimate_of(eve.iloc[0]), estimate_of(bob), look)
             legend.append(
                 (f"{named[bob['system']]}, d = {bob['latent_dim']:g}", look | {"linestyle": ""})
