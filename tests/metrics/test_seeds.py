@@ -58,3 +58,14 @@ def test_the_interval_covers_the_mean_over_seeds_and_images():
         found = hierarchical([normal(shared + source.gauss(0, 0.02), 0.02) for _ in range(5)])
         covered += found.low <= 0 <= found.high
     assert 0.93 < covered / 2000 < 0.99
+
+
+@pytest.mark.parametrize(("seeds", "stated"), [(2, 0.61), (3, 0.81), (5, 0.88), (10, 0.93)])
+def test_where_only_seeds_differ_it_covers_what_is_stated(seeds, stated):
+    source = random.Random(seeds)
+    covered = 0
+    for _ in range(1500):
+        found = hierarchical([normal(source.gauss(0, 1), 0.0) for _ in range(seeds)])
+        covered += found.low <= 0 <= found.high
+    # Three standard errors of the share, and half a unit of the last digit stated.
+    assert covered / 1500 == pytest.approx(stated, abs=3 * (0.25 / 1500) ** 0.5 + 0.005)

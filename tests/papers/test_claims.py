@@ -44,10 +44,9 @@ def exactly(value):
         ("within", (0.2, 0.4), [exactly(0.1), exactly(0.5)], YES),
         ("within", (0.2, 0.4), [exactly(0.1), exactly(0.3)], OPEN),
         ("within", (0.2, 0.4), [exactly(0.5), exactly(0.6)], NO),
-        ("meets", (0.2, 0.4), [exactly(0.3), exactly(0.9)], YES),
-        ("meets", (0.2, 0.4), [exactly(0.5), exactly(0.9)], NO),
-        ("meets", (0.2, 0.4), [estimate(0.4, 0.9)], YES),
-        ("meets", (0.2, 0.4), [estimate(0.5, 0.9)], NO),
+        # No interval proves equality.
+        ("equals", (0.2, 0.4), [estimate(0.4, 0.9)], OPEN),
+        ("equals", (0.2, 0.4), [estimate(0.5, 0.9)], NO),
     ],
 )
 def test_comparisons_go_by_the_whole_interval(comparison, interval, against, verdict):
@@ -163,6 +162,37 @@ def test_seeds_count_as_one_case():
     records = [row(0.9, seed=0), row(0.7, seed=1)]
     found = judge(claim(cases={"dataset": "all"}, judge=[{"at_least": 0.65}]), _bob(records))
     assert verdicts(found) == {("digits",): [YES]}
+
+
+def test_numbers_of_unequal_seeds_are_compared_over_those_they_share():
+    # Over all seeds dp would be ahead, on the shared one it is behind.
+    records = [
+        row(0.5, scheme="vfe", seed=0),
+        row(0.9, scheme="vfe", seed=1),
+        row(0.6, scheme="dp", seed=0),
+    ]
+    part = {"scheme": "vfe", "below": {"scheme": "dp"}, "show": "percent"}
+    beside = [{"scheme": "dp", "show": "percent", "as": "against"}]
+    found = judge(claim(judge=[part], beside=beside), _bob(records))
+    ((finding,),) = found.findings.values()
+    assert finding.verdict == YES
+    assert finding.words == "50.0 (49.0–51.0); against 60.0 (59.0–61.0); 1 of 2 seeds"
+    every = judge(
+        claim(judge=[part], beside=beside), _bob([*records, row(0.95, scheme="dp", seed=1)])
+    )
+    ((finding,),) = every.findings.values()
+    assert "seeds" not in finding.words
+
+
+def test_of_readings_with_one_verdict_the_one_nearest_to_confirming_is_shown():
+    rows = [row(value, **{"params.weight": weight}) for weight, value in ((1.0, 0.1), (2.0, 0.4))]
+    for comparison, shown in (("at_least", 2), ("at_most", 1)):
+        limit = 0.5 if comparison == "at_least" else 0.05
+        part = {"metric": "accuracy", comparison: limit, "show": "rate"}
+        one = claim(readings={"params.weight": [1.0, 2.0]}, judge=[part])
+        ((finding,),) = judge(one, Selector(table(*rows))).findings.values()
+        assert finding.verdict == NO
+        assert f"weight {shown}" in finding.words
 
 
 @pytest.mark.parametrize(

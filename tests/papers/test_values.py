@@ -144,6 +144,22 @@ def test_paired_differences_by_students_t():
     assert (found.low, found.high) == (pytest.approx(oracle.low), pytest.approx(oracle.high))
 
 
+def test_the_best_of_several_paired_differences_has_students_wider_interval():
+    one, other = [0.8, 0.7, 0.9], [0.6, 0.65, 0.6]
+    found = paired([x - y for x, y in zip(one, other, strict=True)], tests=4)
+    oracle = ttest_rel(one, other).confidence_interval(1 - 0.05 / 4)
+    assert (found.low, found.high) == (pytest.approx(oracle.low), pytest.approx(oracle.high))
+    rows = [row(x, seed=seed) for seed, x in enumerate(one)]
+    value = {"metric": "accuracy", "python": "papers.test_values:above_a_half"}
+    alone, best = (Scope(Selector(table(*rows)), tests=n).number(value) for n in (1, 4))
+    assert alone == paired([x - 0.5 for x in one])
+    assert best == paired([x - 0.5 for x in one], tests=4)
+
+
+def above_a_half(rows, tests=1):
+    return paired(list(rows["value"] - 0.5), tests)
+
+
 def test_one_pair_has_no_interval():
     found = paired([0.2])
     assert (found.low, found.high) == (-math.inf, math.inf)

@@ -113,14 +113,37 @@ def test_every_seed_has_its_own_strongest_eve() -> None:
     assert strongest(table)["value"].tolist() == [0.6, 0.7]
 
 
-def test_seeds_that_the_strongest_eve_did_not_attack_do_not_count() -> None:
-    records = attacked(linear={0: 0.5, 1: 0.6, 2: 0.55}, mlp={0: 0.9}, wide={1: 0.2})
+def test_an_eve_who_attacked_some_seeds_counts_where_she_is_the_strongest_there() -> None:
+    records = attacked(linear={0: 0.5, 1: 0.6, 2: 0.55}, mlp={0: 0.9})
     assert strongest(frame(records))[["seed", "value"]].values.tolist() == [[0, 0.9]]
     other = dataclasses.replace(records[1], scheme="multitask")
     assert strongest(frame([*records, other]))["value"].tolist() == [0.9, 0.6]
 
 
-def test_a_seed_counts_where_the_strongest_eve_diverged() -> None:
+@pytest.mark.parametrize(
+    "values",
+    [
+        # Weaker there than those who attacked all seeds.
+        {"linear": {0: 0.5, 1: 0.6, 2: 0.1}, "wide": {0: 0.4}},
+        # Stronger there, but less than those get over all seeds.
+        {"linear": {0: 0.5, 1: 0.6, 2: 0.9}, "wide": {0: 0.55}},
+        # Diverged there.
+        {"linear": {0: 0.5, 1: 0.6, 2: 0.1}, "wide": {0: math.nan}},
+    ],
+)
+def test_an_eve_who_attacked_some_seeds_makes_no_eve_weaker(
+    values: dict[str, dict[int, float]],
+) -> None:
+    found = strongest(frame(attacked(**values)))
+    assert found["value"].tolist() == list(values["linear"].values())
+
+
+def test_a_number_of_no_eve_in_particular_has_every_seed() -> None:
+    records = [dataclasses.replace(EVE, adversary=None, seed=seed) for seed in range(2)]
+    assert len(strongest(frame(records))) == 2
+
+
+def test_a_seed_counts_where_an_eve_diverged() -> None:
     table = frame(attacked(linear={0: 0.5, 1: 0.6}, mlp={0: 0.9, 1: math.nan}))
     assert strongest(table)["value"].tolist() == [0.6, 0.9]
     assert strongest(frame(attacked(mlp={0: math.nan, 1: math.nan}))).empty

@@ -19,8 +19,7 @@ and links come first. A claim has
 - ``values``: its own named values (see :mod:`semveil.papers.values`);
 - ``judge``: one part or several, of which all must hold. A part is a value with one comparison:
   ``at_least``, ``at_most``, ``above``, ``below`` (never reached), ``within: [low, high]``,
-  ``meets: [low, high]`` (the interval reaches the range) or ``meets: VALUE`` (the intervals
-  overlap), ``equals`` (refuted if they lie apart, else undecided: no interval proves equality),
+  ``equals`` (refuted if they lie apart, else undecided: no interval proves equality),
   ``increasing: [values]``, ``decreasing: [values]``. What is compared with is a number, a choice,
   or a value with an interval of its own;
 - ``requires``: parts like those of ``judge`` without which the claim cannot be judged, such as an
@@ -38,7 +37,9 @@ judged* where all of them leave Bob at chance: at such a budget nothing can be r
 which a part was not measured has no verdict; a claim without any says so. A number that is the best
 of several, such as the strongest Eve's, has
 its interval widened for their count (Bonferroni); a claim that a reading confirms must stand as
-the best of all readings as well.
+the best of all readings as well. Of several readings with the same verdict the one with the largest
+margin is shown. Numbers of unequal seeds are compared over those that they share, and where these
+are not all, the finding says how many.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ from semveil.papers.values import (
 from semveil.papers.words import FORMATS, head, named
 from semveil.records import FIELDS, Estimate
 
-COMPARISONS = ("at_least", "at_most", "above", "below", "within", "meets", "equals")
+COMPARISONS = ("at_least", "at_most", "above", "below", "within", "equals")
 ORDERS = ("increasing", "decreasing")
 
 
@@ -99,12 +100,6 @@ def above(found: Estimate, least: Estimate) -> Verdict:
     return Verdict.REFUTED if found.high < least.low else Verdict.UNDECIDED
 
 
-def meets(found: Estimate, other: Estimate) -> Verdict:
-    """Judge that two intervals overlap."""
-    overlap = found.low <= other.high and other.low <= found.high
-    return Verdict.CONFIRMED if overlap else Verdict.REFUTED
-
-
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
     """Judge a claim of several parts: it falls with any, and stands with all."""
     found = set(verdicts)
@@ -118,20 +113,27 @@ def _negative(found: Estimate) -> Estimate:
 
 
 def compare(comparison: str, found: Estimate, *others: Estimate) -> Verdict:
-    """Judge one comparison; ``within`` and ``meets`` have the two ends of a range, or one value."""
+    """Judge one comparison; ``within`` has the two ends of a range."""
     if comparison == "within":
         low, high = others
         return all_of([at_least(found, low), compare("at_most", found, high)])
-    if comparison == "meets":
-        low, high = others[0], others[-1]
-        return meets(found, Estimate(low.value, low.low, high.high, low.n))
     if comparison == "equals":
-        apart = meets(found, others[0]) is Verdict.REFUTED
-        return Verdict.REFUTED if apart else Verdict.UNDECIDED
+        overlap = found.low <= others[0].high and others[0].low <= found.high
+        return Verdict.UNDECIDED if overlap else Verdict.REFUTED
     if comparison in ("at_most", "below"):
         judge = at_least if comparison == "at_most" else above
         return judge(_negative(found), _negative(others[0]))
     return (at_least if comparison == "at_least" else above)(found, others[0])
+
+
+def margin(comparison: str, found: Estimate, *others: Estimate) -> float:
+    """Return by how much a number exceeds what a comparison asks for; below zero if it misses."""
+    gaps = [found.value - other.value for other in others]
+    if comparison == "within":
+        return min(gaps[0], -gaps[1])
+    if comparison == "equals":
+        return -abs(gaps[0])
+    return gaps[0] if comparison in ("at_least", "above") else -gaps[0]
 
 
 class _Spec(BaseModel):
@@ -247,6 +249,7 @@ class Finding:
     verdict: Verdict
     words: str
     reason: str = ""  # why it is not judged
+    margin: float = 0.0  # the least of its parts
 
     def __str__(self) -> str:
         return f"**{self.verdict}**: {'; '.join(filter(None, [self.reason, self.words]))}"
@@ -322,7 +325,7 @@ def _read(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
     if not measured:
         return None
     order = [Verdict.CONFIRMED, Verdict.UNDECIDED, Verdict.NOT_JUDGED, Verdict.REFUTED]
-    reading, best = min(measured, key=lambda pair: order.index(pair[1].verdict))
+    reading, best = min(measured, key=lambda pair: (order.index(pair[1].verdict), -pair[1].margin))
     if best.verdict is Verdict.CONFIRMED:
         reading, best = _best_of(measured, claim, scope, case)
     words = f"{best.words} ({_reading(reading)})"
@@ -354,20 +357,45 @@ def _reading(case: Case) -> str:
 
 def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
     scope = scope.within({**claim.where, **case})
-    verdicts, words, saturated = [], [], ""
-    for part in claim.judge:
+    seen: list[Found] = []
+    if _parts(claim.judge, replace(scope, seen=seen)) is None:
+        return None
+    sets = {found.seeds for found in seen if found.seeds}
+    common = frozenset.intersection(*sets) if sets else frozenset()
+    if len(sets) > 1 and common:
+        # Seeds share images and judges: only the same ones can be compared.
+        scope = scope.within({"seed": sorted(common)})
+    parts = _parts(claim.judge, scope)
+    if parts is None:
+        return None
+    verdicts, words, margins, saturated = parts
+    found = [(part, scope.find(_value(part))) for part in claim.beside]
+    beside = [_words(part, each) for part, each in found if each is not None]
+    there = scope.selector.seeds
+    few = [f"{len(common)} of {len(there)} seeds"] if 0 < len(common) < len(there) else []
+    shown = "; ".join([", ".join(words), *beside, *few])
+    reason = _unmet(claim, scope) or saturated
+    verdict = Verdict.NOT_JUDGED if reason else all_of(verdicts)
+    return Finding(verdict, shown, reason, min(margins))
+
+
+def _parts(
+    judge: Sequence[Mapping[str, Any]], scope: Scope
+) -> tuple[list[Verdict], list[str], list[float], str] | None:
+    """Return verdicts, words and margins of all parts, and whether one is saturated."""
+    verdicts, words, margins, saturated = [], [], [], ""
+    for part in judge:
         seen: list[Found] = []
         judged = _judged(part, replace(scope, seen=seen))
+        if scope.seen is not None:
+            scope.seen.extend(seen)
         if judged is None:
             return None
         verdicts.append(judged[0])
         words += judged[1]
+        margins.append(judged[2])
         saturated = saturated or _saturated(seen, scope.selector)
-    found = [(part, scope.find(_value(part))) for part in claim.beside]
-    beside = [_words(part, each) for part, each in found if each is not None]
-    shown = "; ".join([", ".join(words), *beside])
-    reason = _unmet(claim, scope) or saturated
-    return Finding(Verdict.NOT_JUDGED if reason else all_of(verdicts), shown, reason)
+    return verdicts, words, margins, saturated
 
 
 def _unmet(claim: Claim, scope: Scope) -> str:
@@ -402,8 +430,8 @@ def _psr(found: Found) -> bool:
     return not pd.isna(found.fields.get("psr_db")) and not pd.isna(found.fields.get("adversary"))
 
 
-def _judged(part: Mapping[str, Any], scope: Scope) -> tuple[Verdict, list[str]] | None:
-    """Return the verdict on one part and its words; None if something was not measured."""
+def _judged(part: Mapping[str, Any], scope: Scope) -> tuple[Verdict, list[str], float] | None:
+    """Return the verdict on a part, its words and its margin; None if it was not measured."""
     order = next((name for name in ORDERS if name in part), None)
     fields = {n: v for n, v in part.items() if n not in (*ORDERS, *COMPARISONS)}
     if order:
@@ -415,15 +443,17 @@ def _judged(part: Mapping[str, Any], scope: Scope) -> tuple[Verdict, list[str]] 
         steps = known if order == "increasing" else known[::-1]
         verdict = all_of(above(more, less) for less, more in pairwise(steps))
         show = FORMATS[part.get("show", "number")]
-        return verdict, [", ".join(map(show, known))]
+        least = min(more.value - less.value for less, more in pairwise(steps))
+        return verdict, [", ".join(map(show, known))], least
     found = scope.find(_value(fields))
     (comparison,) = (name for name in COMPARISONS if name in part)
     against = choose(part[comparison], scope.fields)
     others = [scope.number(each) for each in (against if isinstance(against, list) else [against])]
     if found is None or None in others:
         return None
-    verdict = compare(comparison, found.number, *(other for other in others if other))
-    return verdict, [_words(fields, found)]
+    limits = [other for other in others if other]
+    verdict = compare(comparison, found.number, *limits)
+    return verdict, [_words(fields, found)], margin(comparison, found.number, *limits)
 
 
 def _selection(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from importlib import import_module
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -84,8 +85,11 @@ def mean(numbers: Sequence[Estimate]) -> Estimate:
     return Estimate(value, value - down, value + up, min(number.n for number in numbers))
 
 
-def paired(differences: Sequence[float]) -> Estimate:
-    """Return the mean of paired differences with its interval (Student's t); infinite for one."""
+def paired(differences: Sequence[float], tests: int = 1) -> Estimate:
+    """Return the mean of paired differences with its interval (Student's t); infinite for one.
+
+    As the best of several ``tests``, it has a wider one (Bonferroni).
+    """
     from scipy.stats import t
 
     n = len(differences)
@@ -93,7 +97,7 @@ def paired(differences: Sequence[float]) -> Estimate:
     if n < 2:
         return Estimate(value, -math.inf, math.inf, n)
     spread = math.sqrt(sum((x - value) ** 2 for x in differences) / (n - 1) / n)
-    half = float(t.ppf(0.975, n - 1)) * spread
+    half = float(t.ppf(1 - 0.025 / tests, n - 1)) * spread
     return Estimate(value, value - half, value + half, n)
 
 
@@ -103,6 +107,7 @@ class Found:
 
     number: Estimate
     fields: Fields
+    seeds: frozenset[int] = frozenset()  # whose mean it is
 
 
 class Selector:
@@ -113,6 +118,7 @@ class Selector:
         self.table = table.copy()
         self._masks: dict[tuple[str, str], np.ndarray] = {}
         self._floors: dict[tuple[str, str], float | None] = {}
+        self.seeds = frozenset(table["seed"].dropna())
 
     def rows(self, fields: Fields) -> pd.DataFrame:
         """Return the records that agree with fields."""
@@ -219,8 +225,12 @@ class Scope:
         if form == "python":
             scopes = [self.within(fields) for fields in value.get("of", [{}])]
             tables = [self.selector.rows(scope.fields) for scope in scopes]
-            found: Estimate | None = function(value[form])(*tables)
-            return found and widened(found, self.tests or 1)
+            made, tests = function(value[form]), self.tests or 1
+            found: Estimate | None
+            if "tests" in signature(made).parameters:
+                return made(*tables, tests=tests)
+            found = made(*tables)
+            return found and widened(found, tests)
         numbers = [self.number(each) for each in value[form]]
         known = [number for number in numbers if number is not None]
         if len(known) < len(numbers):
@@ -280,7 +290,8 @@ def _corrected(found: Found, tests: int | None) -> Found:
 
 
 def _over_seeds(rows: pd.DataFrame) -> Found:
-    return Found(pooled(rows), {str(name): value for name, value in rows.iloc[0].items()})
+    fields = {str(name): value for name, value in rows.iloc[0].items()}
+    return Found(pooled(rows), fields, frozenset(rows["seed"]))
 
 
 def function(name: str) -> Callable[..., Any]:

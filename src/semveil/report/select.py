@@ -155,31 +155,57 @@ def varying(table: pd.DataFrame, columns: Iterable[str]) -> list[str]:
 def strongest(table: pd.DataFrame) -> pd.DataFrame:
     """Keep, of the Eves that listened under the same circumstances, the one that got the most.
 
-    Every seed has its own strongest Eve. Where some seeds were attacked by fewer Eves than others,
-    those seeds count that the Eve attacked who is the strongest on average over the seeds she
-    attacked: a mean with the rest would understate her.
+    Every seed has its own strongest Eve. Where some seeds were spared some Eves, the Eves compete
+    who attacked all seeds. Others count where they get more than these on the seeds they attacked,
+    and more than these over all seeds: then the other seeds do not count, since a mean with the
+    weaker Eves there would understate her.
     """
     eves = table[table["role"] == "eve"]
     less = [name for name in eves["metric"].unique() if not metric_of(name).higher_is_better]
     gain = eves["value"].where(~eves["metric"].isin(less), -eves["value"])
     # An Eve without a number, say one whose training diverged, never wins.
-    keep = _attacked_by_the_best(eves, gain) & gain.notna()
+    keep = _competing(eves, gain) & gain.notna()
     # A stable sort keeps the first of equals, so that the choice does not hang on pandas.
     ranked = eves.loc[gain[keep].sort_values(ascending=False, kind="stable").index]
     return ranked.drop_duplicates(present(table, CONTEST)).sort_index()
 
 
-def _attacked_by_the_best(eves: pd.DataFrame, gain: pd.Series) -> pd.Series:
-    """Tell of each Eve's row whether the Eve who is the best over seeds attacked its seed."""
+def _competing(eves: pd.DataFrame, gain: pd.Series) -> pd.Series:
+    """Tell of each Eve's row whether its seed and its Eve count."""
+    keep = pd.Series(True, index=eves.index)
     if eves["seed"].nunique() < 2:
-        return pd.Series(True, index=eves.index)
-    names = [name for name in present(eves, CONTEST) if name != "seed"]
-    contest = eves.groupby(names, dropna=False, sort=False).ngroup()
-    mean = gain.groupby([contest, eves["adversary"]], dropna=False).transform("mean").dropna()
-    best = eves["adversary"].loc[mean.groupby(contest).idxmax()]
-    names_of = dict(zip(contest.loc[best.index], best, strict=True))
-    attacks = eves["adversary"] == contest.map(names_of)
-    return attacks.groupby([contest, eves["seed"]], dropna=False).transform("any")
+        return keep
+    contest = [name for name in present(eves, CONTEST) if name != "seed"]
+    for rows in eves.groupby(contest, dropna=False, sort=False).groups.values():
+        seed, adversary = eves.loc[rows, "seed"], eves.loc[rows, "adversary"].fillna("")
+        grid = gain[rows].groupby([seed, adversary]).max().unstack()
+        tried = gain[rows].groupby([seed, adversary]).size().unstack().notna()
+        if not tried.all(axis=None):
+            seeds, names = _counting(grid, tried)
+            keep[rows] = seed.isin(seeds) & adversary.isin(names)
+    return keep
+
+
+def _counting(grid: pd.DataFrame, tried: pd.DataFrame) -> tuple[pd.Index, pd.Index]:
+    """Return the seeds and the Eves that count, of what each Eve gained on the seeds she tried."""
+    found: tuple[pd.Index, pd.Index] | None = None
+    for _, of in sorted(tried.items(), key=lambda item: -int(item[1].sum())):
+        seeds = tried.index[of]
+        names = tried.columns[tried.loc[seeds].all()]
+        if found is None:
+            found = seeds, names
+            continue
+        here = _mean_of_best(grid, seeds, names)
+        if here > max(_mean_of_best(grid, *found), _mean_of_best(grid, seeds, found[1])):
+            found = seeds, names
+    assert found is not None
+    return found
+
+
+def _mean_of_best(grid: pd.DataFrame, seeds: pd.Index, names: pd.Index) -> float:
+    """Return the mean over seeds of the most that any of the Eves gained."""
+    mean = grid.loc[seeds, names].max(axis=1).mean()
+    return -math.inf if pd.isna(mean) else float(mean)
 
 
 def floor(table: pd.DataFrame, metric: str, **context: Any) -> float | None:

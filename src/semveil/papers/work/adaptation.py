@@ -89,23 +89,23 @@ def _cost(points: pd.DataFrame) -> float:
     return float(points["flops"].iloc[0])
 
 
-def _difference(arm: pd.DataFrame, other: pd.DataFrame) -> Estimate:
+def _difference(arm: pd.DataFrame, other: pd.DataFrame, tests: int) -> Estimate:
     """Return how far accuracies lie above others, paired by seed."""
     # Seeds share test images, training images and the channel's draws between the arms.
     gaps = arm.set_index("seed")["accuracy"] - other.set_index("seed")["accuracy"]
-    return paired(list(gaps))
+    return paired(list(gaps), tests)
 
 
-def at_equal_cost(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+def at_equal_cost(arm: pd.DataFrame, anew: pd.DataFrame, tests: int = 1) -> Estimate:
     """Return the difference at the last stop to the first stop of *scratch* that cost no less."""
     then, scratch = stop(arm, anew), where(curves(anew), arm=ANEW[0])
     dearer = scratch.loc[scratch["flops"] >= _cost(then), "steps"].min()
-    return _difference(then, where(scratch, steps=dearer))
+    return _difference(then, where(scratch, steps=dearer), tests)
 
 
-def at_best_end(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
+def at_best_end(arm: pd.DataFrame, anew: pd.DataFrame, tests: int = 1) -> Estimate:
     """Return the difference at the last stop to the best end of starting anew."""
-    return _difference(stop(arm, anew), best_end(anew))
+    return _difference(stop(arm, anew), best_end(anew), tests)
 
 
 def steps(arm: pd.DataFrame, anew: pd.DataFrame) -> Estimate:
