@@ -358,14 +358,13 @@ def _reading(case: Case) -> str:
 def _finding(claim: Claim, scope: Scope, case: Fields) -> Finding | None:
     scope = scope.within({**claim.where, **case})
     seen: list[Found] = []
-    if _parts(claim.judge, replace(scope, seen=seen)) is None:
-        return None
+    parts = _parts(claim.judge, replace(scope, seen=seen))
     sets = {found.seeds for found in seen if found.seeds}
     common = frozenset.intersection(*sets) if sets else frozenset()
-    if len(sets) > 1 and common:
+    if parts and len(sets) > 1 and common:
         # Seeds share images and judges: only the same ones can be compared.
         scope = scope.within({"seed": sorted(common)})
-    parts = _parts(claim.judge, scope)
+        parts = _parts(claim.judge, scope)
     if parts is None:
         return None
     verdicts, words, margins, saturated = parts
