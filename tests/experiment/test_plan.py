@@ -66,6 +66,28 @@ def test_protections_are_the_links_own_and_leave_the_reference_alone():
     assert laid.transform is not None
 
 
+def test_what_protects_a_link_and_what_is_proved_of_it_includes_what_is_laid_over_it():
+    recipe, names = asked("deepjscc", "rotation")
+    reference, laid = plan(names, recipe)
+    assert (reference.protects, reference.guarantee) == ("nothing: the reference", "none")
+    assert "receivers without the key" in laid.protects
+    assert laid.guarantee.startswith("the waveform is independent of the image")
+    both = plan(*reversed(asked("dp", "rotation")))[-1]
+    assert both.protects.count(";") == 1
+    assert "local differential privacy" in both.guarantee
+    assert "independent of the image" in both.guarantee
+
+
+def test_a_variant_has_a_guarantee_of_its_own_and_a_control_has_none():
+    found = {each.name.label: each.guarantee for each in plan(*reversed(asked("rotation")))}
+    assert found["rotation (haar)"] == "as the blocks', for the whole latent"
+    assert found["rotation (structured)"] == "none"
+    recipe, names = asked("cooperative")
+    controls = [system for system in plan(names, recipe) if system.is_control]
+    assert controls
+    assert {(each.protects, each.guarantee) for each in controls} == {("nothing", "none")}
+
+
 def test_noise_alone_is_no_key():
     recipe, names = asked("uis", "laplace")
     laid = plan(names, recipe)[-1]
@@ -101,6 +123,8 @@ def test_a_hardened_run_notes_its_training_everywhere():
         "mobilesc (semmixed)",
         "mobilesc (latent, semmixed)",
     ]
+    (told,) = {system.protects for system in plan(names, recipe)}
+    assert told == "Bob, from perturbations, by adversarial training (semmixed)"
 
 
 def test_random_streams_keep_the_names_that_they_had():

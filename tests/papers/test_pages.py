@@ -12,6 +12,7 @@ from papers.numbers import row, table
 from semveil.errors import SemveilError
 from semveil.papers import PAPERS, page
 from semveil.papers.claims import Claims, verdicts
+from semveil.papers.execute import footer
 from semveil.records import read_records
 from semveil.report.select import frame
 
@@ -47,6 +48,20 @@ def test_a_committed_page_names_every_version_and_precision_of_its_jobs(name):
     assert named == {job["version"] for job in jobs.values()}
     stated = {job["hardware"].get("precision") for job in jobs.values()} - {None}
     assert set(re.findall(r"b?float\d+", footer)) == stated
+    commits = {part["commit"][:7] for job in jobs.values() for part in job.get("code", ())}
+    assert all(commit in footer for commit in commits)
+
+
+def test_a_page_states_the_widths_of_links_over_ofdm():
+    def job(scheme, width):
+        recipe = {"scheme": scheme, "data": {"name": "mnist"}, "link": {"width": width}}
+        return {"version": "0.1.0+1234567", "hardware": {}, "recipe": recipe}
+
+    jobs = {"a": job("mobilesc", 16), "b": job("jscc-ofdm", 64), "c": job("deepjscc", 8)}
+    told = footer("attacks", {"budget": "cpu", "seed": 0, "jobs": jobs})
+    assert "over OFDM: 16 (mnist), 64 (mnist); as published: 64." in told
+    del jobs["a"], jobs["b"]
+    assert "OFDM" not in footer("attacks", {"budget": "cpu", "seed": 0, "jobs": jobs})
 
 
 def filled(tmp_path, template, *rows, claims=None):

@@ -14,9 +14,11 @@ import semveil
 from commands import succeed
 from semveil.data import DATASETS
 from semveil.profiling.own import link_costs
+from semveil.records import read_records
 from semveil.schemes import SCHEMES
 from semveil.zoo import places
 from semveil.zoo.entry import read_entry
+from semveil.zoo.pack import entry_card
 
 EMBEDDED = places.Place(places.EMBEDDED, "in the package").entries()
 INDEX = places.read_index(places.EMBEDDED / "index.json")
@@ -69,6 +71,30 @@ def test_a_card_states_the_symbols_that_were_sent(name):
         json.loads(line)["latent_dim"] for line in (folder / "records.jsonl").open(encoding="utf-8")
     }
     assert f"| {reals // 2} channel uses per image" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", sorted(set(published()) - set(EMBEDDED)))
+def test_a_card_is_what_its_entry_says_today(name):
+    folder = published()[name]
+    config = json.loads((folder / "config.json").read_text())
+    link = semveil.load(str(folder), device="cpu")
+    card = entry_card(config, link, read_records(folder / "records.jsonl"))
+    assert (folder / "README.md").read_text() == card
+
+
+def test_a_card_states_what_protects_the_link_and_at_what_it_was_trained():
+    keyed = (published()["cifar10/deepjscc-image-rotation-d1024"] / "README.md").read_text()
+    assert "| protects | the image and the label, from receivers without the key |" in keyed
+    assert "| guarantee | the waveform is independent of the image" in keyed
+    assert "| protections | rotation (block 16) |" in keyed
+    hardened = (published()["cifar10/mobilesc-w32-semmixed"] / "README.md").read_text()
+    assert "| protects | Bob, from perturbations, by adversarial training (semmixed) |" in hardened
+    assert "What it withstands was not measured here" in hardened
+    image = (published()["cifar10/residual-jscc-d1024"] / "README.md").read_text()
+    assert "trained at 0 to 20 dB" in image
+    assert "one eavesdropper (`inference/linear`)" in image
+    assert "No eavesdropper tried to rebuild images." in image
+    assert "falling: 1 of 1." in image
 
 
 def test_a_link_of_another_size_than_its_latent_states_what_it_sends():

@@ -7,11 +7,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from semveil.metrics import METRICS, metric_of
+from semveil.protect import Protection, protections
 from semveil.records import Record, read_records
 from semveil.report.select import floor, frame, home_snr, strongest, where
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from semveil.experiment.link import Link
+    from semveil.recipe import Recipe
 
 _WIDTH = 10
 _NOTHING = "nothing yet; `semveil audit` measures it"
@@ -24,7 +28,7 @@ class Card:
     Attributes:
         name: Label of the system.
         facts: What it is, by keyword: scheme, source, protects, asymmetry, guarantee, images,
-            waveform, channel, training.
+            waveform, channel, training, protections, weights (how many), key.
         measured: One line per number: whose, which metric, value with its 95 % interval, SNR,
             test images, floor.
 
@@ -58,14 +62,18 @@ def card_of(link: Link) -> Card:
     facts = {
         "scheme": f"{scheme.name}: {scheme.description}",
         "source": scheme.source,
-        "protects": scheme.protects,
+        "protects": link.plan.protects,
         "asymmetry": link.asymmetry or "none",
-        "guarantee": scheme.guarantee,
+        "guarantee": link.plan.guarantee,
         "images": f"{recipe.data.name}, {source}, {link.classes} classes",
         "waveform": f"{uses} channel uses per image{added}, bandwidth ratio {ratio:.3g}",
-        "channel": f"{link.channel.name}, trained at {recipe.bob.snr_db:g} dB",
+        "channel": f"{link.channel.name}, trained at {_snr(recipe)}",
         "training": f"{trained}, seed {link.seed}",
     }
+    if laid := protections(link.plan.scheme.recipe):
+        facts["protections"] = ", ".join(_with_settings(each, recipe) for each in laid)
+    alice, both = map(_weights, (link.network.encoder, link.network))
+    facts["weights"] = f"{both:,} (Alice: {alice:,})"
     if link.keyed:
         facts["key"] = link.key_origin
     if link.name.training:
@@ -77,6 +85,24 @@ def card_of(link: Link) -> Card:
     records = read_records(path) if path.exists() else []
     measured = [str(figure) for figure in measured_figures(records, link.name.label)]
     return Card(link.name.label, facts, measured)
+
+
+def _with_settings(protection: type[Protection], recipe: Recipe) -> str:
+    """The name of a protection, with its settings."""
+    if protection.Config is None:
+        return protection.name
+    settings = recipe.of(protection.Config).model_dump(exclude_none=True).items()
+    return f"{protection.name} ({', '.join(f'{key} {value}' for key, value in settings)})"
+
+
+def _weights(network: nn.Module) -> int:
+    return sum(each.numel() for each in network.parameters())
+
+
+def _snr(recipe: Recipe) -> str:
+    """The SNR of the training, or what it was drawn from."""
+    middle, span = recipe.bob.snr_db, recipe.train.snr_span_db
+    return f"{middle - span:g} to {middle + span:g} dB" if span else f"{middle:g} dB"
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.choice import chosen as eavesdroppers
 from semveil.errors import SemveilError
 from semveil.experiment.choices import check_choices
-from semveil.protect import check_order, check_symbols, protections
+from semveil.protect import PROTECTIONS, check_order, check_symbols, protections
 from semveil.recipe import Recipe
 from semveil.records import Asked, SystemName, asked_for, named
 from semveil.schemes.base import SCHEMES, BuildLayer, BuildTransform, ReadReception, Scheme
@@ -44,6 +44,7 @@ class SystemPlan:
     transform: BuildTransform | None = None
     fixed_key: bool = False
     receive: ReadReception | None = None
+    guarantee: str = "none"
 
     @property
     def stream(self) -> str:
@@ -63,6 +64,22 @@ class SystemPlan:
         # Without the keyed transform that its scheme rests on, it is sent in the clear.
         unprotected = self.is_control or self.scheme.keyed_transform() is not None
         return None if unprotected else self.scheme.asymmetry
+
+    @property
+    def protects(self) -> str:
+        """What its scheme, the protections over it and its training are meant to protect."""
+        if self.is_control:
+            return "nothing"
+        added = [PROTECTIONS.get(each).protects for each in self.name.protections]
+        if self.name.training:
+            added.append(f"Bob, from perturbations, by adversarial training ({self.name.training})")
+        return _stated([self.scheme.protects, *added], "nothing")
+
+
+def _stated(texts: Iterable[str], nothing: str) -> str:
+    """Join statements; those that say that there is nothing count only where all do."""
+    said = list(dict.fromkeys(texts))
+    return "; ".join([text for text in said if not text.startswith(nothing)] or said[:1])
 
 
 def stream_of(name: SystemName) -> str:
@@ -142,7 +159,15 @@ def plan(asked: Iterable[Asked], recipe: Recipe) -> list[SystemPlan]:
 def _systems(name: SystemName, recipe: Recipe) -> Iterator[SystemPlan]:
     scheme = _scheme(name, recipe)
     link = _link(asked_for(scheme.base), recipe) if scheme.base else LinkPlan(name, scheme)
-    yield SystemPlan(name, scheme, link, scheme.layer, scheme.keyed_transform())
+    added = [PROTECTIONS.get(each) for each in name.protections]
+    yield SystemPlan(
+        name,
+        scheme,
+        link,
+        scheme.layer,
+        scheme.keyed_transform(),
+        guarantee=_stated([scheme.guarantee, *(each.guarantee for each in added)], "none"),
+    )
     for control, layer in scheme.controls().items():
         yield SystemPlan(replace(name, control=control), scheme, link, layer)
     if name.protections or not recipe.audit.variants:
@@ -157,6 +182,7 @@ def _systems(name: SystemName, recipe: Recipe) -> Iterator[SystemPlan]:
             other.transform,
             other.fixed_key,
             other.receive,
+            other.guarantee,
         )
 
 

@@ -130,7 +130,7 @@ def export_link(
         "format": FORMAT,
         "system": link.name.label,
         "scheme": link.plan.scheme.name,
-        "guarantee": link.plan.scheme.guarantee,
+        "guarantee": link.plan.guarantee,
         "dataset": link.recipe.data.name,
         "semveil": version("semveil"),
         "opset": OPSET,

@@ -22,6 +22,8 @@ from semveil.records import Record, read_records
 from semveil.registry import origin
 from semveil.report.figures.style import save
 from semveil.report.select import frame
+from semveil.schemes import SCHEMES
+from semveil.schemes.parts import OverOfdm
 from semveil.training.loop import Progress
 
 PAGE = "README.md"
@@ -89,16 +91,36 @@ def footer(study: str, facts: dict[str, Any]) -> str:
     """State by what command, on which machines and by which versions a page's jobs ran."""
     jobs = [job for job in facts.get("jobs", {}).values() if "version" in job]
     ran = sorted({job["version"] for job in jobs})
+    # A job that was interrupted may have gone on with a later version.
+    parts = sorted({code["commit"][:7] for job in jobs for code in job.get("code", ())})
+    earlier = [part for part in parts if not any(part in version for version in ran)]
+    before = f" (parts of jobs by {', '.join(earlier)})" if earlier else ""
     machines = sorted({_machine(job["hardware"]) for job in jobs})
     return (
         f"\n{HEADING}\n\n"
         f"`semveil study {study} --budget {facts['budget']} --seed {facts['seed']}`, "
         f"{facts.get('wall_s', 0) / 60:.0f} minutes of jobs on {' and '.join(machines)}, "
-        f"semveil {', '.join(ran)}, "
+        f"semveil {', '.join(ran)}{before}, "
         f"torch {facts.get('versions', {}).get('torch')}. Every number above is made from "
         f"[`records.jsonl`](records.jsonl); every setting of every job is in "
-        f"[`run.json`](run.json).\n"
+        f"[`run.json`](run.json).{_widths(jobs)}\n"
     )
+
+
+def _widths(jobs: Sequence[dict[str, Any]]) -> str:
+    """State the widths of links over OFDM, whose published one few jobs can afford."""
+    recipes = [job["recipe"] for job in jobs if "recipe" in job]
+    links = [(each, SCHEMES.get(each["scheme"])) for each in recipes]
+    widths = {
+        (each["data"]["name"], each["link"]["width"], scheme.published_width)
+        for each, scheme in links
+        if issubclass(scheme, OverOfdm)
+    }
+    if not widths:
+        return ""
+    told = ", ".join(f"{width} ({images})" for images, width, _ in sorted(widths))
+    (published,) = {each[2] for each in widths}
+    return f" Width (`link.width`) of the links over OFDM: {told}; as published: {published}."
 
 
 def _machine(hardware: dict[str, Any]) -> str:

@@ -22,6 +22,8 @@ class Protection:
         name: Name in recipes.
         description: One line about it.
         source: Where it was published.
+        protects: What it is meant to protect, and from whom.
+        guarantee: What is proved of it, and on what conditions; ``none`` where nothing is.
         Config: Its settings; None if it has none.
         keyed: Whether Bob reverses it with a key.
         keeps_norms: Whether every two symbols have the same energy before and after it.
@@ -32,6 +34,8 @@ class Protection:
     name: str
     description: ClassVar[str] = ""
     source: ClassVar[str] = "not published"
+    protects: ClassVar[str] = "nothing"
+    guarantee: ClassVar[str] = "none"
     Config: ClassVar[type[Section] | None] = None
     keyed: ClassVar[bool] = False
     keeps_norms: ClassVar[bool] = False

@@ -145,6 +145,11 @@ class Laplace(Mechanism):
     name = "laplace"
     description = "Laplace noise on the features, as published or differentially private"
     source = "Dwork, McSherry, Nissim, Smith, TCC 2006"
+    protects = "the image, by noise on the features, also for Bob"
+    guarantee = (
+        "genuine reading: ε-local differential privacy of one message's features "
+        "(clipping, fixed gain); paper reading: none"
+    )
     Config = DpConfig
     energy: Tensor
     batches: Tensor

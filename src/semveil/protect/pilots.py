@@ -84,6 +84,8 @@ class KeyedPilots(KeyedProtection):
     name = "keyed-pilots"
     description = "keyed pilots among rotated blocks: Bob rejects messages that were changed"
     source = "this project"
+    protects = "Bob, from messages that were changed"
+    guarantee = "the stated rate of false alarms; a change of few blocks may go unnoticed"
     keeps_norms = True
     last = True
     invariant_maps = QUATERNION_FACTORS

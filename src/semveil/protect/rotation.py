@@ -67,6 +67,11 @@ class Rotation(KeyedProtection):
     name = "rotation"
     description = "keyed rotation of every block of symbols, fresh for every message"
     source = "this project"
+    protects = "the image and the label, from receivers without the key"
+    guarantee = (
+        "the waveform is independent of the image (blocks of constant norm, Haar rotations, "
+        "ideal keystream); proof in the documentation"
+    )
     keeps_norms = True
     needs_norms = True
 

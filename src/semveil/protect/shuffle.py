@@ -44,6 +44,8 @@ class Shuffle(KeyedProtection):
     name = "shuffle"
     description = "keyed permutation of the reals of the waveform, fresh for every message"
     source = "after Luo, Chen, Tao, Yang, arXiv 2209.09008"
+    protects = "the image and the label, from receivers without the key"
+    guarantee = "none: the sorted values leak, and one key for all messages is learned from pairs"
     permutes = True
     invariant_maps = VALUE_MAPS
 

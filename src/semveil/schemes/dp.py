@@ -1,5 +1,6 @@
 """DeepJSCC-DP: Laplace noise on the features, in two readings."""
 
+from semveil.protect.laplace import Laplace
 from semveil.schemes.base import SCHEMES
 from semveil.schemes.deepjscc import DeepJSCC
 from semveil.style import ORANGE, Style
@@ -12,12 +13,9 @@ class DP(DeepJSCC):
     name = "dp"
     style = Style(ORANGE)
     description = "DeepJSCC with Laplace noise on the features"
-    protects = "the image, by noise on the features, also for Bob"
+    protects = Laplace.protects
     asymmetry = "task"
-    guarantee = (
-        "genuine reading: ε-local differential privacy of one message's features "
-        "(clipping, fixed gain); paper reading: none"
-    )
+    guarantee = Laplace.guarantee
     protections = ("laplace",)
     deviations = (
         *DeepJSCC.deviations,

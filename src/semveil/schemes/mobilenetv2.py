@@ -15,6 +15,6 @@ class MobileNetV2(OverOfdm):
     kind = "inverted"
     deviations = (
         *OverOfdm.deviations,
-        "Inverted residuals of expansion 2 at 256 channels, which give the published parameter "
-        "counts.",
+        "Inverted residuals of expansion 2. With ``link.width`` 64 they have 256 channels, which "
+        "give the published parameter counts; a smaller width has fewer weights.",
     )

@@ -16,9 +16,9 @@ class MobileSC(OverOfdm):
     deviations = (
         *OverOfdm.deviations,
         "The exact SemBlock is not printed: 1×1, depth-wise 3×1 and 1×3, 1×1, channel and "
-        "shuffle attention beside each other, residual. It gives the published count of the "
-        "encoder exactly; of the decoder's two are missing, which no block that is the same at "
-        "both ends can give.",
+        "shuffle attention beside each other, residual. With ``link.width`` 64 it gives the "
+        "published count of the encoder exactly; of the decoder's two are missing, which no block "
+        "that is the same at both ends can give. A smaller width has fewer weights.",
         "Shuffle attention's last shuffle only renames channels here and is left out; the split "
         "convolution is computed as the one 3×3 kernel that equals it.",
     )

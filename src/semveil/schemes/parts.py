@@ -56,6 +56,7 @@ class OverOfdm(Scheme):
         kind: Kind of the blocks, see :mod:`semveil.nets.blocks`.
         published_blocks: How many it has in Table III of MobileSC's paper; links have
             ``semantic.blocks``.
+        published_width: The ``link.width`` that has as many channels as the paper states.
     """
 
     protects = "nothing by itself; see `semveil harden`"
@@ -77,6 +78,7 @@ class OverOfdm(Scheme):
     )
     kind: ClassVar[Kind]
     published_blocks: ClassVar[int] = 4
+    published_width: ClassVar[int] = 64
 
     def build(self, image_shape: ImageShape, classes: int) -> LinkNetwork:
         """Build a link whose encoder's and decoder's bodies are blocks of a kind."""

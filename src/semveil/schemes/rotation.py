@@ -14,12 +14,9 @@ class Rotation(DeepJSCC):
     style = Style(GREEN)
     description = "keyed rotation of every block of four reals, fresh for every message"
     source = "this project"
-    protects = "the image and the label, from receivers without the key"
+    protects = Turn.protects
     asymmetry = "key"
-    guarantee = (
-        "the waveform is independent of the image (blocks of constant norm, Haar rotations, "
-        "ideal keystream); proof in the documentation"
-    )
+    guarantee = Turn.guarantee
     protections = ("rotation",)
     variants = {
         "haar": Variant(

@@ -14,9 +14,9 @@ class Shuffle(Scheme):
     style = Style(SKY)
     description = "keyed permutation of the features, fresh for every message"
     source = SURVEY
-    protects = "the image and the label, from receivers without the key"
+    protects = Permutation.protects
     asymmetry = "key"
-    guarantee = "none: the sorted values leak, and one key for all messages is learned from pairs"
+    guarantee = Permutation.guarantee
     base = "deepjscc"
     reference = "deepjscc"
     protections = ("shuffle",)

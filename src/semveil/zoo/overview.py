@@ -30,7 +30,9 @@ def overview() -> dict[str, dict[str, Any]]:
             continue
         facts = entry.facts
         summary = f"{facts.title}, version {facts.version}, {entry.size / 1024:.0f} KiB: "
-        summary += "; ".join(_line(figure) for figure in facts.figures[:2])
+        # Of each party what comes first, so that a link without a task is told by its images.
+        first = {figure.party: figure for figure in reversed(facts.figures)}
+        summary += "; ".join(_line(first[party]) for party in sorted(first))
         found[name] = about | {"summary": summary, "version": facts.version, "bytes": entry.size}
     return dict(sorted(found.items()))
 

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -182,7 +183,7 @@ def refuse_files(recipe: Recipe) -> None:
 def _files(run: Run, link: Link, name: str, version: int, stored: str) -> dict[str, bytes]:
     """Return the files of an entry; its link has the weights as they are stored."""
     assert link.run is not None
-    records, audited = _records(run, link, stored)
+    records = _records(run, link, stored)
     label = link.name.label
     figures = [each for each in measured_figures(records, label) if math.isfinite(each.ci_low)]
     if not figures:
@@ -194,15 +195,14 @@ def _files(run: Run, link: Link, name: str, version: int, stored: str) -> dict[s
         "version": version,
         "title": label,
         "weights": stored,
-        "protocol": _protocol(len(test), audited, stored),
+        "protocol": _protocol(len(test), records, stored),
         "figures": [dataclasses.asdict(figure) for figure in figures],
         "checks": [each.model_dump() for each in checks_of(link, test, run.recipe.bob.snr_db)],
         # A run whose link came from elsewhere did not spend what the link took.
         "train_cpu_s": run.facts.get("train_cpu_s") or None,
         "run": link.run.facts,
     }
-    licence = DATASETS.get(run.recipe.data.name).licence
-    card = card_text(config, card_of(link).facts, _limits(link, audited), licence, link.keyed)
+    card = entry_card(config, link, records)
     files = {
         MODEL: (link.run.folder / MODEL).read_bytes(),
         RECORDS: "".join(short_line(record) + "\n" for record in records).encode(),
@@ -212,6 +212,12 @@ def _files(run: Run, link: Link, name: str, version: int, stored: str) -> dict[s
     config["digest"] = digest_of(config)
     text = json.dumps(config, indent=1, ensure_ascii=False) + "\n"
     return {CONFIG: text.encode(), **files}
+
+
+def entry_card(config: Mapping[str, Any], link: Link, records: Sequence[Record]) -> str:
+    """Return the card of an entry from its ``config.json``, its link and its records."""
+    licence = DATASETS.get(link.recipe.data.name).licence
+    return card_text(config, card_of(link).facts, _limits(link, records), licence, link.keyed)
 
 
 def _stored(run: Run, weights: Weights, simulated_eve: bool, scratch: Path) -> tuple[Link, str]:
@@ -253,43 +259,65 @@ def _link(run: Run, dtype: torch.dtype, simulated_eve: bool, folder: Path) -> Li
     return alone.link()
 
 
-def _records(run: Run, link: Link, stored: str) -> tuple[list[Record], bool]:
-    """Return the records of an entry's system, and whether eavesdroppers are among them."""
+def _records(run: Run, link: Link, stored: str) -> list[Record]:
+    """Return the records of an entry's system."""
     alone, path = link.run, run.folder / RECORDS
     assert alone is not None
     known = read_records(path) if path.exists() else []
     records = [record for record in known if record.system == link.name]
     if records and stored == "float32":
-        return records, True
+        return records
     measured = measure_bob(
         link.under_test(), alone.splits, alone.setting(), alone.recipe.audit, link.device
     )
     if not records:
-        return measured, False
+        return measured
     # Bob as he is with the rounded weights; the rest as the audit left it.
     others = [each for each in records if each.role != "bob" or each.adversary is not None]
-    return others + [each for each in measured if each.role == "bob"], True
+    return others + [each for each in measured if each.role == "bob"]
 
 
-def _protocol(images: int, audited: bool, stored: str) -> str:
-    if not audited:
+def _eavesdroppers(records: Iterable[Record]) -> list[str]:
+    """Return the eavesdroppers who were trained after the link was frozen."""
+    fresh = (each for each in records if each.role == "eve" and each.protocol == "adaptive")
+    return sorted({each.adversary for each in fresh if each.adversary is not None})
+
+
+def _protocol(images: int, records: Sequence[Record], stored: str) -> str:
+    eves = _eavesdroppers(records)
+    if not eves:
         return (
             f"Bob on all {images} test images. No eavesdropper was measured: "
             "`semveil.evaluate(link)` trains fresh ones."
         )
     rounded = stored != "float32"
+    names = ", ".join(f"`{name}`" for name in eves)
+    who = f"the strongest of {len(eves)} eavesdroppers" if len(eves) > 1 else "one eavesdropper"
     return (
-        f"Bob on all {images} test images, and the strongest of the eavesdroppers who were trained "
-        "after the link was frozen, on images that the link was not trained on"
+        f"Bob on all {images} test images, and {who} ({names}), "
+        "trained after the link was frozen, on images that the link was not trained on"
         + (", before its weights were rounded." if rounded else ".")
     )
 
 
-def _limits(link: Link, audited: bool) -> list[str]:
+def _limits(link: Link, records: Sequence[Record]) -> list[str]:
     """Return what a user of an entry must know, one sentence each."""
     limits = ["Trained once, with one seed: intervals span test images, not trainings."]
-    if not audited:
+    eves = _eavesdroppers(records)
+    if not eves:
         limits.append("What an eavesdropper gets was not measured.")
+    elif not any(name.startswith("inversion") for name in eves):
+        limits.append("No eavesdropper tried to rebuild images.")
+    flags = {
+        (each.adversary, each.target): each.value for each in records if each.metric == "converged"
+    }
+    if cut_off := sum(value == 0 for value in flags.values()):
+        limits.append(
+            f"Eavesdroppers whose epochs ran out while their validation loss was still falling: "
+            f"{cut_off} of {len(flags)}. Trained for longer they may be stronger."
+        )
+    if link.name.training and not any(each.psr_db is not None for each in records):
+        limits.append("What it withstands was not measured here: `semveil attack` does.")
     if link.plan.scheme.simulates and link.networks.simulated(link.plan.link.stream) is None:
         limits.append("The simulated Eve of its training is left out: no paper protocol.")
     if link.asymmetry == "knowledge":
