@@ -7,6 +7,7 @@ of them by their names alone, such as ``semveil.load``.
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -878,7 +879,10 @@ def study(
         execute.check(paper, budget, seed, hardware, data)
         folder = Path(out) if out else unused_folder(RUNS / f"{name}-{budget}")
         execute.start(folder, paper, budget, seed)
-    with hold(folder), resumable(folder, "study"):
+    options = resuming_options(
+        device, devices, workers, ray, cores_per_job, gpus_per_job, links, data
+    )
+    with hold(folder), resumable(folder, "study", options):
         execute.execute(folder, paper, hardware, data, progress, runner, links)
     return read_result(folder)
 
@@ -947,11 +951,41 @@ def reproduce(
         papers, budget = reproduction.in_order(only), budget or BUDGET
         folder = Path(out) if out else unused_folder(RUNS / f"reproduce-{budget}")
         reproduction.start(folder, papers, budget, seed, links, zoo)
-    with hold(folder), resumable(folder, "reproduce"):
+    options = resuming_options(
+        device, devices, workers, ray, cores_per_job, gpus_per_job, links, data, zoo
+    )
+    with hold(folder), resumable(folder, "reproduce", options):
         going_on = reproduction.Reproduction(
             folder, hardware, runner, data, progress, links, seconds, zoo
         )
         return folder, going_on.run()
+
+
+def resuming_options(
+    device: str,
+    devices: int,
+    workers: int | None,
+    ray: str | None,
+    cores: int | None,
+    gpus: float | None,
+    links: Path | None,
+    data: Path | None,
+    zoo: bool = True,
+) -> list[str]:
+    """Return the options that a folder does not keep, for the command that goes on in it."""
+    known = os.environ.get("SEMVEIL_DATA")
+    given = {
+        "--device": None if device == "auto" else device,
+        "--devices": None if devices == 1 else devices,
+        "--workers": workers,
+        "--ray": ray,
+        "--cores-per-job": cores,
+        "--gpus-per-job": gpus,
+        "--links": links,
+        "--data": None if data is None or str(data) == known else data,
+    }
+    words = [word for option, value in given.items() if value for word in (option, f"{value}")]
+    return words if zoo else [*words, "--no-zoo"]
 
 
 def _require_budget(budget: str | None, begun: str, folder: Path) -> None:

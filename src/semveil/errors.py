@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -85,10 +85,10 @@ def unknown(kind: str, name: str, known: Iterable[str], command: str = "") -> Se
 
 
 @contextmanager
-def resumable(folder: Path, command: str) -> Iterator[None]:
-    """Name the command that resumes the work in a folder if it is interrupted."""
+def resumable(folder: Path, command: str, options: Sequence[str] = ()) -> Iterator[None]:
+    """Name the command, with its options, that resumes the work in a folder if interrupted."""
     option = [] if command == "audit" else ["--resume"]
-    with resumed_by(command, *option, str(folder)):
+    with resumed_by(command, *option, str(folder), *options):
         yield
 
 

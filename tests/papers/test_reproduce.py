@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -301,6 +302,100 @@ def test_a_damaged_job_has_failed_and_the_others_are_done(line, tmp_path, name):
     assert set(states(folder).values()) == {"done"}
 
 
+KILLED_AFTER_A_JOB = """
+import os, signal
+import semveil.papers.reproduce as module
+def finish(*given):
+    os.kill(os.getpid(), signal.SIGKILL)
+module.execute.finish = finish
+"""
+
+
+def test_a_page_is_never_older_than_its_jobs(line, tmp_path):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    before = (folder / "tally" / "records.jsonl").read_bytes()
+    shutil.rmtree(folder / "tally" / "jobs" / "tally-1")
+    kill = CODE.format(commit=OTHER, dirty=False) + KILLED_AFTER_A_JOB
+    given = ("reproduce", "--resume", folder.name, "--quiet")
+    assert line(*given, folder=tmp_path, before=kill).code == -9
+    assert states(folder)["tally/tally-1"] == "done"
+    (folder / "tally" / "README.md").write_text("older")
+    succeed(tally(line, folder))
+    assert (folder / "tally" / "README.md").read_text().startswith("# The page of tally")
+    assert (folder / "tally" / "records.jsonl").read_bytes() == before
+    assert "2 commits" in refusal(line("reproduce", "--check", folder))
+
+
+@pytest.mark.parametrize("lost", ["records.jsonl", "run.json", "README.md"])
+def test_what_is_lost_or_damaged_of_a_study_is_written_again(line, tmp_path, lost):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    before = (folder / "tally" / lost).read_text()
+    if lost == "records.jsonl":
+        (folder / "tally" / lost).write_text("garbage")
+    else:
+        (folder / "tally" / lost).unlink()
+    assert str(folder / "tally" / lost) in refusal(line("reproduce", "--check", folder))
+    succeed(tally(line, folder))
+    if lost != "run.json":
+        assert (folder / "tally" / lost).read_text() == before
+    succeed(line("reproduce", "--check", folder))
+
+
+def test_a_page_that_failed_is_tried_again(line, tmp_path):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    restate(
+        folder / "manifest.json", lambda manifest: manifest["studies"]["tally"].update(error="full")
+    )
+    succeed(tally(line, folder))
+    assert json.loads((folder / "manifest.json").read_text())["studies"]["tally"]["error"] is None
+
+
+def test_a_file_in_the_way_of_a_study_stops_no_other(line, tmp_path):
+    folder = tmp_path / "all"
+    words = ("--only", "tally", "--only", "size", "--budget", "smoke", "--minutes", "0", "--quiet")
+    succeed(line("reproduce", "--out", "all", *words, folder=tmp_path))
+    (folder / "size").write_text("notes")
+    result = line("reproduce", "--resume", "all", "--quiet", folder=tmp_path)
+    assert result.code == 1
+    assert result.err == "semveil: size failed: all/size is in the way: move it\n"
+    assert states(folder)["tally/tally-2"] == "done"
+    assert (folder / "tally" / "README.md").exists()
+    assert (folder / "size").read_text() == "notes"
+
+
+@pytest.mark.parametrize("inside", [(), ("jobs",)])
+def test_an_empty_folder_of_a_study_is_filled(line, tmp_path, inside):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder, words=("--quiet", "--minutes", "0")))
+    folder.joinpath("tally", *inside).mkdir(parents=True)
+    succeed(tally(line, folder))
+    succeed(line("reproduce", "--check", folder))
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_a_job_that_no_study_has_is_not_forgotten(line, tmp_path, state):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    restate(
+        folder / "manifest.json",
+        lambda manifest: manifest["studies"]["tally"]["jobs"].update(old={"state": state}),
+    )
+    before = content(folder)
+    assert "tally/old is no job of this version" in refusal(tally(line, folder))
+    assert content(folder) == before
+
+
+def test_the_command_that_goes_on_has_all_options_that_the_folder_does_not_keep(line, tmp_path):
+    options = ("--cores-per-job", "1", "--links", "my links", "--no-zoo")
+    words = (*options[2:], "--minutes", "0")
+    result = succeed(reproduce(line, tmp_path / "all", *words))
+    said = result.out.splitlines()[-1]
+    assert said == f"Go on with: semveil reproduce --resume all {shlex.join(options)}"
+
+
 def test_results_of_one_clean_commit_may_be_committed(line, tmp_path):
     folder = tmp_path / "all"
     succeed(tally(line, folder))
@@ -418,7 +513,9 @@ def test_links_of_the_zoo_are_not_trained_again(line, straight, tmp_path):
     [
         (["--only", "talli"], "unknown study 'talli': did you mean 'tally'?"),
         (["--only", "tally", "--resume", "all"], "--resume takes no --only, --out or --seed"),
-        (["--check", "all", "--budget", "cpu"], "--check takes no --only, --out, --seed or --bud"),
+        (["--check", "all", "--budget", "cpu"], "--check only reads: it takes --quiet and --json"),
+        (["--check", "all", "--minutes", "3"], "--check only reads: it takes --quiet and --json"),
+        (["--check", "all", "--no-zoo"], "--check only reads: it takes --quiet and --json alone"),
         (["--only", "tally", "--ray", "auto"], "ray auto: cannot reach a cluster there: "),
         (["--only", "tally", "--links", "/dev/null/x"], "links: /dev/null is no folder: name"),
         (["--only", "tally", "--links", ""], "--links is empty: give it a value"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from shlex import quote
+from shlex import join
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,8 +80,9 @@ def reproduce(
     if resume is not None and begins:
         raise SemveilError("--resume takes no --only, --out or --seed")
     if check is not None:
-        if begins or budget is not None:
-            raise SemveilError("--check takes no --only, --out, --seed or --budget")
+        computes = [budget, minutes, workers, ray, cores, gpus, links]
+        if begins or any(each is not None for each in computes) or not zoo or devices != 1:
+            raise SemveilError("--check only reads: it takes --quiet and --json alone")
         _check(check, quiet, as_json)
         return
     from semveil import api
@@ -109,7 +110,13 @@ def reproduce(
     if as_json:
         print(json.dumps({"folder": str(folder)} | manifest.model_dump()))
     elif not quiet:
-        _print(folder, manifest)
+        _print(
+            folder,
+            manifest,
+            api.resuming_options(
+                device.value, devices, workers, ray, cores, gpus, links, data, zoo
+            ),
+        )
     for name, error in manifest.failures().items():
         print(f"semveil: {name} failed: {error}", file=sys.stderr)
     if manifest.failures():
@@ -134,11 +141,12 @@ def _check(folder: Path, quiet: bool, as_json: bool) -> None:
         print(f"{folder}: {found['jobs']} jobs of {studies} studies, all of {found['commit']}")
 
 
-def _print(folder: Path, manifest: Manifest) -> None:
+def _print(folder: Path, manifest: Manifest, options: list[str]) -> None:
     console().print(_table(manifest))
     print(f"Manifest: {folder / 'manifest.json'}")
     if any(job.state != "done" for _, job in manifest.jobs()):
-        print(f"Go on with: semveil reproduce --resume {quote(str(folder))}")
+        words = ["semveil", "reproduce", "--resume", str(folder), *options]
+        print(f"Go on with: {join(words)}")
 
 
 def _table(manifest: Manifest) -> Table:

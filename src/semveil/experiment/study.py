@@ -49,8 +49,18 @@ def check(jobs: Sequence[Job], context: JobContext) -> None:
             run.check()
 
 
-def start(folder: Path, study: str, budget: str, seed: int, packages: Mapping[str, str]) -> None:
-    """Make the folder of a study that needs packages."""
+def start(
+    folder: Path,
+    study: str,
+    budget: str,
+    seed: int,
+    packages: Mapping[str, str],
+    again: bool = False,
+) -> None:
+    """Make the folder of a study that needs packages.
+
+    With ``again`` a folder may be there that has lost its facts, or never had any.
+    """
     facts = {
         "study": study,
         "budget": budget,
@@ -58,7 +68,11 @@ def start(folder: Path, study: str, budget: str, seed: int, packages: Mapping[st
         "finished": False,
         "packages": dict(packages),
     }
-    new_folder(folder, {FACTS: json.dumps(facts) + "\n"})
+    text = json.dumps(facts) + "\n"
+    if again and folder.is_dir():
+        write_atomic(folder / FACTS, text)
+    else:
+        new_folder(folder, {FACTS: text})
 
 
 def read_facts(folder: Path) -> dict[str, Any]:

@@ -42,10 +42,10 @@ def check_budget(budget: str) -> None:
         raise SemveilError(f"unknown budget '{budget}' (there are: {', '.join(BUDGETS)})")
 
 
-def start(folder: Path, paper: Paper, budget: str, seed: int) -> None:
-    """Make the folder of a study."""
+def start(folder: Path, paper: Paper, budget: str, seed: int, again: bool = False) -> None:
+    """Make the folder of a study; with ``again`` one may be there that has lost its facts."""
     packages = versions([origin(type(paper))])
-    folders.start(folder, paper.name, budget, seed, packages)
+    folders.start(folder, paper.name, budget, seed, packages, again)
 
 
 def execute(
@@ -92,7 +92,8 @@ def footer(study: str, facts: dict[str, Any]) -> str:
     jobs = [job for job in facts.get("jobs", {}).values() if "version" in job]
     ran = sorted({job["version"] for job in jobs})
     # A job that was interrupted may have gone on with a later version.
-    parts = sorted({code["commit"][:7] for job in jobs for code in job.get("code", ())})
+    code = [part["commit"] for job in jobs for part in job.get("code", ())]
+    parts = sorted({commit[:7] for commit in code if commit})
     earlier = [part for part in parts if not any(part in version for version in ran)]
     before = f" (parts of jobs by {', '.join(earlier)})" if earlier else ""
     machines = sorted({_machine(job["hardware"]) for job in jobs})

@@ -152,7 +152,7 @@ def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:
         OtherWorkError: If it is of another study, budget or seed.
         SemveilError: If it is missing or damaged.
     """
-    facts = read_facts(path, StudyFacts, "the study has not begun")
+    facts = read_facts(path, StudyFacts, f"{path} is missing: the study has not begun")
     own = (facts["study"], facts["budget"], facts["seed"])
     if own != (name, manifest.budget, manifest.seed):
         raise OtherWorkError(f"{path}: study, budget or seed are not those of {MANIFEST}")

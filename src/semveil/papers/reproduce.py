@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 from semveil.experiment import study as folders
 from semveil.experiment.jobs import (
     FINISHED,
@@ -100,8 +102,11 @@ class Reproduction:
         self.progress, self.links, self.zoo = progress, links or folder / LINKS, zoo
         self.manifest = read_manifest(folder)
         budget, seed = self.manifest.budget, self.manifest.seed
-        execute.check_budget(budget)
-        self.papers = {name: PAPERS.get(name)() for name in self.manifest.studies}
+        try:
+            execute.check_budget(budget)
+            self.papers = {name: PAPERS.get(name)() for name in self.manifest.studies}
+        except SemveilError as error:
+            raise SemveilError(f"{folder / MANIFEST}: {error}") from None
         self.jobs = {name: paper.jobs(budget, seed) for name, paper in self.papers.items()}
         for name, jobs in self.jobs.items():
             try:
@@ -111,6 +116,7 @@ class Reproduction:
             except SemveilError:
                 pass  # not begun, or damaged, which is told when its page is due
             known = self.manifest.studies[name].jobs
+            self._refuse_unknown(name, known)
             errors = {job.name: known[job.name].error for job in jobs if job.name in known}
             self.manifest.studies[name].jobs = {
                 job.name: state_of(self._place(name, job.name), job, errors.get(job.name))
@@ -141,15 +147,54 @@ class Reproduction:
             self.manifest.write(self.folder)
         return self.manifest
 
+    def _refuse_unknown(self, name: str, stated: Iterable[str]) -> None:
+        """Refuse jobs that a study has not: what became of them would be forgotten."""
+        known = {job.name for job in self.jobs[name]}
+        for other in stated:
+            if other not in known:
+                raise SemveilError(
+                    f"{self.folder / MANIFEST}: {shown(f'{name}/{other}')} is no job of this "
+                    "version: go on with the version that began it"
+                )
+
     def _study(self, paper: Paper, jobs: Sequence[Job]) -> None:
         """Do jobs of a study, and write its page if all of its jobs are done."""
         place, study = self.folder / paper.name, self.manifest.studies[paper.name]
-        written = study.records is not None and (place / execute.PAGE).exists()
-        if written if study.done() else not jobs:
+        if self._is_written(paper.name) if study.done() else not jobs:
             return
         self._stop_in_time()
+        # A page of other records than those of its jobs must never pass for written.
+        study.records, study.error = None, None
+        self.manifest.write(self.folder)
+        with ExitStack() as held:
+            try:
+                self._open(paper, place)
+                held.enter_context(hold(place))
+            except SemveilError as error:
+                study.error = line(error)
+                self.manifest.write(self.folder)
+                return
+            self._do(paper, place, jobs)
+
+    def _is_written(self, name: str) -> bool:
+        """Return whether the page of a study is there, made from the records that are there."""
+        place, study = self.folder / name, self.manifest.studies[name]
+        try:
+            finished = bool(study_facts(place / FACTS, self.manifest, name).get("finished"))
+            page = (place / execute.PAGE).exists()
+            return page and finished and study.error is None and study.records == digest(place)
+        except SemveilError:
+            return False
+
+    def _open(self, paper: Paper, place: Path) -> None:
+        """Make the folder of a study unless it is there."""
+        if os.path.lexists(place) and not place.is_dir():
+            raise SemveilError(f"{place} is in the way: move it")
         if not (place / FACTS).exists():
-            execute.start(place, paper, self.manifest.budget, self.manifest.seed)
+            execute.start(place, paper, self.manifest.budget, self.manifest.seed, again=True)
+
+    def _do(self, paper: Paper, place: Path, jobs: Sequence[Job]) -> None:
+        study = self.manifest.studies[paper.name]
         context = JobContext(
             paper.name,
             self.hardware,
@@ -158,13 +203,12 @@ class Reproduction:
             links=self.links,
             on_failure=lambda job, error: self._note(paper.name, {job.name: line(error)}),
         )
-        with hold(place):
-            try:
-                folders.run_jobs(place, jobs, context, self._limited(paper.name))
-            finally:
-                self._note(paper.name, {job.name: study.jobs[job.name].error for job in jobs})
-            if study.done():
-                self._finish(paper, place, study)
+        try:
+            folders.run_jobs(place, jobs, context, self._limited(paper.name))
+        finally:
+            self._note(paper.name, {job.name: study.jobs[job.name].error for job in jobs})
+        if study.done():
+            self._finish(paper, place, study)
 
     def _finish(self, paper: Paper, place: Path, study: StudyState) -> None:
         try:
