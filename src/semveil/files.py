@@ -284,7 +284,9 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+def locked(
+    folder: Path, patience_s: float = _PATIENCE_S, *, make: bool = False
+) -> Iterator[None]:
     """Keep other processes from working in a folder.
 
     The kernel ends the lock together with the process. On a file system without locks there is
@@ -293,13 +295,15 @@ def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
     Args:
         folder: The folder.
         patience_s: Seconds for which another process may go on holding it.
+        make: Whether the folder is made with its parents, also while others remove them.
 
     Raises:
         SemveilError: If another process holds the folder; it is named.
     """
     path, deadline = folder / _LOCK, time.monotonic() + patience_s
+    take = _take_in_made if make else _take
     try:
-        while (handle := _take(path)) is None:
+        while (handle := take(path)) is None:
             if time.monotonic() > deadline:
                 raise SemveilError(
                     f"{folder} is in use by {_holder(path)}: wait until it has finished"
@@ -342,6 +346,14 @@ def _take(path: Path) -> int | None:
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {platform.node()} since {since}".encode())
     return handle
+
+
+def _take_in_made(path: Path) -> int | None:
+    """Make the folder of a lock and take it; None if others hold it, or have just removed it."""
+    with suppress(FileNotFoundError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _take(path)
+    return None
 
 
 def _lock(handle: int, path: Path, *, without: bool) -> bool:

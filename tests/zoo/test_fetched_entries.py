@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import semveil as package
-from commands import content, refusal, succeed
+from commands import content, eventually, refusal, succeed
 from forge import restate
 from web import running, serve
 
@@ -251,3 +251,43 @@ def test_what_arrived_of_an_entry_that_is_not_published_any_more_is_removed(
     refusal(fetch("digits/other"))
     waiting = tmp_path / "cache" / "semveil" / "zoo" / ".arriving" / "digits"
     assert [path.name for path in waiting.iterdir()] == ["other"]
+
+
+# Waits before the folder in which an entry arrives is locked, until the other fetch is over.
+LATE = """
+import time
+import semveil.files as files
+take, waited = files._take, []
+def late(path):
+    if ".arriving" in str(path) and not waited:
+        waited.append(path)
+        open({signal!r}, "w").close()
+        while os.path.exists({signal!r}):
+            time.sleep(0.01)
+    return take(path)
+files._take = late
+"""
+
+
+def test_a_fetch_that_waits_for_another_takes_what_that_one_fetched(
+    semveil, fetch, server, zoo, tmp_path
+):
+    signal = tmp_path / "waits"
+    environment = {
+        "SEMVEIL_ZOO": str(zoo),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "SEMVEIL_ZOO_URL": server.url,
+    }
+    late = semveil.start(
+        *("zoo", "fetch", "--quiet", NAME),
+        folder=tmp_path,
+        environment=environment,
+        before=QUICK + LATE.format(signal=str(signal)),
+    )
+    eventually(signal.exists, "the second fetch waits")
+    succeed(fetch())
+    signal.unlink()
+    succeed(late.wait())
+    assert len(server.requests) == len(FILES)
+    cache = tmp_path / "cache" / "semveil" / "zoo"
+    assert [path.name for path in cache.iterdir()] == ["digits"]

@@ -55,24 +55,30 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
         raise SemveilError(f"{address}: expected an address that begins with https:// or http://")
     waiting, target = cache() / _ARRIVING / name, cache() / name
     arriving = waiting / _FILES
-    try:
-        arriving.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SemveilError(f"cannot make {arriving}: {error.strerror}") from None
     source = f"{address.rstrip('/')}/{name}/"
 
     def get(file: str, stated: FileFacts) -> None:
         remote = Remote(file, stated.bytes, "sha256", stated.sha256)
         download(remote, arriving, [source], timeout=TIMEOUT_S, progress=progress)
 
-    with locked(waiting):
-        get(CONFIG, indexed[name])
-        for file, stated in sorted(read_config(arriving).facts.files.items()):
-            get(file, stated)
-        with replaced_folder(target, {file: (arriving / file).read_bytes() for file in FILES}):
-            read_entry(target, name)
+    with locked(waiting, make=True):
+        # Another process may have fetched it while this one waited.
+        if _stale(target, indexed[name]):
+            _make(arriving)
+            get(CONFIG, indexed[name])
+            for file, stated in sorted(read_config(arriving).facts.files.items()):
+                get(file, stated)
+            with replaced_folder(target, {file: (arriving / file).read_bytes() for file in FILES}):
+                read_entry(target, name)
     _discard(waiting)
     return target
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SemveilError(f"cannot make {folder}: {error.strerror}") from None
 
 
 def _discard_useless(here: Collection[str], indexed: Collection[str]) -> None:
