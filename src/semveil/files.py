@@ -209,14 +209,14 @@ def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[No
         files: Contents by name, as for :func:`new_folder`.
 
     Raises:
-        SemveilError: If it cannot be written.
+        SemveilError: If a file or a link is there, or it cannot be written.
     """
+    require_replaceable(path)
     kept, scrap = _kept(path), _scrap(path)
     made = False
     try:
         if path.exists():
-            if kept.exists():
-                shutil.rmtree(kept)
+            _remove(kept)
             os.rename(path, kept)
         try:
             new_folder(path, files)
@@ -230,9 +230,24 @@ def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[No
                 os.rename(kept, path)
             shutil.rmtree(scrap, ignore_errors=True)
             raise
-        shutil.rmtree(kept, ignore_errors=True)
+        with suppress(OSError):
+            _remove(kept)
     except OSError as error:
         raise SemveilError(f"cannot replace {path}: {error.strerror or error}") from error
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse a file or a link where :func:`replaced_folder` is to put a folder."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise SemveilError(f"{path} is a file or a link where a folder belongs: remove it")
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, a file or a link, never what a link leads to, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _kept(path: Path) -> Path:

@@ -291,3 +291,44 @@ def test_a_fetch_that_waits_for_another_takes_what_that_one_fetched(
     assert len(server.requests) == len(FILES)
     cache = tmp_path / "cache" / "semveil" / "zoo"
     assert [path.name for path in cache.iterdir()] == ["digits"]
+
+
+def test_a_damaged_entry_that_would_hide_the_fetched_one_is_told(command, server, zoo, tmp_path):
+    (zoo / NAME / "model.safetensors").unlink()
+    line = refusal(command("fetch", NAME, "--from", server.url))
+    assert line.startswith(f"{zoo / NAME} is damaged, and would hide what is fetched: remove or")
+    assert server.requests == []
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_file_or_a_link_in_the_way_is_told_and_left(fetch, server, tmp_path):
+    here = fetched(tmp_path)
+    here.parent.mkdir(parents=True)
+    behind = tmp_path / "behind"
+    behind.mkdir()
+    (behind / "mine").write_text("mine")
+
+    def a_file():
+        here.write_text("hi")
+
+    def a_link():
+        here.symlink_to(behind)
+
+    def a_dangling_link():
+        here.symlink_to(tmp_path / "none")
+
+    for put in (a_file, a_link, a_dangling_link):
+        put()
+        line = refusal(fetch())
+        assert line == f"{here} is a file or a link where a folder belongs: remove it"
+        assert [path.name for path in here.parent.iterdir()] == [here.name]
+        here.unlink()
+    assert content(behind) == {"mine": b"mine"}
+    assert server.requests == []
+    # An earlier version left such a file; a link is not followed.
+    kept = here.with_name(f".{here.name}.kept")
+    kept.symlink_to(behind)
+    succeed(fetch())
+    succeed(fetch())
+    assert [path.name for path in here.parent.iterdir()] == [here.name]
+    assert content(behind) == {"mine": b"mine"}
