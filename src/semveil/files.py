@@ -299,9 +299,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(
-    folder: Path, patience_s: float = _PATIENCE_S, *, make: bool = False
-) -> Iterator[None]:
+def locked(folder: Path, patience_s: float = _PATIENCE_S, *, make: bool = False) -> Iterator[None]:
     """Keep other processes from working in a folder.
 
     The kernel ends the lock together with the process. On a file system without locks there is

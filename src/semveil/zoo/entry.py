@@ -28,7 +28,7 @@ from semveil.facts import (
     refuse_missing,
 )
 from semveil.reading import read_regular
-from semveil.zoo.places import CONFIG, Digest, FileFacts, find, is_name, known
+from semveil.zoo.places import CONFIG, Digest, FileFacts, Name, find, is_name, known
 
 FORMAT = 1
 MODEL, RECORDS, CARD = "model.safetensors", "records.jsonl", "README.md"
@@ -117,7 +117,7 @@ class EntryFacts(ExactFacts):
     """
 
     format: Literal[1]
-    name: str
+    name: Name
     version: Count
     title: Text
     weights: Literal["float32", "bfloat16"]
@@ -177,7 +177,8 @@ def read_config(folder: Path) -> Entry:
         SemveilError: If it is missing, damaged, altered or of another format.
     """
     path = folder / CONFIG
-    plain = read_facts(path, FormatFacts, f"{folder} is no zoo entry: there is no {CONFIG} in it")
+    missing = f"{folder} is no zoo entry: there is no {CONFIG} in it; remove or restore it"
+    plain = read_facts(path, FormatFacts, missing)
     if plain["format"] != FORMAT:
         raise SemveilError(
             f"{path}: format {plain['format']}; this version of semveil reads format {FORMAT}: "
@@ -290,17 +291,26 @@ def entry_at(where: str | Path) -> Entry | None:
         where: Name of an entry, folder of one, or anything else, such as the folder of a run.
 
     Raises:
-        SemveilError: If the entry is damaged, or a name is that of no entry and resembles one.
+        SemveilError: If the entry is damaged, a name is that of no entry and resembles one, or a
+            folder cannot be read.
     """
+    if not isinstance(where, str | Path):
+        raise SemveilError(
+            f"expected a folder or the name of a zoo entry, not {shown(repr(where))}"
+        )
     path, text = Path(where), str(where)
-    if (path / "run.json").exists():
-        return None
-    if (path / CONFIG).exists():
-        return read_entry(path)
+    try:
+        if (path / "run.json").exists():
+            return None
+        if (path / CONFIG).exists():
+            return read_entry(path)
+        there = path.exists()
+    except OSError as error:
+        raise SemveilError(f"cannot read {shown(text)}: {error.strerror}") from None
     if not is_name(text):
         return None
     names = known()
-    if path.exists() and text not in names:
+    if there and text not in names:
         return None
     sets = {name.partition("/")[0] for name in names}
     if text.partition("/")[0] not in sets and not difflib.get_close_matches(text, names, 1, 0.75):
