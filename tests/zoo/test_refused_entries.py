@@ -189,7 +189,10 @@ DAMAGES = {
     "a figure to check that is none": (in_first("checks", "value", float("nan")), "not JSON"),
     "a huge figure to check": (in_first("checks", "value", 1e300), "checks.0.value: Input should"),
     "a negative tolerance": (in_first("checks", "tolerance", -1.0), "checks.0.tolerance: Input"),
-    "any figure tolerated": (in_first("checks", "tolerance", 1e9), "checks.0.tolerance: Input"),
+    "any figure tolerated": (
+        in_first("checks", "tolerance", 0.2),
+        "tolerance: Value error, more than 0.1",
+    ),
     "a huge figure": (in_first("figures", "value", 10**400), "figures.0.value: Input should"),
     "huge images": (images(shape=[1, 10**6, 10**6]), "run.images.shape: Value error, an image of"),
     "countless classes": (images(classes=["a"] * 70000), "run.images.classes: List should have"),
@@ -242,9 +245,15 @@ def test_an_entry_that_cannot_be_measured_leaves_the_others_to_be_verified(comma
     assert result.code == 2
     broken, sound = json.loads(result.out)
     assert (broken["name"], broken["figures"]) == ("digits/deepjscc", [])
+    assert broken["agrees"] is False
     assert sound["name"] == NAME
     assert sound["agrees"]
     assert sound["figures"]
+
+
+def test_a_check_of_more_images_than_there_are_is_told(command, zoo):
+    in_first("checks", "images", 100000)(zoo / NAME)
+    assert "a check is of 100000 test images; there are " in refusal(command("verify", NAME))
 
 
 def test_weights_that_got_worse_are_told(command, zoo):

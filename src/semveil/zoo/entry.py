@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from semveil.errors import SemveilError, shown
 from semveil.facts import (
@@ -27,6 +27,7 @@ from semveil.facts import (
     read_facts,
     refuse_missing,
 )
+from semveil.metrics import metric_of
 from semveil.reading import read_regular
 from semveil.zoo.places import CONFIG, Digest, FileFacts, Name, find, is_name, known
 
@@ -64,6 +65,11 @@ class FigureFacts(ExactFacts):
     adversary: Text | None
 
 
+def most_tolerance(metric: str) -> float:
+    """Return what a check may tolerate: 2 dB, or a tenth of the range of a fraction."""
+    return 2.0 if metric_of(metric).unit == "dB" else 0.1
+
+
 class CheckFacts(ExactFacts):
     """A figure that ``verify`` measures again.
 
@@ -78,11 +84,19 @@ class CheckFacts(ExactFacts):
 
     metric: Text
     value: Value
-    # Where more is allowed, any link agrees.
-    tolerance: Annotated[float, Field(ge=0, le=20)]
+    tolerance: Annotated[float, Field(ge=0)]
     snr_db: SnrDb
     images: Count
     draws: Annotated[int, Field(gt=0, le=100)]
+
+    @field_validator("tolerance")
+    @classmethod
+    def _moderate(cls, tolerance: float, info: ValidationInfo) -> float:
+        # Where more is allowed, any link agrees. A metric that is no text is told by itself.
+        most = most_tolerance(info.data.get("metric", ""))
+        if tolerance > most:
+            raise ValueError(f"more than {most:g}")
+        return tolerance
 
 
 class EntryImageFacts(ImageFacts):
