@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import semveil
@@ -18,6 +20,7 @@ from semveil.errors import SemveilError
 from semveil.experiment.run import Run
 from semveil.experiment.training import Hardware
 from semveil.records import asked_for
+from semveil.training.checkpoint import load_tensors, save_tensors
 from semveil.zoo.places import EMBEDDED
 
 NAME = "digits/tiny"
@@ -220,21 +223,37 @@ def test_a_damaged_entry_is_refused_in_one_line(command, zoo, damage, said, monk
 def other_weights(folder, change):
     """Change the tensors of an entry, with all digests right."""
     path = folder / "model.safetensors"
-    with_header = path.read_bytes()
-    header = json.loads(with_header[8 : 8 + int.from_bytes(with_header[:8], "little")])
-    save_file(
-        {name: change(name, tensor) for name, tensor in load_file(path).items()},
-        path,
-        {key: value for key, value in header["__metadata__"].items() if key != "digest"},
-    )
+    tensors, facts = load_tensors(path)
+    save_tensors(path, {name: change(name, each) for name, each in tensors.items()}, facts)
     restate(folder)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(command, zoo, value):
+    path = zoo / NAME / "model.safetensors"
+    spoilt = next(name for name, each in load_file(path).items() if each.is_floating_point())
+    other_weights(zoo / NAME, lambda name, each: each.fill_(value) if name == spoilt else each)
+    said = f"{path} is damaged: {spoilt} has values that are not finite"
+    with pytest.raises(SemveilError, match=re.escape(said)):
+        semveil.load(zoo / NAME)
+    assert refusal(command("verify", NAME)) == said
+
+
+def test_weights_without_a_digest_of_their_own_are_refused(zoo):
+    path = zoo / NAME / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        stated = {key: value for key, value in file.metadata().items() if key != "digest"}
+    save_file(load_file(path), path, stated)
+    restate(zoo / NAME)
+    with pytest.raises(SemveilError, match=r"model\.safetensors .*: it has no digest"):
+        semveil.load(zoo / NAME)
 
 
 def test_an_entry_that_cannot_be_measured_leaves_the_others_to_be_verified(command, zoo):
     shutil.copytree(EMBEDDED / "digits/deepjscc", zoo / "digits/deepjscc")
     other_weights(
         zoo / "digits/deepjscc",
-        lambda _, tensor: tensor.fill_(torch.nan) if tensor.is_floating_point() else tensor,
+        lambda _, tensor: tensor.fill_(3e38) if tensor.is_floating_point() else tensor,
     )
     result = command("verify", "--all", "--quiet", before=ALONE)
     assert result.code == 2

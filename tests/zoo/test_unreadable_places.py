@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sys
@@ -10,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 
 import semveil
 from commands import refusal, succeed
 from forge import restate
 from semveil.errors import SemveilError
+from semveil.training.checkpoint import load_tensors, save_tensors
 from semveil.zoo.places import EMBEDDED
 
 NAME = "digits/ibal"
@@ -103,10 +102,7 @@ def test_a_name_that_none_can_have_is_refused(zoo, name):
 
 def test_codes_in_the_name_of_a_tensor_are_shown(zoo):
     path = zoo / NAME / "model.safetensors"
-    content = path.read_bytes()
-    stated = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])["__metadata__"]
-    del stated["digest"]
-    tensors = load_file(path)
-    save_file(tensors | {"evil\n\x1b[31m": torch.ones(2)}, path, stated)
+    tensors, facts = load_tensors(path)
+    save_tensors(path, tensors | {"evil\n\x1b[31m": torch.ones(2)}, facts)
     restate(zoo / NAME)
     assert "evil\\n\\x1b[31m is" in loaded(zoo / NAME)

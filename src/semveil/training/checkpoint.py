@@ -45,10 +45,12 @@ def _digest(tensors: dict[str, Tensor], facts: str) -> str:
     return found.hexdigest()
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(
+    path: Path, *, digest_required: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`.
 
-    Files of older versions have no digest, and are not compared with one.
+    Files of older versions have no digest, and are not compared with one unless it is required.
     """
     if not path.is_file():
         raise SemveilError(f"no checkpoint {path}")
@@ -59,6 +61,8 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise SemveilError(f"checkpoint {path} was not written by semveil")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text = header["facts"]
+        if digest_required and "digest" not in header:
+            raise ValueError("it has no digest")
         if header.get("digest", digest := _digest(tensors, text)) != digest:
             raise ValueError("its digest is of another content")
         facts: dict[str, Any] = json.loads(text)

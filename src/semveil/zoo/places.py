@@ -58,7 +58,7 @@ class Place:
             SemveilError: If a part of it cannot be read, or it is an entry itself. Entries of the
                 same names in other places would be taken instead.
         """
-        found = {}
+        found: dict[str, Path] = {}
         try:
             for group in self._inside(self.folder) if os.path.isdir(self.folder) else ():
                 if _SET.fullmatch(group.name):
