@@ -209,14 +209,14 @@ def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[No
         files: Contents by name, as for :func:`new_folder`.
 
     Raises:
-        SemveilError: If it cannot be written.
+        SemveilError: If a file or a link is there, or it cannot be written.
     """
+    require_replaceable(path)
     kept, scrap = _kept(path), _scrap(path)
     made = False
     try:
         if path.exists():
-            if kept.exists():
-                shutil.rmtree(kept)
+            _remove(kept)
             os.rename(path, kept)
         try:
             new_folder(path, files)
@@ -230,9 +230,24 @@ def replaced_folder(path: Path, files: Mapping[str, bytes | str]) -> Iterator[No
                 os.rename(kept, path)
             shutil.rmtree(scrap, ignore_errors=True)
             raise
-        shutil.rmtree(kept, ignore_errors=True)
+        with suppress(OSError):
+            _remove(kept)
     except OSError as error:
         raise SemveilError(f"cannot replace {path}: {error.strerror or error}") from error
+
+
+def require_replaceable(path: Path) -> None:
+    """Refuse a file or a link where :func:`replaced_folder` is to put a folder."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        raise SemveilError(f"{path} is a file or a link where a folder belongs: remove it")
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, a file or a link, never what a link leads to, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _kept(path: Path) -> Path:
@@ -284,7 +299,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
+def locked(folder: Path, patience_s: float = _PATIENCE_S, *, make: bool = False) -> Iterator[None]:
     """Keep other processes from working in a folder.
 
     The kernel ends the lock together with the process. On a file system without locks there is
@@ -293,13 +308,15 @@ def locked(folder: Path, patience_s: float = _PATIENCE_S) -> Iterator[None]:
     Args:
         folder: The folder.
         patience_s: Seconds for which another process may go on holding it.
+        make: Whether the folder is made with its parents, also while others remove them.
 
     Raises:
         SemveilError: If another process holds the folder; it is named.
     """
     path, deadline = folder / _LOCK, time.monotonic() + patience_s
+    take = _take_in_made if make else _take
     try:
-        while (handle := _take(path)) is None:
+        while (handle := take(path)) is None:
             if time.monotonic() > deadline:
                 raise SemveilError(
                     f"{folder} is in use by {_holder(path)}: wait until it has finished"
@@ -342,6 +359,14 @@ def _take(path: Path) -> int | None:
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {platform.node()} since {since}".encode())
     return handle
+
+
+def _take_in_made(path: Path) -> int | None:
+    """Make the folder of a lock and take it; None if others hold it, or have just removed it."""
+    with suppress(FileNotFoundError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return _take(path)
+    return None
 
 
 def _lock(handle: int, path: Path, *, without: bool) -> bool:

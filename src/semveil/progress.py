@@ -61,6 +61,8 @@ def bars(quiet: bool) -> Iterator[Bars]:
         TimeRemainingColumn(),
         console=console,
         disable=not console.is_terminal,
+        # What is printed while bars are shown goes where it belongs, into a file or pipe too.
+        redirect_stdout=sys.stdout.isatty(),
     )
     with progress:
         yield Bars(progress, console)

@@ -552,7 +552,9 @@ def test_a_zoo_that_cannot_be_used_is_told_before_there_is_a_folder(line, tmp_pa
     entry = tmp_path / "strange" / "digits" / "small"
     entry.mkdir(parents=True)
     refused = refusal(line(*words, folder=tmp_path, environment=strange))
-    assert refused == f"{entry} is no zoo entry: there is no config.json in it"
+    assert (
+        refused == f"{entry} is no zoo entry: there is no config.json in it; remove or restore it"
+    )
     assert [path.name for path in tmp_path.iterdir()] == ["strange"]
 
 

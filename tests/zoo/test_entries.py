@@ -154,7 +154,25 @@ semveil.data.load_configured = absent
 """
     out = succeed(command("verify", "--all", before=before)).out
     assert f"{NAME}: files as stated; no figure was measured: digits is not there" in out
+    (each, *_) = json.loads(succeed(command("verify", "--all", "--json", before=before)).out)
+    assert each["agrees"] is None
     assert "digits is not there" in refusal(command("verify", NAME, before=before))
+
+
+def test_an_interruption_does_not_lose_what_was_measured(command, zoo):
+    shutil.copytree(zoo / NAME, zoo / "digits/zz")
+    before = """
+import semveil.zoo.verify as verify
+real = verify._verified
+def interrupted(name, *rest, **how):
+    if name == "digits/zz":
+        raise KeyboardInterrupt
+    return real(name, *rest, **how)
+verify._verified = interrupted
+"""
+    result = command("verify", NAME, "digits/zz", before=before)
+    assert result.code == 130
+    assert result.out.startswith(f"{NAME}: accuracy")
 
 
 def test_verify_needs_names_or_all(command):

@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 import semveil as package
-from commands import content, refusal, succeed
+from commands import content, eventually, refusal, succeed
 from forge import restate
 from web import running, serve
 
@@ -251,3 +251,84 @@ def test_what_arrived_of_an_entry_that_is_not_published_any_more_is_removed(
     refusal(fetch("digits/other"))
     waiting = tmp_path / "cache" / "semveil" / "zoo" / ".arriving" / "digits"
     assert [path.name for path in waiting.iterdir()] == ["other"]
+
+
+# Waits before the folder in which an entry arrives is locked, until the other fetch is over.
+LATE = """
+import time
+import semveil.files as files
+take, waited = files._take, []
+def late(path):
+    if ".arriving" in str(path) and not waited:
+        waited.append(path)
+        open({signal!r}, "w").close()
+        while os.path.exists({signal!r}):
+            time.sleep(0.01)
+    return take(path)
+files._take = late
+"""
+
+
+def test_a_fetch_that_waits_for_another_takes_what_that_one_fetched(
+    semveil, fetch, server, zoo, tmp_path
+):
+    signal = tmp_path / "waits"
+    environment = {
+        "SEMVEIL_ZOO": str(zoo),
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        "SEMVEIL_ZOO_URL": server.url,
+    }
+    late = semveil.start(
+        *("zoo", "fetch", "--quiet", NAME),
+        folder=tmp_path,
+        environment=environment,
+        before=QUICK + LATE.format(signal=str(signal)),
+    )
+    eventually(signal.exists, "the second fetch waits")
+    succeed(fetch())
+    signal.unlink()
+    succeed(late.wait())
+    assert len(server.requests) == len(FILES)
+    cache = tmp_path / "cache" / "semveil" / "zoo"
+    assert [path.name for path in cache.iterdir()] == ["digits"]
+
+
+def test_a_damaged_entry_that_would_hide_the_fetched_one_is_told(command, server, zoo, tmp_path):
+    (zoo / NAME / "model.safetensors").unlink()
+    line = refusal(command("fetch", NAME, "--from", server.url))
+    assert line.startswith(f"{zoo / NAME} is damaged, and would hide what is fetched: remove or")
+    assert server.requests == []
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_file_or_a_link_in_the_way_is_told_and_left(fetch, server, tmp_path):
+    here = fetched(tmp_path)
+    here.parent.mkdir(parents=True)
+    behind = tmp_path / "behind"
+    behind.mkdir()
+    (behind / "mine").write_text("mine")
+
+    def a_file():
+        here.write_text("hi")
+
+    def a_link():
+        here.symlink_to(behind)
+
+    def a_dangling_link():
+        here.symlink_to(tmp_path / "none")
+
+    for put in (a_file, a_link, a_dangling_link):
+        put()
+        line = refusal(fetch())
+        assert line == f"{here} is a file or a link where a folder belongs: remove it"
+        assert [path.name for path in here.parent.iterdir()] == [here.name]
+        here.unlink()
+    assert content(behind) == {"mine": b"mine"}
+    assert server.requests == []
+    # An earlier version left such a file; a link is not followed.
+    kept = here.with_name(f".{here.name}.kept")
+    kept.symlink_to(behind)
+    succeed(fetch())
+    succeed(fetch())
+    assert [path.name for path in here.parent.iterdir()] == [here.name]
+    assert content(behind) == {"mine": b"mine"}

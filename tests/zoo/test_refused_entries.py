@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 import semveil
@@ -18,6 +20,7 @@ from semveil.errors import SemveilError
 from semveil.experiment.run import Run
 from semveil.experiment.training import Hardware
 from semveil.records import asked_for
+from semveil.training.checkpoint import load_tensors, save_tensors
 from semveil.zoo.places import EMBEDDED
 
 NAME = "digits/tiny"
@@ -189,7 +192,10 @@ DAMAGES = {
     "a figure to check that is none": (in_first("checks", "value", float("nan")), "not JSON"),
     "a huge figure to check": (in_first("checks", "value", 1e300), "checks.0.value: Input should"),
     "a negative tolerance": (in_first("checks", "tolerance", -1.0), "checks.0.tolerance: Input"),
-    "any figure tolerated": (in_first("checks", "tolerance", 1e9), "checks.0.tolerance: Input"),
+    "any figure tolerated": (
+        in_first("checks", "tolerance", 0.2),
+        "tolerance: Value error, more than 0.1",
+    ),
     "a huge figure": (in_first("figures", "value", 10**400), "figures.0.value: Input should"),
     "huge images": (images(shape=[1, 10**6, 10**6]), "run.images.shape: Value error, an image of"),
     "countless classes": (images(classes=["a"] * 70000), "run.images.classes: List should have"),
@@ -217,21 +223,37 @@ def test_a_damaged_entry_is_refused_in_one_line(command, zoo, damage, said, monk
 def other_weights(folder, change):
     """Change the tensors of an entry, with all digests right."""
     path = folder / "model.safetensors"
-    with_header = path.read_bytes()
-    header = json.loads(with_header[8 : 8 + int.from_bytes(with_header[:8], "little")])
-    save_file(
-        {name: change(name, tensor) for name, tensor in load_file(path).items()},
-        path,
-        {key: value for key, value in header["__metadata__"].items() if key != "digest"},
-    )
+    tensors, facts = load_tensors(path)
+    save_tensors(path, {name: change(name, each) for name, each in tensors.items()}, facts)
     restate(folder)
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(command, zoo, value):
+    path = zoo / NAME / "model.safetensors"
+    spoilt = next(name for name, each in load_file(path).items() if each.is_floating_point())
+    other_weights(zoo / NAME, lambda name, each: each.fill_(value) if name == spoilt else each)
+    said = f"{path} is damaged: {spoilt} has values that are not finite"
+    with pytest.raises(SemveilError, match=re.escape(said)):
+        semveil.load(zoo / NAME)
+    assert refusal(command("verify", NAME)) == said
+
+
+def test_weights_without_a_digest_of_their_own_are_refused(zoo):
+    path = zoo / NAME / "model.safetensors"
+    with safe_open(path, "pt") as file:
+        stated = {key: value for key, value in file.metadata().items() if key != "digest"}
+    save_file(load_file(path), path, stated)
+    restate(zoo / NAME)
+    with pytest.raises(SemveilError, match=r"model\.safetensors .*: it has no digest"):
+        semveil.load(zoo / NAME)
 
 
 def test_an_entry_that_cannot_be_measured_leaves_the_others_to_be_verified(command, zoo):
     shutil.copytree(EMBEDDED / "digits/deepjscc", zoo / "digits/deepjscc")
     other_weights(
         zoo / "digits/deepjscc",
-        lambda _, tensor: tensor.fill_(torch.nan) if tensor.is_floating_point() else tensor,
+        lambda _, tensor: tensor.fill_(3e38) if tensor.is_floating_point() else tensor,
     )
     result = command("verify", "--all", "--quiet", before=ALONE)
     assert result.code == 2
@@ -242,9 +264,15 @@ def test_an_entry_that_cannot_be_measured_leaves_the_others_to_be_verified(comma
     assert result.code == 2
     broken, sound = json.loads(result.out)
     assert (broken["name"], broken["figures"]) == ("digits/deepjscc", [])
+    assert broken["agrees"] is False
     assert sound["name"] == NAME
     assert sound["agrees"]
     assert sound["figures"]
+
+
+def test_a_check_of_more_images_than_there_are_is_told(command, zoo):
+    in_first("checks", "images", 100000)(zoo / NAME)
+    assert "a check is of 100000 test images; there are " in refusal(command("verify", NAME))
 
 
 def test_weights_that_got_worse_are_told(command, zoo):

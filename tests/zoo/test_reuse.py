@@ -81,6 +81,17 @@ def test_what_no_job_trains_is_left_and_its_weights_are_not_read(job, zoo, tmp_p
         stock(tmp_path / "links", [*others, job])
 
 
+def test_entries_that_no_job_needs_are_not_read(job, zoo, tmp_path):
+    for name in ("mnist", "digits"):
+        (zoo / name / "newlink").mkdir(parents=True)
+        if name == "mnist":
+            assert stock(tmp_path / "links", [job]) == [NAME]
+        assert stock(tmp_path / "links", []) == []
+    advice = f"{zoo / 'digits/newlink'} is no zoo entry: .*; remove or restore it"
+    with pytest.raises(SemveilError, match=advice):
+        stock(tmp_path / "links", [job])
+
+
 def test_what_is_trained_against_attacks_comes_with_what_it_began_with(job, tmp_path, monkeypatch):
     hardened = update(job.recipe, {"harden": {"method": "noise"}})
     kept = kept_links(tmp_path, hardened, job.seed, job.schemes)

@@ -82,19 +82,20 @@ def verify_entries(
     from semveil.progress import bars
     from semveil.zoo.verify import verify
 
+    found = []
     with bars(quiet or as_json) as progress:
-        found = list(verify(names or None, data=data, progress=progress))
+        for each in verify(names or None, data=data, progress=progress):
+            found.append(each)
+            # At once: an interruption must not lose what was measured.
+            if each.problem:
+                print(f"semveil: {shown(each.problem, most=1000)}", file=sys.stderr)
+            elif not as_json and not (quiet and each.agrees is not False):
+                print(f"{each.name}: {_outcome(each)}", flush=True)
     if as_json:
         print(json.dumps([_plain(each) for each in found]))
-    damaged = [each for each in found if each.problem]
-    for each in found:
-        if each.problem:
-            print(f"semveil: {shown(each.problem, most=1000)}", file=sys.stderr)
-        elif not as_json and not (quiet and each.agrees):
-            print(f"{each.name}: {_outcome(each)}")
-    if damaged:
+    if any(each.problem for each in found):
         raise typer.Exit(2)
-    if not all(each.agrees for each in found):
+    if any(each.agrees is False for each in found):
         raise typer.Exit(1)
 
 

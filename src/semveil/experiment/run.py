@@ -26,7 +26,7 @@ from semveil import recipe as recipes
 from semveil.adversary.eavesdrop.perceptual import PerceptualLoss, load_judge
 from semveil.data.splits import ImageSplits
 from semveil.device import channels_last, one_thread
-from semveil.errors import SemveilError, SemveilWarning, unknown
+from semveil.errors import SemveilError, SemveilWarning, shown, unknown
 from semveil.evaluation.measure import Findings, audit_system
 from semveil.evaluation.system import Conditions
 from semveil.experiment.choices import packages
@@ -358,6 +358,8 @@ class Run(MeasuredFolder):
     def link(self, system: str | None = None) -> Link:
         """Return one system of a trained run."""
         self.require_trained()
+        if not isinstance(system, str | None):
+            raise SemveilError(f"system: expected a name, not {shown(repr(system))}")
         method = self.recipe.harden.method
         asked = replace(requested(self.recipe), training=None if method == "none" else method)
         links = {link.name.label: link for link in self.links(self.train())}

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 from semveil.files import write_atomic
 
 _FORMAT = "semveil-1"
@@ -45,10 +45,12 @@ def _digest(tensors: dict[str, Tensor], facts: str) -> str:
     return found.hexdigest()
 
 
-def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_tensors(
+    path: Path, *, digest_required: bool = False
+) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return the tensors of a file, on the CPU, and its facts; see :func:`save_tensors`.
 
-    Files of older versions have no digest, and are not compared with one.
+    Files of older versions have no digest, and are not compared with one unless it is required.
     """
     if not path.is_file():
         raise SemveilError(f"no checkpoint {path}")
@@ -59,11 +61,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
                 raise SemveilError(f"checkpoint {path} was not written by semveil")
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text = header["facts"]
+        if digest_required and "digest" not in header:
+            raise ValueError("it has no digest")
         if header.get("digest", digest := _digest(tensors, text)) != digest:
             raise ValueError("its digest is of another content")
         facts: dict[str, Any] = json.loads(text)
     except (SafetensorError, OSError, ValueError, KeyError, RecursionError) as error:
-        reason = " ".join(str(error).split())
+        reason = shown(" ".join(str(error).split()), most=500)
         raise SemveilError(f"checkpoint {path} is truncated or damaged: {reason}") from None
     return tensors, facts
 
@@ -77,10 +81,12 @@ def load_weights(module: nn.Module, tensors: dict[str, Tensor], where: Path) -> 
         if here != there:
             raise SemveilError(
                 f"checkpoint {where} is of another architecture: "
-                f"{name} is {there} there and {here} here"
+                f"{shown(name)} is {there} there and {here} here"
             )
         if own[name].is_floating_point() != tensors[name].is_floating_point():
-            raise SemveilError(f"checkpoint {where} is damaged: {name} is {tensors[name].dtype}")
+            raise SemveilError(
+                f"checkpoint {where} is damaged: {shown(name)} is {tensors[name].dtype}"
+            )
     module.load_state_dict(tensors)
 
 
@@ -107,6 +113,8 @@ def restore_optimiser(
             number = int(index) if index.isdecimal() else len(parameters)
             # The moments are of their parameter's shape; the count of steps has none.
             if number >= len(parameters) or value.shape not in ((), parameters[number].shape):
-                raise SemveilError(f"checkpoint {where} is damaged: {name} fits no parameter")
+                raise SemveilError(
+                    f"checkpoint {where} is damaged: {shown(name)} fits no parameter"
+                )
             state.setdefault(number, {})[key] = value
     optimiser.load_state_dict({**optimiser.state_dict(), "state": state})

@@ -8,12 +8,13 @@ import torch
 from torch import Tensor
 
 from semveil.data.splits import Images
+from semveil.errors import SemveilError
 from semveil.evaluation.signal_checks import recorded
 from semveil.experiment.link import Link
 from semveil.link import as_float
 from semveil.metrics import psnr_db
 from semveil.rng import generator
-from semveil.zoo.entry import CheckFacts
+from semveil.zoo.entry import CheckFacts, most_tolerance
 
 IMAGES, DRAWS = 500, 4
 # Draws from which the spread is estimated; the first ones are those of the check.
@@ -67,7 +68,7 @@ def checks_of(link: Link, images: Images, snr_db: float) -> list[CheckFacts]:
     a mean over ``DRAWS`` draws of the same images then differs by a standard deviation of
     σ·√(2/DRAWS), where σ² is the mean over the images of their variance over draws, over the number
     of images. The tolerance is five of these and what rounding may do: a sound link is refused
-    once in a million times.
+    once in a million times. On few images more is needed than a check may allow, which is the most.
     """
     some = images.take(range(min(IMAGES, len(images))))
     found = []
@@ -75,7 +76,7 @@ def checks_of(link: Link, images: Images, snr_db: float) -> list[CheckFacts]:
         n = values.shape[1]
         spread = math.sqrt(float(values.var(0).sum())) / n
         rounding = _ROUNDING[metric] / (n if metric == "accuracy" else 1)
-        tolerance = _SIGMAS * spread * math.sqrt(2 / DRAWS) + rounding
+        tolerance = min(_SIGMAS * spread * math.sqrt(2 / DRAWS) + rounding, most_tolerance(metric))
         value = float(values[:DRAWS].mean())
         found.append(
             CheckFacts(
@@ -91,7 +92,13 @@ def checks_of(link: Link, images: Images, snr_db: float) -> list[CheckFacts]:
 
 
 def measure(link: Link, images: Images, check: CheckFacts) -> float | None:
-    """Measure a figure of a check again; None if the link has none of its metric."""
-    some = images.take(range(min(check.images, len(images))))
+    """Measure a figure of a check again; None if the link has none of its metric.
+
+    Raises:
+        SemveilError: If there are fewer images than the check is of.
+    """
+    if len(images) < check.images:
+        raise SemveilError(f"a check is of {check.images} test images; there are {len(images)}")
+    some = images.take(range(check.images))
     values = sent_values(link, some, check.snr_db, check.draws).get(check.metric)
     return None if values is None else float(values.mean())

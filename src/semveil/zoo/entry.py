@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from semveil.errors import SemveilError, shown
 from semveil.facts import (
@@ -27,8 +27,9 @@ from semveil.facts import (
     read_facts,
     refuse_missing,
 )
+from semveil.metrics import metric_of
 from semveil.reading import read_regular
-from semveil.zoo.places import CONFIG, Digest, FileFacts, find, is_name, known
+from semveil.zoo.places import CONFIG, Digest, FileFacts, Name, find, is_name, known
 
 FORMAT = 1
 MODEL, RECORDS, CARD = "model.safetensors", "records.jsonl", "README.md"
@@ -64,6 +65,11 @@ class FigureFacts(ExactFacts):
     adversary: Text | None
 
 
+def most_tolerance(metric: str) -> float:
+    """Return what a check may tolerate: 2 dB, or a tenth of the range of a fraction."""
+    return 2.0 if metric_of(metric).unit == "dB" else 0.1
+
+
 class CheckFacts(ExactFacts):
     """A figure that ``verify`` measures again.
 
@@ -78,11 +84,19 @@ class CheckFacts(ExactFacts):
 
     metric: Text
     value: Value
-    # Where more is allowed, any link agrees.
-    tolerance: Annotated[float, Field(ge=0, le=20)]
+    tolerance: Annotated[float, Field(ge=0)]
     snr_db: SnrDb
     images: Count
     draws: Annotated[int, Field(gt=0, le=100)]
+
+    @field_validator("tolerance")
+    @classmethod
+    def _moderate(cls, tolerance: float, info: ValidationInfo) -> float:
+        # Where more is allowed, any link agrees. A metric that is no text is told by itself.
+        most = most_tolerance(info.data.get("metric", ""))
+        if tolerance > most:
+            raise ValueError(f"more than {most:g}")
+        return tolerance
 
 
 class EntryImageFacts(ImageFacts):
@@ -117,7 +131,7 @@ class EntryFacts(ExactFacts):
     """
 
     format: Literal[1]
-    name: str
+    name: Name
     version: Count
     title: Text
     weights: Literal["float32", "bfloat16"]
@@ -177,7 +191,8 @@ def read_config(folder: Path) -> Entry:
         SemveilError: If it is missing, damaged, altered or of another format.
     """
     path = folder / CONFIG
-    plain = read_facts(path, FormatFacts, f"{folder} is no zoo entry: there is no {CONFIG} in it")
+    missing = f"{folder} is no zoo entry: there is no {CONFIG} in it; remove or restore it"
+    plain = read_facts(path, FormatFacts, missing)
     if plain["format"] != FORMAT:
         raise SemveilError(
             f"{path}: format {plain['format']}; this version of semveil reads format {FORMAT}: "
@@ -290,17 +305,26 @@ def entry_at(where: str | Path) -> Entry | None:
         where: Name of an entry, folder of one, or anything else, such as the folder of a run.
 
     Raises:
-        SemveilError: If the entry is damaged, or a name is that of no entry and resembles one.
+        SemveilError: If the entry is damaged, a name is that of no entry and resembles one, or a
+            folder cannot be read.
     """
+    if not isinstance(where, str | Path):
+        raise SemveilError(
+            f"expected a folder or the name of a zoo entry, not {shown(repr(where))}"
+        )
     path, text = Path(where), str(where)
-    if (path / "run.json").exists():
-        return None
-    if (path / CONFIG).exists():
-        return read_entry(path)
+    try:
+        if (path / "run.json").exists():
+            return None
+        if (path / CONFIG).exists():
+            return read_entry(path)
+        there = path.exists()
+    except OSError as error:
+        raise SemveilError(f"cannot read {shown(text)}: {error.strerror}") from None
     if not is_name(text):
         return None
     names = known()
-    if path.exists() and text not in names:
+    if there and text not in names:
         return None
     sets = {name.partition("/")[0] for name in names}
     if text.partition("/")[0] not in sets and not difflib.get_close_matches(text, names, 1, 0.75):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from semveil.data.download import Remote, download
 from semveil.errors import SemveilError, unknown
-from semveil.files import locked, replaced_folder
+from semveil.files import locked, replaced_folder, require_replaceable
 from semveil.zoo.entry import FILES, file_facts, read_config, read_entry
 from semveil.zoo.places import CONFIG, FileFacts, cache, entries, published
 
@@ -25,7 +25,8 @@ Progress = Callable[[str, int, int], None]
 def fetch(name: str, address: str | None = None, progress: Progress | None = None) -> Path:
     """Download an entry into the user's cache, unless it is on this machine already.
 
-    An entry of the cache that is damaged, or another than the index states, is replaced.
+    An entry of the cache that is damaged, or another than the index states, is replaced; a damaged
+    one elsewhere is refused, since it would go on hiding what is fetched.
 
     The package, and the folder that ``SEMVEIL_ZOO`` names, hold an index with the digest of each
     entry's ``config.json``, which holds those of the other files: the address need not be trusted.
@@ -40,12 +41,13 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
         Folder of the entry.
 
     Raises:
-        SemveilError: If no digest is known of it, no address is, or the address does not deliver.
+        SemveilError: If a damaged entry, a file or a link is in the way, no digest is known of it,
+            no address is, or the address does not deliver.
     """
     here, indexed = entries(), published()
     _discard_useless(here, indexed)
     if name in here and not _stale(here[name][0], indexed.get(name)):
-        return here[name][0]
+        return _sound(here[name][0], name)
     if name not in indexed:
         raise unknown("zoo entry", name, {*here, *indexed}, "semveil zoo list")
     address = address or os.environ.get(VARIABLE)
@@ -54,25 +56,32 @@ def fetch(name: str, address: str | None = None, progress: Progress | None = Non
     if not address.startswith(("http://", "https://")):
         raise SemveilError(f"{address}: expected an address that begins with https:// or http://")
     waiting, target = cache() / _ARRIVING / name, cache() / name
+    require_replaceable(target)
     arriving = waiting / _FILES
-    try:
-        arriving.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SemveilError(f"cannot make {arriving}: {error.strerror}") from None
     source = f"{address.rstrip('/')}/{name}/"
 
     def get(file: str, stated: FileFacts) -> None:
         remote = Remote(file, stated.bytes, "sha256", stated.sha256)
         download(remote, arriving, [source], timeout=TIMEOUT_S, progress=progress)
 
-    with locked(waiting):
-        get(CONFIG, indexed[name])
-        for file, stated in sorted(read_config(arriving).facts.files.items()):
-            get(file, stated)
-        with replaced_folder(target, {file: (arriving / file).read_bytes() for file in FILES}):
-            read_entry(target, name)
+    with locked(waiting, make=True):
+        # Another process may have fetched it while this one waited.
+        if _stale(target, indexed[name]):
+            _make(arriving)
+            get(CONFIG, indexed[name])
+            for file, stated in sorted(read_config(arriving).facts.files.items()):
+                get(file, stated)
+            with replaced_folder(target, {file: (arriving / file).read_bytes() for file in FILES}):
+                read_entry(target, name)
     _discard(waiting)
     return target
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise SemveilError(f"cannot make {folder}: {error.strerror}") from None
 
 
 def _discard_useless(here: Collection[str], indexed: Collection[str]) -> None:
@@ -90,6 +99,16 @@ def _discard(waiting: Path) -> None:
     for folder in (waiting, *waiting.parents[:2]):
         with suppress(OSError):
             folder.rmdir()
+
+
+def _sound(folder: Path, name: str) -> Path:
+    """Return the folder of an entry that is not fetched anew; refuse a damaged one."""
+    try:
+        return read_entry(folder, name).folder
+    except SemveilError as error:
+        raise SemveilError(
+            f"{folder} is damaged, and would hide what is fetched: remove or restore it ({error})"
+        ) from None
 
 
 def _stale(folder: Path, stated: FileFacts | None) -> bool:

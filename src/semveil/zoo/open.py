@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 from semveil.experiment.run import FACTS, Run
 from semveil.experiment.training import Hardware
 from semveil.facts import RunFacts, check_facts, read_facts
 from semveil.files import new_folder
+from semveil.training.checkpoint import load_tensors
 from semveil.zoo.entry import MODEL, Entry
 from semveil.zoo.places import CONFIG
 
@@ -23,9 +24,20 @@ def open_entry(entry: Entry, hardware: Hardware, root: Path | None = None) -> Ru
         root: Folder of the data sets; ``SEMVEIL_DATA`` if None.
 
     Raises:
-        SemveilError: If its recipe is of another version, or its weights are of another recipe.
+        SemveilError: If its recipe is of another version, or its weights are not finite or of
+            another recipe.
     """
+    check_weights(entry)
     return Run.of_facts(entry.run, entry.folder / CONFIG, hardware, root)
+
+
+def check_weights(entry: Entry) -> None:
+    """Refuse weights of an entry that are damaged or not finite; no link of ours has such."""
+    path = entry.folder / MODEL
+    tensors, _ = load_tensors(path, digest_required=True)
+    for name, tensor in sorted(tensors.items()):
+        if not bool(tensor.isfinite().all()):
+            raise SemveilError(f"{path} is damaged: {shown(name)} has values that are not finite")
 
 
 def unpack(entry: Entry, runs: Path) -> Path:
@@ -42,6 +54,7 @@ def unpack(entry: Entry, runs: Path) -> Path:
     name, digest = entry.facts.name, entry.facts.digest
     folder = runs / name.replace("/", "-")
     if not folder.exists():
+        check_weights(entry)
         facts = entry.run | {"entry": {"name": name, "digest": digest}}
         weights = (entry.folder / MODEL).read_bytes()
         new_folder(folder, {FACTS: json.dumps(facts, indent=1) + "\n", MODEL: weights})

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from semveil.errors import SemveilError
+from semveil.errors import SemveilError, shown
 from semveil.metrics import metric_of
 from semveil.zoo.entry import FigureFacts, read_config
-from semveil.zoo.places import entries, published
+from semveil.zoo.places import entries, places, published
 
 
 def overview() -> dict[str, dict[str, Any]]:
@@ -21,6 +21,13 @@ def overview() -> dict[str, dict[str, Any]]:
         name: {"place": "not here", "summary": f"run `semveil zoo fetch {name}`"}
         for name in published()
     }
+    for place in places():
+        for folder in place.misnamed():
+            found[shown("/".join(folder.parts[-2:]))] = {
+                "place": place.about,
+                "folder": str(folder),
+                "summary": "not usable: names are of lower-case letters, digits, dots and hyphens",
+            }
     for name, (folder, place) in entries().items():
         about: dict[str, Any] = {"place": place.about, "folder": str(folder)}
         try:

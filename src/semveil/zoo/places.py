@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,11 +21,14 @@ from semveil.files import locked, original_path, standing_folder, write_atomic
 VARIABLE = "SEMVEIL_ZOO"
 CONFIG = "config.json"
 EMBEDDED = Path(__file__).parent / "entries"
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9.-]*")
+_SET = re.compile(r"[a-z0-9][a-z0-9-]*")
+_NAME = re.compile(rf"{_SET.pattern}/[a-z0-9][a-z0-9.-]*")
 _INDEX = "index.json"
 # Others hold an index while they write an entry, not while they measure it.
 _PATIENCE_S = 60.0
 Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+# A folder's name may have 255 bytes, some of which files that are being written need.
+Name = Annotated[str, Field(pattern=f"^{_NAME.pattern}$", max_length=200)]
 
 
 class FileFacts(ExactFacts):
@@ -37,7 +41,7 @@ class FileFacts(ExactFacts):
 class IndexFacts(ExactFacts):
     """An index: the ``config.json`` of every entry, by name."""
 
-    entries: dict[Annotated[str, Field(pattern=f"^{_NAME.pattern}$")], FileFacts]
+    entries: dict[Name, FileFacts]
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,42 @@ class Place:
     about: str
 
     def entries(self) -> dict[str, Path]:
-        """Return the folders of its entries by name."""
-        paths = self.folder.glob("*/*") if self.folder.is_dir() else ()
-        standing = {original_path(path) for path in paths if path.is_dir()}
-        named = {"/".join(path.parts[-2:]): standing_folder(path) for path in sorted(standing)}
-        return {name: folder for name, folder in named.items() if is_name(name)}
+        """Return the folders of its entries by name, and whatever else has a name of an entry.
+
+        Raises:
+            SemveilError: If a part of it cannot be read, or it is an entry itself. Entries of the
+                same names in other places would be taken instead.
+        """
+        found: dict[str, Path] = {}
+        try:
+            for group in self._inside(self.folder) if os.path.isdir(self.folder) else ():
+                if _SET.fullmatch(group.name):
+                    standing = {original_path(path) for path in self._inside(group)}
+                    named = {f"{group.name}/{path.name}": path for path in sorted(standing)}
+                    found |= {
+                        name: standing_folder(path) for name, path in named.items() if is_name(name)
+                    }
+        except OSError as error:
+            raise SemveilError(f"cannot read {error.filename}: {error.strerror}") from None
+        return found
+
+    def misnamed(self) -> list[Path]:
+        """Return the folders of entries whose names none can have, so that they are not found."""
+        configs = sorted(self.folder.glob(f"*/*/{CONFIG}"))
+        return [
+            path.parent
+            for path in configs
+            if not is_name("/".join(path.parts[-3:-1]))
+            and not any(part.startswith(".") for part in path.parts[-3:-1])
+        ]
+
+    def _inside(self, folder: Path) -> list[Path]:
+        names = sorted(os.listdir(folder))
+        if CONFIG in names:
+            raise SemveilError(
+                f"{folder} ({self.about}) is an entry: expected a folder with entries as SET/NAME"
+            )
+        return [folder / name for name in names]
 
 
 def is_name(text: str) -> bool:
@@ -91,11 +126,22 @@ def places() -> list[Place]:
         SemveilError: If ``SEMVEIL_ZOO`` names no folder.
     """
     named = named_folder()
-    if named is not None and not named.is_dir():
-        raise SemveilError(f"{VARIABLE}: there is no folder {named}")
+    if named is not None:
+        _require_folder(named)
     found = [(named, f"in {VARIABLE}"), (checkout(), "in the checkout")]
     found += [(EMBEDDED, "in the package"), (cache(), "fetched")]
     return [Place(folder, about) for folder, about in found if folder is not None]
+
+
+def _require_folder(named: Path) -> None:
+    try:
+        if stat.S_ISDIR(named.stat().st_mode):
+            return
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise SemveilError(f"{VARIABLE}: cannot read {named}: {error.strerror}") from None
+    raise SemveilError(f"{VARIABLE}: there is no folder {named}")
 
 
 def entries() -> dict[str, tuple[Path, Place]]:
@@ -116,10 +162,14 @@ def read_index(path: Path) -> dict[str, FileFacts]:
     """Return what an index states; nothing if there is none.
 
     Raises:
-        SemveilError: If it is damaged.
+        SemveilError: If it is damaged, or cannot be read.
     """
-    if not path.is_file():
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise SemveilError(f"cannot read {path}: {error.strerror}") from None
     plain = read_facts(path, IndexFacts, f"there is no {path}")
     return check_facts(plain, IndexFacts, path).entries
 

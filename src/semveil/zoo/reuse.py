@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from semveil import recipe as recipes
@@ -13,10 +13,11 @@ from semveil.experiment.jobs import Job
 from semveil.experiment.plan import complete
 from semveil.records import from_plain
 from semveil.zoo.entry import MODEL, Entry, file_facts, read_config, read_entry
+from semveil.zoo.open import check_weights
 from semveil.zoo.places import CONFIG, entries, published
 
 
-def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
+def stock(links: Path, jobs: Sequence[Job]) -> list[str]:
     """Put the links of the zoo that jobs train into a folder of trained links.
 
     Whatever asks the folder for a link of the same recipe and seed then takes the entry's, with the
@@ -59,7 +60,7 @@ def stock(links: Path, jobs: Iterable[Job]) -> list[str]:
     return [entry.facts.name for entry in wanted.values()]
 
 
-def needed(links: Path, jobs: Iterable[Job]) -> dict[Path, Entry]:
+def needed(links: Path, jobs: Sequence[Job]) -> dict[Path, Entry]:
     """Return the entries that :func:`stock` puts into a folder, by their places there, checked.
 
     Args:
@@ -67,10 +68,15 @@ def needed(links: Path, jobs: Iterable[Job]) -> dict[Path, Entry]:
         jobs: The jobs.
 
     Raises:
-        SemveilError: If an entry that is needed is damaged, or the ``config.json`` of any, or if
-            ``SEMVEIL_ZOO`` names no folder.
+        SemveilError: If an entry that is needed is damaged, or the ``config.json`` of any of the
+            same data sets, or if ``SEMVEIL_ZOO`` names no folder.
     """
-    found = {name: read_config(folder) for name, (folder, _) in entries().items()}
+    # The set of an entry is the data set of its recipe: others need not be read.
+    sets = {job.recipe.data.name for job in jobs}
+    here = {name: folder for name, (folder, _) in entries().items()} if sets else {}
+    found = {
+        name: read_config(folder) for name, folder in here.items() if name.partition("/")[0] in sets
+    }
     known = {name: entry for name, entry in found.items() if entry.facts.run.simulated_eve}
     trained = {_trained(links, job) for job in jobs} if known else set()
     wanted = {}
@@ -78,6 +84,7 @@ def needed(links: Path, jobs: Iterable[Job]) -> dict[Path, Entry]:
         kept, begun = _kept(links, entry)
         if begun in trained and kept not in wanted and not kept.exists():
             wanted[kept] = read_entry(entry.folder, name)
+            check_weights(wanted[kept])
     return wanted
 
 

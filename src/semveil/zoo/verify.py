@@ -68,9 +68,11 @@ class Verification:
     skipped: str | None = None
 
     @property
-    def agrees(self) -> bool:
-        """Whether no figure disagrees."""
-        return all(figure.agrees for figure in self.figures)
+    def agrees(self) -> bool | None:
+        """Whether it can be used and no figure disagrees; None if no figure was measured."""
+        if self.problem is not None:
+            return False
+        return None if self.skipped is not None else all(figure.agrees for figure in self.figures)
 
 
 def verify(
