@@ -159,10 +159,16 @@ class LinkFacts(CodeStates):
 
 
 class SpentFacts(CodeStates):
-    """The time that a job took, the processor's too, and the code that did it."""
+    """The time that a job took, the processor's too, the code that did it, and its records.
+
+    Attributes:
+        records: SHA-256 of its ``records.jsonl``; None unless it is finished, or where an older
+            version finished it.
+    """
 
     wall_s: Seconds = 0.0
     cpu_s: Seconds = 0.0
+    records: str | None = None
 
 
 class WeightFacts(Facts):

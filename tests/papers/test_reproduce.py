@@ -302,6 +302,23 @@ def test_a_damaged_job_has_failed_and_the_others_are_done(line, tmp_path, name):
     assert set(states(folder).values()) == {"done"}
 
 
+@pytest.mark.parametrize("times", [0, 2])
+def test_a_job_whose_records_are_others_has_failed(line, tmp_path, times):
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    job = folder / "tally" / "jobs" / "tally-0"
+    records = (job / "records.jsonl").read_text()
+    (job / "records.jsonl").write_text(times * records)
+    (folder / "tally" / "README.md").unlink()
+    result = tally(line, folder)
+    assert result.code == 1
+    assert "remove all/tally/jobs/tally-0 to do the job again" in result.err
+    assert states(folder)["tally/tally-0"] == "failed"
+    assert not (folder / "tally" / "README.md").exists()
+    shutil.rmtree(job)
+    succeed(tally(line, folder))
+
+
 KILLED_AFTER_A_JOB = """
 import os, signal
 import semveil.papers.reproduce as module

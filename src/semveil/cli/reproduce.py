@@ -144,7 +144,7 @@ def _check(folder: Path, quiet: bool, as_json: bool) -> None:
 def _print(folder: Path, manifest: Manifest, options: list[str]) -> None:
     console().print(_table(manifest))
     print(f"Manifest: {folder / 'manifest.json'}")
-    if any(job.state != "done" for _, job in manifest.jobs()):
+    if any(study.records is None for study in manifest.studies.values()):
         words = ["semveil", "reproduce", "--resume", str(folder), *options]
         print(f"Go on with: {join(words)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -130,7 +131,7 @@ def run_job(folder: Path, job: Job, context: JobContext) -> None:
 @contextmanager
 def _accounted(folder: Path) -> Iterator[None]:
     """Add the time of a piece of work, and the code that did it, to the account of a job."""
-    before = SpentFacts().model_dump() | spent(folder)
+    before = SpentFacts().model_dump() | _account(folder)
     started, processor = time.monotonic(), _processor_seconds()
     try:
         yield
@@ -142,14 +143,27 @@ def _accounted(folder: Path) -> Iterator[None]:
                 "wall_s": round(before["wall_s"] + time.monotonic() - started, 1),
                 "cpu_s": round(before["cpu_s"] + _processor_seconds() - processor, 1),
                 "code": [state for at, state in enumerate(states) if state not in states[:at]],
+                "records": digest(folder) if is_finished(folder) else None,
             }
             write_atomic(folder / SPENT, json.dumps(account, indent=1) + "\n")
 
 
 def spent(folder: Path) -> dict[str, Any]:
     """Return what a job took so far: ``wall_s``, ``cpu_s``, and the ``code`` that did it."""
+    return {key: value for key, value in _account(folder).items() if key != "records"}
+
+
+def _account(folder: Path) -> dict[str, Any]:
     path = folder / SPENT
     return read_facts(path, SpentFacts, "") if path.exists() else {}
+
+
+def digest(folder: Path) -> str:
+    """Return the SHA-256 of the records in a folder."""
+    try:
+        return hashlib.sha256((folder / RECORDS).read_bytes()).hexdigest()
+    except OSError as error:
+        raise SemveilError(f"cannot read {folder / RECORDS}: {error.strerror}") from None
 
 
 def _trainers(folder: Path) -> Iterator[dict[str, Any]]:
@@ -234,11 +248,18 @@ def check_left(folder: Path, job: Job) -> None:
         OtherWorkError: If it is another job's.
         SemveilError: If it is damaged.
     """
-    spent(folder)
-    if is_finished(folder):
-        read_records(folder / RECORDS)
-    if (folder / FACTS).exists():
-        refuse_other(folder / FACTS, job)
+    try:
+        stated = _account(folder).get("records")
+        if is_finished(folder) and (
+            not read_records(folder / RECORDS) or stated not in (None, digest(folder))
+        ):
+            raise SemveilError(f"{folder / RECORDS} is damaged: its records are others")
+        if (folder / FACTS).exists():
+            refuse_other(folder / FACTS, job)
+    except OtherWorkError:
+        raise
+    except SemveilError as error:
+        raise SemveilError(f"{error}; remove {folder} to do the job again") from None
 
 
 def is_finished(folder: Path) -> bool:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sized
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from semveil.errors import SemveilError
-from semveil.experiment.jobs import Job, OtherWorkError, check_left, is_finished, spent
+from semveil.experiment.jobs import Job, OtherWorkError, check_left, digest, is_finished, spent
 from semveil.experiment.run import FACTS, RECORDS
 from semveil.facts import (
     About,
@@ -135,14 +134,6 @@ def state_of(folder: Path, job: Job, error: str | None) -> JobState:
         **stated,
         **spent(folder),
     )
-
-
-def digest(folder: Path) -> str:
-    """Return the SHA-256 of a study's records."""
-    try:
-        return hashlib.sha256((folder / RECORDS).read_bytes()).hexdigest()
-    except OSError as error:
-        raise SemveilError(f"cannot read {folder / RECORDS}: {error.strerror}") from None
 
 
 def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:

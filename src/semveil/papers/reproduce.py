@@ -19,6 +19,7 @@ from semveil.experiment.jobs import (
     OnProgress,
     OtherWorkError,
     Runner,
+    digest,
 )
 from semveil.experiment.run import FACTS
 from semveil.experiment.training import Hardware
@@ -29,7 +30,6 @@ from semveil.papers.manifest import (
     JobState,
     Manifest,
     StudyState,
-    digest,
     read_manifest,
     state_of,
     study_facts,
