@@ -219,13 +219,17 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
     return found
 
 
+class MissingPackageError(SemveilError):
+    """A package is not installed with which something was made."""
+
+
 def refuse_missing(packages: dict[str, str], path: Path) -> None:
     """Refuse what was made with packages that are not installed."""
     for name, version in packages.items():
         try:
             distribution(name)
         except (PackageNotFoundError, ValueError):
-            raise SemveilError(
+            raise MissingPackageError(
                 f"{path}: made with the package {shown(name)} {shown(version)}, which is not "
                 f"installed; install it, as in: pip install {shown(name)}"
             ) from None

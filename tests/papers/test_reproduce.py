@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +45,10 @@ class Small(Paper):
 @PAPERS.register
 class Tally(Paper):
     name, folder = "tally", Path(__file__).parent / "tally"
+
+@PAPERS.register
+class Other(Paper):
+    name, folder = "other", Path(__file__).parent / "other"
 '''
 CHANGES = [change.removeprefix("--set=").partition("=") for change in SMALL]
 SMALL_JOBS = f"""
@@ -65,6 +72,12 @@ jobs:
     over: {seed: [0, 1, 2]}
     params: {seed: "{seed}"}
 """
+OTHER_JOBS = """
+title: A number
+rank: 0
+jobs:
+  - {name: number, recipe: deepjscc-digits, schemes: [deepjscc], work: "tiny_papers:count"}
+"""
 # Every look at the clock takes a second.
 COUNTING_CLOCK = """
 import itertools, types
@@ -76,6 +89,7 @@ import semveil.experiment.jobs as jobs
 from semveil.facts import CodeFacts
 jobs.code = lambda: CodeFacts(commit={commit!r}, dirty={dirty})
 """
+STUDIES = {"small": SMALL_JOBS, "tally": TALLY_JOBS, "other": OTHER_JOBS}
 BOTH = ("--only", "small", "--only", "tally")
 
 
@@ -84,7 +98,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """The command line where the papers are installed."""
     packages = tmp_path_factory.mktemp("packages")
     (packages / "tiny_papers.py").write_text(PAPERS)
-    for name, jobs in (("small", SMALL_JOBS), ("tally", TALLY_JOBS)):
+    for name, jobs in STUDIES.items():
         (packages / name).mkdir()
         (packages / name / "jobs.yaml").write_text(jobs)
         (packages / name / "claims.yaml").write_text("claims: []")
@@ -299,6 +313,150 @@ def test_a_damaged_job_has_failed_and_the_others_are_done(line, tmp_path, name):
     shutil.rmtree(job)
     succeed(tally(line, folder))
     assert set(states(folder).values()) == {"done"}
+
+
+# A kill when the jobs are done and the page is not.
+KILLED_BEFORE_THE_PAGE = """
+import os, signal
+import semveil.papers.execute as execute
+execute.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def finished_tally(line, tmp_path):
+    """Return the folder of a finished reproduction of one study."""
+    folder = tmp_path / "all"
+    succeed(tally(line, folder))
+    return folder
+
+
+def test_after_a_kill_before_the_page_it_is_written_from_the_records_of_the_jobs(line, tmp_path):
+    folder = finished_tally(line, tmp_path)
+    job = folder / "tally" / "jobs" / "tally-1"
+    shutil.rmtree(job)
+    end = CODE.format(commit=ONE, dirty=False) + KILLED_BEFORE_THE_PAGE
+    result = line("reproduce", "--resume", "all", "-q", folder=tmp_path, before=end)
+    assert result.code == -signal.SIGKILL
+    assert (job / "records.jsonl").exists()
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{folder / 'tally' / 'records.jsonl'} is not what manifest.json names"
+    page = folder / "tally" / "README.md"
+    page.write_text("of other records")
+    succeed(tally(line, folder))
+    assert page.read_text().startswith("# The page of tally")
+    succeed(line("reproduce", "--check", folder))
+
+
+def write_garbage(folder, name):
+    (folder / "tally" / name).write_text("garbage\n")
+
+
+def state_an_error(folder):
+    def change(manifest):
+        manifest["studies"]["tally"]["error"] = "no space"
+
+    restate(folder / "manifest.json", change)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: write_garbage(folder, "records.jsonl"),
+        lambda folder: write_garbage(folder, "run.json"),
+        lambda folder: (folder / "tally" / "run.json").unlink(),
+        lambda folder: (folder / "tally" / "README.md").unlink(),
+        state_an_error,
+    ],
+)
+def test_a_study_without_a_whole_page_is_finished_again(line, tmp_path, damage):
+    folder = finished_tally(line, tmp_path)
+    before = content(folder)
+    damage(folder)
+    assert refusal(line("reproduce", "--check", folder))
+    result = succeed(tally(line, folder))
+    assert (result.out, result.err) == ("", "")
+    assert content(folder) == before
+    succeed(line("reproduce", "--check", folder))
+
+
+def test_what_the_manifest_names_and_no_study_has_is_refused(line, tmp_path):
+    folder = finished_tally(line, tmp_path)
+    whole = (folder / "manifest.json").read_text()
+
+    def of_the_study(manifest):
+        return manifest["studies"]["tally"]["jobs"]
+
+    for change, said in (
+        (lambda all: of_the_study(all).update({"old-job": {}}), "study tally has no job 'old-job'"),
+        (lambda all: all["studies"].update(nope={}), "unknown study 'nope'"),
+        (lambda all: all.update(budget="nope"), "unknown budget 'nope'"),
+    ):
+        restate(folder / "manifest.json", change)
+        before = content(folder)
+        assert refusal(tally(line, folder)).startswith(f"all/manifest.json: {said}")
+        assert content(folder) == before
+        (folder / "manifest.json").write_text(whole)
+    restate(folder / "tally" / "run.json", lambda facts: facts.update(budget="nope"))
+    refused = refusal(line("study", "--resume", "all/tally", folder=tmp_path))
+    assert refused.startswith("all/tally/run.json: unknown budget 'nope'")
+
+
+def test_a_study_that_has_not_begun_is_named_by_its_file(line, tmp_path):
+    folder = finished_tally(line, tmp_path)
+    facts = folder / "tally" / "run.json"
+    facts.unlink()
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"the study has not begun: there is no {facts}"
+
+
+def hold_folder(place):
+    place.mkdir()
+    handle = os.open(place / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def put_file(path):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (lambda place: put_file(place), "all/other is in the way: move it"),
+        (lambda place: put_file(place / "mine"), "all/other is in the way: move it"),
+        (lambda place: put_file(place / "jobs"), "all/other is in the way: move it"),
+        (hold_folder, "all/other is in use by another process: wait until it has finished"),
+    ],
+)
+def test_what_is_in_the_way_of_a_study_does_not_stop_the_others(line, tmp_path, put, said):
+    words = ("reproduce", "-q", "--budget", "smoke", "--minutes", "0", "--out", "all")
+    succeed(line(*words, "--only", "other", "--only", "tally", folder=tmp_path))
+    folder = tmp_path / "all"
+    handle = put(folder / "other")
+    result = tally(line, folder)
+    assert (result.code, result.out, result.err) == (1, "", f"semveil: other failed: {said}\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["studies"]["other"]["error"] == said
+    assert (folder / "tally" / "README.md").exists()
+    if handle is not None:
+        os.close(handle)
+        shutil.rmtree(folder / "other")
+    else:
+        (folder / "other").rename(tmp_path / "moved")
+    succeed(tally(line, folder))
+    assert (folder / "other" / "README.md").exists()
+
+
+@pytest.mark.parametrize("made", ["other", "other/jobs"])
+def test_an_empty_folder_of_a_study_is_not_in_the_way(line, tmp_path, made):
+    words = ("reproduce", "-q", "--budget", "smoke", "--minutes", "0", "--out", "all")
+    succeed(line(*words, "--only", "other", folder=tmp_path))
+    folder = tmp_path / "all"
+    (folder / made).mkdir(parents=True)
+    succeed(tally(line, folder))
+    succeed(line("reproduce", "--check", folder))
 
 
 def test_results_of_one_clean_commit_may_be_committed(line, tmp_path):

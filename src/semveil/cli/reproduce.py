@@ -137,7 +137,7 @@ def _check(folder: Path, quiet: bool, as_json: bool) -> None:
 def _print(folder: Path, manifest: Manifest) -> None:
     console().print(_table(manifest))
     print(f"Manifest: {folder / 'manifest.json'}")
-    if any(job.state != "done" for _, job in manifest.jobs()):
+    if any(study.records is None for study in manifest.studies.values()):
         print(f"Go on with: semveil reproduce --resume {quote(str(folder))}")
 
 

@@ -31,6 +31,7 @@ from semveil.facts import read_facts as read_facts_of
 from semveil.files import new_folder, write_atomic
 from semveil.records import Record, read_records, write_records
 
+JOBS = "jobs"
 _KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe", "entry")
 
 
@@ -49,8 +50,15 @@ def check(jobs: Sequence[Job], context: JobContext) -> None:
             run.check()
 
 
-def start(folder: Path, study: str, budget: str, seed: int, packages: Mapping[str, str]) -> None:
-    """Make the folder of a study that needs packages."""
+def start(
+    folder: Path,
+    study: str,
+    budget: str,
+    seed: int,
+    packages: Mapping[str, str],
+    again: bool = False,
+) -> None:
+    """Make the folder of a study that needs packages; again, only its ``run.json``."""
     facts = {
         "study": study,
         "budget": budget,
@@ -58,7 +66,11 @@ def start(folder: Path, study: str, budget: str, seed: int, packages: Mapping[st
         "finished": False,
         "packages": dict(packages),
     }
-    new_folder(folder, {FACTS: json.dumps(facts) + "\n"})
+    text = json.dumps(facts) + "\n"
+    if again:
+        write_atomic(folder / FACTS, text)
+    else:
+        new_folder(folder, {FACTS: text})
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -81,7 +93,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Run
 
     A job whose folder is damaged, or of another job, fails before anything slow starts.
     """
-    place = folder / "jobs"
+    place = folder / JOBS
     place.mkdir(exist_ok=True)
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
     unfinished, finished = list[Job](), 0
@@ -116,7 +128,7 @@ def gather(
 
     Of the records of all jobs it writes those that ``keep`` returns.
     """
-    place = folder / "jobs"
+    place = folder / JOBS
     records: list[Record] = []
     # A job keeps the version that it ran on, also where the study was resumed with another.
     ran: dict[str, dict[str, Any]] = {}

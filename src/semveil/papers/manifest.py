@@ -59,7 +59,7 @@ class StudyState(Facts):
     Attributes:
         jobs: By name, in the study's order.
         records: SHA-256 of ``records.jsonl``; None until its page is written.
-        error: Why its page could not be written, one line.
+        error: Why its folder could not be used or its page not be written, one line.
     """
 
     jobs: dict[str, JobState] = {}
@@ -91,7 +91,7 @@ class Manifest(Facts):
                 yield f"{study}/{name}", job
 
     def failures(self) -> dict[str, str]:
-        """Return the errors of jobs that failed, and of studies without a page."""
+        """Return the errors of jobs that failed, and of studies that failed."""
         found = {name: job.error or "" for name, job in self.jobs() if job.state == "failed"}
         pages = {name: study.error for name, study in self.studies.items() if study.error}
         return found | pages
@@ -152,7 +152,7 @@ def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:
         OtherWorkError: If it is of another study, budget or seed.
         SemveilError: If it is missing or damaged.
     """
-    facts = read_facts(path, StudyFacts, "the study has not begun")
+    facts = read_facts(path, StudyFacts, f"the study has not begun: there is no {path}")
     own = (facts["study"], facts["budget"], facts["seed"])
     if own != (name, manifest.budget, manifest.seed):
         raise OtherWorkError(f"{path}: study, budget or seed are not those of {MANIFEST}")
