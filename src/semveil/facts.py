@@ -124,14 +124,6 @@ class AttackFacts(About):
     finished: bool
 
 
-class StudyFacts(About):
-    """The ``run.json`` of a study."""
-
-    study: str
-    budget: str
-    seed: Seed
-
-
 class JobFacts(RunFacts):
     """The ``run.json`` of a job of a study."""
 
@@ -159,10 +151,20 @@ class LinkFacts(CodeStates):
 
 
 class SpentFacts(CodeStates):
-    """The time that a job took, the processor's too, and the code that did it."""
+    """The time that a job took, the processor's too, the code that did it, what it recorded."""
 
     wall_s: Seconds = 0.0
     cpu_s: Seconds = 0.0
+    records: str | None = None
+
+
+class StudyFacts(About):
+    """The ``run.json`` of a study, with what its jobs took once it is finished."""
+
+    study: str
+    budget: str
+    seed: Seed
+    jobs: dict[str, SpentFacts] = {}
 
 
 class WeightFacts(Facts):

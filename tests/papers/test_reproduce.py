@@ -310,52 +310,43 @@ def test_a_damaged_job_has_failed_and_the_others_are_done(line, tmp_path, name):
         assert result.err.count("\n") == 1
         damaged = {"tally/tally-0": "failed", "tally/tally-1": "done", "tally/tally-2": "done"}
         assert states(folder) == damaged
+        assert result.err.endswith(f"; remove {job.relative_to(tmp_path)} to do it again\n")
     shutil.rmtree(job)
     succeed(tally(line, folder))
     assert set(states(folder).values()) == {"done"}
 
 
-# A kill when the jobs are done and the page is not.
-KILLED_BEFORE_THE_PAGE = """
-import os, signal
-import semveil.papers.execute as execute
-execute.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-"""
-
-
-def finished_tally(line, tmp_path):
-    """Return the folder of a finished reproduction of one study."""
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_job_that_lost_records_has_failed(line, tmp_path, left):
     folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    job = folder / "tally" / "jobs" / "tally-0"
+    records = (job / "records.jsonl").read_bytes()
+    assert json.loads((job / "spent.json").read_text())["records"] == (
+        hashlib.sha256(records).hexdigest()
+    )
+    lost = records.splitlines(keepends=True)[0].replace(b"0.0", b"1.0") * left
+    (job / "records.jsonl").write_bytes(lost)
+    reason = "it is not what spent.json states" if left else "it is empty"
+    place = "all/tally/jobs/tally-0"
+    said = f"{place}/records.jsonl is damaged: {reason}; remove {place} to do it again"
+    result = tally(line, folder)
+    assert (result.code, result.err) == (1, f"semveil: tally/tally-0 failed: {said}\n")
+    assert states(folder)["tally/tally-2"] == "done"
+    refused = refusal(line("study", "--resume", "all/tally", folder=tmp_path))
+    assert refused == said
+    # An older version states no digest.
+    (job / "records.jsonl").write_bytes(records)
+    restate(job / "spent.json", lambda facts: facts.pop("records"))
     succeed(tally(line, folder))
-    return folder
-
-
-def test_after_a_kill_before_the_page_it_is_written_from_the_records_of_the_jobs(line, tmp_path):
-    folder = finished_tally(line, tmp_path)
-    job = folder / "tally" / "jobs" / "tally-1"
-    shutil.rmtree(job)
-    end = CODE.format(commit=ONE, dirty=False) + KILLED_BEFORE_THE_PAGE
-    result = line("reproduce", "--resume", "all", "-q", folder=tmp_path, before=end)
-    assert result.code == -signal.SIGKILL
-    assert (job / "records.jsonl").exists()
-    refused = refusal(line("reproduce", "--check", folder))
-    assert refused == f"{folder / 'tally' / 'records.jsonl'} is not what manifest.json names"
-    page = folder / "tally" / "README.md"
-    page.write_text("of other records")
-    succeed(tally(line, folder))
-    assert page.read_text().startswith("# The page of tally")
     succeed(line("reproduce", "--check", folder))
-
-
-def write_garbage(folder, name):
-    (folder / "tally" / name).write_text("garbage\n")
-
-
-def state_an_error(folder):
-    def change(manifest):
-        manifest["studies"]["tally"]["error"] = "no space"
-
-    restate(folder / "manifest.json", change)
+    # The page is of the records that its run.json states.
+    facts = folder / "tally" / "run.json"
+    restate(facts, lambda facts: facts["jobs"]["tally-1"].update(records="0" * 64))
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{facts}: jobs are not those of manifest.json"
+    succeed(tally(line, folder))
+    succeed(line("reproduce", "--check", folder))
 
 
 @pytest.mark.parametrize(

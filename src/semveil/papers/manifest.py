@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sized
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from semveil.errors import SemveilError
-from semveil.experiment.jobs import Job, OtherWorkError, check_left, is_finished, spent
+from semveil.experiment.jobs import Job, OtherWorkError, check_left, digest, is_finished, spent
 from semveil.experiment.run import FACTS, RECORDS
 from semveil.facts import (
     About,
@@ -42,6 +41,7 @@ class JobState(Facts):
         code: Commits that did a part of it or trained its links, and whether they were dirty.
         versions: Versions of Python and the libraries.
         hardware: What it ran on.
+        records: SHA-256 of its records; None if it is not done, or an older version did it.
     """
 
     state: Literal["done", "failed", "left"] = "left"
@@ -51,6 +51,7 @@ class JobState(Facts):
     code: list[CodeFacts] = []
     versions: dict[str, str] = {}
     hardware: dict[str, str | int | float | None] = {}
+    records: str | None = None
 
 
 class StudyState(Facts):
@@ -69,6 +70,10 @@ class StudyState(Facts):
     def done(self) -> bool:
         """Return whether all jobs are done."""
         return all(job.state == "done" for job in self.jobs.values())
+
+    def recorded(self) -> dict[str, str | None]:
+        """Return the SHA-256 of every job's records, where it is stated."""
+        return {name: job.records for name, job in self.jobs.items()}
 
 
 class Manifest(Facts):
@@ -137,14 +142,6 @@ def state_of(folder: Path, job: Job, error: str | None) -> JobState:
     )
 
 
-def digest(folder: Path) -> str:
-    """Return the SHA-256 of a study's records."""
-    try:
-        return hashlib.sha256((folder / RECORDS).read_bytes()).hexdigest()
-    except OSError as error:
-        raise SemveilError(f"cannot read {folder / RECORDS}: {error.strerror}") from None
-
-
 def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:
     """Return the ``run.json`` of a study, which must be as the manifest states it.
 
@@ -157,6 +154,11 @@ def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:
     if own != (name, manifest.budget, manifest.seed):
         raise OtherWorkError(f"{path}: study, budget or seed are not those of {MANIFEST}")
     return facts
+
+
+def recorded(facts: dict[str, Any]) -> dict[str, str | None]:
+    """Return the SHA-256 of every job's records, where the ``run.json`` of a study states it."""
+    return {name: job.get("records") for name, job in facts.get("jobs", {}).items()}
 
 
 def check(folder: Path) -> Manifest:
@@ -195,7 +197,7 @@ def check(folder: Path) -> Manifest:
         if study.records != digest(folder / name):
             raise SemveilError(f"{folder / name / RECORDS} is not what {MANIFEST} names")
         facts = study_facts(folder / name / FACTS, manifest, name)
-        if set(facts.get("jobs", ())) != set(study.jobs):
+        if recorded(facts) != study.recorded():
             raise SemveilError(f"{folder / name / FACTS}: jobs are not those of {MANIFEST}")
         if not (folder / name / PAGE).exists():
             raise SemveilError(f"{folder / name / PAGE}: there is no page of the records")

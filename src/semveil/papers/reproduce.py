@@ -19,6 +19,7 @@ from semveil.experiment.jobs import (
     OnProgress,
     OtherWorkError,
     Runner,
+    digest,
 )
 from semveil.experiment.run import FACTS
 from semveil.experiment.training import Hardware
@@ -30,8 +31,8 @@ from semveil.papers.manifest import (
     JobState,
     Manifest,
     StudyState,
-    digest,
     read_manifest,
+    recorded,
     state_of,
     study_facts,
 )
@@ -215,7 +216,8 @@ class Reproduction:
             return False
         try:
             facts = study_facts(place / FACTS, self.manifest, name)
-            return bool(facts.get("finished")) and study.records == digest(place)
+            of_its_jobs = bool(facts.get("finished")) and recorded(facts) == study.recorded()
+            return of_its_jobs and study.records == digest(place)
         except SemveilError:
             return False
 
