@@ -30,7 +30,7 @@ from semveil.data.folder import DESCRIPTION as IMAGE_FOLDER
 from semveil.demo.page import LOOPBACK, serve
 from semveil.demo.studio import Studio
 from semveil.device import pick_device
-from semveil.errors import SemveilError, SemveilWarning, resumable, unknown
+from semveil.errors import SemveilError, SemveilWarning, in_file, resumable, unknown
 from semveil.evaluation.api import levels_of
 from semveil.experiment.attack_run import AttackRun
 from semveil.experiment.checkpoint_cache import require_folder
@@ -40,7 +40,7 @@ from semveil.experiment.link import Link
 from semveil.experiment.plan import complete, plan, requested, with_reference
 from semveil.experiment.pool import Pool
 from semveil.experiment.process import require_count
-from semveil.experiment.run import Run
+from semveil.experiment.run import FACTS, Run
 from semveil.experiment.send import Sent
 from semveil.experiment.send import send as send_files
 from semveil.experiment.training import Hardware
@@ -871,7 +871,9 @@ def study(
         folder = Path(resume)
         facts = execute.read_facts(folder)
         _require_budget(budget, facts["budget"], folder)
-        paper = PAPERS.get(facts["study"])()
+        with in_file(folder / FACTS):
+            execute.check_budget(facts["budget"])
+            paper = PAPERS.get(facts["study"])()
     elif name is None:
         raise SemveilError("name a study (see `semveil list`), or a folder to resume")
     else:

@@ -85,6 +85,15 @@ def unknown(kind: str, name: str, known: Iterable[str], command: str = "") -> Se
 
 
 @contextmanager
+def in_file(path: Path) -> Iterator[None]:
+    """Name a file in errors about what it states."""
+    try:
+        yield
+    except SemveilError as error:
+        raise SemveilError(f"{path}: {error}") from None
+
+
+@contextmanager
 def resumable(folder: Path, command: str, options: Sequence[str] = ()) -> Iterator[None]:
     """Name the command, with its options, that resumes the work in a folder if interrupted."""
     option = [] if command == "audit" else ["--resume"]

@@ -124,14 +124,6 @@ class AttackFacts(About):
     finished: bool
 
 
-class StudyFacts(About):
-    """The ``run.json`` of a study."""
-
-    study: str
-    budget: str
-    seed: Seed
-
-
 class JobFacts(RunFacts):
     """The ``run.json`` of a job of a study."""
 
@@ -159,16 +151,20 @@ class LinkFacts(CodeStates):
 
 
 class SpentFacts(CodeStates):
-    """The time that a job took, the processor's too, the code that did it, and its records.
-
-    Attributes:
-        records: SHA-256 of its ``records.jsonl``; None unless it is finished, or where an older
-            version finished it.
-    """
+    """The time that a job took, the processor's too, the code that did it, what it recorded."""
 
     wall_s: Seconds = 0.0
     cpu_s: Seconds = 0.0
     records: str | None = None
+
+
+class StudyFacts(About):
+    """The ``run.json`` of a study, with what its jobs took once it is finished."""
+
+    study: str
+    budget: str
+    seed: Seed
+    jobs: dict[str, SpentFacts] = {}
 
 
 class WeightFacts(Facts):
@@ -225,13 +221,17 @@ def read_facts(path: Path, kind: type[Facts], missing: str) -> dict[str, Any]:
     return found
 
 
+class MissingPackageError(SemveilError):
+    """A package is not installed with which something was made."""
+
+
 def refuse_missing(packages: dict[str, str], path: Path) -> None:
     """Refuse what was made with packages that are not installed."""
     for name, version in packages.items():
         try:
             distribution(name)
         except (PackageNotFoundError, ValueError):
-            raise SemveilError(
+            raise MissingPackageError(
                 f"{path}: made with the package {shown(name)} {shown(version)}, which is not "
                 f"installed; install it, as in: pip install {shown(name)}"
             ) from None

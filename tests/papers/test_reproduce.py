@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
+import os
 import shlex
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,6 +46,10 @@ class Small(Paper):
 @PAPERS.register
 class Tally(Paper):
     name, folder = "tally", Path(__file__).parent / "tally"
+
+@PAPERS.register
+class Other(Paper):
+    name, folder = "other", Path(__file__).parent / "other"
 '''
 CHANGES = [change.removeprefix("--set=").partition("=") for change in SMALL]
 SMALL_JOBS = f"""
@@ -66,6 +73,12 @@ jobs:
     over: {seed: [0, 1, 2]}
     params: {seed: "{seed}"}
 """
+OTHER_JOBS = """
+title: A number
+rank: 0
+jobs:
+  - {name: number, recipe: deepjscc-digits, schemes: [deepjscc], work: "tiny_papers:count"}
+"""
 # Every look at the clock takes a second.
 COUNTING_CLOCK = """
 import itertools, types
@@ -77,6 +90,7 @@ import semveil.experiment.jobs as jobs
 from semveil.facts import CodeFacts
 jobs.code = lambda: CodeFacts(commit={commit!r}, dirty={dirty})
 """
+STUDIES = {"small": SMALL_JOBS, "tally": TALLY_JOBS, "other": OTHER_JOBS}
 BOTH = ("--only", "small", "--only", "tally")
 
 
@@ -85,7 +99,7 @@ def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommandLine]:
     """The command line where the papers are installed."""
     packages = tmp_path_factory.mktemp("packages")
     (packages / "tiny_papers.py").write_text(PAPERS)
-    for name, jobs in (("small", SMALL_JOBS), ("tally", TALLY_JOBS)):
+    for name, jobs in STUDIES.items():
         (packages / name).mkdir()
         (packages / name / "jobs.yaml").write_text(jobs)
         (packages / name / "claims.yaml").write_text("claims: []")
@@ -297,26 +311,187 @@ def test_a_damaged_job_has_failed_and_the_others_are_done(line, tmp_path, name):
         assert result.err.count("\n") == 1
         damaged = {"tally/tally-0": "failed", "tally/tally-1": "done", "tally/tally-2": "done"}
         assert states(folder) == damaged
+        assert result.err.endswith(f"; remove {job.relative_to(tmp_path)} to do it again\n")
     shutil.rmtree(job)
     succeed(tally(line, folder))
     assert set(states(folder).values()) == {"done"}
 
 
-@pytest.mark.parametrize("times", [0, 2])
-def test_a_job_whose_records_are_others_has_failed(line, tmp_path, times):
+@pytest.mark.parametrize("left", [0, 1])
+def test_a_job_that_lost_records_has_failed(line, tmp_path, left):
+    folder = tmp_path / "all"
+    assert tally(line, folder, environment={"FAIL": "tally-2"}).code == 1
+    job = folder / "tally" / "jobs" / "tally-0"
+    records = (job / "records.jsonl").read_bytes()
+    assert json.loads((job / "spent.json").read_text())["records"] == (
+        hashlib.sha256(records).hexdigest()
+    )
+    lost = records.splitlines(keepends=True)[0].replace(b"0.0", b"1.0") * left
+    (job / "records.jsonl").write_bytes(lost)
+    reason = "it is not what spent.json states" if left else "it is empty"
+    place = "all/tally/jobs/tally-0"
+    said = f"{place}/records.jsonl is damaged: {reason}; remove {place} to do it again"
+    result = tally(line, folder)
+    assert (result.code, result.err) == (1, f"semveil: tally/tally-0 failed: {said}\n")
+    assert states(folder)["tally/tally-2"] == "done"
+    refused = refusal(line("study", "--resume", "all/tally", folder=tmp_path))
+    assert refused == said
+    # An older version states no digest.
+    (job / "records.jsonl").write_bytes(records)
+    restate(job / "spent.json", lambda facts: facts.pop("records"))
+    succeed(tally(line, folder))
+    succeed(line("reproduce", "--check", folder))
+    # The page is of the records that its run.json states.
+    facts = folder / "tally" / "run.json"
+    restate(facts, lambda facts: facts["jobs"]["tally-1"].update(records="0" * 64))
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{facts}: jobs are not those of manifest.json"
+    succeed(tally(line, folder))
+    succeed(line("reproduce", "--check", folder))
+
+
+# A kill when the jobs are done and the page is not.
+KILLED_BEFORE_THE_PAGE = """
+import os, signal
+import semveil.papers.execute as execute
+execute.finish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def finished_tally(line, tmp_path):
+    """Return the folder of a finished reproduction of one study."""
     folder = tmp_path / "all"
     succeed(tally(line, folder))
-    job = folder / "tally" / "jobs" / "tally-0"
-    records = (job / "records.jsonl").read_text()
-    (job / "records.jsonl").write_text(times * records)
-    (folder / "tally" / "README.md").unlink()
-    result = tally(line, folder)
-    assert result.code == 1
-    assert "remove all/tally/jobs/tally-0 to do the job again" in result.err
-    assert states(folder)["tally/tally-0"] == "failed"
-    assert not (folder / "tally" / "README.md").exists()
+    return folder
+
+
+def test_after_a_kill_before_the_page_it_is_written_from_the_records_of_the_jobs(line, tmp_path):
+    folder = finished_tally(line, tmp_path)
+    job = folder / "tally" / "jobs" / "tally-1"
     shutil.rmtree(job)
+    end = CODE.format(commit=ONE, dirty=False) + KILLED_BEFORE_THE_PAGE
+    result = line("reproduce", "--resume", "all", "-q", folder=tmp_path, before=end)
+    assert result.code == -signal.SIGKILL
+    assert (job / "records.jsonl").exists()
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"{folder / 'tally' / 'records.jsonl'} is not what manifest.json names"
+    page = folder / "tally" / "README.md"
+    page.write_text("of other records")
     succeed(tally(line, folder))
+    assert page.read_text().startswith("# The page of tally")
+    succeed(line("reproduce", "--check", folder))
+
+
+def write_garbage(folder, name):
+    (folder / "tally" / name).write_text("garbage\n")
+
+
+def state_an_error(folder):
+    def change(manifest):
+        manifest["studies"]["tally"]["error"] = "no space"
+
+    restate(folder / "manifest.json", change)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: write_garbage(folder, "records.jsonl"),
+        lambda folder: write_garbage(folder, "run.json"),
+        lambda folder: (folder / "tally" / "run.json").unlink(),
+        lambda folder: (folder / "tally" / "README.md").unlink(),
+        state_an_error,
+    ],
+)
+def test_a_study_without_a_whole_page_is_finished_again(line, tmp_path, damage):
+    folder = finished_tally(line, tmp_path)
+    before = content(folder)
+    damage(folder)
+    assert refusal(line("reproduce", "--check", folder))
+    result = succeed(tally(line, folder))
+    assert (result.out, result.err) == ("", "")
+    assert content(folder) == before
+    succeed(line("reproduce", "--check", folder))
+
+
+def test_what_the_manifest_names_and_no_study_has_is_refused(line, tmp_path):
+    folder = finished_tally(line, tmp_path)
+    whole = (folder / "manifest.json").read_text()
+
+    def of_the_study(manifest):
+        return manifest["studies"]["tally"]["jobs"]
+
+    for change, said in (
+        (lambda all: of_the_study(all).update({"old-job": {}}), "study tally has no job 'old-job'"),
+        (lambda all: all["studies"].update(nope={}), "unknown study 'nope'"),
+        (lambda all: all.update(budget="nope"), "unknown budget 'nope'"),
+    ):
+        restate(folder / "manifest.json", change)
+        before = content(folder)
+        assert refusal(tally(line, folder)).startswith(f"all/manifest.json: {said}")
+        assert content(folder) == before
+        (folder / "manifest.json").write_text(whole)
+    restate(folder / "tally" / "run.json", lambda facts: facts.update(budget="nope"))
+    refused = refusal(line("study", "--resume", "all/tally", folder=tmp_path))
+    assert refused.startswith("all/tally/run.json: unknown budget 'nope'")
+
+
+def test_a_study_that_has_not_begun_is_named_by_its_file(line, tmp_path):
+    folder = finished_tally(line, tmp_path)
+    facts = folder / "tally" / "run.json"
+    facts.unlink()
+    refused = refusal(line("reproduce", "--check", folder))
+    assert refused == f"the study has not begun: there is no {facts}"
+
+
+def hold_folder(place):
+    place.mkdir()
+    handle = os.open(place / ".lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    return handle
+
+
+def put_file(path):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("x")
+
+
+@pytest.mark.parametrize(
+    ("put", "said"),
+    [
+        (lambda place: put_file(place), "all/other is in the way: move it"),
+        (lambda place: put_file(place / "mine"), "all/other is in the way: move it"),
+        (lambda place: put_file(place / "jobs"), "all/other is in the way: move it"),
+        (hold_folder, "all/other is in use by another process: wait until it has finished"),
+    ],
+)
+def test_what_is_in_the_way_of_a_study_does_not_stop_the_others(line, tmp_path, put, said):
+    words = ("reproduce", "-q", "--budget", "smoke", "--minutes", "0", "--out", "all")
+    succeed(line(*words, "--only", "other", "--only", "tally", folder=tmp_path))
+    folder = tmp_path / "all"
+    handle = put(folder / "other")
+    result = tally(line, folder)
+    assert (result.code, result.out, result.err) == (1, "", f"semveil: other failed: {said}\n")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["studies"]["other"]["error"] == said
+    assert (folder / "tally" / "README.md").exists()
+    if handle is not None:
+        os.close(handle)
+        shutil.rmtree(folder / "other")
+    else:
+        (folder / "other").rename(tmp_path / "moved")
+    succeed(tally(line, folder))
+    assert (folder / "other" / "README.md").exists()
+
+
+@pytest.mark.parametrize("made", ["other", "other/jobs"])
+def test_an_empty_folder_of_a_study_is_not_in_the_way(line, tmp_path, made):
+    words = ("reproduce", "-q", "--budget", "smoke", "--minutes", "0", "--out", "all")
+    succeed(line(*words, "--only", "other", folder=tmp_path))
+    folder = tmp_path / "all"
+    (folder / made).mkdir(parents=True)
+    succeed(tally(line, folder))
+    succeed(line("reproduce", "--check", folder))
 
 
 KILLED_AFTER_A_JOB = """
@@ -342,67 +517,6 @@ def test_a_page_is_never_older_than_its_jobs(line, tmp_path):
     assert (folder / "tally" / "README.md").read_text().startswith("# The page of tally")
     assert (folder / "tally" / "records.jsonl").read_bytes() == before
     assert "2 commits" in refusal(line("reproduce", "--check", folder))
-
-
-@pytest.mark.parametrize("lost", ["records.jsonl", "run.json", "README.md"])
-def test_what_is_lost_or_damaged_of_a_study_is_written_again(line, tmp_path, lost):
-    folder = tmp_path / "all"
-    succeed(tally(line, folder))
-    before = (folder / "tally" / lost).read_text()
-    if lost == "records.jsonl":
-        (folder / "tally" / lost).write_text("garbage")
-    else:
-        (folder / "tally" / lost).unlink()
-    assert str(folder / "tally" / lost) in refusal(line("reproduce", "--check", folder))
-    succeed(tally(line, folder))
-    if lost != "run.json":
-        assert (folder / "tally" / lost).read_text() == before
-    succeed(line("reproduce", "--check", folder))
-
-
-def test_a_page_that_failed_is_tried_again(line, tmp_path):
-    folder = tmp_path / "all"
-    succeed(tally(line, folder))
-    restate(
-        folder / "manifest.json", lambda manifest: manifest["studies"]["tally"].update(error="full")
-    )
-    succeed(tally(line, folder))
-    assert json.loads((folder / "manifest.json").read_text())["studies"]["tally"]["error"] is None
-
-
-def test_a_file_in_the_way_of_a_study_stops_no_other(line, tmp_path):
-    folder = tmp_path / "all"
-    words = ("--only", "tally", "--only", "size", "--budget", "smoke", "--minutes", "0", "--quiet")
-    succeed(line("reproduce", "--out", "all", *words, folder=tmp_path))
-    (folder / "size").write_text("notes")
-    result = line("reproduce", "--resume", "all", "--quiet", folder=tmp_path)
-    assert result.code == 1
-    assert result.err == "semveil: size failed: all/size is in the way: move it\n"
-    assert states(folder)["tally/tally-2"] == "done"
-    assert (folder / "tally" / "README.md").exists()
-    assert (folder / "size").read_text() == "notes"
-
-
-@pytest.mark.parametrize("inside", [(), ("jobs",)])
-def test_an_empty_folder_of_a_study_is_filled(line, tmp_path, inside):
-    folder = tmp_path / "all"
-    succeed(tally(line, folder, words=("--quiet", "--minutes", "0")))
-    folder.joinpath("tally", *inside).mkdir(parents=True)
-    succeed(tally(line, folder))
-    succeed(line("reproduce", "--check", folder))
-
-
-@pytest.mark.parametrize("state", ["done", "failed"])
-def test_a_job_that_no_study_has_is_not_forgotten(line, tmp_path, state):
-    folder = tmp_path / "all"
-    succeed(tally(line, folder))
-    restate(
-        folder / "manifest.json",
-        lambda manifest: manifest["studies"]["tally"]["jobs"].update(old={"state": state}),
-    )
-    before = content(folder)
-    assert "tally/old is no job of this version" in refusal(tally(line, folder))
-    assert content(folder) == before
 
 
 def test_the_command_that_goes_on_has_all_options_that_the_folder_does_not_keep(line, tmp_path):

@@ -21,7 +21,7 @@ from semveil.experiment.checkpoint_cache import train_or_load
 from semveil.experiment.provenance import code, of_its_version, provenance
 from semveil.experiment.run import FACTS, RECORDS, Run
 from semveil.experiment.training import Hardware
-from semveil.facts import CodeStates, JobFacts, SpentFacts, read_facts
+from semveil.facts import CodeStates, JobFacts, MissingPackageError, SpentFacts, read_facts
 from semveil.files import hold, write_atomic
 from semveil.plugin_errors import of_plugin
 from semveil.recipe import Recipe
@@ -114,7 +114,7 @@ def run_job(folder: Path, job: Job, context: JobContext) -> None:
     """Do a job's work; afterwards :func:`is_finished` holds for its folder.
 
     Its ``spent.json`` has the time that it took, and the code that did it, those of earlier
-    attempts included.
+    attempts included, and the SHA-256 of its records.
     """
     try:
         with _accounted(folder):
@@ -131,7 +131,7 @@ def run_job(folder: Path, job: Job, context: JobContext) -> None:
 @contextmanager
 def _accounted(folder: Path) -> Iterator[None]:
     """Add the time of a piece of work, and the code that did it, to the account of a job."""
-    before = SpentFacts().model_dump() | _account(folder)
+    before = SpentFacts().model_dump() | spent(folder)
     started, processor = time.monotonic(), _processor_seconds()
     try:
         yield
@@ -139,27 +139,27 @@ def _accounted(folder: Path) -> Iterator[None]:
         # However it ended: an interrupted piece counts too.
         if folder.exists():
             states = [*before["code"], *_trainers(folder), code().model_dump()]
-            account = {
+            account: dict[str, Any] = {
                 "wall_s": round(before["wall_s"] + time.monotonic() - started, 1),
                 "cpu_s": round(before["cpu_s"] + _processor_seconds() - processor, 1),
                 "code": [state for at, state in enumerate(states) if state not in states[:at]],
-                "records": digest(folder) if is_finished(folder) else None,
             }
+            if is_finished(folder):
+                account["records"] = digest(folder)
             write_atomic(folder / SPENT, json.dumps(account, indent=1) + "\n")
 
 
 def spent(folder: Path) -> dict[str, Any]:
-    """Return what a job took so far: ``wall_s``, ``cpu_s``, and the ``code`` that did it."""
-    return {key: value for key, value in _account(folder).items() if key != "records"}
+    """Return what a job took so far: ``wall_s``, ``cpu_s``, and the ``code`` that did it.
 
-
-def _account(folder: Path) -> dict[str, Any]:
+    The SHA-256 of its ``records`` is there too, if it is finished.
+    """
     path = folder / SPENT
     return read_facts(path, SpentFacts, "") if path.exists() else {}
 
 
 def digest(folder: Path) -> str:
-    """Return the SHA-256 of the records in a folder."""
+    """Return the SHA-256 of the records of a job or of a study."""
     try:
         return hashlib.sha256((folder / RECORDS).read_bytes()).hexdigest()
     except OSError as error:
@@ -249,17 +249,23 @@ def check_left(folder: Path, job: Job) -> None:
         SemveilError: If it is damaged.
     """
     try:
-        stated = _account(folder).get("records")
-        if is_finished(folder) and (
-            not read_records(folder / RECORDS) or stated not in (None, digest(folder))
-        ):
-            raise SemveilError(f"{folder / RECORDS} is damaged: its records are others")
+        stated = spent(folder).get("records")
+        if is_finished(folder):
+            _check_records(folder, stated)
         if (folder / FACTS).exists():
             refuse_other(folder / FACTS, job)
-    except OtherWorkError:
+    except (OtherWorkError, MissingPackageError):
         raise
-    except SemveilError as error:
-        raise SemveilError(f"{error}; remove {folder} to do the job again") from None
+    except SemveilError as damage:
+        raise SemveilError(f"{damage}; remove {folder} to do it again") from None
+
+
+def _check_records(folder: Path, stated: str | None) -> None:
+    """Refuse damaged records of a finished job whose SHA-256 is stated, but by older versions."""
+    if not read_records(folder / RECORDS):
+        raise SemveilError(f"{folder / RECORDS} is damaged: it is empty")
+    if stated not in (None, digest(folder)):
+        raise SemveilError(f"{folder / RECORDS} is damaged: it is not what {SPENT} states")
 
 
 def is_finished(folder: Path) -> bool:

@@ -31,6 +31,7 @@ from semveil.facts import read_facts as read_facts_of
 from semveil.files import new_folder, write_atomic
 from semveil.records import Record, read_records, write_records
 
+JOBS = "jobs"
 _KEPT = ("version", "hardware", "wall_s", "seed", "schemes", "recipe", "entry")
 
 
@@ -57,10 +58,7 @@ def start(
     packages: Mapping[str, str],
     again: bool = False,
 ) -> None:
-    """Make the folder of a study that needs packages.
-
-    With ``again`` a folder may be there that has lost its facts, or never had any.
-    """
+    """Make the folder of a study that needs packages; again, only its ``run.json``."""
     facts = {
         "study": study,
         "budget": budget,
@@ -69,7 +67,7 @@ def start(
         "packages": dict(packages),
     }
     text = json.dumps(facts) + "\n"
-    if again and folder.is_dir():
+    if again:
         write_atomic(folder / FACTS, text)
     else:
         new_folder(folder, {FACTS: text})
@@ -95,7 +93,7 @@ def run_jobs(folder: Path, jobs: Sequence[Job], context: JobContext, runner: Run
 
     A job whose folder is damaged, or of another job, fails before anything slow starts.
     """
-    place = folder / "jobs"
+    place = folder / JOBS
     place.mkdir(exist_ok=True)
     heads = {job.name: f"{at}/{len(jobs)} {job.name}" for at, job in enumerate(jobs, start=1)}
     unfinished, finished = list[Job](), 0
@@ -130,7 +128,7 @@ def gather(
 
     Of the records of all jobs it writes those that ``keep`` returns.
     """
-    place = folder / "jobs"
+    place = folder / JOBS
     records: list[Record] = []
     # A job keeps the version that it ran on, also where the study was resumed with another.
     ran: dict[str, dict[str, Any]] = {}

@@ -43,7 +43,7 @@ def check_budget(budget: str) -> None:
 
 
 def start(folder: Path, paper: Paper, budget: str, seed: int, again: bool = False) -> None:
-    """Make the folder of a study; with ``again`` one may be there that has lost its facts."""
+    """Make the folder of a study; again, only its ``run.json``."""
     packages = versions([origin(type(paper))])
     folders.start(folder, paper.name, budget, seed, packages, again)
 
@@ -59,7 +59,6 @@ def execute(
 ) -> list[Record]:
     """Run the jobs of a study that have not finished, then write records, figures and page."""
     facts = read_facts(folder)
-    check_budget(facts["budget"])
     jobs = paper.jobs(facts["budget"], facts["seed"])
     context = JobContext(paper.name, hardware, root, progress=progress, links=links)
     folders.run_jobs(folder, jobs, context, runner or Pool())
@@ -72,7 +71,7 @@ def finish(folder: Path, paper: Paper, jobs: Sequence[Job], hardware: Hardware) 
     keep = partial(paper.kept, budget=budget)
     records = folders.gather(folder, jobs, hardware.devices, keep)
     draw(folder, paper)
-    for name, picture in paper.pictures(folder / "jobs", jobs).items():
+    for name, picture in paper.pictures(folder / folders.JOBS, jobs).items():
         save(picture, folder / name)
     return records
 

@@ -41,6 +41,7 @@ class JobState(Facts):
         code: Commits that did a part of it or trained its links, and whether they were dirty.
         versions: Versions of Python and the libraries.
         hardware: What it ran on.
+        records: SHA-256 of its records; None if it is not done, or an older version did it.
     """
 
     state: Literal["done", "failed", "left"] = "left"
@@ -50,6 +51,7 @@ class JobState(Facts):
     code: list[CodeFacts] = []
     versions: dict[str, str] = {}
     hardware: dict[str, str | int | float | None] = {}
+    records: str | None = None
 
 
 class StudyState(Facts):
@@ -58,7 +60,7 @@ class StudyState(Facts):
     Attributes:
         jobs: By name, in the study's order.
         records: SHA-256 of ``records.jsonl``; None until its page is written.
-        error: Why its page could not be written, one line.
+        error: Why its folder could not be used or its page not be written, one line.
     """
 
     jobs: dict[str, JobState] = {}
@@ -68,6 +70,10 @@ class StudyState(Facts):
     def done(self) -> bool:
         """Return whether all jobs are done."""
         return all(job.state == "done" for job in self.jobs.values())
+
+    def recorded(self) -> dict[str, str | None]:
+        """Return the SHA-256 of every job's records, where it is stated."""
+        return {name: job.records for name, job in self.jobs.items()}
 
 
 class Manifest(Facts):
@@ -90,7 +96,7 @@ class Manifest(Facts):
                 yield f"{study}/{name}", job
 
     def failures(self) -> dict[str, str]:
-        """Return the errors of jobs that failed, and of studies without a page."""
+        """Return the errors of jobs that failed, and of studies that failed."""
         found = {name: job.error or "" for name, job in self.jobs() if job.state == "failed"}
         pages = {name: study.error for name, study in self.studies.items() if study.error}
         return found | pages
@@ -143,11 +149,16 @@ def study_facts(path: Path, manifest: Manifest, name: str) -> dict[str, Any]:
         OtherWorkError: If it is of another study, budget or seed.
         SemveilError: If it is missing or damaged.
     """
-    facts = read_facts(path, StudyFacts, f"{path} is missing: the study has not begun")
+    facts = read_facts(path, StudyFacts, f"the study has not begun: there is no {path}")
     own = (facts["study"], facts["budget"], facts["seed"])
     if own != (name, manifest.budget, manifest.seed):
         raise OtherWorkError(f"{path}: study, budget or seed are not those of {MANIFEST}")
     return facts
+
+
+def recorded(facts: dict[str, Any]) -> dict[str, str | None]:
+    """Return the SHA-256 of every job's records, where the ``run.json`` of a study states it."""
+    return {name: job.get("records") for name, job in facts.get("jobs", {}).items()}
 
 
 def check(folder: Path) -> Manifest:
@@ -186,7 +197,7 @@ def check(folder: Path) -> Manifest:
         if study.records != digest(folder / name):
             raise SemveilError(f"{folder / name / RECORDS} is not what {MANIFEST} names")
         facts = study_facts(folder / name / FACTS, manifest, name)
-        if set(facts.get("jobs", ())) != set(study.jobs):
+        if recorded(facts) != study.recorded():
             raise SemveilError(f"{folder / name / FACTS}: jobs are not those of {MANIFEST}")
         if not (folder / name / PAGE).exists():
             raise SemveilError(f"{folder / name / PAGE}: there is no page of the records")

@@ -6,11 +6,11 @@ import math
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from semveil.errors import SemveilError, shown
+from semveil.errors import SemveilError, in_file
 from semveil.experiment import study as folders
 from semveil.experiment.jobs import (
     FINISHED,
@@ -23,6 +23,7 @@ from semveil.experiment.jobs import (
 )
 from semveil.experiment.run import FACTS
 from semveil.experiment.training import Hardware
+from semveil.facts import MissingPackageError
 from semveil.files import hold, new_folder
 from semveil.papers import execute
 from semveil.papers.manifest import (
@@ -31,6 +32,7 @@ from semveil.papers.manifest import (
     Manifest,
     StudyState,
     read_manifest,
+    recorded,
     state_of,
     study_facts,
 )
@@ -102,11 +104,9 @@ class Reproduction:
         self.progress, self.links, self.zoo = progress, links or folder / LINKS, zoo
         self.manifest = read_manifest(folder)
         budget, seed = self.manifest.budget, self.manifest.seed
-        try:
+        with in_file(folder / MANIFEST):
             execute.check_budget(budget)
             self.papers = {name: PAPERS.get(name)() for name in self.manifest.studies}
-        except SemveilError as error:
-            raise SemveilError(f"{folder / MANIFEST}: {error}") from None
         self.jobs = {name: paper.jobs(budget, seed) for name, paper in self.papers.items()}
         for name, jobs in self.jobs.items():
             try:
@@ -116,7 +116,11 @@ class Reproduction:
             except SemveilError:
                 pass  # not begun, or damaged, which is told when its page is due
             known = self.manifest.studies[name].jobs
-            self._refuse_unknown(name, known)
+            if others := known.keys() - {job.name for job in jobs}:
+                raise SemveilError(
+                    f"{folder / MANIFEST}: study {name} has no job {min(others)!r}: resume with "
+                    "the version that wrote it, or begin anew"
+                )
             errors = {job.name: known[job.name].error for job in jobs if job.name in known}
             self.manifest.studies[name].jobs = {
                 job.name: state_of(self._place(name, job.name), job, errors.get(job.name))
@@ -147,54 +151,12 @@ class Reproduction:
             self.manifest.write(self.folder)
         return self.manifest
 
-    def _refuse_unknown(self, name: str, stated: Iterable[str]) -> None:
-        """Refuse jobs that a study has not: what became of them would be forgotten."""
-        known = {job.name for job in self.jobs[name]}
-        for other in stated:
-            if other not in known:
-                raise SemveilError(
-                    f"{self.folder / MANIFEST}: {shown(f'{name}/{other}')} is no job of this "
-                    "version: go on with the version that began it"
-                )
-
     def _study(self, paper: Paper, jobs: Sequence[Job]) -> None:
         """Do jobs of a study, and write its page if all of its jobs are done."""
         place, study = self.folder / paper.name, self.manifest.studies[paper.name]
-        if self._is_written(paper.name) if study.done() else not jobs:
+        if not jobs or self._is_written(paper.name):
             return
         self._stop_in_time()
-        # A page of other records than those of its jobs must never pass for written.
-        study.records, study.error = None, None
-        self.manifest.write(self.folder)
-        with ExitStack() as held:
-            try:
-                self._open(paper, place)
-                held.enter_context(hold(place))
-            except SemveilError as error:
-                study.error = line(error)
-                self.manifest.write(self.folder)
-                return
-            self._do(paper, place, jobs)
-
-    def _is_written(self, name: str) -> bool:
-        """Return whether the page of a study is there, made from the records that are there."""
-        place, study = self.folder / name, self.manifest.studies[name]
-        try:
-            finished = bool(study_facts(place / FACTS, self.manifest, name).get("finished"))
-            page = (place / execute.PAGE).exists()
-            return page and finished and study.error is None and study.records == digest(place)
-        except SemveilError:
-            return False
-
-    def _open(self, paper: Paper, place: Path) -> None:
-        """Make the folder of a study unless it is there."""
-        if os.path.lexists(place) and not place.is_dir():
-            raise SemveilError(f"{place} is in the way: move it")
-        if not (place / FACTS).exists():
-            execute.start(place, paper, self.manifest.budget, self.manifest.seed, again=True)
-
-    def _do(self, paper: Paper, place: Path, jobs: Sequence[Job]) -> None:
-        study = self.manifest.studies[paper.name]
         context = JobContext(
             paper.name,
             self.hardware,
@@ -203,12 +165,61 @@ class Reproduction:
             links=self.links,
             on_failure=lambda job, error: self._note(paper.name, {job.name: line(error)}),
         )
+        with ExitStack() as held:
+            try:
+                self._open(paper, held)
+            except SemveilError as error:
+                study.records, study.error = None, line(error)
+                self.manifest.write(self.folder)
+                return
+            # What stands there is of other records, until the page is written anew.
+            study.records, study.error = None, None
+            self.manifest.write(self.folder)
+            try:
+                folders.run_jobs(place, jobs, context, self._limited(paper.name))
+            finally:
+                self._note(paper.name, {job.name: study.jobs[job.name].error for job in jobs})
+            if study.done():
+                self._finish(paper, place, study)
+
+    def _open(self, paper: Paper, held: ExitStack) -> None:
+        """Make or complete the folder of a study, and hold it.
+
+        Raises:
+            SemveilError: If something else is there, or another process holds it.
+        """
+        place = self.folder / paper.name
+        jobs = place / folders.JOBS
+        begun = (place / FACTS).exists() or jobs.is_dir()
+        # A lock, or what a killed process left, is nobody's work.
+        if not begun and any(path.name[0] != "." for path in place.glob("*")):
+            raise SemveilError(f"{place} is in the way: move it")
+        for path in (place, jobs):
+            if os.path.lexists(path) and not path.is_dir():
+                raise SemveilError(f"{path} is in the way: move it")
+        began = paper, self.manifest.budget, self.manifest.seed
+        if not place.exists():
+            execute.start(place, *began)
+        held.enter_context(hold(place))
         try:
-            folders.run_jobs(place, jobs, context, self._limited(paper.name))
-        finally:
-            self._note(paper.name, {job.name: study.jobs[job.name].error for job in jobs})
-        if study.done():
-            self._finish(paper, place, study)
+            study_facts(place / FACTS, self.manifest, paper.name)
+        except MissingPackageError:
+            raise
+        except SemveilError:
+            # Missing or damaged: it states nothing that is not known.
+            execute.start(place, *began, again=True)
+
+    def _is_written(self, name: str) -> bool:
+        """Return whether the page of a study stands, and is of the records of its jobs."""
+        place, study = self.folder / name, self.manifest.studies[name]
+        if not study.done() or study.error or not (place / execute.PAGE).exists():
+            return False
+        try:
+            facts = study_facts(place / FACTS, self.manifest, name)
+            of_its_jobs = bool(facts.get("finished")) and recorded(facts) == study.recorded()
+            return of_its_jobs and study.records == digest(place)
+        except SemveilError:
+            return False
 
     def _finish(self, paper: Paper, place: Path, study: StudyState) -> None:
         try:
@@ -250,7 +261,7 @@ class Reproduction:
         self.manifest.write(self.folder)
 
     def _place(self, name: str, job: str) -> Path:
-        return self.folder / name / "jobs" / job
+        return self.folder / name / folders.JOBS / job
 
     def _progress(self, name: str) -> Progress | None:
         tell: Callable[[str, int, int], None] | None = self.progress
