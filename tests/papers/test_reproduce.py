@@ -494,31 +494,6 @@ def test_an_empty_folder_of_a_study_is_not_in_the_way(line, tmp_path, made):
     succeed(line("reproduce", "--check", folder))
 
 
-KILLED_AFTER_A_JOB = """
-import os, signal
-import semveil.papers.reproduce as module
-def finish(*given):
-    os.kill(os.getpid(), signal.SIGKILL)
-module.execute.finish = finish
-"""
-
-
-def test_a_page_is_never_older_than_its_jobs(line, tmp_path):
-    folder = tmp_path / "all"
-    succeed(tally(line, folder))
-    before = (folder / "tally" / "records.jsonl").read_bytes()
-    shutil.rmtree(folder / "tally" / "jobs" / "tally-1")
-    kill = CODE.format(commit=OTHER, dirty=False) + KILLED_AFTER_A_JOB
-    given = ("reproduce", "--resume", folder.name, "--quiet")
-    assert line(*given, folder=tmp_path, before=kill).code == -9
-    assert states(folder)["tally/tally-1"] == "done"
-    (folder / "tally" / "README.md").write_text("older")
-    succeed(tally(line, folder))
-    assert (folder / "tally" / "README.md").read_text().startswith("# The page of tally")
-    assert (folder / "tally" / "records.jsonl").read_bytes() == before
-    assert "2 commits" in refusal(line("reproduce", "--check", folder))
-
-
 def test_the_command_that_goes_on_has_all_options_that_the_folder_does_not_keep(line, tmp_path):
     options = ("--cores-per-job", "1", "--links", "my links", "--no-zoo")
     words = (*options[2:], "--minutes", "0")
@@ -646,6 +621,7 @@ def test_links_of_the_zoo_are_not_trained_again(line, straight, tmp_path):
         (["--only", "tally", "--resume", "all"], "--resume takes no --only, --out or --seed"),
         (["--check", "all", "--budget", "cpu"], "--check only reads: it takes --quiet and --json"),
         (["--check", "all", "--minutes", "3"], "--check only reads: it takes --quiet and --json"),
+        (["--check", "all", "--device", "cpu"], "--check only reads: it takes --quiet and --json"),
         (["--check", "all", "--no-zoo"], "--check only reads: it takes --quiet and --json alone"),
         (["--only", "tally", "--ray", "auto"], "ray auto: cannot reach a cluster there: "),
         (["--only", "tally", "--links", "/dev/null/x"], "links: /dev/null is no folder: name"),

@@ -81,7 +81,8 @@ def reproduce(
         raise SemveilError("--resume takes no --only, --out or --seed")
     if check is not None:
         computes = [budget, minutes, workers, ray, cores, gpus, links]
-        if begins or any(each is not None for each in computes) or not zoo or devices != 1:
+        chosen = not zoo or devices != 1 or device != Device.auto
+        if begins or chosen or any(each is not None for each in computes):
             raise SemveilError("--check only reads: it takes --quiet and --json alone")
         _check(check, quiet, as_json)
         return
