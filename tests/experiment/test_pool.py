@@ -19,6 +19,7 @@ from semveil.experiment.jobs import JobContext, begin
 from semveil.experiment.pool import Pool, visible_gpus
 
 WORDS = ("study", "minmax-settings", "--budget", "smoke", "--cores-per-job", "1", "--quiet")
+GO_ON = "semveil: interrupted; go on with: semveil study --resume"
 
 
 def processes_of(command: int) -> list[int]:
@@ -46,7 +47,7 @@ def test_interrupted_in_processes_and_finished_in_one(semveil, tmp_path: Path) -
     command.send(signal.SIGINT)
     result = command.wait()
     assert result.code == 130
-    assert result.err == "semveil: interrupted; go on with: semveil study --resume study\n"
+    assert result.err == f"{GO_ON} study --workers 2 --cores-per-job 1\n"
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert not (folder / "records.jsonl").exists()
 
@@ -94,7 +95,7 @@ def test_ended_by_a_signal_no_process_and_no_image_is_left(
     workers, code, said = in_processes(semveil, tmp_path, scratch, signal.SIGTERM)
     assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
     assert code == 128 + signal.SIGTERM
-    assert said == "semveil: interrupted; go on with: semveil study --resume SIGTERM\n"
+    assert said == f"{GO_ON} SIGTERM --workers 2 --cores-per-job 1\n"
     # Its own, and those of the one that could not clean up.
     assert not left.exists()
     assert not list(scratch.glob("semveil-*"))

@@ -27,7 +27,7 @@ from semveil.experiment.jobs import (
     run_job,
     tolerated,
 )
-from semveil.experiment.process import Process, ready, require_count, require_share, stop
+from semveil.experiment.process import SLOW, Process, ready, require_count, require_share, stop
 from semveil.files import temporary_folder
 from semveil.training.loop import Progress
 
@@ -111,7 +111,7 @@ class Pool:
                         given = context.elsewhere()
                         told = job, folder, given, images[images_key(job)]
                         name = f"job {job.name}"
-                        process = Process(name, _work, told, threads, [__name__], gpus)
+                        process = Process(name, _work, told, threads, [__name__, *SLOW], gpus)
                         busy[process.pipe] = job, slot, process
                     for pipe in ready(list(busy)):
                         (job, slot, process), ended = busy[pipe], True

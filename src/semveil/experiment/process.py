@@ -7,8 +7,9 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
-from multiprocessing import forkserver
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -20,9 +21,8 @@ from semveil.training.loop import Progress
 
 # Processes clean up within a moment, or do not hear: they may be in the middle of a long step.
 _PATIENCE_S = 2.0
-# Imported where they are needed: by torch's optimisers, by SSIM, by the digits.
-_SLOW = ("torch._dynamo", "torchmetrics.functional.image", "sklearn.datasets")
-
+SLOW = ("torch._dynamo", "torchmetrics.functional.image", "sklearn.datasets")
+"""Modules that are imported where they are needed: by torch's optimisers, SSIM, the digits."""
 
 MOST = 1024
 """How many processes, or threads of one, a user can ask for."""
@@ -58,26 +58,34 @@ class Process:
         threads: Threads that it computes with.
         preload: Modules that are imported once for all processes.
         gpus: As in ``CUDA_VISIBLE_DEVICES``; those of this process if None.
+
+    Attributes:
+        result: What the work returned, once it is done.
     """
 
     def __init__(
         self,
         name: str,
-        work: Callable[..., None],
+        work: Callable[..., object],
         given: Sequence[Any],
         threads: int,
         preload: Sequence[str],
         gpus: str | None = None,
     ) -> None:
-        self.name = name
+        self.name, self.result = name, None
         # A fork of this process would inherit its threads and CUDA; the server has only imported.
         context = multiprocessing.get_context("forkserver")
         begin_imports(preload)
-        self.pipe, theirs = context.Pipe(duplex=False)
-        self.process = context.Process(target=_work, args=(theirs, work, given, threads, gpus))
-        self.process.start()
+        self.pipe, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, threads, gpus))
+        # An interruption would leave it half of what it is to begin with: it would complain.
+        with _uninterrupted():
+            self.process.start()
         # Otherwise the pipe would not end with the process.
         theirs.close()
+        # Not among its arguments: these may be large, and take long.
+        with suppress(ConnectionError):
+            self.pipe.send((work, given))
 
     def listen(self, progress: Progress, advice: str) -> bool:
         """Receive one message; return whether the work is done.
@@ -101,6 +109,8 @@ class Process:
             raise SemveilError(rest[0])
         elif kind == "failed":
             raise RuntimeError(f"{self.name} failed in its process:\n{rest[0]}")
+        elif kind == "done":
+            (self.result,) = rest
         return bool(kind == "done")
 
     def stop(self) -> None:
@@ -114,8 +124,23 @@ class Process:
 
 def begin_imports(preload: Sequence[str]) -> None:
     """Start the server that processes begin from: it imports while this process works."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([*preload, *_SLOW])
-    forkserver.ensure_running()
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(preload))
+    # Which would not keep SIGINT blocked.
+    resource_tracker.ensure_running()
+    # Ctrl-C reaches every process of a terminal, but only the first one decides: the server, and
+    # all that begin from it, inherit that it is blocked, before they run a line of Python.
+    with _uninterrupted():
+        forkserver.ensure_running()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Let SIGINT wait until the end of the block."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def stop(processes: Iterable[Process]) -> None:
@@ -132,32 +157,26 @@ def ready(pipes: Sequence[Connection]) -> list[Connection]:
     return [pipe for pipe in wait(list(pipes)) if isinstance(pipe, Connection)]
 
 
-def _work(
-    pipe: Connection,
-    work: Callable[..., None],
-    given: Sequence[Any],
-    threads: int,
-    gpus: str | None,
-) -> None:
-    # Ctrl-C reaches every process of a terminal, but only the first one decides.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _work(pipe: Connection, threads: int, gpus: str | None) -> None:
+    die_with_parent()
     # An exit instead of a death, so that processes that the work has started end with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if gpus is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpus
-    die_with_parent()
     torch.set_num_threads(threads)
 
     def progress(stage: str, done: int, total: int) -> None:
         pipe.send(("progress", stage, done, total))
 
-    answer: tuple[str, ...] = ("done",)
+    answer: tuple[object, ...]
     try:
-        work(*given, progress)
+        work, given = pipe.recv()
+        answer = "done", work(*given, progress)
     except SemveilError as error:
-        answer = ("refused", str(error))
-    except BrokenPipeError:
+        answer = "refused", str(error)
+    except (BrokenPipeError, EOFError, ConnectionResetError):
         return  # the first process is gone
     except Exception:
-        answer = ("failed", traceback.format_exc())
-    pipe.send(answer)
+        answer = "failed", traceback.format_exc()
+    with suppress(ConnectionError):
+        pipe.send(answer)

@@ -35,7 +35,7 @@ from semveil.experiment.kept import keep
 from semveil.experiment.link import Link
 from semveil.experiment.partial_results import PartialResults
 from semveil.experiment.plan import SystemPlan, complete, plan, requested
-from semveil.experiment.process import Process, begin_imports, ready, stop
+from semveil.experiment.process import SLOW, Process, begin_imports, ready, stop
 from semveil.experiment.provenance import of_its_version, provenance
 from semveil.experiment.training import (
     Hardware,
@@ -313,7 +313,7 @@ class Run(MeasuredFolder):
     @staticmethod
     def begin_workers() -> None:
         """Let the imports of the processes of :meth:`audit` go on while this one trains."""
-        begin_imports([__name__])
+        begin_imports([__name__, *SLOW])
 
     def _audit_at_once(self, workers: int, progress: Progress | None) -> None:
         """Measure the systems that are not measured yet in processes, so many at a time."""
@@ -327,7 +327,9 @@ class Run(MeasuredFolder):
                 while waiting and len(busy) < workers:
                     stream = waiting.popleft()
                     given = self.folder, self.hardware, self.root, stream
-                    process = Process(f"audit of {stream}", _audit_one, given, threads, [__name__])
+                    process = Process(
+                        f"audit of {stream}", _audit_one, given, threads, [__name__, *SLOW]
+                    )
                     busy[process.pipe] = process
                 for pipe in ready(list(busy)):
                     if busy[pipe].listen(progress or _silent, _ADVICE):

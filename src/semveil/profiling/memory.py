@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from functools import partial
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar, cast
 
-import torch
-
-from semveil.errors import SemveilError
+from semveil.experiment.process import Process
+from semveil.training.loop import Progress
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -20,17 +17,19 @@ _STATUS = Path("/proc/self/status")
 
 
 def in_own_process(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call a function of a module in a new process, and return its result."""
-    # A fork of this process would inherit its threads and memory; the server has only imported.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["semveil.profiling.systems"])
-    with ProcessPoolExecutor(1, context) as pool:
-        try:
-            return pool.submit(work, *args, **kwargs).result()
-        except BrokenProcessPool:
-            raise SemveilError(
-                "a process that measures memory was killed; perhaps the machine has too little"
-            ) from None
+    """Call a function of a module in a new process, with one thread, and return its result."""
+    given = partial(work, *args, **kwargs)
+    process = Process("measuring memory", _call, [given], 1, ["semveil.profiling.systems"])
+    try:
+        while not process.listen(lambda *_: None, "use a machine with more"):
+            pass
+    finally:
+        process.stop()
+    return cast(T, process.result)
+
+
+def _call(work: Callable[[], object], _: Progress) -> object:
+    return work()
 
 
 def memory(field: str) -> int | None:
@@ -47,7 +46,6 @@ def peak_bytes(prepare: Callable[[], Callable[[], object]]) -> int | None:
 
 
 def _peak_bytes(prepare: Callable[[], Callable[[], object]]) -> int | None:
-    torch.set_num_threads(1)
     before = memory("VmRSS")
     prepare()()
     after = memory("VmHWM")
