@@ -952,7 +952,7 @@ def reproduce(
     else:
         papers, budget = reproduction.in_order(only), budget or BUDGET
         folder = Path(out) if out else unused_folder(RUNS / f"reproduce-{budget}")
-        reproduction.start(folder, papers, budget, seed, links, zoo)
+        reproduction.start(folder, papers, budget, seed, links, zoo, data)
     options = resuming_options(
         device, devices, workers, ray, cores_per_job, gpus_per_job, links, data, zoo
     )

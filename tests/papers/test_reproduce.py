@@ -643,6 +643,16 @@ def test_what_does_not_fit_is_one_line(line, tmp_path, words, said):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_missing_data_of_every_job_are_told_once_before_anything_is_made(line, tmp_path):
+    words = ("reproduce", "--only", "size", "--budget", "gpu", "--links", "links", "--out", "all")
+    refused = refusal(line(*words, folder=tmp_path))
+    assert refused.startswith("no job can be done: no data folder: set SEMVEIL_DATA ")
+    refused = refusal(line(*words, "--data", "nowhere", folder=tmp_path))
+    assert refused.startswith("no job can be done: ")
+    assert "not in nowhere" in refused
+    assert list(tmp_path.iterdir()) == []
+
+
 def git_in(folder):
     def git(*words):
         named = ["-c", "user.name=A", "-c", "user.email=a@example.org"]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
+from semveil.data import status
 from semveil.errors import SemveilError, in_file
 from semveil.experiment import study as folders
 from semveil.experiment.jobs import (
@@ -60,8 +61,12 @@ def start(
     seed: int,
     links: Path | None = None,
     zoo: bool = True,
+    root: Path | None = None,
 ) -> None:
-    """Make the folder of a reproduction, unless a link of the zoo that it takes is damaged."""
+    """Make the folder of a reproduction, unless no job has its data or a link is damaged.
+
+    Links are those of the zoo that it takes; ``root`` is the folder of the data sets.
+    """
     execute.check_budget(budget)
     manifest = Manifest(budget=budget, seed=seed, studies={})
     jobs = list[Job]()
@@ -69,6 +74,10 @@ def start(
         mine = paper.jobs(budget, seed)
         manifest.studies[paper.name] = StudyState(jobs={job.name: JobState() for job in mine})
         jobs += mine
+    missing = {each.name: each.problem for each in status(root)}
+    problems = [missing.get(job.recipe.data.name) for job in jobs]
+    if all(problems):
+        raise SemveilError(f"no job can be done: {problems[0]}")
     if zoo:
         needed(links or folder / LINKS, jobs)
     new_folder(folder, {MANIFEST: manifest.text()})
